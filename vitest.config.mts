@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/{unit,integration,lifecycle,stress,packaging}/**/*.test.ts'],
+    // 'onlite' is found through our own "exports", as a user finds it. Node must load it, not
+    // Vite: a transformed copy would be a second instance beside the one that require() gives.
+    server: { deps: { external: [/[\\/]dist[\\/].*\.js$/] } },
+    // A native addon keeps state per process: each file gets a process of its own.
+    pool: 'forks',
+    isolate: true,
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 20_000,
+  },
+});
