@@ -1,0 +1,144 @@
+#include "core/executor.h"
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace onlite {
+
+Status TaskQueue::Post(uint64_t tag, std::unique_ptr<Task> task) {
+  const std::lock_guard lock(executor_->mutex_);
+  // Tasks that can start at once do not count as waiting.
+  const size_t free_places = concurrency_ - std::min(concurrency_, running_);
+  if (entries_.size() >= max_waiting_ + free_places) {
+    return {ErrorCode::kQueueFull,
+            "the session's queue is full: " + std::to_string(entries_.size()) +
+                " runs wait (maxQueue " + std::to_string(max_waiting_) + ")"};
+  }
+  entries_.push_back({tag, std::move(task), false});
+  ScheduleIfRunnable();
+  return Status::Ok();
+}
+
+void TaskQueue::PostExclusive(uint64_t tag, std::unique_ptr<Task> task) {
+  const std::lock_guard lock(executor_->mutex_);
+  entries_.push_back({tag, std::move(task), true});
+  ++exclusive_waiting_;
+  ScheduleIfRunnable();
+}
+
+std::unique_ptr<Task> TaskQueue::Remove(uint64_t tag) {
+  const std::lock_guard lock(executor_->mutex_);
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [tag](const Entry& entry) { return entry.tag == tag; });
+  if (found == entries_.end()) return nullptr;
+  std::unique_ptr<Task> removed = std::move(found->task);
+  if (found->exclusive) --exclusive_waiting_;
+  entries_.erase(found);
+  ScheduleIfRunnable();
+  return removed;
+}
+
+bool TaskQueue::TryEnter() {
+  const std::lock_guard lock(executor_->mutex_);
+  if (running_ >= concurrency_ || exclusive_running_ || exclusive_waiting_ > 0) return false;
+  ++running_;
+  return true;
+}
+
+void TaskQueue::Leave() {
+  const std::lock_guard lock(executor_->mutex_);
+  Finished();
+}
+
+size_t TaskQueue::waiting() const {
+  const std::lock_guard lock(executor_->mutex_);
+  return entries_.size();
+}
+
+size_t TaskQueue::running() const {
+  const std::lock_guard lock(executor_->mutex_);
+  return running_;
+}
+
+bool TaskQueue::Runnable() const {
+  if (entries_.empty() || exclusive_running_) return false;
+  return entries_.front().exclusive ? running_ == 0 : running_ < concurrency_;
+}
+
+TaskQueue::Entry TaskQueue::Take() {
+  Entry entry = std::move(entries_.front());
+  entries_.pop_front();
+  ++running_;
+  if (entry.exclusive) {
+    --exclusive_waiting_;
+    exclusive_running_ = true;
+  }
+  return entry;
+}
+
+void TaskQueue::Finished() {
+  --running_;
+  exclusive_running_ = false;
+  ScheduleIfRunnable();
+}
+
+void TaskQueue::ScheduleIfRunnable() {
+  if (scheduled_ || !Runnable()) return;
+  scheduled_ = true;
+  executor_->ready_.push_back(shared_from_this());
+  executor_->work_available_.notify_one();
+}
+
+Executor& Executor::Process(size_t threads) {
+  static auto* const executor = new Executor(std::max<size_t>(threads, 1));
+  return *executor;
+}
+
+Executor::~Executor() {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  work_available_.notify_all();
+  thread_ended_.wait(lock, [this] { return threads_alive_ == 0; });
+}
+
+std::shared_ptr<TaskQueue> Executor::CreateQueue(size_t concurrency, size_t max_waiting) {
+  StartThreads();
+  return std::shared_ptr<TaskQueue>(
+      new TaskQueue(this, std::max<size_t>(concurrency, 1), max_waiting));
+}
+
+void Executor::StartThreads() {
+  const std::lock_guard lock(mutex_);
+  if (started_) return;
+  started_ = true;
+  for (size_t index = 0; index < thread_count_; ++index) {
+    ++threads_alive_;
+    std::thread([this] { Serve(); }).detach();
+  }
+}
+
+void Executor::Serve() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    work_available_.wait(lock, [this] { return !ready_.empty() || stopping_; });
+    if (ready_.empty()) break;
+    std::shared_ptr<TaskQueue> queue = std::move(ready_.front());
+    ready_.pop_front();
+    queue->scheduled_ = false;
+    // A synchronous run may have taken the place since the queue was scheduled.
+    if (!queue->Runnable()) continue;
+    TaskQueue::Entry entry = queue->Take();
+    queue->ScheduleIfRunnable();
+    lock.unlock();
+    entry.task->Run();
+    entry.task.reset();
+    lock.lock();
+    queue->Finished();
+  }
+  --threads_alive_;
+  thread_ended_.notify_all();
+}
+
+}  // namespace onlite

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "core/status.h"
+
+namespace onlite {
+
+/// A piece of work. `Run` is called once, on an executor thread; the task is
+/// destroyed on that thread, or on the one that removed it from its queue.
+class Task {
+ public:
+  Task() = default;
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+  virtual ~Task() = default;
+  virtual void Run() = 0;
+};
+
+class Executor;
+
+/// A first-in first-out queue on an executor, one a session: at most
+/// `concurrency` of its tasks run at once, and an exclusive task runs alone.
+/// Thread-safe. Lives as long as someone holds it or it has tasks.
+class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
+ public:
+  /// `tag` is the caller's name for the task, for Remove. kQueueFull, and the
+  /// task is dropped, when `max_waiting` tasks wait.
+  Status Post(uint64_t tag, std::unique_ptr<Task> task);
+
+  /// Posts a task that waits for all before it and holds up all after it. Never full.
+  void PostExclusive(uint64_t tag, std::unique_ptr<Task> task);
+
+  /// Takes a task that has not started out of the queue; null if it has.
+  std::unique_ptr<Task> Remove(uint64_t tag);
+
+  /// Claims one of the `concurrency` places for work on the calling thread;
+  /// false at once if none is free or an exclusive task waits or runs.
+  [[nodiscard]] bool TryEnter();
+  /// Gives back a place that TryEnter claimed.
+  void Leave();
+
+  size_t waiting() const;
+  size_t running() const;
+
+ private:
+  friend class Executor;
+
+  struct Entry {
+    uint64_t tag = 0;
+    std::unique_ptr<Task> task;
+    bool exclusive = false;
+  };
+
+  TaskQueue(Executor* executor, size_t concurrency, size_t max_waiting)
+      : executor_(executor), concurrency_(concurrency), max_waiting_(max_waiting) {}
+
+  // The executor's mutex guards everything below; its lock must be held.
+  bool Runnable() const;
+  Entry Take();
+  void Finished();
+  void ScheduleIfRunnable();
+
+  Executor* const executor_;
+  const size_t concurrency_;
+  const size_t max_waiting_;
+  std::deque<Entry> entries_;
+  size_t running_ = 0;
+  size_t exclusive_waiting_ = 0;
+  bool exclusive_running_ = false;
+  bool scheduled_ = false;  // stands in the executor's ready list
+};
+
+/// Native threads that serve task queues, fair between queues: a queue goes to
+/// the back of the line after each task. Threads start with the first queue.
+/// The process's instance is never destroyed and its threads are detached, so
+/// that leaving the process never waits for or races with them (DESIGN §5).
+class Executor {
+ public:
+  explicit Executor(size_t threads) : thread_count_(threads) {}
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  /// Ends the threads once they are idle and waits for them; for tests: the
+  /// process's instance is never destroyed.
+  ~Executor();
+
+  /// The process's executor, with `threads` threads if this is the first call.
+  static Executor& Process(size_t threads);
+
+  /// `concurrency` ≥ 1.
+  std::shared_ptr<TaskQueue> CreateQueue(size_t concurrency, size_t max_waiting);
+
+  size_t thread_count() const { return thread_count_; }
+
+ private:
+  friend class TaskQueue;
+
+  void StartThreads();
+  void Serve();
+
+  const size_t thread_count_;
+  std::mutex mutex_;
+  std::condition_variable work_available_;
+  std::condition_variable thread_ended_;
+  std::deque<std::shared_ptr<TaskQueue>> ready_;
+  size_t threads_alive_ = 0;
+  bool started_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace onlite

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+namespace onlite {
+
+/// The stable error codes of the public API (DESIGN §7). `ErrorCodeName` gives
+/// the string that JavaScript sees, e.g. "ERR_SHAPE_MISMATCH".
+enum class ErrorCode {
+  kOk,
+  kRuntimeNotFound,
+  kModelNotFound,
+  kModelInvalid,
+  kInvalidArgument,
+  kTypeMismatch,
+  kShapeMismatch,
+  kProviderUnavailable,
+  kQueueFull,
+  kTimeout,
+  kCancelled,
+  kBusy,
+  kBufferDetached,
+  kTensorDisposed,
+  kPoolExhausted,
+  kSessionReleased,
+  kUnsupported,
+  kRunFailed,
+};
+
+const char* ErrorCodeName(ErrorCode code);
+
+/// The outcome of an operation: OK, or a code, a message of ours and the
+/// runtime's own words (`cause`, may be empty). Cheap to move; immutable.
+class [[nodiscard]] Status {
+ public:
+  Status() = default;
+  Status(ErrorCode code, std::string message, std::string cause = {})
+      : code_(code), message_(std::move(message)), cause_(std::move(cause)) {}
+
+  static Status Ok() { return {}; }
+
+  bool ok() const { return code_ == ErrorCode::kOk; }
+  ErrorCode code() const { return code_; }
+  const std::string& message() const { return message_; }
+  const std::string& cause() const { return cause_; }
+
+ private:
+  ErrorCode code_ = ErrorCode::kOk;
+  std::string message_;
+  std::string cause_;
+};
+
+}  // namespace onlite
+
+/// Returns from the enclosing function when `expression` is not OK.
+#define ONLITE_RETURN_IF_ERROR(expression)                                    \
+  do {                                                                        \
+    if (::onlite::Status onlite_status = (expression); !onlite_status.ok()) { \
+      return onlite_status;                                                   \
+    }                                                                         \
+  } while (false)

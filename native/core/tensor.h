@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace onlite {
+
+using Dims = std::vector<int64_t>;
+
+/// "[1,3,224,?]": for messages. A negative dim is dynamic.
+std::string DimsToString(const Dims& dims);
+
+/// A dense row-major tensor somewhere in memory. It does not own `data`, which
+/// must stay valid and unchanged for as long as the view is used. For kString
+/// the elements are in `strings` (UTF-8, may hold NUL bytes) and `data` is null.
+struct TensorView {
+  ElementType type = ElementType::kUndefined;
+  Dims dims;
+  void* data = nullptr;
+  size_t byte_length = 0;
+  std::vector<std::string> strings;
+};
+
+/// What a run produced. A tensor's memory is kept alive by `owner`; when the
+/// run wrote into memory the caller had provided, `owner` is null.
+/// Sequences nest; a map has its keys in `items[0]` and its values in
+/// `items[1]`, as an ONNX map has.
+struct Value {
+  enum class Kind : uint8_t { kNone, kTensor, kSequence, kMap };
+
+  Kind kind = Kind::kNone;
+  TensorView tensor;
+  std::shared_ptr<void> owner;
+  std::vector<Value> items;
+};
+
+}  // namespace onlite

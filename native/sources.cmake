@@ -1,0 +1,65 @@
+# Every source file of the addon by target, kept in step with binding.gyp (test/packaging).
+set(ONLITE_CORE_SOURCES
+  native/core/dtype.cc
+  native/core/executor.cc
+  native/core/histogram.cc
+  native/core/status.cc
+  native/core/tensor.cc)
+
+set(ONLITE_RUNTIMES_SOURCES
+  native/runtimes/default_threads.cc
+  native/runtimes/dynamic_library.cc
+  native/runtimes/model_file.cc
+  native/runtimes/ort/create_session.cc
+  native/runtimes/ort/element_type.cc
+  native/runtimes/ort/environment.cc
+  native/runtimes/ort/external_data.cc
+  native/runtimes/ort/feeds.cc
+  native/runtimes/ort/file_bytes.cc
+  native/runtimes/ort/library.cc
+  native/runtimes/ort/model_info.cc
+  native/runtimes/ort/model_scan.cc
+  native/runtimes/ort/providers.cc
+  native/runtimes/ort/run_options.cc
+  native/runtimes/ort/runtime.cc
+  native/runtimes/ort/session.cc
+  native/runtimes/ort/session_options.cc
+  native/runtimes/ort/status.cc
+  native/runtimes/ort/values.cc
+  native/runtimes/ort/wire.cc
+  native/runtimes/tflite/call_graph.cc
+  native/runtimes/tflite/entry_runner.cc
+  native/runtimes/tflite/error_log.cc
+  native/runtimes/tflite/flatbuffer.cc
+  native/runtimes/tflite/interpreter.cc
+  native/runtimes/tflite/interpreter_pool.cc
+  native/runtimes/tflite/library.cc
+  native/runtimes/tflite/metadata.cc
+  native/runtimes/tflite/model.cc
+  native/runtimes/tflite/model_info.cc
+  native/runtimes/tflite/operator_options.cc
+  native/runtimes/tflite/providers.cc
+  native/runtimes/tflite/request.cc
+  native/runtimes/tflite/runtime.cc
+  native/runtimes/tflite/schema.cc
+  native/runtimes/tflite/session.cc
+  native/runtimes/tflite/shape_checker.cc
+  native/runtimes/tflite/sparsity_verifier.cc
+  native/runtimes/tflite/strings.cc
+  native/runtimes/tflite/subgraph_verifier.cc
+  native/runtimes/tflite/tensor_verifier.cc
+  native/runtimes/tflite/tensors.cc
+  native/runtimes/tflite/verifier.cc
+  native/runtimes/tflite/xnnpack.cc)
+
+set(ONLITE_ADDON_SOURCES
+  native/addon.cc
+  native/bind/create_session.cc
+  native/bind/environment.cc
+  native/bind/errors.cc
+  native/bind/native_session.cc
+  native/bind/run_options.cc
+  native/bind/runtime_functions.cc
+  native/bind/session_info.cc
+  native/bind/session_jobs.cc
+  native/bind/tensor_arguments.cc)
