@@ -1,0 +1,46 @@
+#include "runtimes/dynamic_library.h"
+
+#ifdef _WIN32
+#include <windows.h>
+
+#include "runtimes/windows_path.h"
+#else
+#include <dlfcn.h>
+#endif
+
+namespace onlite {
+
+#ifdef _WIN32
+
+Status DynamicLibrary::Open(const std::string& path, std::unique_ptr<DynamicLibrary>* library) {
+  // The altered search path finds the library's own dependencies beside it.
+  HMODULE handle = LoadLibraryExW(WidePath(path).c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH);
+  if (handle == nullptr) {
+    return {ErrorCode::kRuntimeNotFound, "cannot load " + path,
+            "LoadLibrary failed with error " + std::to_string(GetLastError())};
+  }
+  library->reset(new DynamicLibrary(handle, path));
+  return Status::Ok();
+}
+
+void* DynamicLibrary::Symbol(const char* name) const {
+  return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(handle_), name));
+}
+
+#else
+
+Status DynamicLibrary::Open(const std::string& path, std::unique_ptr<DynamicLibrary>* library) {
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* error = dlerror();
+    return {ErrorCode::kRuntimeNotFound, "cannot load " + path, error != nullptr ? error : ""};
+  }
+  library->reset(new DynamicLibrary(handle, path));
+  return Status::Ok();
+}
+
+void* DynamicLibrary::Symbol(const char* name) const { return dlsym(handle_, name); }
+
+#endif
+
+}  // namespace onlite

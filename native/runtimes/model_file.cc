@@ -1,0 +1,138 @@
+#include "runtimes/model_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <system_error>
+
+#include "core/aligned_buffer.h"
+
+#ifndef _WIN32
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace onlite {
+namespace {
+
+std::filesystem::path FromUtf8(const std::string& path) {
+  return {std::u8string(path.begin(), path.end())};
+}
+
+struct FileClose {
+  void operator()(std::FILE* file) const { static_cast<void>(std::fclose(file)); }
+};
+using File = std::unique_ptr<std::FILE, FileClose>;
+
+File OpenForReading(const std::string& path) {
+#ifdef _WIN32
+  return File(_wfopen(FromUtf8(path).c_str(), L"rb"));
+#else
+  return File(std::fopen(path.c_str(), "rbe"));
+#endif
+}
+
+/// The size of a regular file, or why it is not one.
+Status RegularFileSize(const std::string& path, size_t* size) {
+  std::error_code error;
+  const auto status = std::filesystem::status(FromUtf8(path), error);
+  if (!std::filesystem::exists(status)) {
+    return {ErrorCode::kModelNotFound, "model: there is no file " + path, error.message()};
+  }
+  if (!std::filesystem::is_regular_file(status)) {
+    return {ErrorCode::kModelNotFound, "model: " + path + " is not a regular file"};
+  }
+  const auto bytes = std::filesystem::file_size(FromUtf8(path), error);
+  if (error) {
+    return {ErrorCode::kModelNotFound, "model: cannot read " + path, error.message()};
+  }
+  *size = static_cast<size_t>(bytes);
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status ReadModelFile(const std::string& path, SharedBytes* bytes) {
+  size_t size = 0;
+  ONLITE_RETURN_IF_ERROR(RegularFileSize(path, &size));
+  const File file = OpenForReading(path);
+  if (!file) {
+    return {ErrorCode::kModelNotFound, "model: cannot open " + path, std::strerror(errno)};
+  }
+  std::shared_ptr<uint8_t[]> data(AllocateAligned(size));
+  if (!data) {
+    return {ErrorCode::kPoolExhausted,
+            "model: out of memory for the " + std::to_string(size) + " bytes of " + path};
+  }
+  // A file that shrinks meanwhile gives fewer bytes; the format check decides then.
+  const size_t got = std::fread(data.get(), 1, size, file.get());
+  if (std::ferror(file.get()) != 0) {
+    return {ErrorCode::kModelNotFound, "model: cannot read " + path, std::strerror(errno)};
+  }
+  bytes->data = data.get();
+  bytes->size = got;
+  bytes->owner = std::move(data);
+  return Status::Ok();
+}
+
+#ifdef _WIN32
+
+Status MapModelFile(const std::string& path, SharedBytes* bytes) {
+  return ReadModelFile(path, bytes);
+}
+
+#else
+
+Status MapModelFile(const std::string& path, SharedBytes* bytes) {
+  size_t size = 0;
+  ONLITE_RETURN_IF_ERROR(RegularFileSize(path, &size));
+  if (size == 0) return ReadModelFile(path, bytes);
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return {ErrorCode::kModelNotFound, "model: cannot open " + path, std::strerror(errno)};
+  }
+  void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  const int mapping_error = errno;
+  close(descriptor);
+  if (mapped == MAP_FAILED) {
+    return {ErrorCode::kModelNotFound, "model: cannot map " + path, std::strerror(mapping_error)};
+  }
+  bytes->data = static_cast<const uint8_t*>(mapped);
+  bytes->size = size;
+  bytes->owner = std::shared_ptr<const void>(
+      mapped, [size](const void* address) { munmap(const_cast<void*>(address), size); });
+  return Status::Ok();
+}
+
+#endif
+
+Status DetectEngine(const SharedBytes& bytes, Engine* engine) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data), bytes.size);
+  if (text.size() >= 8 && text.substr(4, 4) == "TFL3") {
+    *engine = Engine::kTfLite;
+    return Status::Ok();
+  }
+  if (text.size() >= 8 && text.substr(4, 4) == "ORTM") {
+    *engine = Engine::kOnnxRuntime;
+    return Status::Ok();
+  }
+  if (text.empty()) return {ErrorCode::kModelInvalid, "model: expected a model, got 0 bytes"};
+  // A ModelProto is a sequence of protobuf fields 1 to 26: its first byte is a
+  // tag of a varint (wire type 0) or length-delimited (2) field.
+  const auto tag = static_cast<uint8_t>(text.front());
+  const unsigned wire_type = tag & 7U;
+  const unsigned field = (tag & 0x7fU) >> 3U;
+  if (field >= 1 && (wire_type == 0 || wire_type == 2)) {
+    *engine = Engine::kOnnxRuntime;
+    return Status::Ok();
+  }
+  return {ErrorCode::kModelInvalid,
+          "model: neither a TensorFlow Lite model (\"TFL3\" at offset 4) nor an ONNX one"};
+}
+
+}  // namespace onlite

@@ -1,0 +1,246 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/cancel_token.h"
+#include "core/status.h"
+#include "core/tensor.h"
+
+/// What the rest of onlite knows of a runtime. Only native/runtimes/ort and
+/// native/runtimes/tflite know a vendor's C API.
+namespace onlite {
+
+enum class Engine : uint8_t { kOnnxRuntime, kTfLite };
+
+/// A library file to try, and where the idea came from ("ONLITE_ORT_PATH", …).
+struct LibraryCandidate {
+  std::string path;
+  std::string origin;
+};
+
+/// A candidate that was tried; `error` is empty for the one that was loaded.
+struct LibraryAttempt {
+  std::string path;
+  std::string origin;
+  std::string error;
+};
+
+/// What is known of a runtime in this process.
+struct RuntimeDescription {
+  bool loaded = false;
+  std::string path;
+  std::string origin;
+  std::string version;
+  std::vector<std::string> providers;  // public names: "cpu", "cuda", "xnnpack", …
+  /// "global", "per-session", or "per-interpreter" (TFLite).
+  std::string thread_pools;
+  std::vector<LibraryAttempt> tried;
+};
+
+/// real = scale * (quantized - zero_point). One entry per tensor, or one per
+/// index of dimension `axis`.
+struct Quantization {
+  std::vector<float> scale;
+  std::vector<int64_t> zero_point;
+  std::optional<int> axis;
+};
+
+/// One input or output of a model.
+struct ValueInfo {
+  enum class Kind : uint8_t { kTensor, kSequence, kMap, kOther };
+
+  std::string name;
+  Kind kind = Kind::kTensor;
+  /// A tensor's element type and shape. A dynamic dim is -1 and has its
+  /// symbolic name, if any, at the same index of `symbols` (same length as dims).
+  ElementType type = ElementType::kUndefined;
+  Dims dims;
+  std::vector<std::string> symbols;
+  bool unknown_rank = false;
+  /// A feed may leave this input out.
+  bool optional = false;
+  std::optional<Quantization> quantization;
+};
+
+/// A named entry point. The first signature of a session is the primary one
+/// and has an empty key; its inputs and outputs are the graph's (ONNX) or the
+/// primary subgraph's (TFLite).
+struct SignatureInfo {
+  std::string key;
+  std::vector<ValueInfo> inputs;
+  std::vector<ValueInfo> outputs;
+};
+
+struct ModelMetadata {
+  std::string producer;
+  std::string graph_name;
+  std::string domain;
+  std::string description;
+  int64_t version = 0;
+  std::map<std::string, std::string> custom;
+};
+
+struct SessionInfo {
+  Engine engine = Engine::kOnnxRuntime;
+  /// The providers the session was created with, in order, public names.
+  std::vector<std::string> providers;
+  /// [0] is the primary signature.
+  std::vector<SignatureInfo> signatures;
+  ModelMetadata metadata;
+  bool has_variables = false;
+  /// Runs that may be in flight at once.
+  size_t concurrency = 1;
+};
+
+/// A buffer that several holders may share; never written after it was filled.
+struct SharedBytes {
+  std::shared_ptr<const void> owner;
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+};
+
+struct ModelSource {
+  /// The model's bytes: always set, also for a model that came from a file.
+  SharedBytes bytes;
+  /// The file the bytes were read from, UTF-8; empty for a model from memory.
+  std::string path;
+  /// ONNX external data passed by the caller: the `location` in the model, bytes.
+  std::vector<std::pair<std::string, SharedBytes>> external_data;
+  /// Map external data files instead of reading them (the caller opted in).
+  bool map_files = false;
+};
+
+struct ProviderRequest {
+  std::string name;  // public name, lower case
+  std::vector<std::pair<std::string, std::string>> options;
+};
+
+/// Everything a session can be asked for. What an engine cannot do is refused
+/// or ignored by its adapter as documented at each member.
+struct SessionOptions {
+  /// In order of preference; empty: the engine's default (onnx: cpu; tflite: xnnpack).
+  /// A provider that is missing is an error unless another one follows it.
+  std::vector<ProviderRequest> providers;
+  /// 0: the engine's default.
+  int intra_op_threads = 0;
+  int inter_op_threads = 0;
+  size_t concurrency = 1;
+
+  // ONNX Runtime only; TFLite ignores them.
+  std::optional<int> graph_optimization_level;  // 0, 1, 2, 3 (layout), 99 (all)
+  bool parallel_execution = false;
+  std::optional<bool> cpu_mem_arena;
+  std::optional<bool> mem_pattern;
+  std::string optimized_model_path;
+  std::string profile_prefix;  // not empty: profiling on
+  std::string log_id;
+  int log_severity = 3;  // errors only
+  int log_verbosity = 0;
+  std::vector<std::pair<std::string, int64_t>> free_dimension_overrides;
+  std::vector<std::pair<std::string, std::string>> config_entries;
+};
+
+/// One input of a run, by its index in the signature's inputs.
+struct RunInput {
+  size_t index = 0;
+  TensorView tensor;
+};
+
+/// One requested output of a run, by its index in the signature's outputs.
+/// With `into.data` set the result must be written there: the adapter refuses
+/// (kTypeMismatch, kShapeMismatch) a result of another type, shape or length.
+struct RunOutput {
+  size_t index = 0;
+  TensorView into;
+};
+
+struct RunOptions {
+  int log_severity = -1;  // -1: the session's
+  int log_verbosity = -1;
+  std::string tag;
+  std::vector<std::pair<std::string, std::string>> config_entries;
+};
+
+struct RunRequest {
+  size_t signature = 0;
+  std::vector<RunInput> inputs;
+  std::vector<RunOutput> outputs;
+  RunOptions options;
+  /// May be null. Cancelling it makes the run end early with kCancelled.
+  CancelToken* cancel = nullptr;
+};
+
+/// Nanoseconds of the monotonic clock spent preparing inputs, inside the
+/// runtime, and taking the outputs out.
+struct RunTimes {
+  int64_t bind_ns = 0;
+  int64_t invoke_ns = 0;
+  int64_t fetch_ns = 0;
+};
+
+struct RunResult {
+  /// In the order of the request's outputs.
+  std::vector<Value> outputs;
+  RunTimes times;
+};
+
+/// A loaded model. `Run` may be called from any thread, from at most
+/// `info().concurrency` threads at once (the caller sees to that); nothing else
+/// may run beside `ResetVariables`. Adapters check everything memory safety
+/// depends on: indices, types, ranks, dims and byte lengths of every input, and
+/// answer with the path of what is wrong, e.g.
+/// "inputs.image.dims[2]: expected 224, got 225".
+class Session {
+ public:
+  Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  virtual ~Session() = default;
+
+  virtual const SessionInfo& info() const = 0;
+  virtual Status Run(const RunRequest& request, RunResult* result) = 0;
+
+  /// Puts variables back to their initial state. OK where there are none.
+  virtual Status ResetVariables() = 0;
+
+  /// Ends profiling and gives the file's name (ONNX Runtime), else kUnsupported.
+  virtual Status EndProfiling(std::string* file) = 0;
+};
+
+/// A runtime's library, once per process: opened on the first Load that
+/// succeeds and never closed. Thread-safe.
+class Runtime {
+ public:
+  Runtime() = default;
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  /// Tries the candidates in order; OK at once when one is loaded already.
+  virtual Status Load(const std::vector<LibraryCandidate>& candidates) = 0;
+  virtual RuntimeDescription Describe() const = 0;
+  /// Needs a loaded library. Blocks for as long as the runtime takes.
+  virtual Status CreateSession(const ModelSource& source, const SessionOptions& options,
+                               std::unique_ptr<Session>* session) = 0;
+
+ protected:
+  ~Runtime() = default;  // singletons are never destroyed (DESIGN §5)
+};
+
+/// native/runtimes/ort
+Runtime& OnnxRuntime();
+/// native/runtimes/tflite
+Runtime& TfLiteRuntime();
+
+/// Threads the process-wide pools may use; set once before the first Load
+/// (os.availableParallelism()). Read by both adapters.
+void SetDefaultThreadCount(int threads);
+int DefaultThreadCount();
+
+}  // namespace onlite
