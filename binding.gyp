@@ -1,0 +1,111 @@
+# What prebuildify and a source install through node-gyp build. Same sources, same settings as
+# CMakeLists.txt; `node scripts/build-gyp.mjs --sync` rewrites the list from native/sources.cmake.
+{
+  "targets": [
+    {
+      "target_name": "onlite",
+      "sources": [
+        "native/core/dtype.cc",
+        "native/core/executor.cc",
+        "native/core/histogram.cc",
+        "native/core/status.cc",
+        "native/core/tensor.cc",
+        "native/runtimes/default_threads.cc",
+        "native/runtimes/dynamic_library.cc",
+        "native/runtimes/model_file.cc",
+        "native/runtimes/ort/create_session.cc",
+        "native/runtimes/ort/element_type.cc",
+        "native/runtimes/ort/environment.cc",
+        "native/runtimes/ort/external_data.cc",
+        "native/runtimes/ort/feeds.cc",
+        "native/runtimes/ort/file_bytes.cc",
+        "native/runtimes/ort/library.cc",
+        "native/runtimes/ort/model_info.cc",
+        "native/runtimes/ort/model_scan.cc",
+        "native/runtimes/ort/providers.cc",
+        "native/runtimes/ort/run_options.cc",
+        "native/runtimes/ort/runtime.cc",
+        "native/runtimes/ort/session.cc",
+        "native/runtimes/ort/session_options.cc",
+        "native/runtimes/ort/status.cc",
+        "native/runtimes/ort/values.cc",
+        "native/runtimes/ort/wire.cc",
+        "native/runtimes/tflite/call_graph.cc",
+        "native/runtimes/tflite/entry_runner.cc",
+        "native/runtimes/tflite/error_log.cc",
+        "native/runtimes/tflite/flatbuffer.cc",
+        "native/runtimes/tflite/interpreter.cc",
+        "native/runtimes/tflite/interpreter_pool.cc",
+        "native/runtimes/tflite/library.cc",
+        "native/runtimes/tflite/metadata.cc",
+        "native/runtimes/tflite/model.cc",
+        "native/runtimes/tflite/model_info.cc",
+        "native/runtimes/tflite/operator_options.cc",
+        "native/runtimes/tflite/providers.cc",
+        "native/runtimes/tflite/request.cc",
+        "native/runtimes/tflite/runtime.cc",
+        "native/runtimes/tflite/schema.cc",
+        "native/runtimes/tflite/session.cc",
+        "native/runtimes/tflite/shape_checker.cc",
+        "native/runtimes/tflite/sparsity_verifier.cc",
+        "native/runtimes/tflite/strings.cc",
+        "native/runtimes/tflite/subgraph_verifier.cc",
+        "native/runtimes/tflite/tensor_verifier.cc",
+        "native/runtimes/tflite/tensors.cc",
+        "native/runtimes/tflite/verifier.cc",
+        "native/runtimes/tflite/xnnpack.cc",
+        "native/addon.cc",
+        "native/bind/create_session.cc",
+        "native/bind/environment.cc",
+        "native/bind/errors.cc",
+        "native/bind/native_session.cc",
+        "native/bind/run_options.cc",
+        "native/bind/runtime_functions.cc",
+        "native/bind/session_info.cc",
+        "native/bind/session_jobs.cc",
+        "native/bind/tensor_arguments.cc"
+      ],
+      "include_dirs": [
+        "native",
+        "<!(node -p \"require('node-addon-api').include_dir\")"
+      ],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "NODE_ADDON_API_CPP_EXCEPTIONS_ALL"
+      ],
+      # node-gyp's defaults: no exceptions, no RTTI, another C++ standard.
+      "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": ["-std=c++20", "-fexceptions", "-fvisibility=hidden", "-fvisibility-inlines-hidden"],
+      "cflags": ["-Wall", "-Wextra"],
+      "conditions": [
+        ["OS=='linux'", {
+          # Node unloads an addon with the last worker that loaded it; the addon's threads stay.
+          "ldflags": ["-Wl,-z,nodelete", "-Wl,--exclude-libs,ALL", "-pthread"],
+          "libraries": ["-ldl"]
+        }],
+        ["OS=='mac'", {
+          "xcode_settings": {
+            "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
+            "CLANG_CXX_LIBRARY": "libc++",
+            "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+            "GCC_ENABLE_CPP_RTTI": "YES",
+            "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+            "MACOSX_DEPLOYMENT_TARGET": "11.0"
+          }
+        }],
+        ["OS=='win'", {
+          "defines": ["NOMINMAX", "WIN32_LEAN_AND_MEAN", "_HAS_EXCEPTIONS=1"],
+          "msvs_settings": {
+            "VCCLCompilerTool": {
+              "ExceptionHandling": 1,
+              "RuntimeTypeInfo": "true",
+              "RuntimeLibrary": 0,
+              "AdditionalOptions": ["/std:c++20", "/utf-8", "/W4"]
+            }
+          }
+        }]
+      ]
+    }
+  ]
+}

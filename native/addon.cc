@@ -1,0 +1,40 @@
+#include <napi.h>
+
+#include "bind/create_session.h"
+#include "bind/environment.h"
+#include "bind/native_session.h"
+#include "bind/runtime_functions.h"
+
+namespace {
+
+Napi::Value Initialise(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject()) throw Napi::TypeError::New(env, "onlite: expected a configuration");
+  onlite::Environment::Create(env, info[0].As<Napi::Object>());
+  onlite::Environment::Of(env).session_class = Napi::Persistent(onlite::NativeSession::Define(env));
+  return env.Undefined();
+}
+
+/// cancel(id): true if the job had not started and will never be dispatched.
+Napi::Value Cancel(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsNumber()) throw Napi::TypeError::New(env, "id: expected a number");
+  const onlite::JobId id = info[0].As<Napi::Number>().Uint32Value();
+  return Napi::Boolean::New(env, onlite::Environment::Of(env).Cancel(id));
+}
+
+Napi::Object Exports(Napi::Env env, Napi::Object exports) {
+  exports.Set("initialise", Napi::Function::New<Initialise>(env, "initialise"));
+  exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
+  exports.Set("createSession", Napi::Function::New<onlite::CreateSession>(env, "createSession"));
+  exports.Set("allocateBytes", Napi::Function::New<onlite::AllocateBytes>(env, "allocateBytes"));
+  exports.Set("copyBytes", Napi::Function::New<onlite::CopyBytes>(env, "copyBytes"));
+  exports.Set("loadRuntime", Napi::Function::New<onlite::LoadRuntime>(env, "loadRuntime"));
+  exports.Set("describeRuntime",
+              Napi::Function::New<onlite::DescribeRuntime>(env, "describeRuntime"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(onlite, Exports)

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <napi.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "bind/job.h"
+#include "core/executor.h"
+
+namespace onlite {
+
+/// Outlives the environment in those whose finalizers run at its very end.
+struct EnvironmentState {
+  /// The main thread's: at its end the process goes away, so memory need not be given back.
+  bool is_main_thread = false;
+  /// The cleanup hook has run: nothing may be posted any more.
+  bool closing = false;
+};
+
+/// What one Node environment (the main thread or a worker) owns: the classes
+/// and the dispatcher that TypeScript handed over, the jobs under way, and the
+/// way their completions reach the JS thread. Lives as instance data; every
+/// method runs on the JS thread.
+///
+/// A completion wakes the JS thread once however many jobs have finished, and
+/// is handed to `dispatch(completions)`, a flat array [id, error, result, …].
+///
+/// When the environment ends, its cleanup hook cancels what runs, drops what
+/// waits and returns only when no thread works for it any more, because JS
+/// memory that a run may be using goes away right after. Node runs no cleanup
+/// hook on process.exit, signals and uncaught exceptions; then nothing is
+/// released at all, and the detached threads end with the process.
+class Environment {
+ public:
+  /// Throws if the environment was set up before. `config` is NativeConfig of lib/native.ts.
+  static void Create(Napi::Env env, const Napi::Object& config);
+  /// The environment's state; throws a JavaScript Error before Create.
+  static Environment& Of(Napi::Env env);
+
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment();
+
+  Napi::Function error_class() const { return error_class_.Value(); }
+  Executor& executor() const;
+  /// For session creation and other work that is not a run.
+  TaskQueue& maintenance_queue() { return *maintenance_queue_; }
+  std::shared_ptr<const EnvironmentState> state() const { return state_; }
+
+  /// The class NativeSession; set once when the addon is set up.
+  Napi::FunctionReference session_class;
+
+  /// Queues the job; it is dispatched under `id` when it has ended. kQueueFull
+  /// leaves nothing behind. The environment keeps the process alive meanwhile.
+  Status Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
+  /// The same for a job that must run alone in its queue.
+  void PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
+  /// A job nobody waits for; it does not keep the process alive.
+  void PostDetached(TaskQueue& queue, std::unique_ptr<Job> job);
+
+  /// Asks a job to stop. True if it had not started: then it is gone and is
+  /// never dispatched. False if it runs (it is told to stop, and dispatched
+  /// when it has) or is unknown.
+  bool Cancel(JobId id);
+
+ private:
+  class JobTask;
+  struct Mailbox;
+  struct Active {
+    std::shared_ptr<TaskQueue> queue;
+    Job* job;  // alive until it is dispatched or removed, both on the JS thread
+  };
+
+  Environment(Napi::Env env, const Napi::Object& config);
+  static void CleanUp(void* environment);
+  static void OnWake(napi_env env, napi_value callback, void* context, void* data);
+
+  void Dispatch(Napi::Env env);
+  std::unique_ptr<JobTask> Register(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
+  void Forget(JobId id);
+  void Close();
+
+  napi_env env_;
+  Napi::FunctionReference error_class_;
+  Napi::FunctionReference dispatch_;
+  size_t threads_;
+  std::shared_ptr<EnvironmentState> state_;
+  std::shared_ptr<TaskQueue> maintenance_queue_;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::unordered_map<JobId, Active> active_;
+};
+
+}  // namespace onlite

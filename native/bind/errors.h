@@ -1,0 +1,29 @@
+#pragma once
+
+#include <napi.h>
+
+#include "core/status.h"
+
+namespace onlite {
+
+/// An instance of the JavaScript class OnliteError for a status that is not OK.
+Napi::Value ToJsError(Napi::Env env, const Status& status);
+
+/// Throws ToJsError as a C++ exception that node-addon-api turns into a
+/// JavaScript one.
+[[noreturn]] void ThrowStatus(Napi::Env env, const Status& status);
+
+/// Throws unless `status` is OK.
+inline void Check(Napi::Env env, const Status& status) {
+  if (!status.ok()) ThrowStatus(env, status);
+}
+
+/// Throws the pending exception, or a generic error, unless a Node-API call succeeded.
+inline void Check(Napi::Env env, napi_status status) {
+  if (status != napi_ok) throw Napi::Error::New(env);
+}
+
+/// Throws ERR_INVALID_ARGUMENT.
+[[noreturn]] void ThrowInvalidArgument(Napi::Env env, const std::string& message);
+
+}  // namespace onlite

@@ -1,0 +1,227 @@
+#include "bind/native_session.h"
+
+#include <new>
+#include <string>
+#include <utility>
+
+#include "bind/environment.h"
+#include "bind/errors.h"
+#include "bind/run_options.h"
+#include "bind/session_info.h"
+#include "bind/session_jobs.h"
+
+namespace onlite {
+namespace {
+
+// Marks the Externals of Wrap, so that a foreign External is refused.
+constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d73ULL, 0x657373696f6e2d31ULL};
+
+/// Destroys a forgotten session off the JS thread.
+class DropJob final : public Job {
+ public:
+  explicit DropJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
+  Status Execute() override {
+    core_->session.reset();
+    return Status::Ok();
+  }
+  Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
+
+ private:
+  const std::shared_ptr<SessionCore> core_;
+};
+
+JobId ReadJobId(Napi::Env env, const Napi::Value& value) {
+  if (!value.IsNumber()) ThrowInvalidArgument(env, "id: expected a number");
+  return value.As<Napi::Number>().Uint32Value();
+}
+
+Phase ReadPhase(Napi::Env env, const Napi::Value& value) {
+  if (value.IsNumber()) {
+    const uint32_t phase = value.As<Napi::Number>().Uint32Value();
+    if (phase < kPhaseNames.size()) return static_cast<Phase>(phase);
+  }
+  ThrowInvalidArgument(env, "phase: expected 0 to 4");
+}
+
+}  // namespace
+
+Napi::Function NativeSession::Define(Napi::Env env) {
+  return DefineClass(
+      env, "NativeSession",
+      {InstanceMethod<&NativeSession::Info>("info"), InstanceMethod<&NativeSession::Run>("run"),
+       InstanceMethod<&NativeSession::RunSync>("runSync"),
+       InstanceMethod<&NativeSession::Release>("release"),
+       InstanceMethod<&NativeSession::ResetVariables>("resetVariables"),
+       InstanceMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync"),
+       InstanceMethod<&NativeSession::EndProfiling>("endProfiling"),
+       InstanceMethod<&NativeSession::LatencySnapshot>("latencySnapshot"),
+       InstanceMethod<&NativeSession::LatencyPercentile>("latencyPercentile"),
+       InstanceMethod<&NativeSession::LatencyReset>("latencyReset"),
+       InstanceMethod<&NativeSession::QueueDepth>("queueDepth")});
+}
+
+Napi::Object NativeSession::Wrap(Napi::Env env, std::shared_ptr<SessionCore> core) {
+  auto external = Napi::External<std::shared_ptr<SessionCore>>::New(env, &core);
+  Check(env, napi_type_tag_object(env, external, &kCoreTag));
+  return Environment::Of(env).session_class.New({external});
+}
+
+NativeSession::NativeSession(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<NativeSession>(info), environment_(Environment::Of(info.Env()).state()) {
+  const Napi::Env env = info.Env();
+  bool genuine = false;
+  if (info[0].IsExternal())
+    Check(env, napi_check_object_type_tag(env, info[0], &kCoreTag, &genuine));
+  if (!genuine) ThrowInvalidArgument(env, "NativeSession cannot be constructed");
+  core_ = *info[0].As<Napi::External<std::shared_ptr<SessionCore>>>().Data();
+  Napi::MemoryManagement::AdjustExternalMemory(env, core_->external_bytes);
+}
+
+NativeSession::~NativeSession() {
+  if (!core_) return;
+  if (environment_->closing) {
+    // The process ends: destroying now would only race with the runtime's own teardown.
+    if (environment_->is_main_thread) {
+      static_cast<void>(new (std::nothrow) std::shared_ptr<SessionCore>(std::move(core_)));
+    }
+    return;
+  }
+  if (released_) return;
+  Napi::MemoryManagement::AdjustExternalMemory(Env(), -core_->external_bytes);
+  Environment::Of(Env()).PostDetached(*core_->queue, std::make_unique<DropJob>(core_));
+}
+
+void NativeSession::RequireOpen(Napi::Env env) const {
+  if (released_) ThrowStatus(env, SessionReleased());
+}
+
+Napi::Value NativeSession::Info(const Napi::CallbackInfo& info) {
+  return SessionInfoToJs(info.Env(), core_->info);
+}
+
+Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  const int64_t called_at = MonotonicNow();
+  const JobId id = ReadJobId(env, info[0]);
+  auto arguments = std::make_unique<RunArguments>();
+  ReadRunOptions(env, info[3], &arguments->request);
+  ReadRunArguments(env, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
+  Check(env,
+        Environment::Of(env).Post(
+            *core_->queue, id, std::make_unique<RunJob>(core_, std::move(arguments), called_at)));
+  return env.Undefined();
+}
+
+Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  const int64_t called_at = MonotonicNow();
+  RunArguments arguments;
+  ReadRunOptions(env, info[2], &arguments.request);
+  ReadRunArguments(env, info[0], info[1], FeedPolicy::kSynchronous, &arguments);
+  // ONNX Runtime takes any number of runs at once; an interpreter takes one.
+  const bool needs_place = core_->info.engine == Engine::kTfLite;
+  if (needs_place && !core_->queue->TryEnter()) {
+    ThrowStatus(env, {ErrorCode::kBusy,
+                      "runSync: every interpreter of the session is busy; await the runs in "
+                      "flight, or create the session with a higher concurrency"});
+  }
+  RunResult result;
+  const Status status = core_->session->Run(arguments.request, &result);
+  if (needs_place) core_->queue->Leave();
+  Check(env, status);
+  Napi::Value outputs = OutputsToJs(env, result);
+  if (core_->record_latency) {
+    core_->latency.Record(Phase::kInvoke, result.times.invoke_ns);
+    core_->latency.Record(Phase::kTotal, MonotonicNow() - called_at);
+  }
+  return outputs;
+}
+
+Napi::Value NativeSession::Release(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  const JobId id = ReadJobId(env, info[0]);
+  released_ = true;
+  Napi::MemoryManagement::AdjustExternalMemory(env, -core_->external_bytes);
+  Environment::Of(env).PostExclusive(*core_->queue, id, std::make_unique<ReleaseJob>(core_));
+  return env.Undefined();
+}
+
+Napi::Value NativeSession::ResetVariables(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  const JobId id = ReadJobId(env, info[0]);
+  Environment::Of(env).PostExclusive(*core_->queue, id, std::make_unique<ResetVariablesJob>(core_));
+  return env.Undefined();
+}
+
+Napi::Value NativeSession::ResetVariablesSync(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  // Every place is claimed, so nothing runs beside it.
+  size_t claimed = 0;
+  while (claimed < core_->info.concurrency && core_->queue->TryEnter()) ++claimed;
+  const bool alone = claimed == core_->info.concurrency;
+  const Status status =
+      alone ? core_->session->ResetVariables()
+            : Status(ErrorCode::kBusy, "resetVariablesSync: runs of the session are in flight");
+  for (; claimed > 0; --claimed) core_->queue->Leave();
+  Check(env, status);
+  return env.Undefined();
+}
+
+Napi::Value NativeSession::EndProfiling(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  std::string file;
+  Check(env, core_->session->EndProfiling(&file));
+  return Napi::String::New(env, file);
+}
+
+Napi::Value NativeSession::LatencySnapshot(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const HistogramSnapshot snapshot = core_->latency.Snapshot(ReadPhase(env, info[0]));
+  Napi::Object result = Napi::Object::New(env);
+  const auto set = [&](const char* name, double value) {
+    result.Set(name, Napi::Number::New(env, value));
+  };
+  const auto percentile = [&](double percent) {
+    return static_cast<double>(snapshot.Percentile(percent));
+  };
+  set("count", static_cast<double>(snapshot.count()));
+  set("min", static_cast<double>(snapshot.min()));
+  set("mean", snapshot.mean());
+  set("stddev", snapshot.stddev());
+  set("p50", percentile(50));
+  set("p90", percentile(90));
+  set("p95", percentile(95));
+  set("p99", percentile(99));
+  set("p999", percentile(99.9));
+  set("max", static_cast<double>(snapshot.max()));
+  return result;
+}
+
+Napi::Value NativeSession::LatencyPercentile(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Phase phase = ReadPhase(env, info[0]);
+  if (!info[1].IsNumber()) ThrowInvalidArgument(env, "percentile: expected a number");
+  const double percent = info[1].As<Napi::Number>().DoubleValue();
+  if (!(percent >= 0 && percent <= 100)) {
+    ThrowInvalidArgument(env, "percentile: expected 0 to 100");
+  }
+  const HistogramSnapshot snapshot = core_->latency.Snapshot(phase);
+  return Napi::Number::New(env, static_cast<double>(snapshot.Percentile(percent)));
+}
+
+Napi::Value NativeSession::LatencyReset(const Napi::CallbackInfo& info) {
+  core_->latency.Reset();
+  return info.Env().Undefined();
+}
+
+Napi::Value NativeSession::QueueDepth(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(core_->queue->waiting()));
+}
+
+}  // namespace onlite

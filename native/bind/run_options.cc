@@ -1,0 +1,19 @@
+#include "bind/run_options.h"
+
+#include "bind/object_reader.h"
+
+namespace onlite {
+
+void ReadRunOptions(Napi::Env env, const Napi::Value& value, RunRequest* request) {
+  if (value.IsUndefined()) return;
+  const ObjectReader options(env, value, "options");
+  const int signature = options.Int("signature", 0);
+  if (signature < 0) options.Refuse("signature", "a non-negative index");
+  request->signature = static_cast<size_t>(signature);
+  request->options.log_severity = options.Int("logSeverityLevel", -1);
+  request->options.log_verbosity = options.Int("logVerbosityLevel", -1);
+  request->options.tag = options.String("tag");
+  request->options.config_entries = options.StringPairs("configEntries");
+}
+
+}  // namespace onlite

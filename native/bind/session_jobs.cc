@@ -1,0 +1,56 @@
+#include "bind/session_jobs.h"
+
+#include <utility>
+
+#include "bind/errors.h"
+
+namespace onlite {
+
+Status SessionReleased() { return {ErrorCode::kSessionReleased, "the session was released"}; }
+
+Napi::Value OutputsToJs(Napi::Env env, const RunResult& result) {
+  Napi::Array outputs = Napi::Array::New(env, result.outputs.size());
+  for (uint32_t index = 0; index < result.outputs.size(); ++index) {
+    outputs.Set(index, ValueToJs(env, result.outputs[index]));
+  }
+  return outputs;
+}
+
+RunJob::RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
+               int64_t called_at)
+    : core_(std::move(core)), arguments_(std::move(arguments)), called_at_(called_at) {
+  arguments_->request.cancel = &cancel;
+}
+
+Status RunJob::Execute() {
+  if (!core_->session) return SessionReleased();
+  queue_ns_ = MonotonicNow() - called_at_;
+  return core_->session->Run(arguments_->request, &result_);
+}
+
+Napi::Value RunJob::Result(Napi::Env env) {
+  const int64_t fetch_started = MonotonicNow();
+  Napi::Value outputs = OutputsToJs(env, result_);
+  if (core_->record_latency) {
+    const int64_t now = MonotonicNow();
+    LatencyRecorder& latency = core_->latency;
+    latency.Record(Phase::kQueue, queue_ns_);
+    latency.Record(Phase::kBind, result_.times.bind_ns);
+    latency.Record(Phase::kInvoke, result_.times.invoke_ns);
+    latency.Record(Phase::kFetch, result_.times.fetch_ns + now - fetch_started);
+    latency.Record(Phase::kTotal, now - called_at_);
+  }
+  return outputs;
+}
+
+Status ReleaseJob::Execute() {
+  core_->session.reset();
+  return Status::Ok();
+}
+
+Status ResetVariablesJob::Execute() {
+  if (!core_->session) return SessionReleased();
+  return core_->session->ResetVariables();
+}
+
+}  // namespace onlite

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "bind/job.h"
+#include "bind/session_core.h"
+#include "bind/tensor_arguments.h"
+
+namespace onlite {
+
+/// One asynchronous run.
+class RunJob final : public Job {
+ public:
+  RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
+         int64_t called_at);
+  Status Execute() override;
+  /// An array of ValueToJs, in the order of the requested outputs.
+  Napi::Value Result(Napi::Env env) override;
+
+ private:
+  const std::shared_ptr<SessionCore> core_;
+  const std::unique_ptr<RunArguments> arguments_;
+  const int64_t called_at_;
+  int64_t queue_ns_ = 0;
+  RunResult result_;
+};
+
+/// Destroys the runtime's session; posted exclusively.
+class ReleaseJob final : public Job {
+ public:
+  explicit ReleaseJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
+  Status Execute() override;
+  Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
+
+ private:
+  std::shared_ptr<SessionCore> core_;
+};
+
+/// Puts variables back; posted exclusively.
+class ResetVariablesJob final : public Job {
+ public:
+  explicit ResetVariablesJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
+  Status Execute() override;
+  Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
+
+ private:
+  const std::shared_ptr<SessionCore> core_;
+};
+
+/// What every use of a released session answers.
+Status SessionReleased();
+
+/// Encodes a run's outputs for JavaScript.
+Napi::Value OutputsToJs(Napi::Env env, const RunResult& result);
+
+}  // namespace onlite

@@ -1,0 +1,266 @@
+#include "bind/tensor_arguments.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "bind/errors.h"
+
+namespace onlite {
+namespace {
+
+constexpr uint32_t kFieldsPerTensor = 4;
+
+napi_value Element(Napi::Env env, napi_value array, uint32_t index) {
+  napi_value element = nullptr;
+  Check(env, napi_get_element(env, array, index, &element));
+  return element;
+}
+
+uint32_t ArrayLength(Napi::Env env, napi_value array, const char* what) {
+  uint32_t length = 0;
+  if (napi_get_array_length(env, array, &length) != napi_ok) {
+    ThrowInvalidArgument(env, std::string(what) + ": expected an array");
+  }
+  return length;
+}
+
+int64_t Integer(Napi::Env env, napi_value value, const char* what) {
+  double number = 0;
+  if (napi_get_value_double(env, value, &number) != napi_ok || number < 0 ||
+      number > 9007199254740991.0 || number != static_cast<double>(static_cast<int64_t>(number))) {
+    ThrowInvalidArgument(env, std::string(what) + ": expected a non-negative integer");
+  }
+  return static_cast<int64_t>(number);
+}
+
+ElementType Type(Napi::Env env, napi_value value) {
+  const int64_t code = Integer(env, value, "type");
+  if (code >= static_cast<int64_t>(kElementTypeCount)) {
+    ThrowInvalidArgument(env, "type: unknown element type " + std::to_string(code));
+  }
+  return static_cast<ElementType>(code);
+}
+
+Dims ReadDims(Napi::Env env, napi_value value) {
+  const uint32_t rank = ArrayLength(env, value, "dims");
+  Dims dims(rank);
+  for (uint32_t axis = 0; axis < rank; ++axis) {
+    dims[axis] = Integer(env, Element(env, value, axis), "dims");
+  }
+  return dims;
+}
+
+std::string ReadString(Napi::Env env, napi_value value) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok) {
+    ThrowInvalidArgument(env, "data: expected an array of strings");
+  }
+  std::string text(length, '\0');
+  Check(env, napi_get_value_string_utf8(env, value, text.data(), length + 1, &length));
+  return text;
+}
+
+size_t BytesPerElement(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array:
+    case napi_uint8_array:
+    case napi_uint8_clamped_array: return 1;
+    case napi_int16_array:
+    case napi_uint16_array: return 2;
+    case napi_int32_array:
+    case napi_uint32_array:
+    case napi_float32_array: return 4;
+    case napi_float64_array:
+    case napi_bigint64_array:
+    case napi_biguint64_array: return 8;
+    default: return 0;
+  }
+}
+
+struct Memory {
+  void* data = nullptr;
+  size_t byte_length = 0;
+  bool shared = false;
+};
+
+Memory ReadTypedArray(Napi::Env env, napi_value value) {
+  bool is_typed_array = false;
+  Check(env, napi_is_typedarray(env, value, &is_typed_array));
+  if (!is_typed_array) ThrowInvalidArgument(env, "data: expected a typed array");
+  napi_typedarray_type type{};
+  size_t length = 0;
+  Memory memory;
+  napi_value buffer = nullptr;
+  Check(env, napi_get_typedarray_info(env, value, &type, &length, &memory.data, &buffer, nullptr));
+  const size_t bytes_per_element = BytesPerElement(type);
+  if (bytes_per_element == 0) ThrowInvalidArgument(env, "data: unknown typed array");
+  memory.byte_length = length * bytes_per_element;
+  bool ordinary = false;
+  Check(env, napi_is_arraybuffer(env, buffer, &ordinary));
+  memory.shared = !ordinary;
+  bool detached = false;
+  if (ordinary) Check(env, napi_is_detached_arraybuffer(env, buffer, &detached));
+  if (detached) {
+    ThrowStatus(env, {ErrorCode::kBufferDetached, "data: the tensor's buffer is detached"});
+  }
+  return memory;
+}
+
+TensorView ReadTensor(Napi::Env env, napi_value array, uint32_t offset, bool* shared) {
+  TensorView tensor;
+  tensor.type = Type(env, Element(env, array, offset + 1));
+  tensor.dims = ReadDims(env, Element(env, array, offset + 2));
+  const napi_value data = Element(env, array, offset + 3);
+  if (tensor.type == ElementType::kString) {
+    const uint32_t count = ArrayLength(env, data, "data");
+    if (ElementCount(tensor.dims) != size_t{count}) {
+      ThrowInvalidArgument(env, "data: the number of strings does not match dims");
+    }
+    tensor.strings.reserve(count);
+    for (uint32_t index = 0; index < count; ++index) {
+      tensor.strings.push_back(ReadString(env, Element(env, data, index)));
+    }
+    return tensor;
+  }
+  const Memory memory = ReadTypedArray(env, data);
+  const auto needed = TensorBytes(tensor.type, tensor.dims);
+  if (!needed || memory.byte_length < *needed) {
+    ThrowInvalidArgument(env, "data: " + std::to_string(memory.byte_length) +
+                                  " bytes are too few for dims " + DimsToString(tensor.dims));
+  }
+  tensor.data = memory.data;
+  tensor.byte_length = *needed;
+  *shared = memory.shared;
+  return tensor;
+}
+
+/// Copies the tensors at `copied` of the request's inputs into one buffer.
+void TakeSnapshots(Napi::Env env, const std::vector<size_t>& copied, RunArguments* arguments) {
+  size_t total = 0;
+  for (const size_t index : copied) {
+    const size_t bytes = AlignUp(arguments->request.inputs[index].tensor.byte_length);
+    if (bytes > SIZE_MAX / 2 - total) ThrowInvalidArgument(env, "inputs: too large");
+    total += bytes;
+  }
+  arguments->snapshots = AllocateAligned(total);
+  if (!arguments->snapshots) {
+    ThrowStatus(env, {ErrorCode::kPoolExhausted,
+                      "out of memory: cannot copy " + std::to_string(total) + " bytes of inputs"});
+  }
+  uint8_t* to = arguments->snapshots.get();
+  for (const size_t index : copied) {
+    TensorView& tensor = arguments->request.inputs[index].tensor;
+    if (tensor.byte_length > 0) std::memcpy(to, tensor.data, tensor.byte_length);
+    tensor.data = to;
+    to += AlignUp(tensor.byte_length);
+  }
+}
+
+void ReadInputs(Napi::Env env, napi_value inputs, FeedPolicy policy, RunArguments* arguments) {
+  const uint32_t length = ArrayLength(env, inputs, "inputs");
+  std::vector<size_t> copied;
+  for (uint32_t offset = 0; offset + kFieldsPerTensor <= length; offset += kFieldsPerTensor) {
+    bool shared = false;
+    RunInput input;
+    input.index = static_cast<size_t>(Integer(env, Element(env, inputs, offset), "index"));
+    input.tensor = ReadTensor(env, inputs, offset, &shared);
+    const bool in_memory = input.tensor.type != ElementType::kString;
+    if (in_memory && (shared || policy == FeedPolicy::kAsynchronous)) {
+      copied.push_back(arguments->request.inputs.size());
+    }
+    arguments->request.inputs.push_back(std::move(input));
+  }
+  if (!copied.empty()) TakeSnapshots(env, copied, arguments);
+}
+
+void ReadOutputs(Napi::Env env, napi_value outputs, RunArguments* arguments) {
+  const uint32_t length = ArrayLength(env, outputs, "outputs");
+  for (uint32_t offset = 0; offset + kFieldsPerTensor <= length; offset += kFieldsPerTensor) {
+    RunOutput output;
+    output.index = static_cast<size_t>(Integer(env, Element(env, outputs, offset), "index"));
+    napi_valuetype kind{};
+    Check(env, napi_typeof(env, Element(env, outputs, offset + 3), &kind));
+    if (kind != napi_null) {
+      bool shared = false;
+      output.into = ReadTensor(env, outputs, offset, &shared);
+      if (output.into.type == ElementType::kString) {
+        ThrowInvalidArgument(env, "outputs: strings cannot be written in place");
+      }
+    }
+    arguments->request.outputs.push_back(std::move(output));
+  }
+}
+
+napi_value StringsToJs(Napi::Env env, const std::vector<std::string>& strings) {
+  napi_value array = nullptr;
+  Check(env, napi_create_array_with_length(env, strings.size(), &array));
+  for (uint32_t index = 0; index < strings.size(); ++index) {
+    napi_value text = nullptr;
+    Check(env, napi_create_string_utf8(env, strings[index].data(), strings[index].size(), &text));
+    Check(env, napi_set_element(env, array, index, text));
+  }
+  return array;
+}
+
+napi_value BytesToJs(Napi::Env env, const TensorView& tensor) {
+  void* memory = nullptr;
+  napi_value buffer = nullptr;
+  Check(env, napi_create_arraybuffer(env, tensor.byte_length, &memory, &buffer));
+  if (tensor.byte_length > 0) std::memcpy(memory, tensor.data, tensor.byte_length);
+  return buffer;
+}
+
+napi_value TensorToJs(Napi::Env env, const TensorView& tensor) {
+  Napi::Array dims = Napi::Array::New(env, tensor.dims.size());
+  for (uint32_t axis = 0; axis < tensor.dims.size(); ++axis) {
+    dims.Set(axis, Napi::Number::New(env, static_cast<double>(tensor.dims[axis])));
+  }
+  Napi::Array encoded = Napi::Array::New(env, kFieldsPerTensor);
+  encoded.Set(0U, 0);
+  encoded.Set(1U, static_cast<int>(tensor.type));
+  encoded.Set(2U, dims);
+  encoded.Set(3U, tensor.type == ElementType::kString ? StringsToJs(env, tensor.strings)
+                                                      : BytesToJs(env, tensor));
+  return encoded;
+}
+
+}  // namespace
+
+void ReadRunArguments(Napi::Env env, napi_value inputs, napi_value outputs, FeedPolicy policy,
+                      RunArguments* arguments) {
+  ReadInputs(env, inputs, policy, arguments);
+  ReadOutputs(env, outputs, arguments);
+}
+
+napi_value ValueToJs(Napi::Env env, const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::kTensor:
+      // No owner: the run wrote into memory of the caller's.
+      if (!value.owner && value.tensor.type != ElementType::kString) return env.Null();
+      return TensorToJs(env, value.tensor);
+    case Value::Kind::kSequence: {
+      Napi::Array items = Napi::Array::New(env, value.items.size());
+      for (uint32_t index = 0; index < value.items.size(); ++index) {
+        items.Set(index, ValueToJs(env, value.items[index]));
+      }
+      Napi::Array encoded = Napi::Array::New(env, 2);
+      encoded.Set(0U, 1);
+      encoded.Set(1U, items);
+      return encoded;
+    }
+    case Value::Kind::kMap: {
+      Napi::Array encoded = Napi::Array::New(env, 3);
+      encoded.Set(0U, 2);
+      encoded.Set(1U, ValueToJs(env, value.items.at(0)));
+      encoded.Set(2U, ValueToJs(env, value.items.at(1)));
+      return encoded;
+    }
+    case Value::Kind::kNone: break;
+  }
+  Napi::Array encoded = Napi::Array::New(env, 1);
+  encoded.Set(0U, 3);
+  return encoded;
+}
+
+}  // namespace onlite
