@@ -1,0 +1,46 @@
+import { OnliteError } from './errors';
+import { abandonJob } from './jobs';
+import { native } from './native';
+import type { CheckedRunOptions } from './run-options';
+
+/** Why a run ended early, as an error. `reason` is an AbortSignal's. */
+function abortError(reason: unknown): OnliteError {
+  const timedOut = reason instanceof Error && reason.name === 'TimeoutError';
+  return timedOut
+    ? new OnliteError('ERR_TIMEOUT', 'the run was not finished in time', { cause: reason })
+    : new OnliteError('ERR_CANCELLED', 'the run was cancelled', { cause: reason });
+}
+
+/** @throws OnliteError ERR_CANCELLED or ERR_TIMEOUT if the signal has fired already. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortError(signal.reason);
+}
+
+/**
+ * Ties a job to its run's signal and time-out, for as long as it is under way.
+ * When one fires the job is rejected at once and its late result dropped.
+ */
+export async function abortable<Result>(
+  job: { id: number; result: Promise<Result> },
+  { signal, timeoutMs }: CheckedRunOptions,
+): Promise<Result> {
+  const abandon = (error: OnliteError): void => {
+    abandonJob(job.id, error, (id) => native().cancel(id));
+  };
+  const onAbort = (): void => {
+    abandon(abortError(signal?.reason));
+  };
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          abandon(new OnliteError('ERR_TIMEOUT', `the run was not finished in ${timeoutMs} ms`));
+        }, timeoutMs);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await job.result;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}

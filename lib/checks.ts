@@ -1,0 +1,131 @@
+import { invalidArgument } from './errors';
+
+/** A value that was said to be an options object. */
+export type Unchecked = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks that a value is a plain options object with known keys only.
+ *
+ * @returns a copy of its own properties, so that a getter runs once and what
+ *   was put on a prototype does not count
+ */
+export function checkOptions(value: unknown, path: string, keys: ReadonlySet<string>): Unchecked {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(path, 'an object', value);
+  }
+  const options = ownProperties(value);
+  for (const key of Object.keys(options)) {
+    if (!keys.has(key)) {
+      throw invalidArgument(path, `one of ${[...keys].sort().join(', ')}`, key);
+    }
+  }
+  return options;
+}
+
+/** An object's own enumerable properties on an object without a prototype. */
+export function ownProperties(value: object): Unchecked {
+  return Object.assign(Object.create(null) as Record<string, unknown>, value);
+}
+
+/** An own integer option in [min, max], or undefined when it was left out. */
+export function optionalInteger(
+  options: Unchecked,
+  key: string,
+  path: string,
+  min: number,
+  max: number,
+): number | undefined {
+  const value = options[key];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw invalidArgument(`${path}.${key}`, `an integer from ${min} to ${max}`, value);
+  }
+  return value;
+}
+
+export function optionalBoolean(
+  options: Unchecked,
+  key: string,
+  path: string,
+): boolean | undefined {
+  const value = options[key];
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw invalidArgument(`${path}.${key}`, 'a boolean', value);
+  }
+  return value;
+}
+
+/** A string option without NUL characters, which would end it early in C. */
+export function optionalString(options: Unchecked, key: string, path: string): string | undefined {
+  const value = options[key];
+  if (value === undefined) return undefined;
+  return checkString(value, `${path}.${key}`);
+}
+
+export function checkString(value: unknown, path: string): string {
+  if (typeof value !== 'string') throw invalidArgument(path, 'a string', value);
+  if (value.includes('\0')) throw invalidArgument(path, 'a string without NUL characters', value);
+  return value;
+}
+
+/** An option that is one of a table's names, or undefined when it was left out. */
+export function optionalChoice<Value>(
+  options: Unchecked,
+  key: string,
+  path: string,
+  choices: ReadonlyMap<string, Value>,
+): Value | undefined {
+  const value = options[key];
+  if (value === undefined) return undefined;
+  const choice = typeof value === 'string' ? choices.get(value) : undefined;
+  if (choice === undefined) {
+    const names = [...choices.keys()].map((name) => `'${name}'`).join(', ');
+    throw invalidArgument(`${path}.${key}`, `one of ${names}`, value);
+  }
+  return choice;
+}
+
+/**
+ * ONNX Runtime's configuration entries: `{session: {disable_prepacking: '1'}}`
+ * and `{'session.disable_prepacking': '1'}` both mean session.disable_prepacking=1.
+ */
+export function configEntries(value: unknown, path: string): [string, string][] {
+  if (value === undefined) return [];
+  const entries: [string, string][] = [];
+  collectEntries(value, path, '', entries, 0);
+  return entries;
+}
+
+const maxEntryDepth = 16;
+
+function collectEntries(
+  value: unknown,
+  path: string,
+  prefix: string,
+  entries: [string, string][],
+  depth: number,
+): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(path, 'an object', value);
+  }
+  if (depth > maxEntryDepth) throw invalidArgument(path, 'an object of fewer levels', value);
+  for (const [key, item] of Object.entries(value) as [string, unknown][]) {
+    const name = checkString(prefix === '' ? key : `${prefix}.${key}`, path);
+    switch (typeof item) {
+      case 'string':
+        entries.push([name, checkString(item, `${path}.${key}`)]);
+        break;
+      case 'number':
+        entries.push([name, String(item)]);
+        break;
+      case 'boolean':
+        entries.push([name, item ? '1' : '0']);
+        break;
+      case 'undefined':
+        break;
+      default:
+        collectEntries(item, `${path}.${key}`, name, entries, depth + 1);
+    }
+  }
+}

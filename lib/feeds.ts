@@ -1,0 +1,141 @@
+import { dataLength, elementCount, elementType, type ElementTypeInfo } from './element-type';
+import { OnliteError, describe, invalidArgument } from './errors';
+import type { NativeTensors } from './native';
+import type { SignaturePlan } from './signature-plan';
+
+/** What a feed must look like: any object with these properties will do. */
+export interface TensorLike {
+  readonly type: string;
+  readonly data: unknown;
+  readonly dims: readonly number[];
+}
+
+/** The class name of a typed array, whatever realm it is from and whatever was put on it. */
+const typedArrayName = (value: unknown): string | undefined =>
+  Reflect.get(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag, value) as
+    string | undefined;
+
+/**
+ * Checks the form of a run's feeds and flattens them for the addon: names, types,
+ * dims and data lengths. Every property is read once, and native code gets
+ * fresh arrays, so nothing changes between the check and the use. Whether the
+ * types and dims are the model's is checked by the runtime's adapter.
+ *
+ * @throws OnliteError with the path of what is wrong, e.g. `inputs.image.dims[0]`.
+ */
+export function encodeFeeds(plan: SignaturePlan, feeds: unknown): NativeTensors {
+  if (typeof feeds !== 'object' || feeds === null || Array.isArray(feeds)) {
+    throw invalidArgument('feeds', 'an object of tensors by input name', feeds);
+  }
+  const encoded: NativeTensors = [];
+  for (const name of Object.keys(feeds)) {
+    const index = plan.inputIndex.get(name);
+    if (index === undefined) throw unknownInput(plan, name);
+    const value = (feeds as Record<string, unknown>)[name];
+    if ((value === null || value === undefined) && plan.inputs[index]?.optional === true) continue;
+    encodeTensor(encoded, index, value, name);
+  }
+  return encoded;
+}
+
+function unknownInput(plan: SignaturePlan, name: string): OnliteError {
+  const names = plan.inputs.map((input) => input.name).join(', ');
+  return new OnliteError(
+    'ERR_INVALID_ARGUMENT',
+    `inputs.${name}: the model has no such input, expected ${names === '' ? 'none' : names}`,
+  );
+}
+
+function encodeTensor(encoded: NativeTensors, index: number, value: unknown, name: string): void {
+  const path = `inputs.${name}`;
+  if (typeof value !== 'object' || value === null) throw invalidArgument(path, 'a tensor', value);
+  const tensor = value as Partial<TensorLike> & { location?: unknown };
+  const typeName = tensor.type;
+  const type = elementType(typeName);
+  if (type === undefined) throw invalidArgument(`${path}.type`, 'an element type', typeName);
+  const dims = copyDims(tensor.dims, `${path}.dims`);
+  const location = tensor.location;
+  if (location !== undefined && location !== 'cpu' && location !== 'cpu-pinned') {
+    if (location !== 'none') {
+      throw new OnliteError(
+        'ERR_UNSUPPORTED',
+        `${path}.location: expected 'cpu', got ${describe(location)}`,
+      );
+    }
+  }
+  const data = tensor.data;
+  encoded.push(index, type.code, dims, checkData(type, data, dims, `${path}.data`));
+}
+
+function copyDims(dims: unknown, path: string): number[] {
+  if (!Array.isArray(dims)) throw invalidArgument(path, 'an array of numbers', dims);
+  return Array.from(dims as number[]);
+}
+
+function checkData(
+  type: ElementTypeInfo,
+  data: unknown,
+  dims: readonly number[],
+  path: string,
+): unknown {
+  const expected = dataLength(type, elementCount(dims, path.replace(/data$/, 'dims')));
+  if (type.array === undefined) return copyStrings(data, expected, path);
+  const name = typedArrayName(data);
+  const isRawFloat16 = type.name === 'float16' && name === 'Uint16Array';
+  if (name === undefined || (name !== type.array.name && !isRawFloat16)) {
+    throw new OnliteError(
+      'ERR_TYPE_MISMATCH',
+      `${path}: expected a ${type.array.name} for ${type.name}, got ${describe(data)}`,
+    );
+  }
+  const array = data as Uint16Array;
+  if (array.length !== expected) {
+    if (isDetached(array)) throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: detached`);
+    throw wrongLength(path, expected, array.length, dims);
+  }
+  // Node-API has no name for a Float16Array yet.
+  return name === 'Float16Array'
+    ? new Uint16Array(array.buffer, array.byteOffset, array.length)
+    : array;
+}
+
+function copyStrings(data: unknown, expected: number, path: string): string[] {
+  if (!Array.isArray(data)) {
+    throw new OnliteError(
+      'ERR_TYPE_MISMATCH',
+      `${path}: expected an array of strings, got ${describe(data)}`,
+    );
+  }
+  if (data.length !== expected) throw wrongLength(path, expected, data.length);
+  const copy: string[] = [];
+  for (let index = 0; index < expected; index++) {
+    const text: unknown = data[index];
+    if (typeof text !== 'string') throw invalidArgument(`${path}[${index}]`, 'a string', text);
+    copy.push(text);
+  }
+  return copy;
+}
+
+function wrongLength(
+  path: string,
+  expected: number,
+  got: number,
+  dims?: readonly number[],
+): OnliteError {
+  const shape = dims === undefined ? '' : ` for dims [${dims.join(',')}]`;
+  return new OnliteError(
+    'ERR_SHAPE_MISMATCH',
+    `${path}: expected ${expected} elements${shape}, got ${got}`,
+  );
+}
+
+/** A view of a detached buffer has length 0, and so has an empty one. */
+export function isDetached(array: ArrayBufferView): boolean {
+  if (array.byteLength !== 0) return false;
+  try {
+    new Uint8Array(array.buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}

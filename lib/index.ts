@@ -1,0 +1,50 @@
+/**
+ * onlite runs ONNX and TensorFlow Lite models from Node.js and Electron.
+ *
+ * @packageDocumentation
+ */
+export { OnliteError, type OnliteErrorCode } from './errors';
+export { type ElementType, type TensorDataMap } from './element-type';
+export { Tensor, type TensorInit } from './tensor';
+export { InferenceSession, type Feeds, type Fetches, type RunResult } from './session';
+export { type TensorLike } from './feeds';
+export {
+  type ExecutionProviderOption,
+  type ExternalDataFile,
+  type SessionOptions,
+} from './session-options';
+export { type RunOptions } from './run-options';
+export { type ModelSource } from './model-source';
+export {
+  type ModelMetadata,
+  type NonTensorValueMetadata,
+  type Quantization,
+  type SignatureMetadata,
+  type TensorValueMetadata,
+  type ValueMetadata,
+} from './metadata';
+export { type MapElement, type OnnxValue } from './values';
+export {
+  type LatencyPhase,
+  type LatencySnapshot,
+  type PhaseLatency,
+  type SessionLatency,
+} from './latency';
+export { quantize, dequantize } from './quantize';
+export {
+  listSupportedBackends,
+  runtimeInfo,
+  type RuntimeDescription,
+  type RuntimeInfo,
+} from './runtime-info';
+export { configureRuntimes } from './runtime-locations';
+export { type Engine } from './native';
+export {
+  env,
+  registerBackend,
+  TRACE,
+  TRACE_EVENT_BEGIN,
+  TRACE_EVENT_END,
+  TRACE_FUNC_BEGIN,
+  TRACE_FUNC_END,
+} from 'onnxruntime-common';

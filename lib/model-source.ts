@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { checkString, ownProperties, type Unchecked } from './checks';
+import { OnliteError, invalidArgument } from './errors';
+import { native, type NativeBytes, type NativeModelSource } from './native';
+
+/** What a model can be created from: a path, a `file:` URL, or its bytes. */
+export type ModelSource = string | URL | ArrayBufferView | ArrayBufferLike;
+
+/** The arguments of InferenceSession.create, told apart. */
+export interface CreateArguments {
+  source: string | Uint8Array;
+  options: unknown;
+}
+
+/**
+ * Tells the overloads of `create` apart: (source, options?) and
+ * (buffer, byteOffset, byteLength?, options?).
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT naming the argument.
+ */
+export function parseCreateArguments(args: readonly unknown[]): CreateArguments {
+  const [first, second, third, fourth] = args;
+  if (typeof first === 'string') {
+    const path = first.startsWith('file://') ? urlPath(first) : first;
+    if (path === '') throw invalidArgument('model', 'a path that is not empty', path);
+    return { source: checkString(path, 'model'), options: second };
+  }
+  if (first instanceof URL) return { source: urlPath(first), options: second };
+  if (ArrayBuffer.isView(first)) {
+    return {
+      source: new Uint8Array(first.buffer, first.byteOffset, first.byteLength),
+      options: second,
+    };
+  }
+  if (!isBuffer(first)) {
+    throw invalidArgument('model', 'a path, a file URL, a Buffer or an ArrayBuffer', first);
+  }
+  if (typeof second !== 'number') return { source: new Uint8Array(first), options: second };
+  const offset = byteRange(second, 'byteOffset', first.byteLength);
+  const rest = first.byteLength - offset;
+  const length = typeof third === 'number' ? byteRange(third, 'byteLength', rest) : rest;
+  return {
+    source: new Uint8Array(first, offset, length),
+    options: typeof third === 'number' || third === undefined ? fourth : third,
+  };
+}
+
+function byteRange(value: number, path: string, max: number): number {
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw invalidArgument(path, `an integer from 0 to ${max}`, value);
+  }
+  return value;
+}
+
+function urlPath(url: string | URL): string {
+  try {
+    return checkString(fileURLToPath(url), 'model');
+  } catch (cause) {
+    if (cause instanceof OnliteError) throw cause;
+    throw new OnliteError(
+      'ERR_INVALID_ARGUMENT',
+      `model: expected a file: URL, got ${String(url)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function isBuffer(value: unknown): value is ArrayBufferLike {
+  const tag = Object.prototype.toString.call(value);
+  return tag === '[object ArrayBuffer]' || tag === '[object SharedArrayBuffer]';
+}
+
+/** Copies the model's bytes, and external data, to where native code may use them. */
+export async function toNativeSource(
+  source: string | Uint8Array,
+  options: Unchecked,
+): Promise<NativeModelSource> {
+  const result: NativeModelSource = { mmap: options['mmap'] === true };
+  if (typeof source === 'string') result.path = source;
+  else result.bytes = await copyToNative(source, 'model');
+  const externalData = options['externalData'];
+  if (externalData !== undefined) result.externalData = await readExternalData(externalData);
+  return result;
+}
+
+const externalDataPath = 'options.externalData';
+
+async function readExternalData(value: unknown): Promise<[string, NativeBytes][]> {
+  if (!Array.isArray(value)) throw invalidArgument(externalDataPath, 'an array', value);
+  const files: [string, NativeBytes][] = [];
+  for (const [index, item] of value.entries()) {
+    const path = `${externalDataPath}[${index}]`;
+    const { path: location, data } =
+      typeof item === 'string' ? { path: item, data: item } : describedFile(item, path);
+    const bytes = await externalBytes(data, `${path}.data`);
+    files.push([checkString(location, `${path}.path`), await copyToNative(bytes, path)]);
+  }
+  return files;
+}
+
+function describedFile(item: unknown, path: string): Unchecked {
+  if (typeof item === 'object' && item !== null) return ownProperties(item);
+  throw invalidArgument(path, 'a path or {path, data}', item);
+}
+
+async function externalBytes(data: unknown, path: string): Promise<Uint8Array> {
+  if (typeof data === 'string') {
+    try {
+      return await readFile(checkString(data, path));
+    } catch (cause) {
+      if (cause instanceof OnliteError) throw cause;
+      throw new OnliteError('ERR_MODEL_NOT_FOUND', `${path}: cannot read ${data}`, { cause });
+    }
+  }
+  if (data instanceof Blob) return new Uint8Array(await data.arrayBuffer());
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  if (isBuffer(data)) return new Uint8Array(data);
+  throw invalidArgument(path, 'a path, a Blob, a Buffer or an ArrayBuffer', data);
+}
+
+/** About 2 ms of copying between two turns of the event loop. */
+const chunkBytes = 8 << 20;
+
+async function copyToNative(data: Uint8Array, path: string): Promise<NativeBytes> {
+  const length = data.byteLength;
+  const bytes = native().allocateBytes(length);
+  for (let at = 0; at < length; at += chunkBytes) {
+    if (at > 0) await nextTurn();
+    if (data.byteLength !== length) {
+      throw new OnliteError(
+        'ERR_BUFFER_DETACHED',
+        `${path}: the buffer was detached or resized while the session was created`,
+      );
+    }
+    native().copyBytes(bytes, at, data.subarray(at, Math.min(at + chunkBytes, length)));
+  }
+  return bytes;
+}

@@ -1,0 +1,212 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+
+import { OnliteError } from './errors';
+import { settleJobs } from './jobs';
+
+/** The name of a runtime. */
+export type Engine = 'onnxruntime' | 'tflite';
+
+/** A library file to try and where the idea came from. */
+export type LibraryCandidate = readonly [path: string, origin: string];
+
+export interface NativeRuntimeDescription {
+  loaded: boolean;
+  path: string;
+  origin: string;
+  version: string;
+  providers: string[];
+  threadPools: string;
+  tried: { path: string; origin: string; error: string }[];
+}
+
+export interface NativeValueInfo {
+  name: string;
+  kind: 'tensor' | 'sequence' | 'map' | 'other';
+  /** ElementTypeInfo.code; 0 when it is not a tensor. */
+  type: number;
+  dims: number[];
+  symbols: string[];
+  optional: boolean;
+  unknownRank: boolean;
+  quantization?: { scale: number[]; zeroPoint: number[]; axis?: number };
+}
+
+export interface NativeSignature {
+  key: string;
+  inputs: NativeValueInfo[];
+  outputs: NativeValueInfo[];
+}
+
+export interface NativeSessionInfo {
+  engine: Engine;
+  providers: string[];
+  signatures: NativeSignature[];
+  metadata: {
+    producer: string;
+    graphName: string;
+    domain: string;
+    description: string;
+    version: bigint;
+    custom: [string, string][];
+  };
+  hasVariables: boolean;
+  concurrency: number;
+}
+
+/** An External of private memory. */
+export type NativeBytes = object & { readonly __nativeBytes: never };
+
+export interface NativeModelSource {
+  path?: string;
+  bytes?: NativeBytes;
+  externalData?: [location: string, bytes: NativeBytes][];
+  mmap?: boolean;
+}
+
+export interface NativeSessionOptions {
+  executionProviders: { name: string; options: [string, string][] }[];
+  intraOpNumThreads: number;
+  interOpNumThreads: number;
+  concurrency: number;
+  maxQueue: number;
+  latency: boolean;
+  graphOptimizationLevel?: number;
+  parallelExecution: boolean;
+  enableCpuMemArena?: boolean;
+  enableMemPattern?: boolean;
+  optimizedModelFilePath?: string;
+  profilePrefix?: string;
+  logId?: string;
+  logSeverityLevel?: number;
+  logVerbosityLevel?: number;
+  freeDimensionOverrides: [string, string][];
+  configEntries: [string, string][];
+}
+
+export interface NativeRunOptions {
+  signature: number;
+  logSeverityLevel?: number;
+  logVerbosityLevel?: number;
+  tag?: string;
+  configEntries?: [string, string][];
+}
+
+/** [index, element type code, dims, data, …] for each tensor. */
+export type NativeTensors = unknown[];
+
+/**
+ * A value that came out of a run: null if it was written into memory of the
+ * caller's; a tensor; a sequence; a map of two tensors; an absent optional.
+ */
+export type NativeValue =
+  | null
+  | [kind: 0, type: number, dims: number[], data: ArrayBuffer | string[]]
+  | [kind: 1, items: NativeValue[]]
+  | [kind: 2, keys: NativeValue, values: NativeValue]
+  | [kind: 3];
+
+export interface NativeLatencySnapshot {
+  count: number;
+  min: number;
+  mean: number;
+  stddev: number;
+  p50: number;
+  p90: number;
+  p95: number;
+  p99: number;
+  p999: number;
+  max: number;
+}
+
+/** A session of the addon. The asynchronous methods settle the job of their id. */
+export interface NativeSession {
+  info(): NativeSessionInfo;
+  run(id: number, inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): void;
+  runSync(inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): NativeValue[];
+  release(id: number): void;
+  resetVariables(id: number): void;
+  resetVariablesSync(): void;
+  endProfiling(): string;
+  latencySnapshot(phase: number): NativeLatencySnapshot;
+  latencyPercentile(phase: number, percentile: number): number;
+  latencyReset(): void;
+  queueDepth(): number;
+}
+
+/** Everything the addon exports. */
+export interface NativeAddon {
+  initialise(config: {
+    errorClass: typeof OnliteError;
+    dispatch: (completions: unknown[]) => void;
+    isMainThread: boolean;
+    threads: number;
+  }): void;
+  /** True if the job had not started and will never be settled. */
+  cancel(id: number): boolean;
+  createSession(
+    id: number,
+    source: NativeModelSource,
+    options: NativeSessionOptions,
+    candidates: Record<Engine, readonly LibraryCandidate[]>,
+  ): void;
+  allocateBytes(length: number): NativeBytes;
+  copyBytes(bytes: NativeBytes, at: number, data: Uint8Array): void;
+  loadRuntime(engine: Engine, candidates: readonly LibraryCandidate[]): void;
+  describeRuntime(engine: Engine): NativeRuntimeDescription;
+}
+
+/** The package's folder; inside an Electron archive, the unpacked copy beside it. */
+export const packageRoot = join(__dirname, '..').replace(
+  /([\\/])app\.asar([\\/]|$)/,
+  '$1app.asar.unpacked$2',
+);
+
+/** The executor's threads, and the default of the runtimes' own pools. */
+export const threadCount = availableParallelism();
+
+let addon: NativeAddon | undefined;
+let addonFile: string | undefined;
+
+/**
+ * The addon, loaded at first use.
+ *
+ * @throws OnliteError ERR_RUNTIME_NOT_FOUND when there is no binary for this platform.
+ */
+export function native(): NativeAddon {
+  addon ??= load();
+  return addon;
+}
+
+/** The addon's file, once it is loaded. */
+export function addonPath(): string | undefined {
+  return addonFile;
+}
+
+function load(): NativeAddon {
+  let loaded: NativeAddon;
+  try {
+    const file = process.env['ONLITE_ADDON_PATH'] ?? nodeGypBuild().resolve(packageRoot);
+    loaded = require(file) as NativeAddon;
+    addonFile = file;
+  } catch (cause) {
+    throw new OnliteError(
+      'ERR_RUNTIME_NOT_FOUND',
+      `onlite has no native addon for ${process.platform}-${process.arch}. ` +
+        'Build it with `npm run build` in the package, or set ONLITE_ADDON_PATH to the .node file.',
+      { cause },
+    );
+  }
+  loaded.initialise({
+    errorClass: OnliteError,
+    dispatch: settleJobs,
+    isMainThread,
+    threads: threadCount,
+  });
+  return loaded;
+}
+
+function nodeGypBuild(): { resolve: (root: string) => string } {
+  return require('node-gyp-build') as { resolve: (root: string) => string };
+}

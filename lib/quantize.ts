@@ -1,0 +1,89 @@
+import { elementCount, elementType, type ElementType } from './element-type';
+import { OnliteError, invalidArgument } from './errors';
+import type { Quantization } from './metadata';
+import { Tensor } from './tensor';
+
+const ranges: Partial<Record<ElementType, readonly [min: number, max: number]>> = {
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32768, 32767],
+  uint16: [0, 65535],
+  int32: [-2147483648, 2147483647],
+};
+
+/**
+ * Quantises a float32 tensor: q = clamp(round(x / scale) + zeroPoint), halves
+ * rounded to even as ONNX's QuantizeLinear does. NaN becomes the zero point.
+ *
+ * @param type - int8, uint8, int16, uint16 or int32
+ * @throws OnliteError ERR_INVALID_ARGUMENT for parameters that do not fit the tensor.
+ */
+export function quantize<T extends 'int8' | 'uint8' | 'int16' | 'uint16' | 'int32'>(
+  tensor: Tensor,
+  quantization: Quantization,
+  type: T,
+): Tensor<T> {
+  const range = ranges[type];
+  const info = elementType(type);
+  if (range === undefined || info?.array === undefined) {
+    throw invalidArgument('type', Object.keys(ranges).join(', '), type);
+  }
+  if (tensor.type !== 'float32') {
+    throw new OnliteError('ERR_TYPE_MISMATCH', `tensor.type: expected float32, got ${tensor.type}`);
+  }
+  const channelOf = channels(tensor.dims, quantization);
+  const data = new info.array(tensor.size);
+  const { scale, zeroPoint } = quantization;
+  const values = (tensor as Tensor<'float32'>).data;
+  for (let index = 0; index < tensor.size; index++) {
+    const channel = channelOf(index);
+    const zero = zeroPoint[channel] ?? 0;
+    const value = roundHalfToEven((values[index] ?? 0) / (scale[channel] ?? 1)) + zero;
+    data[index] = Number.isNaN(value) ? zero : Math.min(range[1], Math.max(range[0], value));
+  }
+  return Tensor.fromTrusted(info, data, tensor.dims) as Tensor<T>;
+}
+
+/**
+ * The real values of a quantised tensor: scale × (q − zeroPoint), float32.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT for parameters that do not fit the tensor.
+ */
+export function dequantize(tensor: Tensor, quantization: Quantization): Tensor<'float32'> {
+  if (ranges[tensor.type] === undefined) {
+    throw invalidArgument('tensor.type', Object.keys(ranges).join(', '), tensor.type);
+  }
+  const channelOf = channels(tensor.dims, quantization);
+  const { scale, zeroPoint } = quantization;
+  const data = new Float32Array(tensor.size);
+  for (let index = 0; index < tensor.size; index++) {
+    const channel = channelOf(index);
+    const value = tensor.data[index] as number;
+    data[index] = (scale[channel] ?? 1) * (value - (zeroPoint[channel] ?? 0));
+  }
+  return new Tensor('float32', data, tensor.dims);
+}
+
+/** Which entry of the parameters an element (by its flat index) belongs to. */
+function channels(dims: readonly number[], quantization: Quantization): (index: number) => number {
+  const { scale, zeroPoint, axis } = quantization;
+  if (zeroPoint.length !== scale.length) {
+    throw invalidArgument('zeroPoint', `${scale.length} entries, as scale has`, zeroPoint);
+  }
+  if (axis === undefined) {
+    if (scale.length !== 1) throw invalidArgument('scale', 'one entry without an axis', scale);
+    return () => 0;
+  }
+  const size = dims[axis];
+  if (size === undefined || scale.length !== size) {
+    throw invalidArgument('scale', `as many entries as dims[${axis}] (${size})`, scale);
+  }
+  const inner = elementCount(dims.slice(axis + 1), 'dims');
+  return (index) => Math.floor(index / inner) % size;
+}
+
+function roundHalfToEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}

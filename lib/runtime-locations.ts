@@ -1,0 +1,127 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+import { OnliteError, invalidArgument } from './errors';
+import { packageRoot, type Engine, type LibraryCandidate } from './native';
+
+/** How each engine's library is called on a platform, and by which variable it is overridden. */
+const engines: Record<Engine, { variable: string; files: RegExp }> = {
+  onnxruntime: {
+    variable: 'ONLITE_ORT_PATH',
+    files: /^(libonnxruntime\.so(\.\d+)*|libonnxruntime(\.\d+)*\.dylib|onnxruntime\.dll)$/,
+  },
+  tflite: {
+    variable: 'ONLITE_TFLITE_PATH',
+    files: /^(lib)?tensorflowlite_c\.(so|dylib|dll)$/,
+  },
+};
+
+const target = `${process.platform}-${process.arch}`;
+
+const configured: Partial<Record<Engine, string>> = {};
+
+/**
+ * Names the library files to use, before the first session of the engine is
+ * made; without effect on a runtime that is loaded already.
+ *
+ * @param paths - absolute paths of the ONNX Runtime and TensorFlow Lite C libraries
+ * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown engine or a path that is no string.
+ */
+export function configureRuntimes(paths: Partial<Record<Engine, string>>): void {
+  for (const [engine, path] of Object.entries(paths)) {
+    if (!Object.hasOwn(engines, engine)) {
+      throw invalidArgument('configureRuntimes', "'onnxruntime' or 'tflite'", engine);
+    }
+    if (typeof path !== 'string') throw invalidArgument(engine, 'a path', path);
+    configured[engine as Engine] = path;
+  }
+}
+
+/**
+ * Where an engine's library may be, in order. A path that was asked for, by
+ * {@link configureRuntimes} or the environment, is the only candidate: silently
+ * using another library would hide a mistake.
+ */
+export function libraryCandidates(engine: Engine): LibraryCandidate[] {
+  const { variable } = engines[engine];
+  const option = configured[engine];
+  if (option !== undefined) return [[option, 'configureRuntimes']];
+  const environment = process.env[variable];
+  if (environment !== undefined && environment !== '') return [[environment, variable]];
+
+  const candidates: LibraryCandidate[] = [];
+  for (const [folder, origin] of folders(engine)) {
+    const files = librariesIn(folder, engines[engine].files);
+    // A folder without the library is listed as what was tried, unless it is not there at all.
+    if (files.length === 0 && origin === 'runtimes') candidates.push([folder, origin]);
+    for (const file of files) candidates.push([join(folder, file), origin]);
+  }
+  return candidates;
+}
+
+function folders(engine: Engine): [folder: string, origin: string][] {
+  const found: [string, string][] = [];
+  const platformPackage = packageFolder(`@onlite/runtime-${target}`);
+  if (platformPackage !== undefined) found.push([platformPackage, `@onlite/runtime-${target}`]);
+  found.push([join(packageRoot, 'runtimes', target), 'runtimes']);
+  const name = engine === 'onnxruntime' ? 'onnxruntime-node' : 'tfjs-tflite-node';
+  const installed = packageFolder(name);
+  if (installed !== undefined) {
+    for (const folder of subfolders(
+      join(installed, engine === 'onnxruntime' ? 'bin' : 'cc_deps'),
+    )) {
+      found.push([folder, name]);
+    }
+  }
+  return found;
+}
+
+/** The folder of an installed package, looked up as the program would and as this package would. */
+function packageFolder(name: string): string | undefined {
+  for (const from of [join(process.cwd(), 'index.js'), __filename]) {
+    try {
+      return dirname(createRequire(from).resolve(`${name}/package.json`));
+    } catch {
+      // Not installed there.
+    }
+  }
+  return undefined;
+}
+
+/** Folders below a peer package's binaries that are for this platform and architecture. */
+function subfolders(root: string): string[] {
+  const { platform, arch } = process;
+  const names = [join(platform, arch), `${platform}_${arch === 'x64' ? 'amd64' : arch}`];
+  if (platform === 'win32') names.push(`windows_${arch === 'x64' ? 'amd64' : arch}`);
+  const roots = [root, ...listing(root).map((entry) => join(root, entry))];
+  return roots.flatMap((parent) => names.map((name) => join(parent, name))).filter(existsSync);
+}
+
+function librariesIn(folder: string, files: RegExp): string[] {
+  return listing(folder)
+    .filter((name) => files.test(name))
+    .sort();
+}
+
+function listing(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** The remedy for a library that was not found, for messages. */
+export function runtimeRemedy(engine: Engine): string {
+  return `Run \`npm run setup\` in the onlite package, or set ${engines[engine].variable} to the library's file.`;
+}
+
+/** Adds the remedy to a native ERR_RUNTIME_NOT_FOUND. */
+export function withRemedy(error: unknown): unknown {
+  if (!(error instanceof OnliteError) || error.code !== 'ERR_RUNTIME_NOT_FOUND') return error;
+  const engine: Engine = /tensorflow|tflite/i.test(error.message) ? 'tflite' : 'onnxruntime';
+  return new OnliteError(error.code, `${error.message}\n${runtimeRemedy(engine)}`, {
+    cause: error.cause,
+  });
+}

@@ -1,0 +1,228 @@
+import { cpus } from 'node:os';
+
+import {
+  checkOptions,
+  checkString,
+  configEntries,
+  optionalBoolean,
+  optionalChoice,
+  optionalInteger,
+  optionalString,
+  ownProperties,
+  type Unchecked,
+} from './checks';
+import { invalidArgument } from './errors';
+import type { NativeSessionOptions } from './native';
+
+/** An execution provider (ONNX) or delegate (TensorFlow Lite) with its options. */
+export interface ExecutionProviderOption {
+  readonly name: string;
+  readonly [option: string]: unknown;
+}
+
+/** External data of an ONNX model: a file's `location` as the model names it, and its bytes. */
+export interface ExternalDataFile {
+  path: string;
+  data: Uint8Array | ArrayBufferLike | Blob | string;
+}
+
+/**
+ * How a session is made. All of onnxruntime-common's keys are accepted; one that
+ * cannot apply to the model's engine has no effect. Any other key is an error.
+ */
+export interface SessionOptions {
+  /**
+   * In order of preference. ONNX: `'cpu'` (default), `'cuda'`, `'tensorrt'`,
+   * `'webgpu'`, … as the library has them; TensorFlow Lite: `'xnnpack'`
+   * (default) or `'cpu'`, the built-in kernels. A provider that is missing is
+   * an error unless another one follows it.
+   */
+  executionProviders?: readonly (string | ExecutionProviderOption)[];
+  /** Threads inside one run. 0 or left out: ONNX Runtime shares one pool of all cores. */
+  intraOpNumThreads?: number;
+  /** ONNX with `executionMode: 'parallel'`: threads across operators. */
+  interOpNumThreads?: number;
+  /** Runs of this session that may be in flight at once. Default 1. */
+  concurrency?: number;
+  /** Runs that may wait; one more is ERR_QUEUE_FULL. Default 1024. */
+  maxQueue?: number;
+  /** Map the model's file instead of reading it; such a file may be replaced by rename only. */
+  mmap?: boolean;
+  /** Record latency histograms. Default true. */
+  latency?: boolean;
+  /** External data of an ONNX model that is not to be read from the model's folder. */
+  externalData?: readonly (ExternalDataFile | string)[];
+  freeDimensionOverrides?: Readonly<Record<string, number>>;
+  graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'layout' | 'all';
+  enableCpuMemArena?: boolean;
+  enableMemPattern?: boolean;
+  executionMode?: 'sequential' | 'parallel';
+  /** Where ONNX Runtime writes the optimised model. */
+  optimizedModelFilePath?: string;
+  enableProfiling?: boolean;
+  profileFilePrefix?: string;
+  logId?: string;
+  /** 0 verbose, 1 info, 2 warning, 3 error (default), 4 fatal. */
+  logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
+  logVerbosityLevel?: number;
+  /** Accepted for compatibility; outputs are in ordinary memory. */
+  preferredOutputLocation?: unknown;
+  /** Accepted for compatibility; without effect. */
+  enableGraphCapture?: boolean;
+  /** ONNX Runtime's session configuration entries, nested or dotted; passed through. */
+  extra?: Record<string, unknown>;
+}
+
+const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
+  'executionProviders',
+  'intraOpNumThreads',
+  'interOpNumThreads',
+  'concurrency',
+  'maxQueue',
+  'mmap',
+  'latency',
+  'externalData',
+  'freeDimensionOverrides',
+  'graphOptimizationLevel',
+  'enableCpuMemArena',
+  'enableMemPattern',
+  'executionMode',
+  'optimizedModelFilePath',
+  'enableProfiling',
+  'profileFilePrefix',
+  'logId',
+  'logSeverityLevel',
+  'logVerbosityLevel',
+  'preferredOutputLocation',
+  'enableGraphCapture',
+  'extra',
+]);
+
+const optimizationLevels = new Map([
+  ['disabled', 0],
+  ['basic', 1],
+  ['extended', 2],
+  ['layout', 3],
+  ['all', 99],
+]);
+
+const executionModes = new Map([
+  ['sequential', false],
+  ['parallel', true],
+]);
+
+const path = 'options';
+const maxThreads = Math.max(1024, cpus().length);
+const maxConcurrency = 1024;
+
+/** The user's options, checked and without getters. */
+export function checkSessionOptions(value: unknown): Unchecked {
+  return checkOptions(value, path, keys);
+}
+
+/**
+ * Translates checked options for the addon.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT naming the option.
+ */
+export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions {
+  const native: NativeSessionOptions = {
+    executionProviders: providers(options['executionProviders']),
+    intraOpNumThreads: optionalInteger(options, 'intraOpNumThreads', path, 0, maxThreads) ?? 0,
+    interOpNumThreads: optionalInteger(options, 'interOpNumThreads', path, 0, maxThreads) ?? 0,
+    concurrency: optionalInteger(options, 'concurrency', path, 1, maxConcurrency) ?? 1,
+    maxQueue: optionalInteger(options, 'maxQueue', path, 0, 0x7fff_ffff) ?? 1024,
+    latency: optionalBoolean(options, 'latency', path) ?? true,
+    parallelExecution: optionalChoice(options, 'executionMode', path, executionModes) ?? false,
+    freeDimensionOverrides: freeDimensions(options['freeDimensionOverrides']),
+    configEntries: configEntries(options['extra'], `${path}.extra`),
+  };
+  assignDefined(native, {
+    graphOptimizationLevel: optionalChoice(
+      options,
+      'graphOptimizationLevel',
+      path,
+      optimizationLevels,
+    ),
+    enableCpuMemArena: optionalBoolean(options, 'enableCpuMemArena', path),
+    enableMemPattern: optionalBoolean(options, 'enableMemPattern', path),
+    optimizedModelFilePath: optionalString(options, 'optimizedModelFilePath', path),
+    profilePrefix: profilePrefix(options),
+    logId: optionalString(options, 'logId', path),
+    logSeverityLevel: optionalInteger(options, 'logSeverityLevel', path, 0, 4),
+    logVerbosityLevel: optionalInteger(options, 'logVerbosityLevel', path, 0, 0x7fff_ffff),
+  });
+  optionalBoolean(options, 'mmap', path);
+  optionalBoolean(options, 'enableGraphCapture', path);
+  return native;
+}
+
+/** Copies the properties that have a value. */
+export function assignDefined<Target extends object>(
+  target: Target,
+  source: { [Key in keyof Target]?: Target[Key] | undefined },
+): void {
+  for (const [key, value] of Object.entries(source)) {
+    if (value !== undefined) Object.assign(target, { [key]: value });
+  }
+}
+
+function profilePrefix(options: Unchecked): string | undefined {
+  const prefix = optionalString(options, 'profileFilePrefix', path);
+  if (optionalBoolean(options, 'enableProfiling', path) !== true) return undefined;
+  return prefix === undefined || prefix === '' ? 'onnxruntime_profile_' : prefix;
+}
+
+function freeDimensions(value: unknown): [string, string][] {
+  if (value === undefined) return [];
+  const where = `${path}.freeDimensionOverrides`;
+  if (typeof value !== 'object' || value === null) throw invalidArgument(where, 'an object', value);
+  return Object.entries(ownProperties(value)).map(([name, size]) => {
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
+      throw invalidArgument(`${where}.${name}`, 'a non-negative integer', size);
+    }
+    return [checkString(name, where), String(size)];
+  });
+}
+
+function providers(value: unknown): NativeSessionOptions['executionProviders'] {
+  if (value === undefined) return [];
+  const where = `${path}.executionProviders`;
+  if (!Array.isArray(value)) throw invalidArgument(where, 'an array', value);
+  return value.map((item: unknown, index) => provider(item, `${where}[${index}]`));
+}
+
+function provider(
+  item: unknown,
+  where: string,
+): NativeSessionOptions['executionProviders'][number] {
+  if (typeof item === 'string') return { name: providerName(item, where), options: [] };
+  if (typeof item !== 'object' || item === null) {
+    throw invalidArgument(where, 'a name or an object with a name', item);
+  }
+  const { name, ...rest } = ownProperties(item);
+  const known = providerName(name, `${where}.name`);
+  const options: [string, string][] = [];
+  for (const [key, value] of Object.entries(rest)) {
+    if (value === undefined) continue;
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
+      throw invalidArgument(`${where}.${key}`, 'a string, number or boolean', value);
+    }
+    const text = typeof value === 'boolean' ? Number(value) : value;
+    options.push([optionName(known, checkString(key, where)), checkString(String(text), where)]);
+  }
+  return { name: known, options };
+}
+
+/** `'cuda'` and ONNX Runtime's own `'CUDAExecutionProvider'` are the same. */
+function providerName(name: unknown, where: string): string {
+  return checkString(name, where)
+    .toLowerCase()
+    .replace(/executionprovider$/, '');
+}
+
+/** onnxruntime-common writes `deviceId` where CUDA's and TensorRT's own options say `device_id`. */
+function optionName(provider: string, key: string): string {
+  if (provider !== 'cuda' && provider !== 'tensorrt') return key;
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

@@ -1,0 +1,312 @@
+import { abortable, throwIfAborted } from './abort';
+import { OnliteError, invalidArgument } from './errors';
+import { encodeFeeds, type TensorLike } from './feeds';
+import { fillFetch, isFetches, parseFetches } from './fetches';
+import { startJob } from './jobs';
+import { SessionLatency } from './latency';
+import {
+  modelMetadata,
+  signatureMetadata,
+  valueMetadata,
+  type ModelMetadata,
+  type SignatureMetadata,
+  type ValueMetadata,
+} from './metadata';
+import { parseCreateArguments, toNativeSource, type ModelSource } from './model-source';
+import {
+  native,
+  type Engine,
+  type NativeRunOptions,
+  type NativeSession,
+  type NativeTensors,
+  type NativeValue,
+} from './native';
+import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
+import { libraryCandidates, withRemedy } from './runtime-locations';
+import {
+  checkSessionOptions,
+  toNativeSessionOptions,
+  type ExecutionProviderOption,
+  type SessionOptions,
+} from './session-options';
+import { planSignature, type RequestedOutputs, type SignaturePlan } from './signature-plan';
+import type { Tensor } from './tensor';
+import { decodeValue } from './values';
+
+/** A run's inputs by name. Any object with `type`, `data` and `dims` is a tensor. */
+export type Feeds = Readonly<Record<string, TensorLike | null | undefined>>;
+
+/** The outputs wanted: names, or names with null or a tensor to write the result to. */
+export type Fetches = readonly string[] | Readonly<Record<string, TensorLike | null>>;
+
+/** A run's outputs by name. Models with sequences or maps give {@link OnnxValue}s. */
+export type RunResult = Record<string, Tensor>;
+
+/** A run, checked and ready for the addon. */
+interface PreparedRun {
+  inputs: NativeTensors;
+  outputs: RequestedOutputs;
+  native: NativeRunOptions | undefined;
+  options: CheckedRunOptions;
+}
+
+/**
+ * A model that is loaded and ready to run, ONNX or TensorFlow Lite.
+ *
+ * Runs of one session start in the order they were asked for, `concurrency` of
+ * them at a time. A session that is forgotten is released when it is collected.
+ */
+export class InferenceSession implements AsyncDisposable {
+  readonly #native: NativeSession;
+  readonly #plans: ReadonlyMap<string, SignaturePlan>;
+  readonly #primary: SignaturePlan;
+  #released: Promise<void> | undefined;
+
+  /** The runtime that runs the model, found from its bytes. */
+  readonly engine: Engine;
+  /** The execution providers or delegates in use, in order. */
+  readonly executionProviders: readonly string[];
+  /** Runs that may be in flight at once. */
+  readonly concurrency: number;
+  /** The model keeps state from run to run; see {@link InferenceSession.resetVariables}. */
+  readonly hasVariables: boolean;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  readonly inputMetadata: readonly ValueMetadata[];
+  readonly outputMetadata: readonly ValueMetadata[];
+  /** Named entry points by key (TensorFlow Lite); empty where the model has none. */
+  readonly signatures: Readonly<Record<string, SignatureMetadata>>;
+  readonly modelMetadata: ModelMetadata;
+  /** Latency histograms of this session's successful runs. */
+  readonly latency: SessionLatency;
+
+  /** Use {@link InferenceSession.create}. @internal */
+  constructor(session: NativeSession) {
+    const info = session.info();
+    const [primary, ...others] = info.signatures;
+    if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
+    this.#native = session;
+    this.#primary = planSignature(primary, 0);
+    this.#plans = new Map(
+      others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
+    );
+    this.engine = info.engine;
+    this.executionProviders = info.providers;
+    this.concurrency = info.concurrency;
+    this.hasVariables = info.hasVariables;
+    this.inputMetadata = primary.inputs.map(valueMetadata);
+    this.outputMetadata = primary.outputs.map(valueMetadata);
+    this.inputNames = primary.inputs.map((input) => input.name);
+    this.outputNames = primary.outputs.map((output) => output.name);
+    // No prototype: the model chooses the keys.
+    const signatures = Object.create(null) as Record<string, SignatureMetadata>;
+    for (const signature of others) signatures[signature.key] = signatureMetadata(signature);
+    this.signatures = signatures;
+    this.modelMetadata = modelMetadata(info.metadata);
+    this.latency = new SessionLatency(session);
+  }
+
+  /**
+   * Loads a model. Reading, parsing and optimising happen off the event loop.
+   *
+   * @param source - a path, a `file:` URL or the model's bytes, which are copied
+   * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_INVALID,
+   *   ERR_RUNTIME_NOT_FOUND, ERR_PROVIDER_UNAVAILABLE, ERR_INVALID_ARGUMENT for
+   *   an option, ERR_UNSUPPORTED for what the engine cannot do.
+   */
+  static create(source: ModelSource, options?: SessionOptions): Promise<InferenceSession>;
+  /** Loads a model from a part of a buffer. */
+  static create(
+    buffer: ArrayBufferLike,
+    byteOffset: number,
+    byteLength?: number,
+    options?: SessionOptions,
+  ): Promise<InferenceSession>;
+  static async create(...args: unknown[]): Promise<InferenceSession> {
+    const { source, options } = parseCreateArguments(args);
+    const checked = checkSessionOptions(options);
+    const nativeOptions = toNativeSessionOptions(checked);
+    const nativeSource = await toNativeSource(source, checked);
+    const candidates = {
+      onnxruntime: libraryCandidates('onnxruntime'),
+      tflite: libraryCandidates('tflite'),
+    };
+    try {
+      const { result } = startJob<NativeSession>((id) => {
+        native().createSession(id, nativeSource, nativeOptions, candidates);
+      });
+      return new InferenceSession(await result);
+    } catch (error) {
+      throw withRemedy(error);
+    }
+  }
+
+  /**
+   * Runs the model on a thread of its own; the event loop goes on. The feeds may
+   * be reused as soon as the call has returned.
+   *
+   * @typeParam Outputs - the shape of the result, for models whose outputs are
+   *   not all tensors (see {@link OnnxValue})
+   * @throws OnliteError with the path of the feed that is wrong
+   *   (ERR_INVALID_ARGUMENT, ERR_TYPE_MISMATCH, ERR_SHAPE_MISMATCH,
+   *   ERR_BUFFER_DETACHED, ERR_TENSOR_DISPOSED), ERR_QUEUE_FULL, ERR_CANCELLED,
+   *   ERR_TIMEOUT, ERR_SESSION_RELEASED, or ERR_RUN_FAILED with the runtime's cause.
+   */
+  run<Outputs extends object = RunResult>(feeds: Feeds, options?: RunOptions): Promise<Outputs>;
+  run<Outputs extends object = RunResult>(
+    feeds: Feeds,
+    fetches: Fetches,
+    options?: RunOptions,
+  ): Promise<Outputs>;
+  async run(feeds: unknown, second?: unknown, third?: unknown): Promise<object> {
+    const run = this.#prepare(feeds, second, third);
+    throwIfAborted(run.options.signal);
+    const job = startJob<NativeValue[]>((id) => {
+      this.#native.run(id, run.inputs, run.outputs.encoded, run.native);
+    });
+    const isPlain = run.options.signal === undefined && run.options.timeoutMs === undefined;
+    return decodeOutputs(run.outputs, await (isPlain ? job.result : abortable(job, run.options)));
+  }
+
+  /**
+   * Runs the model on the calling thread, for models of microseconds.
+   *
+   * @throws OnliteError as {@link InferenceSession.run}; ERR_BUSY when every
+   *   interpreter of a TensorFlow Lite session is running; ERR_INVALID_ARGUMENT
+   *   for `signal` and `timeoutMs`, which cannot reach a synchronous run.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as run's
+  runSync<Outputs extends object = RunResult>(feeds: Feeds, options?: RunOptions): Outputs;
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as run's
+  runSync<Outputs extends object = RunResult>(
+    feeds: Feeds,
+    fetches: Fetches,
+    options?: RunOptions,
+  ): Outputs;
+  runSync(feeds: unknown, second?: unknown, third?: unknown): object {
+    const run = this.#prepare(feeds, second, third);
+    for (const key of ['signal', 'timeoutMs'] as const) {
+      if (run.options[key] !== undefined) {
+        throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', run.options[key]);
+      }
+    }
+    return decodeOutputs(
+      run.outputs,
+      this.#native.runSync(run.inputs, run.outputs.encoded, run.native),
+    );
+  }
+
+  /**
+   * Puts the model's variables back to their initial values, after the runs
+   * asked for before and before those asked for later.
+   */
+  resetVariables(): Promise<void> {
+    return startJob<undefined>((id) => {
+      this.#native.resetVariables(id);
+    }).result;
+  }
+
+  /** The same at once. @throws OnliteError ERR_BUSY while runs are in flight. */
+  resetVariablesSync(): void {
+    this.#native.resetVariablesSync();
+  }
+
+  /**
+   * Frees the model, after the runs in flight and waiting. May be called again;
+   * every call gives the same promise. Using the session afterwards throws
+   * ERR_SESSION_RELEASED.
+   */
+  release(): Promise<void> {
+    this.#released ??= startJob<undefined>((id) => {
+      this.#native.release(id);
+    }).result;
+    return this.#released;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  /** Accepted for compatibility: profiling starts with the option `enableProfiling`. */
+  startProfiling(): void {
+    // ONNX Runtime profiles from creation.
+  }
+
+  /**
+   * Ends the profiling that `enableProfiling` began.
+   *
+   * @returns the file that ONNX Runtime wrote
+   * @throws OnliteError ERR_UNSUPPORTED for TensorFlow Lite.
+   */
+  endProfiling(): string {
+    return this.#native.endProfiling();
+  }
+
+  #prepare(feeds: unknown, second: unknown, third: unknown): PreparedRun {
+    if (this.#released !== undefined) {
+      throw new OnliteError('ERR_SESSION_RELEASED', 'the session was released');
+    }
+    if (second === null) throw invalidArgument('fetches', 'names, an object or options', null);
+    // A signature has names of its own, so it is looked up before the fetches are.
+    const signatureOf = (options: unknown): SignaturePlan =>
+      this.#plan((options as RunOptions | null | undefined)?.signature);
+    const hasFetches = second !== undefined && isFetches(signatureOf(third), second);
+    const options = checkRunOptions(hasFetches ? third : (second ?? third));
+    const plan = this.#plan(options.signature);
+    return {
+      inputs: encodeFeeds(plan, feeds),
+      outputs: hasFetches ? parseFetches(plan, second) : plan.everything,
+      native:
+        plan.index === 0 && options.native === undefined
+          ? undefined
+          : { signature: plan.index, ...options.native },
+      options,
+    };
+  }
+
+  #plan(signature: unknown): SignaturePlan {
+    if (signature === undefined) return this.#primary;
+    const plan = typeof signature === 'string' ? this.#plans.get(signature) : undefined;
+    if (plan === undefined) {
+      const keys = [...this.#plans.keys()];
+      const expected = keys.length === 0 ? 'none, the model has no signatures' : keys.join(', ');
+      throw invalidArgument('options.signature', expected, signature);
+    }
+    return plan;
+  }
+}
+
+// The type names of onnxruntime-common's InferenceSession namespace.
+// eslint-disable-next-line @typescript-eslint/no-namespace
+export declare namespace InferenceSession {
+  type OnnxValueMapType = RunResult;
+  type NullableOnnxValueMapType = Readonly<Record<string, TensorLike | null>>;
+  type FeedsType = Feeds;
+  type FetchesType = Fetches;
+  type ReturnType = RunResult;
+  type SessionOptions = OnliteSessionOptions;
+  type RunOptions = OnliteRunOptions;
+  type ExecutionProviderConfig = string | ExecutionProviderOption;
+  type ValueMetadata = OnliteValueMetadata;
+  type TensorValueMetadata = Extract<OnliteValueMetadata, { isTensor: true }>;
+  type NonTensorValueMetadata = Extract<OnliteValueMetadata, { isTensor: false }>;
+}
+
+type OnliteSessionOptions = SessionOptions;
+type OnliteRunOptions = RunOptions;
+type OnliteValueMetadata = ValueMetadata;
+
+function decodeOutputs(requested: RequestedOutputs, values: NativeValue[]): object {
+  const result: Record<string, unknown> = {};
+  for (const [index, name] of requested.names.entries()) {
+    const value = decodeValue(values[index] ?? null);
+    const given = requested.tensors?.[index] ?? null;
+    const output = given === null ? value : fillFetch(name, given, value);
+    if (name === '__proto__') {
+      Object.defineProperty(result, name, { value: output, enumerable: true });
+    } else {
+      result[name] = output;
+    }
+  }
+  return result;
+}

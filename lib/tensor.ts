@@ -1,0 +1,270 @@
+import type { Tensor as CommonTensor } from 'onnxruntime-common';
+
+import {
+  dataLength,
+  elementCount,
+  elementType,
+  type ElementType,
+  type ElementTypeInfo,
+  type NumericData,
+  type TensorDataMap,
+} from './element-type';
+import { OnliteError, describe, invalidArgument } from './errors';
+
+/** What {@link Tensor}'s constructor takes as data for an element type. */
+export type TensorInit<T extends ElementType> = T extends 'string'
+  ? readonly string[]
+  : | TensorDataMap[T]
+    | (T extends 'bool' ? readonly boolean[] : never)
+    | (T extends 'uint8' ? Uint8ClampedArray : never)
+    | (T extends 'int64' | 'uint64' ? readonly bigint[] | readonly number[] : readonly number[]);
+
+/** What a browser calls ImageData. */
+export interface ImageDataLike {
+  readonly data: Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Marks the constructor call of code that has checked its arguments. */
+const trusted: unique symbol = Symbol('trusted');
+
+/**
+ * A dense row-major tensor in ordinary memory; the constructors, properties and
+ * methods of onnxruntime-common's Tensor.
+ *
+ * The tensor uses `data` itself, without a copy, except plain arrays, which are
+ * converted.
+ */
+export class Tensor<T extends ElementType = ElementType> {
+  readonly type: T;
+  readonly dims: readonly number[];
+  /** The number of elements, which for packed types is not `data.length`. */
+  readonly size: number;
+  #data: TensorDataMap[T] | undefined;
+
+  /**
+   * @param type - the element type
+   * @param data - the elements, see {@link TensorDataMap} for the class; a plain
+   *   array is converted where its numbers are the elements
+   * @param dims - the shape; one dimension of all elements when left out
+   * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown type or bad dims,
+   *   ERR_TYPE_MISMATCH for data of another class, ERR_SHAPE_MISMATCH when the
+   *   data's length is not what the dims say.
+   */
+  constructor(type: T, data: TensorInit<T>, dims?: readonly number[]);
+  /** The element type follows from the class of `data`. */
+  constructor(data: TensorInit<T>, dims?: readonly number[]);
+  constructor(first: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
+    if (first === trusted) {
+      const type = second as ElementTypeInfo;
+      this.type = type.name as T;
+      this.dims = fourth as readonly number[];
+      this.#data = third as TensorDataMap[T];
+      let size = 1;
+      for (const dim of this.dims) size *= dim;
+      this.size = size;
+      return;
+    }
+    const isTyped = typeof first === 'string';
+    const type = isTyped ? requireType(first) : inferType(first);
+    const data = convertData(type, isTyped ? second : first);
+    const dims = (isTyped ? third : second) ?? [data.length];
+    if (!Array.isArray(dims)) throw invalidArgument('dims', 'an array of numbers', dims);
+    const size = elementCount(dims, 'dims');
+    const expected = dataLength(type, size);
+    if (data.length !== expected) {
+      throw new OnliteError(
+        'ERR_SHAPE_MISMATCH',
+        `data: expected ${expected} elements for dims [${dims.join(',')}], got ${data.length}`,
+      );
+    }
+    this.type = type.name as T;
+    this.dims = dims as number[];
+    this.size = size;
+    this.#data = data as TensorDataMap[T];
+  }
+
+  /** A tensor over data whose class and length are known to be right. @internal */
+  static fromTrusted(
+    type: ElementTypeInfo,
+    data: NumericData | string[],
+    dims: readonly number[],
+  ): Tensor {
+    return new (Tensor as unknown as new (...args: unknown[]) => Tensor)(trusted, type, data, dims);
+  }
+
+  /**
+   * The elements. The same array every time; not a copy.
+   *
+   * @throws OnliteError ERR_TENSOR_DISPOSED after {@link Tensor.dispose}.
+   */
+  get data(): TensorDataMap[T] {
+    if (this.#data === undefined) {
+      throw new OnliteError('ERR_TENSOR_DISPOSED', 'the tensor was disposed');
+    }
+    return this.#data;
+  }
+
+  /** Where the data is: `'cpu'`, or `'none'` after {@link Tensor.dispose}. */
+  get location(): 'cpu' | 'none' {
+    return this.#data === undefined ? 'none' : 'cpu';
+  }
+
+  /** The data, for code that also handles tensors on other devices. */
+  getData(_releaseData?: boolean): Promise<TensorDataMap[T]> {
+    return new Promise((resolve) => {
+      resolve(this.data);
+    });
+  }
+
+  /** Gives the data up; `data` throws from then on. May be called twice. */
+  dispose(): void {
+    this.#data = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** A tensor over the same data with another shape of the same size. */
+  reshape(dims: readonly number[]): Tensor<T> {
+    return new Tensor<T>(this.type, this.data as TensorInit<T>, dims);
+  }
+
+  /** As onnxruntime-common's; needs a browser's canvas. */
+  toDataURL(options?: unknown): string {
+    return toCommon(this).toDataURL(options as never);
+  }
+
+  /** As onnxruntime-common's; needs a browser's canvas. */
+  toImageData(options?: unknown): ImageDataLike {
+    return toCommon(this).toImageData(options as never) as ImageDataLike;
+  }
+
+  /** As onnxruntime-common's; `ImageData`-like objects work without a browser. */
+  static async fromImage(image: unknown, options?: unknown): Promise<Tensor> {
+    const made = await common().Tensor.fromImage(image as never, options as never);
+    return new Tensor(made.type, made.data as never, made.dims);
+  }
+
+  /** As onnxruntime-common's: a tensor over memory the caller keeps. */
+  static fromPinnedBuffer<T extends ElementType>(
+    type: T,
+    buffer: TensorInit<T>,
+    dims?: readonly number[],
+  ): Tensor<T> {
+    return new Tensor<T>(type, buffer, dims);
+  }
+
+  /** @throws OnliteError ERR_UNSUPPORTED: there is no WebGL in Node. */
+  static fromTexture(): never {
+    throw noDevice('a WebGL texture');
+  }
+
+  /** @throws OnliteError ERR_UNSUPPORTED: there is no WebGPU device in Node. */
+  static fromGpuBuffer(): never {
+    throw noDevice('a WebGPU buffer');
+  }
+
+  /** @throws OnliteError ERR_UNSUPPORTED: there is no WebNN context in Node. */
+  static fromMLTensor(): never {
+    throw noDevice('a WebNN MLTensor');
+  }
+}
+
+// The type names of onnxruntime-common's Tensor namespace.
+// eslint-disable-next-line @typescript-eslint/no-namespace
+export declare namespace Tensor {
+  type Type = ElementType;
+  type DataTypeMap = TensorDataMap;
+  type DataType = TensorDataMap[ElementType];
+  type ElementTypeMap = {
+    [K in ElementType]: K extends 'string'
+      ? string
+      : K extends 'bool'
+        ? boolean
+        : K extends 'int64' | 'uint64'
+          ? bigint
+          : number;
+  };
+  type DataLocation = 'none' | 'cpu' | 'cpu-pinned' | 'texture' | 'gpu-buffer' | 'ml-tensor';
+}
+
+function noDevice(what: string): OnliteError {
+  return new OnliteError('ERR_UNSUPPORTED', `a tensor cannot be made from ${what}: Node has none`);
+}
+
+function common(): typeof import('onnxruntime-common') {
+  return require('onnxruntime-common') as typeof import('onnxruntime-common');
+}
+
+function toCommon(tensor: Tensor): CommonTensor {
+  return new (common().Tensor)(tensor.type as never, tensor.data as never, tensor.dims);
+}
+
+function requireType(name: unknown): ElementTypeInfo {
+  const type = elementType(name);
+  if (type === undefined) throw invalidArgument('type', 'an element type', name);
+  return type;
+}
+
+function inferType(data: unknown): ElementTypeInfo {
+  if (Array.isArray(data)) {
+    const first: unknown = data[0];
+    if (typeof first === 'string') return requireType('string');
+    if (typeof first === 'boolean') return requireType('bool');
+    throw invalidArgument('data', 'a typed array, or an array of strings or booleans', data);
+  }
+  const name = ArrayBuffer.isView(data) ? Object.prototype.toString.call(data).slice(8, -1) : '';
+  const type = name === 'Uint8ClampedArray' ? 'uint8' : typeOfArray.get(name);
+  if (type === undefined) throw invalidArgument('data', 'a typed array', data);
+  return requireType(type);
+}
+
+const typeOfArray: ReadonlyMap<string, ElementType> = new Map<string, ElementType>([
+  ['Float32Array', 'float32'],
+  ['Float64Array', 'float64'],
+  ['Float16Array', 'float16'],
+  ['Int8Array', 'int8'],
+  ['Uint8Array', 'uint8'],
+  ['Int16Array', 'int16'],
+  ['Uint16Array', 'uint16'],
+  ['Int32Array', 'int32'],
+  ['Uint32Array', 'uint32'],
+  ['BigInt64Array', 'int64'],
+  ['BigUint64Array', 'uint64'],
+]);
+
+function convertData(type: ElementTypeInfo, data: unknown): NumericData | string[] {
+  if (type.array === undefined) {
+    if (!Array.isArray(data)) throw typeMismatch(type, 'an array of strings', data);
+    return data as string[];
+  }
+  if (Array.isArray(data)) {
+    if (!type.plain) throw typeMismatch(type, `a ${type.array.name}`, data);
+    try {
+      return type.bits === 64 && type.array.name.startsWith('Big')
+        ? type.array.from(data, BigInt)
+        : type.array.from(data);
+    } catch (cause) {
+      const message = `data: cannot be converted to a ${type.array.name}`;
+      throw new OnliteError('ERR_TYPE_MISMATCH', message, { cause });
+    }
+  }
+  if (data instanceof type.array) return data;
+  if (type.name === 'float16' && data instanceof Uint16Array) {
+    return new type.array(data.buffer, data.byteOffset, data.length);
+  }
+  if (type.name === 'uint8' && data instanceof Uint8ClampedArray) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  }
+  throw typeMismatch(type, `a ${type.array.name}`, data);
+}
+
+function typeMismatch(type: ElementTypeInfo, expected: string, got: unknown): OnliteError {
+  return new OnliteError(
+    'ERR_TYPE_MISMATCH',
+    `data: expected ${expected} for ${type.name}, got ${describe(got)}`,
+  );
+}
