@@ -1,0 +1,26 @@
+/** A set-up step that failed for a reason the user can act on: `remedy` says how. */
+export class SetupError extends Error {
+  constructor(message, remedy) {
+    super(message);
+    this.name = 'SetupError';
+    this.remedy = remedy;
+  }
+}
+
+/** An archive that is damaged or tries something an archive of ours never does. */
+export class ArchiveError extends Error {
+  constructor(message) {
+    super(message);
+    this.name = 'ArchiveError';
+  }
+}
+
+/** Prints a failure the way every script does, and makes the process exit with 1. */
+export function reportFailure(script, error) {
+  process.stderr.write(`${script}: ${error.message}\n`);
+  if (error.remedy) process.stderr.write(`what to do: ${error.remedy}\n`);
+  if (!(error instanceof SetupError || error instanceof ArchiveError)) {
+    process.stderr.write(`${error.stack}\n`);
+  }
+  process.exitCode = 1;
+}
