@@ -47,4 +47,5 @@ export {
   TRACE_EVENT_END,
   TRACE_FUNC_BEGIN,
   TRACE_FUNC_END,
-} from 'onnxruntime-common';
+  type Env,
+} from './common';

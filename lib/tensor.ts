@@ -1,5 +1,6 @@
 import type { Tensor as CommonTensor } from 'onnxruntime-common';
 
+import { common } from './common';
 import {
   dataLength,
   elementCount,
@@ -193,10 +194,6 @@ export declare namespace Tensor {
 
 function noDevice(what: string): OnliteError {
   return new OnliteError('ERR_UNSUPPORTED', `a tensor cannot be made from ${what}: Node has none`);
-}
-
-function common(): typeof import('onnxruntime-common') {
-  return require('onnxruntime-common') as typeof import('onnxruntime-common');
 }
 
 function toCommon(tensor: Tensor): CommonTensor {

@@ -1,0 +1,71 @@
+// The rest of onnxruntime-common's exports, so that only the import of a program
+// changes. That package is loaded when one of them is used: a program that only
+// runs models does not pay for it.
+
+/** onnxruntime-common's environment flags, shared with every package that uses it. */
+export interface Env {
+  logLevel?: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
+  debug?: boolean;
+  trace?: boolean;
+  readonly versions: Readonly<Record<string, string | undefined>> & { readonly common: string };
+  readonly wasm: Record<string, unknown>;
+  readonly webgl: Record<string, unknown>;
+  readonly webgpu: Record<string, unknown>;
+  [name: string]: unknown;
+}
+
+type Common = typeof import('onnxruntime-common');
+
+/** @internal */
+export function common(): Common {
+  return require('onnxruntime-common') as Common;
+}
+
+const realEnv = (): object => common().env;
+
+/** onnxruntime-common's `env` itself, behind a proxy that loads it at first use. */
+export const env: Env = new Proxy({} as Env, {
+  get: (_, key) => Reflect.get(realEnv(), key) as unknown,
+  set: (_, key, value) => Reflect.set(realEnv(), key, value),
+  has: (_, key) => Reflect.has(realEnv(), key),
+  ownKeys: () => Reflect.ownKeys(realEnv()),
+  deleteProperty: (_, key) => Reflect.deleteProperty(realEnv(), key),
+  getOwnPropertyDescriptor: (_, key) => {
+    const descriptor = Reflect.getOwnPropertyDescriptor(realEnv(), key);
+    // A proxy may only report as fixed what its own target has.
+    return descriptor === undefined ? undefined : { ...descriptor, configurable: true };
+  },
+});
+
+/**
+ * Registers a backend with onnxruntime-common. onlite's own sessions do not use
+ * its backends, so this only matters to packages that share onnxruntime-common.
+ */
+export function registerBackend(name: string, backend: object, priority: number): void {
+  common().registerBackend(name, backend as Parameters<Common['registerBackend']>[1], priority);
+}
+
+/** onnxruntime-common's tracing hooks; they do something while `env.trace` is set. */
+export function TRACE(deviceType: string, label: string): void {
+  common().TRACE(deviceType, label);
+}
+
+/** See {@link TRACE}. */
+export function TRACE_FUNC_BEGIN(message?: string): void {
+  common().TRACE_FUNC_BEGIN(message);
+}
+
+/** See {@link TRACE}. */
+export function TRACE_FUNC_END(message?: string): void {
+  common().TRACE_FUNC_END(message);
+}
+
+/** See {@link TRACE}. */
+export function TRACE_EVENT_BEGIN(message?: string): void {
+  common().TRACE_EVENT_BEGIN(message);
+}
+
+/** See {@link TRACE}. */
+export function TRACE_EVENT_END(message?: string): void {
+  common().TRACE_EVENT_END(message);
+}

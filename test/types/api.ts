@@ -1,0 +1,91 @@
+// Checked by `npm run test:types`; never run.
+import type { Tensor as CommonTensor } from 'onnxruntime-common';
+import {
+  InferenceSession,
+  OnliteError,
+  Tensor,
+  dequantize,
+  quantize,
+  runtimeInfo,
+  type ElementType,
+  type OnliteErrorCode,
+  type OnnxValue,
+  type TensorDataMap,
+  type ValueMetadata,
+} from 'onlite';
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+declare function expectTrue<T extends true>(): T;
+
+// The class of `data` follows from the element type.
+expectTrue<Equal<Tensor<'int8'>['data'], Int8Array>>();
+expectTrue<Equal<Tensor<'uint8'>['data'], Uint8Array>>();
+expectTrue<Equal<Tensor<'float32'>['data'], Float32Array>>();
+expectTrue<Equal<Tensor<'float16'>['data'], Uint16Array>>();
+expectTrue<Equal<Tensor<'int64'>['data'], BigInt64Array>>();
+expectTrue<Equal<Tensor<'string'>['data'], string[]>>();
+expectTrue<Equal<keyof TensorDataMap, ElementType>>();
+
+const bytes = new Tensor('int8', new Int8Array(3), [3]);
+expectTrue<Equal<typeof bytes, Tensor<'int8'>>>();
+const words = new Tensor('string', ['a']);
+expectTrue<Equal<typeof words.data, string[]>>();
+new Tensor('int64', [1, 2]);
+new Tensor('bool', [true, false]);
+// @ts-expect-error -- the wrong typed array
+new Tensor('int8', new Float32Array(3));
+// @ts-expect-error -- no such element type
+new Tensor('float31', new Float32Array(3));
+// @ts-expect-error -- dims are numbers
+new Tensor('int8', new Int8Array(3), ['3']);
+
+export async function program(common: CommonTensor): Promise<void> {
+  const session = await InferenceSession.create('model.onnx', {
+    executionProviders: ['cuda', { name: 'cpu', useArena: false }],
+    intraOpNumThreads: 1,
+    concurrency: 2,
+    extra: { session: { disable_prepacking: '1' } },
+  });
+  await InferenceSession.create(new URL('file:///model.tflite'));
+  await InferenceSession.create(new ArrayBuffer(8), 0, 8, { maxQueue: 1 });
+  // @ts-expect-error -- an unknown option
+  await InferenceSession.create('model.onnx', { threads: 1 });
+  // @ts-expect-error -- a byte offset needs a buffer
+  await InferenceSession.create('model.onnx', 0, 8);
+
+  // A tensor of onnxruntime-common's is as good as ours.
+  const results = await session.run({ a: common, b: bytes }, ['y'], { timeoutMs: 5 });
+  const output: Tensor | undefined = results['y'];
+  const classified = await session.run<{ probabilities: OnnxValue[] }>({ a: common });
+  const first: OnnxValue | undefined = classified.probabilities[0];
+  session.runSync({ a: { type: 'float32', data: new Float32Array(1), dims: [1] } }, { y: null });
+  // @ts-expect-error -- a feed is a tensor
+  session.runSync({ a: 1 });
+
+  for (const value of session.inputMetadata) describe(value);
+  const p99: number = session.latency.invoke.percentile(99);
+  const count: number = session.latency.total.snapshot().count;
+  const engine: 'onnxruntime' | 'tflite' = session.engine;
+  const loaded: boolean = runtimeInfo({ load: true }).runtimes.tflite.loaded;
+  const small = quantize(new Tensor('float32', [1]), { scale: [1], zeroPoint: [0] }, 'int8');
+  expectTrue<Equal<typeof small, Tensor<'int8'>>>();
+  const real: Tensor<'float32'> = dequantize(small, { scale: [1], zeroPoint: [0] });
+  await session.release();
+  await using disposed = session;
+  void [output, first, p99, count, engine, loaded, real, disposed];
+}
+
+function describe(value: ValueMetadata): string {
+  // Only a tensor has an element type and a shape.
+  if (value.isTensor) return `${value.type} ${value.shape.join()}`;
+  // @ts-expect-error -- a sequence has none
+  return value.shape;
+}
+
+export function handle(error: unknown): OnliteErrorCode | undefined {
+  if (!(error instanceof OnliteError)) return undefined;
+  // @ts-expect-error -- not a code
+  if (error.code === 'ERR_NONSENSE') return undefined;
+  return error.code;
+}
