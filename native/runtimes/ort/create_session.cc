@@ -1,0 +1,151 @@
+#include "runtimes/ort/create_session.h"
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtimes/ort/external_data.h"
+#include "runtimes/ort/handles.h"
+#include "runtimes/ort/model_info.h"
+#include "runtimes/ort/model_scan.h"
+#include "runtimes/ort/providers.h"
+#include "runtimes/ort/session.h"
+#include "runtimes/ort/session_options.h"
+#include "runtimes/ort/status.h"
+
+namespace onlite::ort {
+namespace {
+
+/// A provider that was asked for and its place in the list, for messages.
+struct Asked {
+  ProviderRequest request;
+  std::string path;
+};
+
+/// What does not change between attempts to create one session.
+struct Attempt {
+  const Environment& environment;
+  const ModelSource& source;
+  const SessionOptions& options;
+  const ExternalFiles& files;
+};
+
+/// The requests up to "cpu", which takes every node: what follows never runs any.
+std::vector<Asked> AskedProviders(const SessionOptions& options) {
+  std::vector<Asked> asked;
+  for (size_t index = 0; index < options.providers.size(); ++index) {
+    asked.push_back(
+        {options.providers[index], "executionProviders[" + std::to_string(index) + "]"});
+    if (options.providers[index].name == "cpu") break;
+  }
+  return asked;
+}
+
+/// One attempt with the given providers; those that cannot even be appended are
+/// removed from the list if another one follows.
+Status CreateWith(const Attempt& attempt, std::vector<Asked>* asked, SessionHandle* session) {
+  SessionOptionsHandle handle;
+  ONLITE_RETURN_IF_ERROR(MakeSessionOptions(attempt.options, attempt.environment.global_pools,
+                                            attempt.files, &handle));
+  for (size_t index = 0; index < asked->size();) {
+    const Asked& provider = (*asked)[index];
+    Status status = AppendProvider(provider.request, provider.path, handle.get());
+    if (status.ok()) {
+      ++index;
+    } else if (status.code() == ErrorCode::kProviderUnavailable && index + 1 < asked->size()) {
+      asked->erase(asked->begin() + static_cast<std::ptrdiff_t>(index));
+    } else {
+      return status;
+    }
+  }
+  OrtSession* created = nullptr;
+  const SharedBytes& model = attempt.source.bytes;
+  ONLITE_ORT_RETURN_IF_ERROR(Functions().CreateSessionFromArray(attempt.environment.env, model.data,
+                                                                model.size, handle.get(), &created),
+                             Stage::kCreate, "ONNX Runtime cannot load the model");
+  session->reset(created);
+  return Status::Ok();
+}
+
+bool IsCpuOnly(const std::vector<Asked>& asked) {
+  return asked.empty() || asked.front().request.name == "cpu";
+}
+
+/// A provider whose device or driver is missing may fail as late as in the
+/// creation of the session. The runtime does not tell that from a bad model,
+/// so creation is tried again without the provider.
+Status CreateWithFallback(const Attempt& attempt, std::vector<Asked>* asked,
+                          SessionHandle* session) {
+  Status status = CreateWith(attempt, asked, session);
+  while (!status.ok() && status.code() != ErrorCode::kInvalidArgument && asked->size() > 1 &&
+         !IsCpuOnly(*asked)) {
+    asked->erase(asked->begin());
+    status = CreateWith(attempt, asked, session);
+  }
+  if (status.ok() || IsCpuOnly(*asked) || status.code() == ErrorCode::kProviderUnavailable ||
+      status.code() == ErrorCode::kInvalidArgument) {
+    return status;
+  }
+  std::vector<Asked> cpu_only;
+  SessionHandle without_provider;
+  if (!CreateWith(attempt, &cpu_only, &without_provider).ok()) return status;
+  const Asked& provider = asked->front();
+  return {ErrorCode::kProviderUnavailable,
+          provider.path + ": the provider '" + provider.request.name +
+              "' cannot run this model here; check its drivers and options, or list 'cpu' after it",
+          status.cause()};
+}
+
+Status CpuMemory(MemoryInfoHandle* memory) {
+  OrtMemoryInfo* info = nullptr;
+  ONLITE_ORT_RETURN_IF_ERROR(
+      Functions().CreateCpuMemoryInfo(kAllocatorDevice, kMemoryDefault, &info), Stage::kCreate,
+      "memory info");
+  memory->reset(info);
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status CreateOrtSession(const Environment& environment, const ModelSource& source,
+                        const SessionOptions& options, std::unique_ptr<Session>* session) {
+  const Bytes model(source.bytes.data, source.bytes.size);
+  // The runtime counts a model's bytes in an int.
+  if (model.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
+    return {ErrorCode::kModelInvalid,
+            "model: larger than 2 GiB; store the weights as external data"};
+  }
+  const bool ort_format = IsOrtFormat(model);
+  ModelScan scan;
+  ExternalFiles files;
+  if (!ort_format) {
+    ONLITE_RETURN_IF_ERROR(ScanModel(model, &scan));
+    ONLITE_RETURN_IF_ERROR(CheckFreeDimensions(options, scan));
+    ONLITE_RETURN_IF_ERROR(LoadExternalData(scan, source, &files));
+  }
+
+  const Attempt attempt = {environment, source, options, files};
+  std::vector<Asked> asked = AskedProviders(options);
+  SessionHandle handle;
+  ONLITE_RETURN_IF_ERROR(CreateWithFallback(attempt, &asked, &handle));
+
+  SessionInfo info;
+  info.engine = Engine::kOnnxRuntime;
+  info.concurrency = options.concurrency > 0 ? options.concurrency : 1;
+  for (const Asked& provider : asked) info.providers.push_back(provider.request.name);
+  if (info.providers.empty() || info.providers.back() != "cpu") info.providers.emplace_back("cpu");
+  SignatureInfo signature;
+  ONLITE_RETURN_IF_ERROR(ReadSignature(handle.get(), scan, &signature));
+  info.signatures.push_back(std::move(signature));
+  ONLITE_RETURN_IF_ERROR(ReadMetadata(handle.get(), &info.metadata));
+  MemoryInfoHandle cpu;
+  ONLITE_RETURN_IF_ERROR(CpuMemory(&cpu));
+  // With some config entries a session reads a model in ORT format in place.
+  *session =
+      std::make_unique<OrtModelSession>(std::move(info), ort_format ? source.bytes : SharedBytes{},
+                                        std::move(cpu), std::move(handle));
+  return Status::Ok();
+}
+
+}  // namespace onlite::ort

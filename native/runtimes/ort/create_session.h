@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include "core/status.h"
+#include "runtimes/ort/environment.h"
+#include "runtimes/runtime.h"
+
+namespace onlite::ort {
+
+/// Creates a session from the source's bytes. Providers that cannot be used
+/// are passed over if another one follows them in `options.providers`.
+Status CreateOrtSession(const Environment& environment, const ModelSource& source,
+                        const SessionOptions& options, std::unique_ptr<Session>* session);
+
+}  // namespace onlite::ort

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "core/status.h"
+#include "runtimes/runtime.h"
+
+namespace onlite::ort {
+
+/// Everything about a request's inputs and outputs that can be checked before
+/// the run: what the runtime sees afterwards is of the right type, within its
+/// memory and agrees with the model's declared dims.
+Status CheckRequest(const SignatureInfo& signature, const RunRequest& request);
+
+}  // namespace onlite::ort

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+#include "runtimes/ort/api_types.h"
+#include "runtimes/runtime.h"
+
+namespace onlite::ort {
+
+/// The public names of the providers the loaded library was built with, in its
+/// order of preference. One that is listed may still lack what it needs at run
+/// time (drivers, provider libraries).
+std::vector<std::string> AvailableProviders();
+
+/// Adds `request` to the options. "cpu" adds nothing: ONNX Runtime always has
+/// it last. `path` names the request in messages, e.g. "executionProviders[0]".
+Status AppendProvider(const ProviderRequest& request, const std::string& path,
+                      OrtSessionOptions* options);
+
+}  // namespace onlite::ort

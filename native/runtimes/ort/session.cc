@@ -1,0 +1,183 @@
+#include "runtimes/ort/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "runtimes/ort/feeds.h"
+#include "runtimes/ort/model_info.h"
+#include "runtimes/ort/run_options.h"
+#include "runtimes/ort/status.h"
+#include "runtimes/ort/values.h"
+
+namespace onlite::ort {
+namespace {
+
+int64_t Now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+/// The arguments of one call of Run; the values are owned here. An output
+/// slot that is null is filled by the runtime.
+struct Arguments {
+  std::vector<const char*> input_names;
+  std::vector<const OrtValue*> inputs;
+  std::vector<const char*> output_names;
+  std::vector<OrtValue*> outputs;
+  std::vector<ValueHandle> owned_inputs;
+  std::vector<ValueHandle> owned_outputs;
+};
+
+Status Bind(const SignatureInfo& signature, const std::vector<bool>& passed_through,
+            const RunRequest& request, OrtMemoryInfo* cpu, Arguments* arguments) {
+  arguments->input_names.reserve(request.inputs.size());
+  arguments->inputs.reserve(request.inputs.size());
+  arguments->owned_inputs.reserve(request.inputs.size());
+  for (const RunInput& input : request.inputs) {
+    ValueHandle value;
+    ONLITE_RETURN_IF_ERROR(WrapTensor(input.tensor, cpu, &value));
+    arguments->input_names.push_back(signature.inputs[input.index].name.c_str());
+    arguments->inputs.push_back(value.get());
+    arguments->owned_inputs.push_back(std::move(value));
+  }
+  for (const RunOutput& output : request.outputs) {
+    ValueHandle value;
+    if (output.into.data != nullptr && !passed_through[output.index]) {
+      ONLITE_RETURN_IF_ERROR(WrapTensor(output.into, cpu, &value));
+    }
+    arguments->output_names.push_back(signature.outputs[output.index].name.c_str());
+    arguments->outputs.push_back(value.get());
+    arguments->owned_outputs.push_back(std::move(value));
+  }
+  return Status::Ok();
+}
+
+/// Registers how `options` are terminated for as long as it lives.
+class Cancellation {
+ public:
+  Cancellation(CancelToken* token, OrtRunOptions* options) : token_(token) {
+    if (token_ == nullptr) return;
+    armed_ = token_->Arm([options] {
+      static_cast<void>(
+          Check(Functions().RunOptionsSetTerminate(options), Stage::kRun, "terminate"));
+    });
+  }
+  Cancellation(const Cancellation&) = delete;
+  Cancellation& operator=(const Cancellation&) = delete;
+  ~Cancellation() {
+    if (armed_) token_->Disarm();
+  }
+  bool cancelled() const { return token_ != nullptr && token_->cancelled(); }
+
+ private:
+  CancelToken* token_;
+  bool armed_ = false;
+};
+
+/// Leaves in `value` the given memory's view; the run has filled it, or the
+/// result is copied there.
+Status TakeGiven(const RunOutput& output, const ValueHandle& handle, const std::string& name,
+                 Value* value) {
+  ElementType type = ElementType::kUndefined;
+  Dims dims;
+  ONLITE_RETURN_IF_ERROR(ReadDims(handle.get(), &type, &dims));
+  if (type != output.into.type || dims != output.into.dims) {
+    return {ErrorCode::kShapeMismatch, "outputs." + name + ".dims: expected " + DimsToString(dims) +
+                                           ", got " + DimsToString(output.into.dims)};
+  }
+  void* data = nullptr;
+  ONLITE_ORT_RETURN_IF_ERROR(Functions().GetTensorMutableData(handle.get(), &data), Stage::kRun,
+                             "cannot read a tensor");
+  const size_t bytes = TensorBytes(type, dims).value_or(0);
+  if (data != output.into.data && bytes > 0) std::memmove(output.into.data, data, bytes);
+  value->kind = Value::Kind::kTensor;
+  value->tensor = output.into;
+  ClearPadding(value->tensor);
+  return Status::Ok();
+}
+
+std::vector<bool> PassedThrough(const SignatureInfo& signature) {
+  std::vector<bool> passed(signature.outputs.size(), false);
+  for (size_t index = 0; index < passed.size(); ++index) {
+    passed[index] = std::any_of(
+        signature.inputs.begin(), signature.inputs.end(),
+        [&](const ValueInfo& input) { return input.name == signature.outputs[index].name; });
+  }
+  return passed;
+}
+
+}  // namespace
+
+OrtModelSession::OrtModelSession(SessionInfo info, SharedBytes model, MemoryInfoHandle cpu,
+                                 SessionHandle session)
+    : info_(std::move(info)),
+      passed_through_(PassedThrough(info_.signatures[0])),
+      model_(std::move(model)),
+      cpu_(std::move(cpu)),
+      session_(std::move(session)) {}
+
+Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
+  const int64_t started = Now();
+  if (request.signature >= info_.signatures.size()) {
+    return {ErrorCode::kInvalidArgument, "signature: the model has one only"};
+  }
+  const SignatureInfo& signature = info_.signatures[request.signature];
+  ONLITE_RETURN_IF_ERROR(CheckRequest(signature, request));
+  Arguments arguments;
+  ONLITE_RETURN_IF_ERROR(Bind(signature, passed_through_, request, cpu_.get(), &arguments));
+  RunOptionsHandle options;
+  ONLITE_RETURN_IF_ERROR(MakeRunOptions(request, &options));
+
+  Status status;
+  const int64_t bound = Now();
+  {
+    const Cancellation cancellation(request.cancel, options.get());
+    if (cancellation.cancelled()) return {ErrorCode::kCancelled, "the run was cancelled"};
+    status = Check(Functions().Run(session_.get(), options.get(), arguments.input_names.data(),
+                                   arguments.inputs.data(), arguments.inputs.size(),
+                                   arguments.output_names.data(), arguments.outputs.size(),
+                                   arguments.outputs.data()),
+                   Stage::kRun, "the run failed");
+    if (!status.ok() && cancellation.cancelled()) {
+      status = {ErrorCode::kCancelled, "the run was cancelled", status.cause()};
+    }
+  }
+  const int64_t invoked = Now();
+
+  for (size_t index = 0; index < arguments.outputs.size(); ++index) {
+    if (arguments.owned_outputs[index] == nullptr) {
+      arguments.owned_outputs[index].reset(arguments.outputs[index]);
+    }
+  }
+  ONLITE_RETURN_IF_ERROR(status);
+
+  result->outputs.clear();
+  result->outputs.resize(request.outputs.size());
+  for (size_t index = 0; index < request.outputs.size(); ++index) {
+    const RunOutput& output = request.outputs[index];
+    const std::string& name = signature.outputs[output.index].name;
+    ValueHandle& handle = arguments.owned_outputs[index];
+    Value* value = &result->outputs[index];
+    ONLITE_RETURN_IF_ERROR(output.into.data != nullptr ? TakeGiven(output, handle, name, value)
+                                                       : TakeValue(std::move(handle), name, value));
+  }
+  result->times = {bound - started, invoked - bound, Now() - invoked};
+  return Status::Ok();
+}
+
+Status OrtModelSession::EndProfiling(std::string* file) {
+  OrtAllocator* allocator = nullptr;
+  ONLITE_RETURN_IF_ERROR(DefaultAllocator(&allocator));
+  char* name = nullptr;
+  ONLITE_ORT_RETURN_IF_ERROR(Functions().SessionEndProfiling(session_.get(), allocator, &name),
+                             Stage::kRun, "profiling cannot be ended");
+  *file = TakeString(name);
+  if (file->empty()) {
+    return {ErrorCode::kUnsupported, "the session was not created with profiling"};
+  }
+  return Status::Ok();
+}
+
+}  // namespace onlite::ort

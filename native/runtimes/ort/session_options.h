@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+#include "runtimes/ort/external_data.h"
+#include "runtimes/ort/handles.h"
+#include "runtimes/ort/model_scan.h"
+#include "runtimes/runtime.h"
+
+namespace onlite::ort {
+
+/// Makes the runtime's options of everything in `options` but its providers.
+/// `global_pools`: the environment has pools that the session may share; it
+/// gets its own when it asks for a number of threads or for parallel execution.
+/// `files` must stay as it is until the session has been created.
+Status MakeSessionOptions(const SessionOptions& options, bool global_pools,
+                          const ExternalFiles& files, SessionOptionsHandle* result);
+
+/// kInvalidArgument for an override of a dimension the model does not have;
+/// ONNX Runtime ignores such a name.
+Status CheckFreeDimensions(const SessionOptions& options, const ModelScan& scan);
+
+}  // namespace onlite::ort
