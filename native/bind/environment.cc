@@ -162,7 +162,13 @@ void Environment::OnWake(napi_env env, napi_value /*callback*/, void* context, v
   auto* environment = static_cast<Environment*>(context);
   // Node calls with a null env while it tears the function down.
   if (env == nullptr || environment->state_->closing) return;
-  environment->Dispatch(Napi::Env(env));
+  try {
+    environment->Dispatch(Napi::Env(env));
+  } catch (const Napi::Error& error) {
+    // A worker that is being terminated cannot run JavaScript any more; its
+    // cleanup hook sees to the rest. Anything else is an uncaught exception.
+    napi_fatal_exception(env, error.Value());
+  }
 }
 
 void Environment::Dispatch(Napi::Env env) {

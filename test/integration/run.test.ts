@@ -23,7 +23,7 @@ const runners: [string, Runner][] = [
   ],
   [
     'runSync',
-    // eslint-disable-next-line @typescript-eslint/require-await -- turns a throw into a rejection
+     
     async (session, feeds, ...rest) =>
       (session.runSync as (...args: unknown[]) => Record<string, Tensor>).call(
         session,

@@ -1,4 +1,4 @@
-import { OnliteError, Tensor, dequantize, quantize, type ElementType } from 'onlite';
+import { type OnliteError, Tensor, dequantize, quantize, type ElementType } from 'onlite';
 import { describe, expect, it } from 'vitest';
 
 const codeOf = (operation: () => unknown): string => {
@@ -13,7 +13,7 @@ const make = (...args: unknown[]): Tensor =>
   new (Tensor as unknown as new (...all: unknown[]) => Tensor)(...args);
 
 describe('Tensor', () => {
-  it.each<[ElementType, { new (length: number): ArrayLike<unknown> }, number]>([
+  it.each<[ElementType, new (length: number) => ArrayLike<unknown>, number]>([
     ['float32', Float32Array, 6],
     ['float64', Float64Array, 6],
     ['bfloat16', Uint16Array, 6],
