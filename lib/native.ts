@@ -29,6 +29,7 @@ export interface NativeValueInfo {
   dims: number[];
   symbols: string[];
   optional: boolean;
+  overridableInitializer: boolean;
   unknownRank: boolean;
   quantization?: { scale: number[]; zeroPoint: number[]; axis?: number };
 }

@@ -74,6 +74,8 @@ export class InferenceSession implements AsyncDisposable {
   readonly outputNames: readonly string[];
   readonly inputMetadata: readonly ValueMetadata[];
   readonly outputMetadata: readonly ValueMetadata[];
+  /** Constants of an ONNX graph that a feed of their name replaces; not among the inputs. */
+  readonly overridableInitializers: readonly ValueMetadata[];
   /** Named entry points by key (TensorFlow Lite); empty where the model has none. */
   readonly signatures: Readonly<Record<string, SignatureMetadata>>;
   readonly modelMetadata: ModelMetadata;
@@ -94,9 +96,12 @@ export class InferenceSession implements AsyncDisposable {
     this.executionProviders = info.providers;
     this.concurrency = info.concurrency;
     this.hasVariables = info.hasVariables;
-    this.inputMetadata = primary.inputs.map(valueMetadata);
+    const inputs = primary.inputs.filter((input) => !input.overridableInitializer);
+    const initializers = primary.inputs.filter((input) => input.overridableInitializer);
+    this.inputMetadata = inputs.map(valueMetadata);
+    this.overridableInitializers = initializers.map(valueMetadata);
     this.outputMetadata = primary.outputs.map(valueMetadata);
-    this.inputNames = primary.inputs.map((input) => input.name);
+    this.inputNames = inputs.map((input) => input.name);
     this.outputNames = primary.outputs.map((output) => output.name);
     // No prototype: the model chooses the keys.
     const signatures = Object.create(null) as Record<string, SignatureMetadata>;

@@ -49,6 +49,9 @@ class Environment::JobTask : public Task {
   void Run() override {
     job_->status = Execute();
     if (detached_) job_.reset();
+  }
+
+  void Finished() override {
     ended_ = true;
     mailbox_->Ended(id_, std::move(job_));
   }

@@ -32,6 +32,7 @@ Napi::Object ValueInfoToJs(Napi::Env env, const ValueInfo& info) {
   object.Set("kind", KindName(info.kind));
   object.Set("type", static_cast<int>(info.type));
   object.Set("optional", info.optional);
+  object.Set("overridableInitializer", info.overridable_initializer);
   object.Set("unknownRank", info.unknown_rank);
   object.Set("dims", ToArray(env, info.dims, [env](int64_t dim) {
                return Napi::Number::New(env, static_cast<double>(dim));

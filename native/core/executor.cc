@@ -133,9 +133,12 @@ void Executor::Serve() {
     queue->ScheduleIfRunnable();
     lock.unlock();
     entry.task->Run();
-    entry.task.reset();
     lock.lock();
     queue->Finished();
+    entry.task->Finished();
+    lock.unlock();
+    entry.task.reset();
+    lock.lock();
   }
   --threads_alive_;
   thread_ended_.notify_all();

@@ -11,8 +11,9 @@
 
 namespace onlite {
 
-/// A piece of work. `Run` is called once, on an executor thread; the task is
-/// destroyed on that thread, or on the one that removed it from its queue.
+/// A piece of work. `Run` and then `Finished` are called once, on an executor
+/// thread; the task is destroyed on that thread, or on the one that removed it
+/// from its queue.
 class Task {
  public:
   Task() = default;
@@ -20,6 +21,11 @@ class Task {
   Task& operator=(const Task&) = delete;
   virtual ~Task() = default;
   virtual void Run() = 0;
+
+  /// After the task's place in its queue was given back, so that whoever hears
+  /// of the end finds the place free. The executor's lock is held: be short, and
+  /// take no lock under which others call the executor.
+  virtual void Finished() {}
 };
 
 class Executor;

@@ -66,6 +66,9 @@ struct ValueInfo {
   bool unknown_rank = false;
   /// A feed may leave this input out.
   bool optional = false;
+  /// An initializer of an ONNX graph that a feed may replace; not one of the
+  /// model's inputs proper, and always optional.
+  bool overridable_initializer = false;
   std::optional<Quantization> quantization;
 };
 

@@ -103,6 +103,15 @@ Status ReadSignature(const OrtSession* session, const ModelScan& scan, Signature
   ONLITE_RETURN_IF_ERROR(ReadValues(session, scan, api.SessionGetInputCount,
                                     api.SessionGetInputName, api.SessionGetInputTypeInfo,
                                     &signature->inputs));
+  const size_t proper_inputs = signature->inputs.size();
+  ONLITE_RETURN_IF_ERROR(ReadValues(session, scan, api.SessionGetOverridableInitializerCount,
+                                    api.SessionGetOverridableInitializerName,
+                                    api.SessionGetOverridableInitializerTypeInfo,
+                                    &signature->inputs));
+  for (size_t index = proper_inputs; index < signature->inputs.size(); ++index) {
+    signature->inputs[index].optional = true;
+    signature->inputs[index].overridable_initializer = true;
+  }
   return ReadValues(session, scan, api.SessionGetOutputCount, api.SessionGetOutputName,
                     api.SessionGetOutputTypeInfo, &signature->outputs);
 }
