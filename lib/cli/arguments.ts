@@ -1,0 +1,58 @@
+import { parseArgs } from 'node:util';
+
+import { UsageError, type Command, type ParsedArguments } from './command';
+
+const COMMON = {
+  help: { type: 'boolean', short: 'h' },
+  json: { type: 'boolean' },
+} as const;
+
+/** @throws UsageError for an option that the command does not have, or one without its value. */
+export function parseCommandLine(command: Command, args: readonly string[]): ParsedArguments {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { ...command.options, ...COMMON },
+      allowPositionals: true,
+      strict: true,
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+export function text(args: ParsedArguments, name: string): string | undefined {
+  const value = args.values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export function texts(args: ParsedArguments, name: string): string[] {
+  const value = args.values[name];
+  const list = Array.isArray(value) ? value : [value];
+  return list.filter((item): item is string => typeof item === 'string');
+}
+
+/** A whole number of at least `least`. */
+export function wholeNumber(
+  args: ParsedArguments,
+  name: string,
+  least: number,
+): number | undefined {
+  const value = text(args, name);
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(number) || number < least) {
+    throw new UsageError(
+      `--${name}: expected a whole number of at least ${String(least)}, got '${value}'`,
+    );
+  }
+  return number;
+}
+
+/** The one positional argument of a command that takes one. */
+export function onlyPositional(args: ParsedArguments, what: string): string {
+  const [first, second] = args.positionals;
+  if (first === undefined) throw new UsageError(`${what} is missing`);
+  if (second !== undefined) throw new UsageError(`unexpected argument '${second}'`);
+  return first;
+}

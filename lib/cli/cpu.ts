@@ -1,0 +1,72 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+
+/** Features that the runtimes' kernels choose by; undefined where this cannot be told. */
+export type CpuFeatures = Record<string, boolean | undefined>;
+
+/** Our name and the flag of /proc/cpuinfo. */
+const X64_FLAGS = {
+  AVX2: 'avx2',
+  'AVX-512': 'avx512f',
+  AVX512_VNNI: 'avx512_vnni',
+  AVX_VNNI: 'avx_vnni',
+  'AMX int8': 'amx_int8',
+};
+const ARM_FLAGS = { 'NEON dot product': 'asimddp', i8mm: 'i8mm', 'NEON fp16': 'asimdhp' };
+
+/** Our name and macOS's, for Apple's and for Intel's processors. */
+const DARWIN_ARM = {
+  'NEON dot product': 'hw.optional.arm.FEAT_DotProd',
+  i8mm: 'hw.optional.arm.FEAT_I8MM',
+  'NEON fp16': 'hw.optional.arm.FEAT_FP16',
+};
+const DARWIN_X64 = { AVX2: 'hw.optional.avx2_0', 'AVX-512': 'hw.optional.avx512f' };
+
+function each(
+  names: Readonly<Record<string, string>>,
+  has: (flag: string) => boolean | undefined,
+): CpuFeatures {
+  return Object.fromEntries(Object.entries(names).map(([name, flag]) => [name, has(flag)]));
+}
+
+/** Exported for its test: the flags of the first processor in /proc/cpuinfo. */
+export function parseCpuinfo(content: string): ReadonlySet<string> {
+  const line = /^(?:flags|Features)\s*:(.*)$/m.exec(content)?.[1] ?? '';
+  return new Set(line.trim().split(/\s+/).filter(Boolean));
+}
+
+function linuxFlags(): (flag: string) => boolean | undefined {
+  try {
+    const flags = parseCpuinfo(readFileSync('/proc/cpuinfo', 'utf8'));
+    return (flag) => (flags.size === 0 ? undefined : flags.has(flag));
+  } catch {
+    return () => undefined;
+  }
+}
+
+function sysctl(name: string): boolean | undefined {
+  try {
+    const value = execFileSync('/usr/sbin/sysctl', ['-n', name], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return value.trim() === '1';
+  } catch {
+    return undefined;
+  }
+}
+
+/** Empty on processors that the runtimes have no special kernels for. */
+export function cpuFeatures(): CpuFeatures {
+  const arm = process.arch === 'arm64';
+  if (!arm && process.arch !== 'x64') return {};
+  if (process.platform === 'darwin') return each(arm ? DARWIN_ARM : DARWIN_X64, sysctl);
+  const names = arm ? ARM_FLAGS : X64_FLAGS;
+  return each(names, process.platform === 'linux' ? linuxFlags() : () => undefined);
+}
+
+export function cpuModel(): string {
+  const model = os.cpus()[0]?.model.trim() ?? '';
+  return model === '' ? 'unknown' : model;
+}

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import os from 'node:os';
+
+import { cgroupLimits, type CgroupLimits } from './cgroup';
+import { cpuFeatures, cpuModel, type CpuFeatures } from './cpu';
+import { libc, type Libc } from './libc';
+
+export interface Machine {
+  node: string;
+  platform: string;
+  arch: string;
+  libc: Libc;
+  cpu: { model: string; cores: number; availableParallelism: number; features: CpuFeatures };
+  memoryBytes: number;
+  cgroup?: CgroupLimits;
+  /** A driver of NVIDIA is loaded; undefined where this cannot be told. */
+  nvidiaDriver?: boolean;
+}
+
+function nvidiaDriver(): boolean | undefined {
+  return process.platform === 'linux' ? existsSync('/proc/driver/nvidia/version') : undefined;
+}
+
+export function describeMachine(): Machine {
+  const cgroup = cgroupLimits();
+  const driver = nvidiaDriver();
+  return {
+    node: process.versions.node,
+    platform: process.platform,
+    arch: process.arch,
+    libc: libc(),
+    cpu: {
+      model: cpuModel(),
+      cores: os.cpus().length,
+      availableParallelism: os.availableParallelism(),
+      features: cpuFeatures(),
+    },
+    memoryBytes: os.totalmem(),
+    ...(cgroup === undefined ? {} : { cgroup }),
+    ...(driver === undefined ? {} : { nvidiaDriver: driver }),
+  };
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { OnliteError } from '../errors';
+import { parseCommandLine } from './arguments';
+import { UsageError, type Command } from './command';
+import { bold, printable, toJson } from './output';
+
+/** Loaded when asked for: `onlite info` must not pay for, or need, what `onlite run` needs. */
+const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Command> }> = new Map([
+  [
+    'info',
+    {
+      summary: 'describe a model file: inputs, outputs, operators, weights, metadata',
+      load: async () => (await import('./info.js')).info,
+    },
+  ],
+  [
+    'run',
+    {
+      summary: 'run a model on .npy, .npz, .json, zero or random inputs',
+      load: async () => (await import('./run.js')).run,
+    },
+  ],
+  [
+    'doctor',
+    {
+      summary: 'check this machine and the runtimes, with a remedy for each problem',
+      load: async () => (await import('./doctor.js')).doctor,
+    },
+  ],
+]);
+
+function overview(): string {
+  const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length));
+  const lines = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return [
+    'Usage: onlite COMMAND [options]',
+    '',
+    'Commands:',
+    ...lines,
+    '',
+    "'onlite COMMAND --help' describes a command; every command has --json.",
+    "'onlite --version' prints the version.",
+    '',
+    'Exit code: 0 done, 1 failed, 2 wrong command line.',
+  ].join('\n');
+}
+
+const usageLine = (command: Command): string => `Usage: onlite ${command.name} ${command.usage}`;
+
+function packageVersion(): string {
+  const file = path.join(__dirname, '..', '..', 'package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+/** What an error is called in the output; errors of the system keep their own code. */
+function describeError(error: unknown): { code: string; message: string } {
+  if (error instanceof UsageError) return { code: 'ERR_USAGE', message: error.message };
+  if (error instanceof Error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { code: typeof code === 'string' ? code : 'ERR_INTERNAL', message: error.message };
+  }
+  return { code: 'ERR_INTERNAL', message: String(error) };
+}
+
+function causes(error: unknown): string[] {
+  const messages: string[] = [];
+  let cause = error instanceof OnliteError ? error.cause : undefined;
+  // A chain that refers to itself must end.
+  for (let depth = 0; cause instanceof Error && depth < 5; depth++) {
+    if (!messages.includes(cause.message)) messages.push(cause.message);
+    cause = cause.cause;
+  }
+  return messages;
+}
+
+/** Messages may have several lines; whatever else controls a terminal is shown, not sent. */
+const lines = (text: string): string => text.split('\n').map(printable).join('\n');
+
+function report(error: unknown, json: boolean, command: Command | undefined): number {
+  const described = describeError(error);
+  if (json) process.stdout.write(`${toJson({ error: described })}\n`);
+  const isUsage = error instanceof UsageError;
+  const output = [`onlite: ${isUsage ? '' : `${described.code}: `}${lines(described.message)}`];
+  if (isUsage) output.push(command ? usageLine(command) : overview());
+  else for (const cause of causes(error)) output.push(`  cause: ${lines(cause)}`);
+  if (process.env['ONLITE_DEBUG'] && error instanceof Error) output.push(error.stack ?? '');
+  process.stderr.write(`${output.join('\n')}\n`);
+  return isUsage ? 2 : 1;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...args] = argv;
+  // Before parsing: a wrong command line must be reported as JSON too.
+  const json = argv.includes('--json');
+  let command: Command | undefined;
+  try {
+    if (name === '--version' || name === '-V') {
+      process.stdout.write(
+        json ? `${toJson({ version: packageVersion() })}\n` : `${packageVersion()}\n`,
+      );
+      return 0;
+    }
+    if (name === '--help' || name === '-h' || name === 'help') {
+      process.stdout.write(`${overview()}\n`);
+      return 0;
+    }
+    if (name === undefined) throw new UsageError('a command is missing');
+    const entry = COMMANDS.get(name);
+    if (!entry) throw new UsageError(`unknown command '${name}'`);
+    command = await entry.load();
+    const parsed = parseCommandLine(command, args);
+    if (parsed.values['help'] === true) {
+      process.stdout.write(`${bold(usageLine(command))}\n\n${command.help}\n`);
+      return 0;
+    }
+    const result = await command.run(parsed);
+    process.stdout.write(json ? `${toJson(result.json)}\n` : `${result.text().trimEnd()}\n`);
+    return result.exitCode ?? 0;
+  } catch (error) {
+    return report(error, json, command);
+  }
+}
+
+// A reader that went away (`onlite info m | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+void main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});
