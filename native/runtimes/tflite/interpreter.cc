@@ -1,0 +1,86 @@
+#include "runtimes/tflite/interpreter.h"
+
+#include <utility>
+
+#include "runtimes/tflite/xnnpack.h"
+
+namespace onlite::tflite {
+
+Interpreter::Interpreter(const Model& model)
+    : model_(model), api_(model.library().api()), runners_(model.info().entry_points.size()) {}
+
+Status Interpreter::Create(const Model& model, const InterpreterSettings& settings,
+                           std::unique_ptr<Interpreter>* interpreter) {
+  std::unique_ptr<Interpreter> created(new Interpreter(model));
+  const Api& api = created->api_;
+  const OptionsHandle options(api.InterpreterOptionsCreate(), {&api});
+  if (options == nullptr) return {ErrorCode::kRunFailed, "no interpreter options could be made"};
+  api.InterpreterOptionsSetNumThreads(options.get(), settings.threads);
+  api.InterpreterOptionsSetErrorReporter(options.get(), &ErrorLog::Report, &created->log_);
+  if (api.has_cancellation()) api.InterpreterOptionsEnableCancellation(options.get(), true);
+  if (settings.xnnpack) {
+    ONLITE_RETURN_IF_ERROR(CreateXnnpackDelegate(model.library(), settings.threads,
+                                                 settings.weights_cache, &created->delegate_));
+    api.InterpreterOptionsAddDelegate(options.get(), created->delegate_.get());
+  }
+  created->handle_ =
+      InterpreterHandle(api.InterpreterCreate(model.handle(), options.get()), {&api});
+  if (created->handle_ == nullptr) {
+    if (settings.xnnpack) {
+      return created->Fail(ErrorCode::kProviderUnavailable, "xnnpack cannot take this model");
+    }
+    return created->Fail(ErrorCode::kModelInvalid, "TensorFlow Lite cannot run this model");
+  }
+  *interpreter = std::move(created);
+  return Status::Ok();
+}
+
+Status Interpreter::Fail(ErrorCode code, std::string message) {
+  usable_ = false;
+  return {code, std::move(message), log_.Take()};
+}
+
+bool Interpreter::HasShape(const TfLiteTensor* tensor, const Dims& shape) const {
+  const int32_t rank = api_.TensorNumDims(tensor);
+  if (rank < 0 || static_cast<size_t>(rank) != shape.size()) return false;
+  for (int32_t index = 0; index < rank; ++index) {
+    if (api_.TensorDim(tensor, index) != shape[static_cast<size_t>(index)]) return false;
+  }
+  return true;
+}
+
+Status Interpreter::SetShapes(size_t entry, const std::vector<Dims>& shapes) {
+  const EntryPoint& point = model_.info().entry_points[entry];
+  if (runners_[entry] == nullptr) {
+    const char* key = entry == 0 ? nullptr : model_.info().signatures[entry].key.c_str();
+    ONLITE_RETURN_IF_ERROR(EntryRunner::Create(api_, handle_.get(), point, key, &runners_[entry]));
+  }
+  const EntryRunner& runner = *runners_[entry];
+  bool allocated = allocated_.contains(point.subgraph);
+  for (size_t index = 0; index < shapes.size(); ++index) {
+    if (HasShape(runner.Input(index), shapes[index])) continue;
+    allocated = false;
+    if (runner.Resize(index, shapes[index]) != ApiStatus::kOk) {
+      return Fail(ErrorCode::kShapeMismatch, "inputs." + point.inputs[index].name +
+                                                 ".dims: TensorFlow Lite refuses " +
+                                                 DimsToString(shapes[index]));
+    }
+  }
+  if (allocated) return Status::Ok();
+  if (runner.Allocate() != ApiStatus::kOk) {
+    return Fail(ErrorCode::kShapeMismatch, "inputs: TensorFlow Lite refuses these shapes");
+  }
+  allocated_.insert(point.subgraph);
+  return Status::Ok();
+}
+
+const TfLiteTensor* Interpreter::PrimaryTensor(int index) const {
+  return api_.InterpreterGetTensor == nullptr ? nullptr
+                                              : api_.InterpreterGetTensor(handle_.get(), index);
+}
+
+void Interpreter::Cancel() const {
+  if (api_.has_cancellation()) api_.InterpreterCancel(handle_.get());
+}
+
+}  // namespace onlite::tflite

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+#include "core/tensor.h"
+#include "runtimes/tflite/entry_runner.h"
+#include "runtimes/tflite/error_log.h"
+#include "runtimes/tflite/handles.h"
+#include "runtimes/tflite/model.h"
+
+namespace onlite::tflite {
+
+struct InterpreterSettings {
+  int threads = 1;
+  bool xnnpack = false;
+  /// Packed weights to share, or null (xnnpack.h).
+  TfLiteXNNPackDelegateWeightsCache* weights_cache = nullptr;
+};
+
+/// An interpreter with its delegate. One thread at a time uses it; Cancel may be
+/// called from any. Members are destroyed from the last to the first: signature
+/// runners, interpreter, delegate, and then the log that they report to. The
+/// weights cache and the model outlive it.
+class Interpreter {
+ public:
+  /// The cause has the runtime's own words. kProviderUnavailable if the delegate
+  /// cannot take the model, kModelInvalid if nothing can.
+  static Status Create(const Model& model, const InterpreterSettings& settings,
+                       std::unique_ptr<Interpreter>* interpreter);
+
+  /// Gives the entry point's inputs these shapes and allocates its tensors, if
+  /// that is not how they are. After an error the interpreter is not usable.
+  Status SetShapes(size_t entry, const std::vector<Dims>& shapes);
+
+  /// The entry point's tensors and its invocation, after SetShapes.
+  const EntryRunner& runner(size_t entry) const { return *runners_[entry]; }
+
+  /// A tensor of the primary subgraph, or null if the library cannot tell.
+  const TfLiteTensor* PrimaryTensor(int index) const;
+
+  /// Makes an invocation in flight end with kCancelled between two nodes; one
+  /// that begins later is not touched. No effect where the library cannot.
+  void Cancel() const;
+
+  /// What the runtime reported since the last call.
+  std::string TakeErrors() { return log_.Take(); }
+
+  bool usable() const { return usable_; }
+  const Api& api() const { return api_; }
+
+ private:
+  explicit Interpreter(const Model& model);
+  bool HasShape(const TfLiteTensor* tensor, const Dims& shape) const;
+  Status Fail(ErrorCode code, std::string message);
+
+  const Model& model_;
+  const Api& api_;
+  ErrorLog log_;
+  XnnpackDelegateHandle delegate_;
+  InterpreterHandle handle_;
+  /// By entry point, made when first used.
+  std::vector<std::unique_ptr<EntryRunner>> runners_;
+  /// Subgraphs whose tensors are allocated; a signature may share the primary's.
+  std::set<uint32_t> allocated_;
+  bool usable_ = true;
+};
+
+}  // namespace onlite::tflite

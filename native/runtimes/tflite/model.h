@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "runtimes/runtime.h"
+#include "runtimes/tflite/error_log.h"
+#include "runtimes/tflite/handles.h"
+#include "runtimes/tflite/library.h"
+#include "runtimes/tflite/model_info.h"
+
+namespace onlite::tflite {
+
+/// A verified model and the runtime's view of it. Immutable; the interpreters of
+/// a session share it. Members are destroyed from the last to the first: the
+/// runtime's model before the log it reports to and the bytes it points into.
+class Model {
+ public:
+  /// kModelInvalid if the file is damaged or the runtime refuses it.
+  static Status Create(const Library& library, const SharedBytes& bytes,
+                       std::unique_ptr<Model>* model);
+
+  const Library& library() const { return library_; }
+  const ModelInfo& info() const { return info_; }
+  const TfLiteModel* handle() const { return handle_.get(); }
+
+ private:
+  explicit Model(const Library& library) : library_(library) {}
+
+  const Library& library_;
+  SharedBytes bytes_;
+  ErrorLog log_;
+  ModelInfo info_;
+  ModelHandle handle_;
+};
+
+}  // namespace onlite::tflite

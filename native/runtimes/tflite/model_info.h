@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtimes/runtime.h"
+#include "runtimes/tflite/flatbuffer.h"
+
+namespace onlite::tflite {
+
+/// What onlite knows of one input or output beyond its public ValueInfo.
+struct TensorSpec {
+  /// The name in the signature, or the tensor's own.
+  std::string name;
+  /// Dims that a feed may change. Empty for a tensor whose dims are all free.
+  std::vector<bool> resizable;
+};
+
+/// An entry point: the primary subgraph, or a signature.
+struct EntryPoint {
+  uint32_t subgraph = 0;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  /// Tensors that the subgraph's operators write and whose declared shape is
+  /// not empty.
+  std::vector<int> computed_tensors;
+  /// Every input has one possible shape, the declared one.
+  bool fixed_shapes = true;
+};
+
+struct ModelInfo {
+  /// In step: the public description of an entry point and ours.
+  std::vector<SignatureInfo> signatures;
+  std::vector<EntryPoint> entry_points;
+  ModelMetadata metadata;
+  bool has_variables = false;
+};
+
+/// Reads a model that VerifyModel has accepted.
+ModelInfo ReadModelInfo(std::span<const uint8_t> model);
+
+}  // namespace onlite::tflite

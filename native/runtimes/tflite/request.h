@@ -1,0 +1,17 @@
+#pragma once
+
+#include <vector>
+
+#include "core/status.h"
+#include "runtimes/runtime.h"
+#include "runtimes/tflite/model_info.h"
+
+namespace onlite::tflite {
+
+/// Checks everything about a request that can be told without the runtime:
+/// indices, that every input is there once, types, dims and byte lengths.
+/// Gives the feeds in the order of the entry point's inputs.
+Status CheckRequest(const ModelInfo& info, const RunRequest& request,
+                    std::vector<const TensorView*>* feeds);
+
+}  // namespace onlite::tflite

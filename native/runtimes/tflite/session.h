@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "runtimes/runtime.h"
+#include "runtimes/tflite/handles.h"
+#include "runtimes/tflite/interpreter_pool.h"
+#include "runtimes/tflite/library.h"
+#include "runtimes/tflite/model.h"
+#include "runtimes/tflite/providers.h"
+#include "runtimes/tflite/shape_checker.h"
+
+namespace onlite::tflite {
+
+/// A model, its interpreters and the weights they share. Members are destroyed
+/// from the last to the first: interpreters (each with its delegate) before the
+/// weights cache before the model, which holds the file's bytes.
+class TfLiteSession final : public Session {
+ public:
+  static Status Create(const Library& library, const ModelSource& source,
+                       const SessionOptions& options, std::unique_ptr<Session>* session);
+
+  const SessionInfo& info() const override { return info_; }
+  Status Run(const RunRequest& request, RunResult* result) override;
+  /// kUnsupported: runs of this adapter take and give memory one by one so far.
+  Status CreateBinding(size_t signature, std::unique_ptr<Binding>* binding) override;
+  Status ResetVariables() override;
+  Status EndProfiling(std::string* file) override;
+
+ private:
+  explicit TfLiteSession(std::unique_ptr<Model> model)
+      : model_(std::move(model)), shapes_(*model_) {}
+
+  /// Makes the first interpreter by one of the plans.
+  Status Start(const std::vector<ProviderPlan>& plans);
+  Status Start(const ProviderPlan& plan);
+  std::vector<Dims> DeclaredShapes() const;
+  /// Shapes of the primary entry point that are all fixed, allocated once.
+  Status AllocateFixedShapes();
+  /// Inputs in, invocation, outputs out, on an interpreter that is ours alone.
+  Status RunOn(Interpreter* interpreter, const RunRequest& request,
+               const std::vector<const TensorView*>& feeds, const std::vector<Dims>& shapes,
+               int64_t started_ns, RunResult* result);
+
+  std::unique_ptr<Model> model_;
+  SessionInfo info_;
+  ShapeChecker shapes_;
+  WeightsCacheHandle weights_cache_;
+  std::unique_ptr<InterpreterPool> interpreters_;
+};
+
+}  // namespace onlite::tflite

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "core/status.h"
+#include "core/tensor.h"
+#include "runtimes/runtime.h"
+#include "runtimes/tflite/api.h"
+
+namespace onlite::tflite {
+
+/// The element type of a runtime's tensor; kUndefined for resources and variants.
+ElementType ElementTypeOf(ApiType type);
+
+/// Gives an allocated input tensor the feed's elements. `name` is for messages.
+/// The one place that decides between using a feed's memory and copying it.
+Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
+                  const std::string& name);
+
+/// Takes an output out: into the caller's memory if the request has some (after
+/// its type, shape and length were compared), else into memory of its own.
+Status FetchTensor(const Api& api, const TfLiteTensor* tensor, const TensorView& into,
+                   const std::string& name, Value* value);
+
+}  // namespace onlite::tflite
