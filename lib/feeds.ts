@@ -33,7 +33,7 @@ export function encodeFeeds(plan: SignaturePlan, feeds: unknown): NativeTensors 
     if (index === undefined) throw unknownInput(plan, name);
     const value = (feeds as Record<string, unknown>)[name];
     if ((value === null || value === undefined) && plan.inputs[index]?.optional === true) continue;
-    encodeTensor(encoded, index, value, name);
+    encodeTensor(encoded, index, value, `inputs.${name}`);
   }
   return encoded;
 }
@@ -46,8 +46,13 @@ function unknownInput(plan: SignaturePlan, name: string): OnliteError {
   );
 }
 
-function encodeTensor(encoded: NativeTensors, index: number, value: unknown, name: string): void {
-  const path = `inputs.${name}`;
+/** Checks one tensor's form and appends it. */
+export function encodeTensor(
+  encoded: NativeTensors,
+  index: number,
+  value: unknown,
+  path: string,
+): void {
   if (typeof value !== 'object' || value === null) throw invalidArgument(path, 'a tensor', value);
   const tensor = value as Partial<TensorLike> & { location?: unknown };
   const typeName = tensor.type;
@@ -64,7 +69,7 @@ function encodeTensor(encoded: NativeTensors, index: number, value: unknown, nam
     }
   }
   const data = tensor.data;
-  encoded.push(index, type.code, dims, checkData(type, data, dims, `${path}.data`));
+  encoded.push(index, type.code, dims, checkData(type, data, dims, `${path}.data`), false);
 }
 
 function copyDims(dims: unknown, path: string): number[] {

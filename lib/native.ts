@@ -94,7 +94,10 @@ export interface NativeRunOptions {
   configEntries?: [string, string][];
 }
 
-/** [index, element type code, dims, data, …] for each tensor. */
+/**
+ * [index, element type code, dims, data, stable, …] for each tensor; stable is
+ * true for the pool's memory, which is never detached.
+ */
 export type NativeTensors = unknown[];
 
 /**
@@ -121,11 +124,22 @@ export interface NativeLatencySnapshot {
   max: number;
 }
 
+/** A binding of the addon. Outputs without memory are dynamic: run gives their values. */
+export interface NativeBinding {
+  setInputs(inputs: NativeTensors): void;
+  setOutputs(outputs: NativeTensors): void;
+  /** The job's result is as runSync's. */
+  run(id: number): void;
+  /** The dynamic outputs in the order of their index; undefined if there are none. */
+  runSync(): NativeValue[] | undefined;
+}
+
 /** A session of the addon. The asynchronous methods settle the job of their id. */
 export interface NativeSession {
   info(): NativeSessionInfo;
   run(id: number, inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): void;
   runSync(inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): NativeValue[];
+  bind(signature: number): NativeBinding;
   release(id: number): void;
   resetVariables(id: number): void;
   resetVariablesSync(): void;
@@ -144,6 +158,8 @@ export interface NativeAddon {
     isMainThread: boolean;
     threads: number;
   }): void;
+  /** Waits for work that the end of the process must not overtake; more is refused. */
+  prepareExit(): void;
   /** True if the job had not started and will never be settled. */
   cancel(id: number): boolean;
   createSession(
@@ -205,6 +221,12 @@ function load(): NativeAddon {
     isMainThread,
     threads: threadCount,
   });
+  // Workers end by their cleanup hooks, before the main thread does.
+  if (isMainThread) {
+    process.on('exit', () => {
+      loaded.prepareExit();
+    });
+  }
   return loaded;
 }
 

@@ -38,7 +38,10 @@ export interface SessionOptions {
    * an error unless another one follows it.
    */
   executionProviders?: readonly (string | ExecutionProviderOption)[];
-  /** Threads inside one run. 0 or left out: ONNX Runtime shares one pool of all cores. */
+  /**
+   * Threads inside one run. 0 or left out: ONNX Runtime shares one pool of all
+   * cores between sessions; TensorFlow Lite uses 1.
+   */
   intraOpNumThreads?: number;
   /** ONNX with `executionMode: 'parallel'`: threads across operators. */
   interOpNumThreads?: number;

@@ -1,4 +1,7 @@
 import { abortable, throwIfAborted } from './abort';
+import { IoBinding, type BindOptions, type TensorSource } from './binding';
+import { checkOptions } from './checks';
+import { dataLength, elementCount, elementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeFeeds, type TensorLike } from './feeds';
 import { fillFetch, isFetches, parseFetches } from './fetches';
@@ -30,7 +33,7 @@ import {
   type SessionOptions,
 } from './session-options';
 import { planSignature, type RequestedOutputs, type SignaturePlan } from './signature-plan';
-import type { Tensor } from './tensor';
+import { Tensor } from './tensor';
 import { decodeValue } from './values';
 
 /** A run's inputs by name. Any object with `type`, `data` and `dims` is a tensor. */
@@ -41,6 +44,22 @@ export type Fetches = readonly string[] | Readonly<Record<string, TensorLike | n
 
 /** A run's outputs by name. Models with sequences or maps give {@link OnnxValue}s. */
 export type RunResult = Record<string, Tensor>;
+
+const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
+  'inputs',
+  'outputs',
+  'dims',
+  'signature',
+]);
+
+const ordinaryMemory: TensorSource = {
+  acquire(type, dims) {
+    const info = elementType(type);
+    if (info?.array === undefined) throw invalidArgument('type', 'a numeric type', type);
+    const data = new info.array(dataLength(info, elementCount(dims, 'dims')));
+    return Tensor.fromTrusted(info, data, dims);
+  },
+};
 
 /** A run, checked and ready for the addon. */
 interface PreparedRun {
@@ -202,6 +221,20 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   /**
+   * Binds tensors to the inputs and outputs for many runs without copies. What
+   * is left out is allocated; see {@link BindOptions}.
+   *
+   * @throws OnliteError as for a feed; ERR_INVALID_ARGUMENT if a shape is
+   *   needed; ERR_UNSUPPORTED for what cannot be bound.
+   */
+  bind(options: BindOptions = {}): IoBinding {
+    this.#requireOpen();
+    const checked = checkOptions(options, 'options', bindKeys) as BindOptions;
+    const plan = this.#plan(checked.signature);
+    return new IoBinding(this.#native.bind(plan.index), plan, checked, ordinaryMemory);
+  }
+
+  /**
    * Puts the model's variables back to their initial values, after the runs
    * asked for before and before those asked for later.
    */
@@ -248,9 +281,7 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   #prepare(feeds: unknown, second: unknown, third: unknown): PreparedRun {
-    if (this.#released !== undefined) {
-      throw new OnliteError('ERR_SESSION_RELEASED', 'the session was released');
-    }
+    this.#requireOpen();
     if (second === null) throw invalidArgument('fetches', 'names, an object or options', null);
     // A signature has names of its own, so it is looked up before the fetches are.
     const signatureOf = (options: unknown): SignaturePlan =>
@@ -267,6 +298,11 @@ export class InferenceSession implements AsyncDisposable {
           : { signature: plan.index, ...options.native },
       options,
     };
+  }
+
+  #requireOpen(): void {
+    if (this.#released === undefined) return;
+    throw new OnliteError('ERR_SESSION_RELEASED', 'the session was released');
   }
 
   #plan(signature: unknown): SignaturePlan {

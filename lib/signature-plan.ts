@@ -5,6 +5,7 @@ export interface SignaturePlan {
   /** The signature's position in the native session. */
   readonly index: number;
   readonly inputs: readonly NativeValueInfo[];
+  readonly outputs: readonly NativeValueInfo[];
   readonly inputIndex: ReadonlyMap<string, number>;
   readonly outputIndex: ReadonlyMap<string, number>;
   /** What a run that does not choose asks for: every output. */
@@ -14,7 +15,7 @@ export interface SignaturePlan {
 /** The outputs of one run. */
 export interface RequestedOutputs {
   readonly names: readonly string[];
-  /** For the addon: [index, type, dims, memory, …]. */
+  /** For the addon: [index, type, dims, memory, stable, …]. */
   readonly encoded: NativeTensors;
   /** The caller's tensors that results are written to, at the place of their name. */
   readonly tensors: readonly unknown[] | undefined;
@@ -25,6 +26,7 @@ export function planSignature(signature: NativeSignature, index: number): Signat
   return {
     index,
     inputs: signature.inputs,
+    outputs: signature.outputs,
     inputIndex: indexByName(signature.inputs),
     outputIndex: indexByName(signature.outputs),
     everything: {
@@ -37,7 +39,7 @@ export function planSignature(signature: NativeSignature, index: number): Signat
 
 /** An output that the runtime allocates, as native code reads it. */
 export function encodeOutput(index: number): NativeTensors {
-  return [index, 0, [], null];
+  return [index, 0, [], null, false];
 }
 
 function indexByName(values: readonly NativeValueInfo[]): Map<string, number> {

@@ -2,8 +2,10 @@
 
 #include "bind/create_session.h"
 #include "bind/environment.h"
+#include "bind/native_binding.h"
 #include "bind/native_session.h"
 #include "bind/runtime_functions.h"
+#include "core/exit_gate.h"
 
 namespace {
 
@@ -11,8 +13,17 @@ Napi::Value Initialise(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsObject()) throw Napi::TypeError::New(env, "onlite: expected a configuration");
   onlite::Environment::Create(env, info[0].As<Napi::Object>());
-  onlite::Environment::Of(env).session_class = Napi::Persistent(onlite::NativeSession::Define(env));
+  onlite::Environment& environment = onlite::Environment::Of(env);
+  environment.session_class = Napi::Persistent(onlite::NativeSession::Define(env));
+  environment.binding_class = Napi::Persistent(onlite::NativeBinding::Define(env));
   return env.Undefined();
+}
+
+/// prepareExit(): waits for work that the end of the process must not overtake,
+/// and lets no more of it begin.
+Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
+  onlite::ExitGate::Process().Close();
+  return info.Env().Undefined();
 }
 
 /// cancel(id): true if the job had not started and will never be dispatched.
@@ -25,6 +36,7 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
 
 Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("initialise", Napi::Function::New<Initialise>(env, "initialise"));
+  exports.Set("prepareExit", Napi::Function::New<PrepareExit>(env, "prepareExit"));
   exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
   exports.Set("createSession", Napi::Function::New<onlite::CreateSession>(env, "createSession"));
   exports.Set("allocateBytes", Napi::Function::New<onlite::AllocateBytes>(env, "allocateBytes"));

@@ -10,6 +10,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/default_threads.cc
   native/runtimes/dynamic_library.cc
   native/runtimes/model_file.cc
+  native/runtimes/ort/binding.cc
   native/runtimes/ort/create_session.cc
   native/runtimes/ort/element_type.cc
   native/runtimes/ort/environment.cc
@@ -54,12 +55,15 @@ set(ONLITE_RUNTIMES_SOURCES
 
 set(ONLITE_ADDON_SOURCES
   native/addon.cc
+  native/bind/bound_memory.cc
   native/bind/create_session.cc
   native/bind/environment.cc
   native/bind/errors.cc
+  native/bind/native_binding.cc
   native/bind/native_session.cc
   native/bind/run_options.cc
   native/bind/runtime_functions.cc
+  native/bind/session_core.cc
   native/bind/session_info.cc
   native/bind/session_jobs.cc
   native/bind/tensor_arguments.cc)

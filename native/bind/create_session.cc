@@ -128,6 +128,8 @@ class CreateJob final : public Job {
     return Status::Ok();
   }
 
+  bool ExitWaits() const override { return true; }
+
   Napi::Value Result(Napi::Env env) override { return NativeSession::Wrap(env, std::move(core_)); }
 
  private:

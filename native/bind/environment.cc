@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bind/errors.h"
+#include "core/exit_gate.h"
 #include "runtimes/runtime.h"
 
 namespace onlite {
@@ -61,6 +62,15 @@ class Environment::JobTask : public Task {
     if (job_->cancel.cancelled()) {
       return {ErrorCode::kCancelled, "the run was cancelled before it started"};
     }
+    if (job_->ExitWaits() && !ExitGate::Process().Enter()) {
+      return {ErrorCode::kCancelled, "the process is ending"};
+    }
+    Status status = ExecuteGuarded();
+    if (job_->ExitWaits()) ExitGate::Process().Leave();
+    return status;
+  }
+
+  Status ExecuteGuarded() {
     try {
       return job_->Execute();
     } catch (const std::exception& error) {
@@ -118,6 +128,7 @@ Environment::~Environment() {
   error_class_.SuppressDestruct();
   dispatch_.SuppressDestruct();
   session_class.SuppressDestruct();
+  binding_class.SuppressDestruct();
 }
 
 Executor& Environment::executor() const { return Executor::Process(threads_); }
@@ -154,6 +165,7 @@ bool Environment::Cancel(JobId id) {
   if (found == active_.end()) return false;
   const std::unique_ptr<Task> removed = found->second.queue->Remove(id);
   if (removed) {
+    found->second.job->Settled(env_);
     Forget(id);
     return true;
   }
@@ -182,23 +194,26 @@ void Environment::Dispatch(Napi::Env env) {
     finished.swap(mailbox_->finished);
   }
   if (finished.empty()) return;
+  // All of them before anything can throw, as it does in a worker that is being
+  // terminated: Close must not find a job that went away with `finished`.
+  for (const auto& entry : finished) Forget(entry.first);
   const Napi::HandleScope scope(env);
   Napi::Array completions = Napi::Array::New(env, finished.size() * 3);
   uint32_t slot = 0;
   for (auto& [id, job] : finished) {
     Napi::Value error = env.Undefined();
     Napi::Value result = env.Undefined();
-    if (job->status.ok()) {
-      try {
+    try {
+      if (job->status.ok()) {
         result = job->Result(env);
-      } catch (const Napi::Error& thrown) {
-        error = thrown.Value();
+      } else {
+        error = ToJsError(env, job->status);
       }
-    } else {
-      error = ToJsError(env, job->status);
+    } catch (const Napi::Error& thrown) {
+      // What one job throws is its own error; the others still hear of theirs.
+      error = thrown.Value();
     }
-    job->Settled(job->status);
-    Forget(id);
+    job->Settled(env);
     job.reset();
     completions.Set(slot++, Napi::Number::New(env, id));
     completions.Set(slot++, error);
@@ -216,11 +231,10 @@ void Environment::Close() {
     const std::lock_guard lock(mailbox_->mutex);
     wake = std::exchange(mailbox_->wake, nullptr);
   }
-  while (!active_.empty()) {
-    const JobId id = active_.begin()->first;
-    Cancel(id);
-    active_.erase(id);
+  for (const auto& [id, active] : active_) {
+    if (!active.queue->Remove(id)) active.job->cancel.Cancel();
   }
+  active_.clear();
   {
     std::unique_lock lock(mailbox_->mutex);
     mailbox_->idle.wait(lock, [this] { return mailbox_->outstanding == 0; });

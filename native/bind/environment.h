@@ -51,8 +51,9 @@ class Environment {
   TaskQueue& maintenance_queue() { return *maintenance_queue_; }
   std::shared_ptr<const EnvironmentState> state() const { return state_; }
 
-  /// The class NativeSession; set once when the addon is set up.
+  /// The classes NativeSession and NativeBinding; set once when the addon is set up.
   Napi::FunctionReference session_class;
+  Napi::FunctionReference binding_class;
 
   /// Queues the job; it is dispatched under `id` when it has ended. kQueueFull
   /// leaves nothing behind. The environment keeps the process alive meanwhile.

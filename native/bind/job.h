@@ -26,8 +26,12 @@ class Job {
   /// On the JS thread, if Execute was OK: the value that JavaScript gets. May throw.
   virtual Napi::Value Result(Napi::Env env) = 0;
 
-  /// On the JS thread, after Result or instead of it when the job failed.
-  virtual void Settled(const Status& /*status*/) {}
+  /// On the JS thread, after Result or instead of it when the job failed or was
+  /// taken out of its queue; not when the environment ends. May throw.
+  virtual void Settled(Napi::Env /*env*/) {}
+
+  /// The work must not overlap the end of the process (core/exit_gate.h).
+  virtual bool ExitWaits() const { return false; }
 
   CancelToken cancel;
   Status status;  // Execute's; set by the environment

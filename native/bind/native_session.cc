@@ -6,6 +6,7 @@
 
 #include "bind/environment.h"
 #include "bind/errors.h"
+#include "bind/native_binding.h"
 #include "bind/run_options.h"
 #include "bind/session_info.h"
 #include "bind/session_jobs.h"
@@ -21,10 +22,11 @@ class DropJob final : public Job {
  public:
   explicit DropJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
   Status Execute() override {
-    core_->session.reset();
+    core_->Close();
     return Status::Ok();
   }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
+  bool ExitWaits() const override { return true; }
 
  private:
   const std::shared_ptr<SessionCore> core_;
@@ -50,6 +52,7 @@ Napi::Function NativeSession::Define(Napi::Env env) {
       env, "NativeSession",
       {InstanceMethod<&NativeSession::Info>("info"), InstanceMethod<&NativeSession::Run>("run"),
        InstanceMethod<&NativeSession::RunSync>("runSync"),
+                      InstanceMethod<&NativeSession::Bind>("bind"),
        InstanceMethod<&NativeSession::Release>("release"),
        InstanceMethod<&NativeSession::ResetVariables>("resetVariables"),
        InstanceMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync"),
@@ -86,13 +89,13 @@ NativeSession::~NativeSession() {
     }
     return;
   }
-  if (released_) return;
+  if (core_->released) return;
   Napi::MemoryManagement::AdjustExternalMemory(Env(), -core_->external_bytes);
   Environment::Of(Env()).PostDetached(*core_->queue, std::make_unique<DropJob>(core_));
 }
 
 void NativeSession::RequireOpen(Napi::Env env) const {
-  if (released_) ThrowStatus(env, SessionReleased());
+  if (core_->released) ThrowStatus(env, SessionReleased());
 }
 
 Napi::Value NativeSession::Info(const Napi::CallbackInfo& info) {
@@ -120,16 +123,10 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   RunArguments arguments;
   ReadRunOptions(env, info[2], &arguments.request);
   ReadRunArguments(env, info[0], info[1], FeedPolicy::kSynchronous, &arguments);
-  // ONNX Runtime takes any number of runs at once; an interpreter takes one.
-  const bool needs_place = core_->info.engine == Engine::kTfLite;
-  if (needs_place && !core_->queue->TryEnter()) {
-    ThrowStatus(env, {ErrorCode::kBusy,
-                      "runSync: every interpreter of the session is busy; await the runs in "
-                      "flight, or create the session with a higher concurrency"});
-  }
+  if (!EnterSynchronousRun(*core_)) ThrowStatus(env, EveryInterpreterBusy());
   RunResult result;
   const Status status = core_->session->Run(arguments.request, &result);
-  if (needs_place) core_->queue->Leave();
+  LeaveSynchronousRun(*core_);
   Check(env, status);
   Napi::Value outputs = OutputsToJs(env, result);
   if (core_->record_latency) {
@@ -139,11 +136,21 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   return outputs;
 }
 
+Napi::Value NativeSession::Bind(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  const uint32_t signature = info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : 0;
+  if (signature >= core_->info.signatures.size()) {
+    ThrowInvalidArgument(env, "signature: the model has no such signature");
+  }
+  return NativeBinding::Wrap(env, core_, signature);
+}
+
 Napi::Value NativeSession::Release(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   const JobId id = ReadJobId(env, info[0]);
-  released_ = true;
+  core_->released = true;
   Napi::MemoryManagement::AdjustExternalMemory(env, -core_->external_bytes);
   Environment::Of(env).PostExclusive(*core_->queue, id, std::make_unique<ReleaseJob>(core_));
   return env.Undefined();

@@ -25,6 +25,7 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value Info(const Napi::CallbackInfo& info);
   Napi::Value Run(const Napi::CallbackInfo& info);
   Napi::Value RunSync(const Napi::CallbackInfo& info);
+  Napi::Value Bind(const Napi::CallbackInfo& info);
   Napi::Value Release(const Napi::CallbackInfo& info);
   Napi::Value ResetVariables(const Napi::CallbackInfo& info);
   Napi::Value ResetVariablesSync(const Napi::CallbackInfo& info);
@@ -38,7 +39,6 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
 
   std::shared_ptr<const EnvironmentState> environment_;
   std::shared_ptr<SessionCore> core_;
-  bool released_ = false;
 };
 
 }  // namespace onlite

@@ -1,7 +1,9 @@
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "core/executor.h"
 #include "core/latency.h"
@@ -9,10 +11,12 @@
 
 namespace onlite {
 
-/// What a JavaScript session and its jobs share. The runtime's session is
-/// destroyed by the release job, which runs alone in `queue`, or with the last
-/// holder.
-struct SessionCore {
+struct BindingCore;
+
+/// What a JavaScript session, its bindings and its jobs share. The runtime's
+/// session is destroyed by Close, or with the last holder.
+class SessionCore {
+ public:
   std::unique_ptr<Session> session;
   /// info() as it was at creation: readable after release.
   SessionInfo info;
@@ -21,6 +25,22 @@ struct SessionCore {
   bool record_latency = true;
   /// Bytes of ours that live as long as the session, reported to V8.
   int64_t external_bytes = 0;
+  /// Release was asked for: JavaScript may use neither session nor bindings.
+  /// JS thread only.
+  bool released = false;
+
+  /// A binding that Close must destroy before the session. JS thread.
+  void AddBinding(const std::shared_ptr<BindingCore>& binding);
+  /// Destroys one binding, unless Close did. JS thread.
+  void CloseBinding(BindingCore& binding);
+  /// Destroys the bindings and the session. Any thread; nothing may be running.
+  void Close();
+
+ private:
+  /// A forgotten binding is destroyed on the JS thread, perhaps while Close
+  /// runs on another.
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<BindingCore>> bindings_;
 };
 
 }  // namespace onlite

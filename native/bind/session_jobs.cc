@@ -8,6 +8,21 @@ namespace onlite {
 
 Status SessionReleased() { return {ErrorCode::kSessionReleased, "the session was released"}; }
 
+Status EveryInterpreterBusy() {
+  return {ErrorCode::kBusy,
+          "runSync: every interpreter of the session is busy; await the runs in flight, or create "
+          "the session with a higher concurrency"};
+}
+
+bool EnterSynchronousRun(SessionCore& core) {
+  // ONNX Runtime takes any number of runs at once; an interpreter takes one.
+  return core.info.engine == Engine::kOnnxRuntime || core.queue->TryEnter();
+}
+
+void LeaveSynchronousRun(SessionCore& core) {
+  if (core.info.engine != Engine::kOnnxRuntime) core.queue->Leave();
+}
+
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result) {
   Napi::Array outputs = Napi::Array::New(env, result.outputs.size());
   for (uint32_t index = 0; index < result.outputs.size(); ++index) {
@@ -44,7 +59,7 @@ Napi::Value RunJob::Result(Napi::Env env) {
 }
 
 Status ReleaseJob::Execute() {
-  core_->session.reset();
+  core_->Close();
   return Status::Ok();
 }
 

@@ -31,6 +31,7 @@ class ReleaseJob final : public Job {
  public:
   explicit ReleaseJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
   Status Execute() override;
+  bool ExitWaits() const override { return true; }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
  private:
@@ -42,6 +43,7 @@ class ResetVariablesJob final : public Job {
  public:
   explicit ResetVariablesJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
   Status Execute() override;
+  bool ExitWaits() const override { return true; }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
  private:
@@ -50,6 +52,12 @@ class ResetVariablesJob final : public Job {
 
 /// What every use of a released session answers.
 Status SessionReleased();
+
+/// Claims what a run on the JS thread needs; false, at once, if every
+/// interpreter is busy. Leave gives it back.
+bool EnterSynchronousRun(SessionCore& core);
+void LeaveSynchronousRun(SessionCore& core);
+Status EveryInterpreterBusy();
 
 /// Encodes a run's outputs for JavaScript.
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result);

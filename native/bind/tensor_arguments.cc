@@ -9,8 +9,6 @@
 namespace onlite {
 namespace {
 
-constexpr uint32_t kFieldsPerTensor = 4;
-
 napi_value Element(Napi::Env env, napi_value array, uint32_t index) {
   napi_value element = nullptr;
   Check(env, napi_get_element(env, array, index, &element));
@@ -107,8 +105,23 @@ Memory ReadTypedArray(Napi::Env env, napi_value value) {
   return memory;
 }
 
-TensorView ReadTensor(Napi::Env env, napi_value array, uint32_t offset, bool* shared) {
-  TensorView tensor;
+/// An index that changes under a running Gather is a segmentation fault in ONNX
+/// Runtime; other elements only make a wrong result.
+bool MayBeIndex(ElementType type) {
+  switch (type) {
+    case ElementType::kInt16:
+    case ElementType::kUInt16:
+    case ElementType::kInt32:
+    case ElementType::kUInt32:
+    case ElementType::kInt64:
+    case ElementType::kUInt64: return true;
+    default: return false;
+  }
+}
+
+TensorArgument ReadTensor(Napi::Env env, napi_value array, uint32_t offset) {
+  TensorArgument argument;
+  TensorView& tensor = argument.view;
   tensor.type = Type(env, Element(env, array, offset + 1));
   tensor.dims = ReadDims(env, Element(env, array, offset + 2));
   const napi_value data = Element(env, array, offset + 3);
@@ -121,7 +134,7 @@ TensorView ReadTensor(Napi::Env env, napi_value array, uint32_t offset, bool* sh
     for (uint32_t index = 0; index < count; ++index) {
       tensor.strings.push_back(ReadString(env, Element(env, data, index)));
     }
-    return tensor;
+    return argument;
   }
   const Memory memory = ReadTypedArray(env, data);
   const auto needed = TensorBytes(tensor.type, tensor.dims);
@@ -131,8 +144,9 @@ TensorView ReadTensor(Napi::Env env, napi_value array, uint32_t offset, bool* sh
   }
   tensor.data = memory.data;
   tensor.byte_length = *needed;
-  *shared = memory.shared;
-  return tensor;
+  argument.shared = memory.shared;
+  Check(env, napi_get_value_bool(env, Element(env, array, offset + 4), &argument.stable));
+  return argument;
 }
 
 /// Copies the tensors at `copied` of the request's inputs into one buffer.
@@ -158,32 +172,26 @@ void TakeSnapshots(Napi::Env env, const std::vector<size_t>& copied, RunArgument
 }
 
 void ReadInputs(Napi::Env env, napi_value inputs, FeedPolicy policy, RunArguments* arguments) {
-  const uint32_t length = ArrayLength(env, inputs, "inputs");
+  const uint32_t length = TensorFields(env, inputs, "inputs");
   std::vector<size_t> copied;
-  for (uint32_t offset = 0; offset + kFieldsPerTensor <= length; offset += kFieldsPerTensor) {
-    bool shared = false;
-    RunInput input;
-    input.index = static_cast<size_t>(Integer(env, Element(env, inputs, offset), "index"));
-    input.tensor = ReadTensor(env, inputs, offset, &shared);
-    const bool in_memory = input.tensor.type != ElementType::kString;
-    if (in_memory && (shared || policy == FeedPolicy::kAsynchronous)) {
-      copied.push_back(arguments->request.inputs.size());
-    }
-    arguments->request.inputs.push_back(std::move(input));
+  for (uint32_t offset = 0; offset < length; offset += kFieldsPerTensor) {
+    TensorArgument argument = ReadTensor(env, inputs, offset);
+    if (MustCopyFeed(argument, policy)) copied.push_back(arguments->request.inputs.size());
+    arguments->request.inputs.push_back(
+        {ReadIndex(env, inputs, offset), std::move(argument.view)});
   }
   if (!copied.empty()) TakeSnapshots(env, copied, arguments);
 }
 
 void ReadOutputs(Napi::Env env, napi_value outputs, RunArguments* arguments) {
-  const uint32_t length = ArrayLength(env, outputs, "outputs");
-  for (uint32_t offset = 0; offset + kFieldsPerTensor <= length; offset += kFieldsPerTensor) {
+  const uint32_t length = TensorFields(env, outputs, "outputs");
+  for (uint32_t offset = 0; offset < length; offset += kFieldsPerTensor) {
     RunOutput output;
-    output.index = static_cast<size_t>(Integer(env, Element(env, outputs, offset), "index"));
+    output.index = ReadIndex(env, outputs, offset);
     napi_valuetype kind{};
     Check(env, napi_typeof(env, Element(env, outputs, offset + 3), &kind));
     if (kind != napi_null) {
-      bool shared = false;
-      output.into = ReadTensor(env, outputs, offset, &shared);
+      output.into = ReadTensor(env, outputs, offset).view;
       if (output.into.type == ElementType::kString) {
         ThrowInvalidArgument(env, "outputs: strings cannot be written in place");
       }
@@ -216,7 +224,7 @@ napi_value TensorToJs(Napi::Env env, const TensorView& tensor) {
   for (uint32_t axis = 0; axis < tensor.dims.size(); ++axis) {
     dims.Set(axis, Napi::Number::New(env, static_cast<double>(tensor.dims[axis])));
   }
-  Napi::Array encoded = Napi::Array::New(env, kFieldsPerTensor);
+  Napi::Array encoded = Napi::Array::New(env, 4);
   encoded.Set(0U, 0);
   encoded.Set(1U, static_cast<int>(tensor.type));
   encoded.Set(2U, dims);
@@ -226,6 +234,38 @@ napi_value TensorToJs(Napi::Env env, const TensorView& tensor) {
 }
 
 }  // namespace
+
+bool MustCopyFeed(const TensorArgument& argument, FeedPolicy policy) {
+  if (argument.view.type == ElementType::kString) return false;
+  if (argument.shared) return true;
+  if (policy == FeedPolicy::kSynchronous) return false;
+  return !argument.stable || MayBeIndex(argument.view.type);
+}
+
+uint32_t TensorFields(Napi::Env env, napi_value tensors, const char* what) {
+  const uint32_t length = ArrayLength(env, tensors, what);
+  if (length % kFieldsPerTensor != 0) {
+    ThrowInvalidArgument(env, std::string(what) + ": expected five fields a tensor");
+  }
+  return length;
+}
+
+size_t ReadIndex(Napi::Env env, napi_value tensors, uint32_t offset) {
+  return static_cast<size_t>(Integer(env, Element(env, tensors, offset), "index"));
+}
+
+TensorArgument ReadTensorArgument(Napi::Env env, napi_value tensors, uint32_t offset,
+                                  napi_value* array) {
+  *array = Element(env, tensors, offset + 3);
+  return ReadTensor(env, tensors, offset);
+}
+
+size_t TypedArrayBytes(Napi::Env env, napi_value array, void** data) {
+  napi_typedarray_type type{};
+  size_t length = 0;
+  Check(env, napi_get_typedarray_info(env, array, &type, &length, data, nullptr, nullptr));
+  return length * BytesPerElement(type);
+}
 
 void ReadRunArguments(Napi::Env env, napi_value inputs, napi_value outputs, FeedPolicy policy,
                       RunArguments* arguments) {

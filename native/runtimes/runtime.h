@@ -194,6 +194,33 @@ struct RunResult {
   RunTimes times;
 };
 
+/// Memory bound to a session's inputs and outputs: prepared once, run many
+/// times without an allocation. The bound memory must stay valid until it is
+/// bound anew or the binding is destroyed; the session must outlive the binding.
+/// One thread at a time uses it (Cancel of a token may come from any).
+class Binding {
+ public:
+  Binding() = default;
+  Binding(const Binding&) = delete;
+  Binding& operator=(const Binding&) = delete;
+  virtual ~Binding() = default;
+
+  /// Binds an input or output of the signature by index. The tensor is checked
+  /// as a run's would be. Strings are copied, and only for inputs.
+  virtual Status BindInput(size_t index, const TensorView& tensor) = 0;
+  virtual Status BindOutput(size_t index, const TensorView& memory) = 0;
+
+  /// Has the runtime allocate an output at each run; read it with TakeOutput.
+  virtual Status BindDynamicOutput(size_t index) = 0;
+
+  /// Needs every input and at least one output bound. `cancel` may be null;
+  /// `times` may be null, then no clock is read.
+  virtual Status Run(CancelToken* cancel, RunTimes* times) = 0;
+
+  /// The result of the last run for a dynamic output.
+  virtual Status TakeOutput(size_t index, Value* value) = 0;
+};
+
 /// A loaded model. `Run` may be called from any thread, from at most
 /// `info().concurrency` threads at once (the caller sees to that); nothing else
 /// may run beside `ResetVariables`. Adapters check everything memory safety
@@ -209,6 +236,9 @@ class Session {
 
   virtual const SessionInfo& info() const = 0;
   virtual Status Run(const RunRequest& request, RunResult* result) = 0;
+
+  /// A binding of a signature's inputs and outputs, all unbound yet.
+  virtual Status CreateBinding(size_t signature, std::unique_ptr<Binding>* binding) = 0;
 
   /// Puts variables back to their initial state. OK where there are none.
   virtual Status ResetVariables() = 0;

@@ -81,13 +81,15 @@ Status CheckTensor(const ValueInfo& info, const TensorView& tensor, const Path& 
                                              : CheckMemory(tensor, path);
 }
 
-/// Marks `index` as used; an error if it is out of range or was used before.
+Status CheckIndex(size_t index, const std::vector<ValueInfo>& values, const char* list) {
+  if (index < values.size()) return Status::Ok();
+  return {ErrorCode::kInvalidArgument, std::string(list) + ": index " + std::to_string(index) +
+                                           " of " + std::to_string(values.size())};
+}
+
+/// Marks `index`, which is in range, as used; an error if it was used before.
 Status Claim(size_t index, const std::vector<ValueInfo>& values, const char* list,
              std::vector<bool>* used) {
-  if (index >= values.size()) {
-    return {ErrorCode::kInvalidArgument, std::string(list) + ": index " + std::to_string(index) +
-                                             " of " + std::to_string(values.size())};
-  }
   if ((*used)[index]) {
     return {ErrorCode::kInvalidArgument,
             std::string(list) + "." + values[index].name + ": given twice"};
@@ -98,12 +100,27 @@ Status Claim(size_t index, const std::vector<ValueInfo>& values, const char* lis
 
 }  // namespace
 
+Status CheckInput(const SignatureInfo& signature, size_t index, const TensorView& tensor) {
+  ONLITE_RETURN_IF_ERROR(CheckIndex(index, signature.inputs, "inputs"));
+  const ValueInfo& info = signature.inputs[index];
+  return CheckTensor(info, tensor, {"inputs", info.name});
+}
+
+Status CheckOutput(const SignatureInfo& signature, size_t index, const TensorView& memory) {
+  ONLITE_RETURN_IF_ERROR(CheckIndex(index, signature.outputs, "outputs"));
+  const ValueInfo& info = signature.outputs[index];
+  const Path path = {"outputs", info.name};
+  if (info.kind != ValueInfo::Kind::kTensor || info.type == ElementType::kString) {
+    return {ErrorCode::kTypeMismatch, path + ": cannot be written into given memory"};
+  }
+  return CheckTensor(info, memory, path);
+}
+
 Status CheckRequest(const SignatureInfo& signature, const RunRequest& request) {
   std::vector<bool> fed(signature.inputs.size(), false);
   for (const RunInput& input : request.inputs) {
+    ONLITE_RETURN_IF_ERROR(CheckInput(signature, input.index, input.tensor));
     ONLITE_RETURN_IF_ERROR(Claim(input.index, signature.inputs, "inputs", &fed));
-    const ValueInfo& info = signature.inputs[input.index];
-    ONLITE_RETURN_IF_ERROR(CheckTensor(info, input.tensor, {"inputs", info.name}));
   }
   for (size_t index = 0; index < fed.size(); ++index) {
     const ValueInfo& info = signature.inputs[index];
@@ -117,14 +134,10 @@ Status CheckRequest(const SignatureInfo& signature, const RunRequest& request) {
   }
   std::vector<bool> wanted(signature.outputs.size(), false);
   for (const RunOutput& output : request.outputs) {
+    ONLITE_RETURN_IF_ERROR(CheckIndex(output.index, signature.outputs, "outputs"));
     ONLITE_RETURN_IF_ERROR(Claim(output.index, signature.outputs, "outputs", &wanted));
     if (output.into.data == nullptr) continue;
-    const ValueInfo& info = signature.outputs[output.index];
-    const Path path = {"outputs", info.name};
-    if (info.kind != ValueInfo::Kind::kTensor || info.type == ElementType::kString) {
-      return {ErrorCode::kTypeMismatch, path + ": cannot be written into given memory"};
-    }
-    ONLITE_RETURN_IF_ERROR(CheckTensor(info, output.into, path));
+    ONLITE_RETURN_IF_ERROR(CheckOutput(signature, output.index, output.into));
   }
   return Status::Ok();
 }

@@ -10,4 +10,10 @@ namespace onlite::ort {
 /// memory and agrees with the model's declared dims.
 Status CheckRequest(const SignatureInfo& signature, const RunRequest& request);
 
+/// The same for one input.
+Status CheckInput(const SignatureInfo& signature, size_t index, const TensorView& tensor);
+
+/// The same for memory that one output is written to.
+Status CheckOutput(const SignatureInfo& signature, size_t index, const TensorView& memory);
+
 }  // namespace onlite::ort

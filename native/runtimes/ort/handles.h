@@ -17,6 +17,7 @@ ONLITE_ORT_HANDLE(Status, OrtStatus, ReleaseStatus);
 ONLITE_ORT_HANDLE(MemoryInfo, OrtMemoryInfo, ReleaseMemoryInfo);
 ONLITE_ORT_HANDLE(Session, OrtSession, ReleaseSession);
 ONLITE_ORT_HANDLE(Value, OrtValue, ReleaseValue);
+ONLITE_ORT_HANDLE(IoBinding, OrtIoBinding, ReleaseIoBinding);
 ONLITE_ORT_HANDLE(RunOptions, OrtRunOptions, ReleaseRunOptions);
 ONLITE_ORT_HANDLE(TypeInfo, OrtTypeInfo, ReleaseTypeInfo);
 ONLITE_ORT_HANDLE(TensorInfo, OrtTensorTypeAndShapeInfo, ReleaseTensorTypeAndShapeInfo);

@@ -1,9 +1,11 @@
 #include "runtimes/ort/session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
+#include "core/latency.h"
+#include "runtimes/ort/binding.h"
+#include "runtimes/ort/cancellation.h"
 #include "runtimes/ort/feeds.h"
 #include "runtimes/ort/model_info.h"
 #include "runtimes/ort/run_options.h"
@@ -12,12 +14,6 @@
 
 namespace onlite::ort {
 namespace {
-
-int64_t Now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 /// The arguments of one call of Run; the values are owned here. An output
 /// slot that is null is filled by the runtime.
@@ -53,28 +49,6 @@ Status Bind(const SignatureInfo& signature, const std::vector<bool>& passed_thro
   }
   return Status::Ok();
 }
-
-/// Registers how `options` are terminated for as long as it lives.
-class Cancellation {
- public:
-  Cancellation(CancelToken* token, OrtRunOptions* options) : token_(token) {
-    if (token_ == nullptr) return;
-    armed_ = token_->Arm([options] {
-      static_cast<void>(
-          Check(Functions().RunOptionsSetTerminate(options), Stage::kRun, "terminate"));
-    });
-  }
-  Cancellation(const Cancellation&) = delete;
-  Cancellation& operator=(const Cancellation&) = delete;
-  ~Cancellation() {
-    if (armed_) token_->Disarm();
-  }
-  bool cancelled() const { return token_ != nullptr && token_->cancelled(); }
-
- private:
-  CancelToken* token_;
-  bool armed_ = false;
-};
 
 /// Leaves in `value` the given memory's view; the run has filled it, or the
 /// result is copied there.
@@ -119,7 +93,7 @@ OrtModelSession::OrtModelSession(SessionInfo info, SharedBytes model, MemoryInfo
       session_(std::move(session)) {}
 
 Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
-  const int64_t started = Now();
+  const int64_t started = MonotonicNow();
   if (request.signature >= info_.signatures.size()) {
     return {ErrorCode::kInvalidArgument, "signature: the model has one only"};
   }
@@ -131,7 +105,7 @@ Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
   ONLITE_RETURN_IF_ERROR(MakeRunOptions(request, &options));
 
   Status status;
-  const int64_t bound = Now();
+  const int64_t bound = MonotonicNow();
   {
     const Cancellation cancellation(request.cancel, options.get());
     if (cancellation.cancelled()) return {ErrorCode::kCancelled, "the run was cancelled"};
@@ -144,7 +118,7 @@ Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
       status = {ErrorCode::kCancelled, "the run was cancelled", status.cause()};
     }
   }
-  const int64_t invoked = Now();
+  const int64_t invoked = MonotonicNow();
 
   for (size_t index = 0; index < arguments.outputs.size(); ++index) {
     if (arguments.owned_outputs[index] == nullptr) {
@@ -163,8 +137,16 @@ Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
     ONLITE_RETURN_IF_ERROR(output.into.data != nullptr ? TakeGiven(output, handle, name, value)
                                                        : TakeValue(std::move(handle), name, value));
   }
-  result->times = {bound - started, invoked - bound, Now() - invoked};
+  result->times = {bound - started, invoked - bound, MonotonicNow() - invoked};
   return Status::Ok();
+}
+
+Status OrtModelSession::CreateBinding(size_t signature, std::unique_ptr<Binding>* binding) {
+  if (signature >= info_.signatures.size()) {
+    return {ErrorCode::kInvalidArgument, "signature: the model has one only"};
+  }
+  return OrtBinding::Create(session_.get(), info_.signatures[signature], passed_through_,
+                            cpu_.get(), binding);
 }
 
 Status OrtModelSession::EndProfiling(std::string* file) {

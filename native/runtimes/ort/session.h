@@ -16,6 +16,7 @@ class OrtModelSession final : public Session {
 
   const SessionInfo& info() const override { return info_; }
   Status Run(const RunRequest& request, RunResult* result) override;
+  Status CreateBinding(size_t signature, std::unique_ptr<Binding>* binding) override;
   Status ResetVariables() override { return Status::Ok(); }
   Status EndProfiling(std::string* file) override;
 

@@ -1,0 +1,226 @@
+import { abortable, throwIfAborted } from './abort';
+import { elementTypeOfCode, type ElementType } from './element-type';
+import { OnliteError, invalidArgument } from './errors';
+import { encodeTensor, type TensorLike } from './feeds';
+import { startJob } from './jobs';
+import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from './native';
+import { checkRunOptions, type RunOptions } from './run-options';
+import { encodeOutput, type SignaturePlan } from './signature-plan';
+import type { Tensor } from './tensor';
+import { decodeValue } from './values';
+
+/** What {@link InferenceSession.bind} binds. */
+export interface BindOptions {
+  /** Tensors to read, by name. */
+  inputs?: Readonly<Record<string, TensorLike>>;
+  /**
+   * Tensors to write, by name; `'dynamic'` has the runtime allocate a new one
+   * at each run, for outputs whose shape is not known before.
+   */
+  outputs?: Readonly<Record<string, TensorLike | 'dynamic'>>;
+  /**
+   * Dynamic dimensions of the tensors that are left out above: sizes by symbolic
+   * name, or whole shapes by tensor name.
+   */
+  dims?: Readonly<Record<string, number | readonly number[]>>;
+  /** The signature whose inputs and outputs these are (TensorFlow Lite). */
+  signature?: string;
+}
+
+/** Where a binding's own tensors come from and go to. */
+export interface TensorSource {
+  acquire(type: ElementType, dims: readonly number[]): Tensor;
+}
+
+/**
+ * A session's inputs and outputs bound to tensors once, to run many times
+ * without copying or allocating. Write into `inputs.name.data`, run, read
+ * `outputs.name.data`. One run of a binding is in flight at a time; several
+ * bindings of one session run side by side.
+ */
+export class IoBinding {
+  readonly #native: NativeBinding;
+  readonly #plan: SignaturePlan;
+  readonly #dynamic: string[] = [];
+  readonly #inputs: Record<string, Tensor> = {};
+  readonly #outputs: Record<string, Tensor> = {};
+  /** Tensors that were left out, and so are ours to give back. */
+  readonly #own = new Set<Tensor>();
+  #disposed = false;
+
+  /** Use {@link InferenceSession.bind}. @internal */
+  constructor(
+    native: NativeBinding,
+    plan: SignaturePlan,
+    options: BindOptions,
+    source: TensorSource,
+  ) {
+    this.#native = native;
+    this.#plan = plan;
+    try {
+      this.#bindAll(options, source);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  /** The bound inputs by name. */
+  get inputs(): Readonly<Record<string, Tensor>> {
+    return this.#inputs;
+  }
+
+  /** The bound outputs by name; a dynamic one is there after the first run. */
+  get outputs(): Readonly<Record<string, Tensor>> {
+    return this.#outputs;
+  }
+
+  /**
+   * Runs on the calling thread, in place.
+   *
+   * @throws OnliteError as InferenceSession.runSync; ERR_BUSY while this binding's
+   *   own asynchronous run is in flight; ERR_BUFFER_DETACHED if a bound buffer
+   *   was detached or resized.
+   */
+  runSync(): void {
+    const dynamic = this.#native.runSync();
+    if (dynamic !== undefined) this.#takeDynamic(dynamic);
+  }
+
+  /**
+   * Runs on a thread of its own. Pooled tensors are used in place and must be
+   * left alone until the promise settles; others are copied in and out.
+   */
+  async run(options?: RunOptions): Promise<void> {
+    const checked = checkRunOptions(options);
+    if (checked.signature !== undefined || checked.native !== undefined) {
+      throw invalidArgument('options', 'only signal and timeoutMs in a bound run', options);
+    }
+    throwIfAborted(checked.signal);
+    const job = startJob<NativeValue[] | undefined>((id) => {
+      this.#native.run(id);
+    }, this);
+    const isPlain = checked.signal === undefined && checked.timeoutMs === undefined;
+    const dynamic = await (isPlain ? job.result : abortable(job, checked));
+    if (dynamic !== undefined) this.#takeDynamic(dynamic);
+  }
+
+  /** Binds another tensor to an input. @throws OnliteError as for a feed; ERR_BUSY during a run. */
+  setInput(name: string, tensor: TensorLike): void {
+    const index = indexOf(this.#plan.inputIndex, name, 'inputs');
+    this.#set(index, `inputs.${name}`, tensor, this.#inputs, name);
+  }
+
+  /** Binds another tensor to an output. @throws OnliteError as {@link IoBinding.setInput}. */
+  setOutput(name: string, tensor: TensorLike): void {
+    const index = indexOf(this.#plan.outputIndex, name, 'outputs');
+    this.#set(index, `outputs.${name}`, tensor, this.#outputs, name);
+    const place = this.#dynamic.indexOf(name);
+    if (place >= 0) this.#dynamic.splice(place, 1);
+  }
+
+  /** Gives the tensors that were taken from the pool back. May be called twice. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const tensor of this.#own) tensor.dispose();
+    this.#own.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #set(
+    index: number,
+    path: string,
+    tensor: TensorLike,
+    record: Record<string, Tensor>,
+    name: string,
+  ): void {
+    if (this.#disposed) throw new OnliteError('ERR_TENSOR_DISPOSED', 'the binding was disposed');
+    const encoded: NativeTensors = [];
+    encodeTensor(encoded, index, tensor, path);
+    if (record === this.#inputs) this.#native.setInputs(encoded);
+    else this.#native.setOutputs(encoded);
+    const previous = record[name];
+    if (previous !== undefined && this.#own.delete(previous)) previous.dispose();
+    Object.assign(record, { [name]: tensor });
+  }
+
+  #bindAll({ inputs = {}, outputs = {}, dims = {} }: BindOptions, source: TensorSource): void {
+    checkNames(inputs, this.#plan.inputIndex, 'inputs');
+    checkNames(outputs, this.#plan.outputIndex, 'outputs');
+    const acquire = (info: NativeValueInfo): Tensor | undefined => {
+      const shape = resolveShape(info, dims);
+      const type = elementTypeOfCode(info.type);
+      if (shape === undefined || type?.array === undefined) return undefined;
+      const tensor = source.acquire(type.name, shape);
+      this.#own.add(tensor);
+      return tensor;
+    };
+    for (const info of this.#plan.inputs) {
+      const tensor = own(inputs, info.name) ?? (info.optional ? undefined : acquire(info));
+      if (tensor !== undefined) this.setInput(info.name, tensor);
+      else if (!info.optional) throw unknownShape(info);
+    }
+    for (const [index, info] of this.#plan.outputs.entries()) {
+      const given = own(outputs, info.name);
+      const tensor = given ?? acquire(info);
+      if (tensor !== undefined && tensor !== 'dynamic') {
+        this.setOutput(info.name, tensor);
+      } else {
+        this.#native.setOutputs(encodeOutput(index));
+        this.#dynamic.push(info.name);
+      }
+    }
+  }
+
+  #takeDynamic(values: NativeValue[]): void {
+    for (const [place, name] of this.#dynamic.entries()) {
+      this.#outputs[name] = decodeValue(values[place] ?? null) as Tensor;
+    }
+  }
+}
+
+function own<Value>(record: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function checkNames(record: object, index: ReadonlyMap<string, number>, list: string): void {
+  for (const name of Object.keys(record)) indexOf(index, name, list);
+}
+
+function indexOf(index: ReadonlyMap<string, number>, name: string, list: string): number {
+  const found = index.get(name);
+  if (found === undefined) {
+    throw invalidArgument(list, `one of ${[...index.keys()].join(', ')}`, name);
+  }
+  return found;
+}
+
+/** A value's shape with its dynamic dims filled in; undefined if some are not known. */
+function resolveShape(
+  info: NativeValueInfo,
+  dims: Readonly<Record<string, number | readonly number[]>>,
+): number[] | undefined {
+  const whole = own(dims, info.name);
+  if (Array.isArray(whole)) return [...(whole as number[])];
+  if (info.unknownRank) return undefined;
+  const shape: number[] = [];
+  for (const [axis, dim] of info.dims.entries()) {
+    const symbol = info.symbols[axis] ?? '';
+    const size = dim >= 0 ? dim : symbol === '' ? undefined : own(dims, symbol);
+    if (typeof size !== 'number') return undefined;
+    shape.push(size);
+  }
+  return shape;
+}
+
+function unknownShape(info: NativeValueInfo): OnliteError {
+  const symbols = info.symbols.filter((symbol) => symbol !== '').join(', ');
+  return new OnliteError(
+    'ERR_INVALID_ARGUMENT',
+    `inputs.${info.name}: expected a tensor, or its shape in dims` +
+      (symbols === '' ? ` as {'${info.name}': […]}` : ` (${symbols})`),
+  );
+}

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <napi.h>
+
+#include <string>
+
+#include "bind/tensor_arguments.h"
+#include "core/aligned_buffer.h"
+#include "core/status.h"
+#include "core/tensor.h"
+
+namespace onlite {
+
+/// One bound input or output: the memory JavaScript sees, and a private copy
+/// for runs that must not touch it. JS thread only.
+class BoundMemory {
+ public:
+  enum class Use : uint8_t { kInput, kOutput };
+
+  /// `array` is the typed array (ignored for strings and stable memory).
+  BoundMemory(Napi::Env env, TensorArgument argument, Use use, napi_value array);
+
+  /// Neither a copy nor a look at the memory is ever needed.
+  bool IsAlwaysInPlace() const;
+
+  /// Whether a run works on the private copy instead (DESIGN §4): an
+  /// asynchronous one unless the memory is stable, unshared and, for an input,
+  /// of a type that no kernel uses as an index; a synchronous one only for
+  /// inputs in shared memory.
+  bool IsCopied(bool asynchronous) const;
+
+  /// The view that such a run is bound to. kPoolExhausted if there is no memory
+  /// for a copy.
+  Status ViewFor(bool asynchronous, TensorView* view);
+
+  /// kBufferDetached if JavaScript's memory is not what was bound any more.
+  Status CheckAttached(Napi::Env env, const char* list, const std::string& name) const;
+
+  /// Between JavaScript's memory and the copy; CheckAttached came before.
+  void CopyIn();
+  void CopyOut();
+
+ private:
+  TensorArgument argument_;
+  Use use_;
+  Napi::ObjectReference array_;
+  AlignedBuffer copy_;
+};
+
+}  // namespace onlite

@@ -1,0 +1,240 @@
+#include "bind/native_binding.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "bind/environment.h"
+#include "bind/errors.h"
+#include "bind/session_jobs.h"
+
+namespace onlite {
+namespace {
+
+// Marks the Externals of Wrap, so that a foreign External is refused.
+constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL};
+
+/// One asynchronous run of a binding.
+class BindingRunJob final : public Job {
+ public:
+  /// JavaScript keeps `binding` alive until the job is dispatched (lib/jobs.ts).
+  BindingRunJob(NativeBinding* binding, std::shared_ptr<BindingCore> core, int64_t called_at)
+      : binding_(binding), core_(std::move(core)), called_at_(called_at) {}
+
+  Status Execute() override {
+    if (!core_->binding) return SessionReleased();
+    queue_ns_ = MonotonicNow() - called_at_;
+    return core_->binding->Run(&cancel, &times_);
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    const int64_t fetch_started = MonotonicNow();
+    binding_->Finished(env, true);
+    finished_ = true;
+    Napi::Value outputs = DynamicOutputsToJs(env, *core_);
+    SessionCore& session = *core_->session;
+    if (session.record_latency) {
+      const int64_t now = MonotonicNow();
+      session.latency.Record(Phase::kQueue, queue_ns_);
+      session.latency.Record(Phase::kBind, times_.bind_ns);
+      session.latency.Record(Phase::kInvoke, times_.invoke_ns);
+      session.latency.Record(Phase::kFetch, times_.fetch_ns + now - fetch_started);
+      session.latency.Record(Phase::kTotal, now - called_at_);
+    }
+    return outputs;
+  }
+
+  void Settled(Napi::Env env) override {
+    if (!finished_) binding_->Finished(env, false);
+  }
+
+ private:
+  NativeBinding* const binding_;
+  const std::shared_ptr<BindingCore> core_;
+  const int64_t called_at_;
+  int64_t queue_ns_ = 0;
+  RunTimes times_;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+Napi::Value DynamicOutputsToJs(Napi::Env env, BindingCore& core) {
+  if (core.dynamic_outputs.empty()) return env.Undefined();
+  Napi::Array outputs = Napi::Array::New(env, core.dynamic_outputs.size());
+  for (uint32_t place = 0; place < core.dynamic_outputs.size(); ++place) {
+    Value value;
+    Check(env, core.binding ? core.binding->TakeOutput(core.dynamic_outputs[place], &value)
+                            : SessionReleased());
+    outputs.Set(place, ValueToJs(env, value));
+  }
+  return outputs;
+}
+
+Napi::Function NativeBinding::Define(Napi::Env env) {
+  return DefineClass(env, "NativeBinding",
+                     {InstanceMethod<&NativeBinding::SetInputs>("setInputs"),
+                      InstanceMethod<&NativeBinding::SetOutputs>("setOutputs"),
+                      InstanceMethod<&NativeBinding::Run>("run"),
+                      InstanceMethod<&NativeBinding::RunSync>("runSync")});
+}
+
+Napi::Object NativeBinding::Wrap(Napi::Env env, std::shared_ptr<SessionCore> session,
+                                 size_t signature) {
+  auto core = std::make_shared<BindingCore>();
+  Check(env, session->session->CreateBinding(signature, &core->binding));
+  core->signature = signature;
+  core->session = std::move(session);
+  core->session->AddBinding(core);
+  auto external = Napi::External<std::shared_ptr<BindingCore>>::New(env, &core);
+  Check(env, napi_type_tag_object(env, external, &kCoreTag));
+  return Environment::Of(env).binding_class.New({external});
+}
+
+NativeBinding::NativeBinding(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<NativeBinding>(info) {
+  const Napi::Env env = info.Env();
+  bool genuine = false;
+  if (info[0].IsExternal()) {
+    Check(env, napi_check_object_type_tag(env, info[0], &kCoreTag, &genuine));
+  }
+  if (!genuine) ThrowInvalidArgument(env, "NativeBinding cannot be constructed");
+  core_ = *info[0].As<Napi::External<std::shared_ptr<BindingCore>>>().Data();
+  inputs_.resize(Values(BoundMemory::Use::kInput).size());
+  outputs_.resize(Values(BoundMemory::Use::kOutput).size());
+}
+
+NativeBinding::~NativeBinding() {
+  if (core_) core_->session->CloseBinding(*core_);
+}
+
+const std::vector<ValueInfo>& NativeBinding::Values(BoundMemory::Use use) const {
+  const SignatureInfo& signature = core_->session->info.signatures[core_->signature];
+  return use == BoundMemory::Use::kInput ? signature.inputs : signature.outputs;
+}
+
+void NativeBinding::RequireIdle(Napi::Env env) const {
+  if (core_->session->released) ThrowStatus(env, SessionReleased());
+  if (busy_) {
+    ThrowStatus(env, {ErrorCode::kBusy, "the binding's own run is in flight"});
+  }
+}
+
+Status NativeBinding::BindView(BoundMemory::Use use, size_t index, bool asynchronous) {
+  const bool input = use == BoundMemory::Use::kInput;
+  TensorView view;
+  ONLITE_RETURN_IF_ERROR((input ? inputs_ : outputs_)[index].memory->ViewFor(asynchronous, &view));
+  return input ? core_->binding->BindInput(index, view) : core_->binding->BindOutput(index, view);
+}
+
+void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use) {
+  RequireIdle(env);
+  const bool input = use == BoundMemory::Use::kInput;
+  std::vector<Slot>& slots = input ? inputs_ : outputs_;
+  const uint32_t length = TensorFields(env, tensors, input ? "inputs" : "outputs");
+  for (uint32_t offset = 0; offset < length; offset += kFieldsPerTensor) {
+    const size_t index = ReadIndex(env, tensors, offset);
+    if (index >= slots.size()) ThrowInvalidArgument(env, "there is no such input or output");
+    napi_value data = nullptr;
+    Check(env, napi_get_element(env, tensors, offset + 3, &data));
+    Slot slot;
+    slot.dynamic = !input && Napi::Value(env, data).IsNull();
+    if (slot.dynamic) {
+      Check(env, core_->binding->BindDynamicOutput(index));
+    } else {
+      TensorArgument argument = ReadTensorArgument(env, tensors, offset, &data);
+      slot.memory.emplace(env, std::move(argument), use, data);
+    }
+    // What was bound before stays if the new one is refused.
+    std::swap(slots[index], slot);
+    if (slots[index].dynamic) continue;
+    const Status status = BindView(use, index, bound_asynchronous_);
+    if (!status.ok()) {
+      std::swap(slots[index], slot);
+      ThrowStatus(env, status);
+    }
+  }
+  core_->dynamic_outputs.clear();
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    if (outputs_[index].dynamic) core_->dynamic_outputs.push_back(index);
+  }
+  needs_care_ = false;
+  for (const std::vector<Slot>* all : {&inputs_, &outputs_}) {
+    for (const Slot& slot : *all) {
+      needs_care_ = needs_care_ || (slot.memory && !slot.memory->IsAlwaysInPlace());
+    }
+  }
+}
+
+void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {
+  if (!needs_care_) return;
+  for (const BoundMemory::Use use : {BoundMemory::Use::kInput, BoundMemory::Use::kOutput}) {
+    const bool input = use == BoundMemory::Use::kInput;
+    std::vector<Slot>& slots = input ? inputs_ : outputs_;
+    for (size_t index = 0; index < slots.size(); ++index) {
+      if (!slots[index].memory) continue;
+      BoundMemory& memory = *slots[index].memory;
+      Check(env, memory.CheckAttached(env, input ? "inputs" : "outputs", Values(use)[index].name));
+      if (memory.IsCopied(asynchronous) != memory.IsCopied(bound_asynchronous_)) {
+        Check(env, BindView(use, index, asynchronous));
+      }
+      if (input && memory.IsCopied(asynchronous)) memory.CopyIn();
+    }
+  }
+  bound_asynchronous_ = asynchronous;
+}
+
+void NativeBinding::Finished(Napi::Env env, bool succeeded) {
+  busy_ = false;
+  if (!succeeded) return;
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    if (!outputs_[index].memory || !outputs_[index].memory->IsCopied(true)) continue;
+    BoundMemory& memory = *outputs_[index].memory;
+    Check(env, memory.CheckAttached(env, "outputs", Values(BoundMemory::Use::kOutput)[index].name));
+    memory.CopyOut();
+  }
+}
+
+Napi::Value NativeBinding::SetInputs(const Napi::CallbackInfo& info) {
+  Set(info.Env(), info[0], BoundMemory::Use::kInput);
+  return info.Env().Undefined();
+}
+
+Napi::Value NativeBinding::SetOutputs(const Napi::CallbackInfo& info) {
+  Set(info.Env(), info[0], BoundMemory::Use::kOutput);
+  return info.Env().Undefined();
+}
+
+Napi::Value NativeBinding::Run(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int64_t called_at = MonotonicNow();
+  RequireIdle(env);
+  if (!info[0].IsNumber()) ThrowInvalidArgument(env, "id: expected a number");
+  Prepare(env, true);
+  Check(env, Environment::Of(env).Post(*core_->session->queue,
+                                       info[0].As<Napi::Number>().Uint32Value(),
+                                       std::make_unique<BindingRunJob>(this, core_, called_at)));
+  busy_ = true;
+  return env.Undefined();
+}
+
+Napi::Value NativeBinding::RunSync(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireIdle(env);
+  SessionCore& session = *core_->session;
+  const int64_t called_at = session.record_latency ? MonotonicNow() : 0;
+  Prepare(env, false);
+  if (!EnterSynchronousRun(session)) ThrowStatus(env, EveryInterpreterBusy());
+  RunTimes times;
+  const Status status =
+      core_->binding->Run(nullptr, session.record_latency ? &times : nullptr);
+  LeaveSynchronousRun(session);
+  Check(env, status);
+  if (session.record_latency) {
+    session.latency.Record(Phase::kInvoke, times.invoke_ns);
+    session.latency.Record(Phase::kTotal, MonotonicNow() - called_at);
+  }
+  return DynamicOutputsToJs(env, *core_);
+}
+
+}  // namespace onlite

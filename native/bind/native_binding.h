@@ -1,0 +1,69 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "bind/bound_memory.h"
+#include "bind/session_core.h"
+
+namespace onlite {
+
+/// What a binding and its job share. The session closes it when it is released.
+struct BindingCore {
+  std::shared_ptr<SessionCore> session;
+  size_t signature = 0;
+  std::unique_ptr<Binding> binding;  // null once the session is released
+  std::vector<size_t> dynamic_outputs;
+};
+
+/// The JavaScript face of a binding: NativeBinding of lib/native.ts. JS thread only.
+class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  /// kSessionReleased, or what the adapter says.
+  static Napi::Object Wrap(Napi::Env env, std::shared_ptr<SessionCore> session, size_t signature);
+
+  /// Takes an External of shared_ptr<BindingCore>, which only Wrap can make.
+  explicit NativeBinding(const Napi::CallbackInfo& info);
+  ~NativeBinding() override;
+
+  /// An asynchronous run has ended: the binding is free, copies go out.
+  void Finished(Napi::Env env, bool succeeded);
+
+ private:
+  struct Slot {
+    std::optional<BoundMemory> memory;
+    bool dynamic = false;
+  };
+
+  Napi::Value SetInputs(const Napi::CallbackInfo& info);
+  Napi::Value SetOutputs(const Napi::CallbackInfo& info);
+  Napi::Value Run(const Napi::CallbackInfo& info);
+  Napi::Value RunSync(const Napi::CallbackInfo& info);
+
+  void RequireIdle(Napi::Env env) const;
+  void Set(Napi::Env env, napi_value tensors, BoundMemory::Use use);
+  /// Points the runtime at JavaScript's memory or at the copies, and fills those.
+  void Prepare(Napi::Env env, bool asynchronous);
+  Status BindView(BoundMemory::Use use, size_t index, bool asynchronous);
+  const std::vector<ValueInfo>& Values(BoundMemory::Use use) const;
+
+  std::shared_ptr<BindingCore> core_;
+  std::vector<Slot> inputs_;
+  std::vector<Slot> outputs_;
+  /// The kind of run that the runtime's binding is set up for.
+  bool bound_asynchronous_ = false;
+  /// Something may be detached or needs copying: stable unshared memory alone
+  /// needs no look before a run.
+  bool needs_care_ = false;
+  bool busy_ = false;
+};
+
+/// Encodes the dynamic outputs of the last run for JavaScript: an array in the
+/// order of BindingCore::dynamic_outputs, or undefined if there are none.
+Napi::Value DynamicOutputsToJs(Napi::Env env, BindingCore& core);
+
+}  // namespace onlite

@@ -1,0 +1,27 @@
+#include "bind/session_core.h"
+
+#include "bind/native_binding.h"
+
+namespace onlite {
+
+void SessionCore::AddBinding(const std::shared_ptr<BindingCore>& binding) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(bindings_, [](const auto& other) { return other.expired(); });
+  bindings_.push_back(binding);
+}
+
+void SessionCore::CloseBinding(BindingCore& binding) {
+  const std::lock_guard lock(mutex_);
+  binding.binding.reset();
+}
+
+void SessionCore::Close() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& weak : bindings_) {
+    if (const auto binding = weak.lock()) binding->binding.reset();
+  }
+  bindings_.clear();
+  session.reset();
+}
+
+}  // namespace onlite

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "runtimes/ort/handles.h"
+#include "runtimes/runtime.h"
+
+namespace onlite::ort {
+
+/// ONNX Runtime's IoBinding over memory of the caller's.
+class OrtBinding final : public Binding {
+ public:
+  /// Everything passed by reference belongs to the session, which outlives the binding.
+  static Status Create(OrtSession* session, const SignatureInfo& signature,
+                       const std::vector<bool>& passed_through, OrtMemoryInfo* cpu,
+                       std::unique_ptr<Binding>* binding);
+
+  Status BindInput(size_t index, const TensorView& tensor) override;
+  Status BindOutput(size_t index, const TensorView& memory) override;
+  Status BindDynamicOutput(size_t index) override;
+  Status Run(CancelToken* cancel, RunTimes* times) override;
+  Status TakeOutput(size_t index, Value* value) override;
+
+ private:
+  OrtBinding(OrtSession* session, const SignatureInfo& signature,
+             const std::vector<bool>& passed_through, OrtMemoryInfo* cpu);
+
+  Status CheckComplete() const;
+
+  OrtSession* const session_;
+  const SignatureInfo& signature_;
+  const std::vector<bool>& passed_through_;
+  OrtMemoryInfo* const cpu_;
+  /// Made with the first cancellable run, reused by all.
+  RunOptionsHandle run_options_;
+  std::vector<ValueHandle> inputs_;
+  std::vector<ValueHandle> outputs_;
+  std::vector<bool> dynamic_;
+  bool complete_ = false;
+  // Destroyed first: it refers to the values.
+  IoBindingHandle binding_;
+};
+
+}  // namespace onlite::ort
