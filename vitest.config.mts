@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/{unit,integration,lifecycle,stress,packaging}/**/*.test.ts'],
+    include: ['test/{unit,integration,lifecycle,stress,compat,packaging}/**/*.test.ts'],
     // 'onlite' is found through our own "exports", as a user finds it. Node must load it, not
     // Vite: a transformed copy would be a second instance beside the one that require() gives.
     server: { deps: { external: [/[\\/]dist[\\/].*\.js$/] } },

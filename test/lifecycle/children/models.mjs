@@ -1,0 +1,71 @@
+import { fileURLToPath } from 'node:url';
+
+import { InferenceSession, Tensor } from 'onlite';
+
+const path = (name) => fileURLToPath(new URL(`../../fixtures/models/${name}`, import.meta.url));
+
+/** For each engine a model of microseconds and one whose runs take as long as one likes. */
+const models = {
+  onnxruntime: { small: path('add4.onnx'), long: path('control_scan.onnx') },
+  tflite: { small: path('add4.tflite'), long: path('control_while.tflite') },
+};
+
+// About; on a slow machine a run is longer, which no test minds.
+const stepsPerMs = { onnxruntime: 1500, tflite: 5000 };
+
+/** Element-wise sum of two vectors of four floats; microseconds. */
+export const smallModel = (engine) => models[engine].small;
+
+export const createSmall = (engine, options) =>
+  InferenceSession.create(models[engine].small, options);
+
+/** A model that loops as often as its feeds say, see {@link longFeeds}. */
+export const createLong = (engine, options) =>
+  InferenceSession.create(models[engine].long, options);
+
+/** Feeds of the small model; {@link isSum} knows the result. */
+export const smallFeeds = (number = 1) => ({
+  a: new Tensor('float32', Float32Array.of(number, 2, 3, 4)),
+  b: new Tensor('float32', Float32Array.of(10, 20, 30, number)),
+});
+
+/** Whether a result is that of `smallFeeds(number)`. */
+export function isSum({ sum }, number = 1) {
+  const expected = [number + 10, 22, 33, 4 + number].map(Math.fround);
+  return sum.data.length === 4 && expected.every((value, index) => sum.data[index] === value);
+}
+
+/** Feeds with which the long model takes about `ms` milliseconds. */
+export function longFeeds(engine, ms) {
+  const steps = ms * stepsPerMs[engine];
+  if (engine === 'tflite') {
+    return {
+      limit: new Tensor('int32', [steps], []),
+      x: new Tensor('float32', Float32Array.of(1, 2, 3)),
+    };
+  }
+  return {
+    start: new Tensor('float32', Float32Array.of(1, 2, 3)),
+    x: new Tensor('float32', new Float32Array(3 * steps).fill(1), [steps, 3]),
+  };
+}
+
+/** The small tensor of the long model's results, so that fetching costs nothing. */
+export const longOutput = (engine) => (engine === 'tflite' ? 'Identity' : 'total');
+
+/** One run of the long model. */
+export const runLong = (session, ms, options) =>
+  session.run(longFeeds(session.engine, ms), [longOutput(session.engine)], options);
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The error a promise rejects with; fails if it does not. */
+export async function rejection(promise) {
+  let value;
+  try {
+    value = await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`expected a rejection, got ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,56 @@
+// Repeats one thing and reports the process's resident set in between, in MiB.
+// Needs --expose-gc.
+import { createSmall, sleep, smallFeeds } from '../../lifecycle/children/models.mjs';
+import { report } from '../../lifecycle/children/cases.mjs';
+
+const [what, engine, count] = process.argv.slice(2);
+const marks = 4;
+
+/** After collecting and giving finalizers and executor threads time. */
+async function residentMiB() {
+  for (let round = 0; round < 5; round++) {
+    globalThis.gc();
+    await sleep(10);
+  }
+  return process.memoryUsage.rss() / 2 ** 20;
+}
+
+async function repeat(times, once) {
+  for (let mark = 1; mark <= marks; mark++) {
+    for (let index = 0; index < times / marks; index++) await once(index);
+    report({ done: (times / marks) * mark, rss: await residentMiB() });
+  }
+}
+
+const actions = {
+  async sessions() {
+    await repeat(Number(count), async () => {
+      const session = await createSmall(engine);
+      await session.run(smallFeeds());
+      await session.release();
+    });
+  },
+  async forgotten() {
+    await repeat(Number(count), async (index) => {
+      const session = await createSmall(engine);
+      await session.run(smallFeeds());
+      // A program that forgets them gives the event loop a turn now and then.
+      if (index % 50 === 49) await residentMiB();
+    });
+  },
+  async runs() {
+    const session = await createSmall(engine);
+    await repeat(Number(count) / 10, async (index) => {
+      // Awaited, synchronous, refused and cancelled ones.
+      await Promise.all(Array.from({ length: 8 }, () => session.run(smallFeeds(index))));
+      session.runSync(smallFeeds(index));
+      const signal = index % 2 === 0 ? AbortSignal.abort() : undefined;
+      await session
+        .run(index % 4 === 1 ? {} : smallFeeds(), { ...(signal && { signal }) })
+        .catch(() => null);
+    });
+    await session.release();
+  },
+};
+
+await actions[what]();

@@ -1,0 +1,266 @@
+// Calls the addon itself, which is no public API, with whatever is at hand. TypeScript has not
+// checked anything here: native code has to refuse by itself what memory safety depends on.
+// state 'none': never initialised; 'onlite': initialised by the package; 'own': by this script.
+import { createRequire } from 'node:module';
+
+import { InferenceSession } from 'onlite';
+
+import { Random } from './random.mjs';
+import { report } from './report.mjs';
+import { hostileValues } from './values.mjs';
+
+const { seed, state, calls, files, addon: addonFile, candidates } = JSON.parse(process.argv[2]);
+
+const addon = createRequire(import.meta.url)(addonFile);
+const pending = new Map();
+let lastId = 0;
+
+class CodedError extends Error {
+  constructor(code, message, options) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+function dispatch(...completions) {
+  for (let slot = 0; slot < completions.length; slot += 3) {
+    pending.get(completions[slot])?.(completions[slot + 1] ?? completions[slot + 2]);
+    pending.delete(completions[slot]);
+  }
+}
+
+const baseOptions = {
+  executionProviders: [],
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  concurrency: 1,
+  maxQueue: 10,
+  latency: true,
+  parallelExecution: false,
+  freeDimensionOverrides: [],
+  configEntries: [],
+};
+
+function create(source, options = baseOptions) {
+  const id = ++lastId;
+  return new Promise((resolve, reject) => {
+    pending.set(id, resolve);
+    try {
+      addon.createSession(id, source, options, candidates);
+    } catch (error) {
+      reject(error);
+    }
+  });
+}
+
+function hostile(random) {
+  const [label, make] = random.pick(hostileValues);
+  return label === 'sparse array' ? [] : make();
+}
+
+/** Numbers that native code could take for an index, a length, a type or a thread. */
+function number(random) {
+  return random.pick([0, 1, 2, 3, 4, -1, 0.5, NaN, Infinity, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, 99]);
+}
+
+const arrays = [Float32Array, Float64Array, Int8Array, BigInt64Array, Uint16Array];
+
+function tensors(random) {
+  const items = [];
+  for (let count = random.below(4); count > 0; count--) {
+    const data = random.oneIn(4)
+      ? random.pick([null, ['a', 'b', 'c', 'd'], hostile(random)])
+      : new (random.pick(arrays))(random.below(9));
+    const dims = random.oneIn(6)
+      ? hostile(random)
+      : Array.from({ length: random.below(4) }, () => random.pick([0, 1, 2, 4, 4, number(random)]));
+    const index = random.oneIn(6) ? number(random) : random.below(2);
+    items.push(index, random.oneIn(4) ? number(random) : 1, dims, data, false);
+  }
+  if (random.oneIn(8)) items.pop();
+  if (random.oneIn(8)) items[random.below(4)] = hostile(random);
+  if (random.oneIn(6)) addGetter(items, random);
+  return items;
+}
+
+let aSession;
+
+/** Native code's own reads of the array run code of the caller's. */
+function addGetter(items, random) {
+  const index = random.below(10);
+  const value = items[index];
+  const arrayBuffers = items.filter((item) => ArrayBuffer.isView(item)).map(({ buffer }) => buffer);
+  Object.defineProperty(items, index, {
+    get() {
+      for (const buffer of arrayBuffers) {
+        if (buffer instanceof ArrayBuffer && !buffer.detached)
+          structuredClone(buffer, { transfer: [buffer] });
+      }
+      globalThis.gc?.();
+      aSession?.resetVariables(0);
+      return value;
+    },
+  });
+}
+
+function goodInputs() {
+  return [0, 1, [4], new Float32Array(4), false, 1, 1, [4], new Float32Array(4), false];
+}
+
+/** The right run, with one thing wrong at most. */
+function nearlyRight(random) {
+  const inputs = goodInputs();
+  const outputs = random.oneIn(2)
+    ? [0, 0, [], null, false]
+    : [0, 1, [4], new Float32Array(4), false];
+  const where = random.oneIn(2) ? inputs : outputs;
+  const slot = random.below(where.length);
+  // The fifth field is a promise that memory stays: only the package may give it.
+  if (!random.oneIn(5) && slot % 5 !== 4)
+    where[slot] = random.oneIn(2) ? number(random) : hostile(random);
+  if (random.oneIn(3)) addGetter(inputs, random);
+  if (random.oneIn(3)) addGetter(outputs, random);
+  return [inputs, outputs];
+}
+
+function runOptions(random) {
+  return random.pick([
+    undefined,
+    undefined,
+    { signature: random.oneIn(2) ? number(random) : hostile(random) },
+    { tag: hostile(random), logSeverityLevel: 2 ** 40 },
+    { configEntries: [hostile(random)] },
+    { configEntries: [['a', hostile(random)]] },
+    hostile(random),
+  ]);
+}
+
+const sessionMethods = {
+  run: (random, session) =>
+    session.run(random.below(1000), ...nearlyRight(random), runOptions(random)),
+  runAny: (random, session) =>
+    session.run(number(random), tensors(random), tensors(random), runOptions(random)),
+  runSync: (random, session) => session.runSync(...nearlyRight(random), runOptions(random)),
+  runSyncAny: (random, session) =>
+    session.runSync(tensors(random), tensors(random), runOptions(random)),
+  hostile: (random, session) =>
+    session.run(hostile(random), hostile(random), hostile(random), hostile(random)),
+  latencySnapshot: (random, session) =>
+    session.latencySnapshot(random.oneIn(2) ? number(random) : hostile(random)),
+  latencyPercentile: (random, session) => session.latencyPercentile(number(random), number(random)),
+  resetVariables: (random, session) => session.resetVariables(hostile(random)),
+  wrongThis: (random, session) =>
+    session[random.pick(Object.getOwnPropertyNames(Object.getPrototypeOf(session)))].call(
+      hostile(random),
+    ),
+  construct: (random, session) => new session.constructor(hostile(random)),
+  subclass: (random, session) =>
+    Reflect.construct(
+      session.constructor,
+      [hostile(random)],
+      random.pick([Object, Array, Promise]),
+    ),
+};
+
+const bytes = () => addon.allocateBytes(64);
+
+const addonFunctions = {
+  allocateBytes: (random) =>
+    addon.allocateBytes(random.oneIn(2) ? number(random) : hostile(random)),
+  copyBytes: (random) => {
+    const to = random.oneIn(4) ? hostile(random) : bytes();
+    const at = random.oneIn(4) ? hostile(random) : random.pick([0, 1, 63, 64, 65, number(random)]);
+    const data = random.oneIn(3)
+      ? hostile(random)
+      : new Uint8Array(random.pick([0, 1, 63, 64, 65]));
+    return addon.copyBytes(to, at, data);
+  },
+  cancel: (random) => addon.cancel(random.oneIn(2) ? number(random) : hostile(random)),
+  loadRuntime: (random) =>
+    addon.loadRuntime(
+      random.oneIn(3) ? hostile(random) : random.pick(['tflite', 'onnxruntime']),
+      random.pick([
+        hostile(random),
+        [hostile(random)],
+        [['/does/not/exist', 'test']],
+        [['\0', '']],
+      ]),
+    ),
+  describeRuntime: (random) =>
+    addon.describeRuntime(
+      random.oneIn(2) ? hostile(random) : random.pick(['tflite', 'onnxruntime']),
+    ),
+  createAny: (random) =>
+    addon.createSession(hostile(random), hostile(random), hostile(random), hostile(random)),
+  createSource: (random) => {
+    const key = random.pick(['path', 'bytes', 'externalData', 'mmap']);
+    const value = random.pick([
+      hostile(random),
+      [hostile(random)],
+      [['x', hostile(random)]],
+      [['x', bytes()]],
+    ]);
+    return create({ path: random.oneIn(2) ? files[0] : undefined, [key]: value });
+  },
+  createOptions: (random) => {
+    // Thread counts are TypeScript's to bound: they endanger no memory.
+    const key = random.pick(
+      Object.keys(baseOptions).filter((name) => !/Threads|concurrency/.test(name)),
+    );
+    const value = random.pick([hostile(random), [hostile(random)], [['x', hostile(random)]], [[]]]);
+    return create({ path: random.pick(files) }, { ...baseOptions, [key]: value });
+  },
+  usedTwice: () => {
+    const taken = bytes();
+    void create({ bytes: taken }).catch(() => {});
+    return addon.copyBytes(taken, 0, new Uint8Array(1));
+  },
+  initialise: (random) =>
+    state === 'none'
+      ? addon.initialise(random.pick([undefined, null, 1, 'x']))
+      : addon.initialise({}),
+};
+
+const counts = { errors: 0, results: 0 };
+process.on('unhandledRejection', () => {});
+
+async function attempt(number, name, make) {
+  report({ number, name });
+  try {
+    // A rejected creation is a result: what counts is that it ends.
+    await make();
+    counts.results++;
+  } catch (error) {
+    counts.errors++;
+    if (!(error instanceof Error)) report({ bad: `threw ${typeof error}`, number, name });
+  }
+}
+
+const sessions = [];
+if (state === 'own') {
+  addon.initialise({ errorClass: CodedError, dispatch, isMainThread: true, threads: 2 });
+  for (const path of files) sessions.push(await create({ path }));
+}
+if (state === 'onlite') await InferenceSession.create(files[0]);
+
+const names = Object.keys(addonFunctions);
+const methods = Object.keys(sessionMethods);
+for (let number = 0; number < calls; number++) {
+  const random = Random.for(seed, state, number);
+  const name = names[number % names.length];
+  if (state === 'onlite' && name.startsWith('create') && name !== 'createAny') continue;
+  if (sessions.length > 0 && !random.oneIn(3)) {
+    const session = random.pick(sessions);
+    aSession = session;
+    const method = random.pick(methods);
+    await attempt(number, method, () => sessionMethods[method](random, session));
+  } else {
+    await attempt(number, name, () => addonFunctions[name](random));
+  }
+}
+for (const session of sessions) {
+  const [[, , , sum]] = session.runSync(goodInputs(), [0, 0, [], null, false]);
+  if (sum.byteLength !== 16) report({ bad: 'a session is broken afterwards' });
+}
+report({ done: counts });
+process.exit(0);
