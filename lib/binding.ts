@@ -2,8 +2,10 @@ import { abortable, throwIfAborted } from './abort';
 import { elementTypeOfCode, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
-import { startJob } from './jobs';
+import { startJob, type Held } from './jobs';
+import { Leases } from './leases';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from './native';
+import { release, retain, type Lease } from './pool/lease';
 import { checkRunOptions, type RunOptions } from './run-options';
 import { encodeOutput, type SignaturePlan } from './signature-plan';
 import type { Tensor } from './tensor';
@@ -46,6 +48,8 @@ export class IoBinding {
   readonly #outputs: Record<string, Tensor> = {};
   /** Tensors that were left out, and so are ours to give back. */
   readonly #own = new Set<Tensor>();
+  /** Holds on bound pooled tensors, by path: their memory stays as long as it is bound. */
+  readonly #leases = new Map<string, Lease>();
   #disposed = false;
 
   /** Use {@link InferenceSession.bind}. @internal */
@@ -83,6 +87,7 @@ export class IoBinding {
    *   was detached or resized.
    */
   runSync(): void {
+    this.#requireUndisposed();
     const dynamic = this.#native.runSync();
     if (dynamic !== undefined) this.#takeDynamic(dynamic);
   }
@@ -96,10 +101,11 @@ export class IoBinding {
     if (checked.signature !== undefined || checked.native !== undefined) {
       throw invalidArgument('options', 'only signal and timeoutMs in a bound run', options);
     }
+    this.#requireUndisposed();
     throwIfAborted(checked.signal);
     const job = startJob<NativeValue[] | undefined>((id) => {
       this.#native.run(id);
-    }, this);
+    }, this.#hold());
     const isPlain = checked.signal === undefined && checked.timeoutMs === undefined;
     const dynamic = await (isPlain ? job.result : abortable(job, checked));
     if (dynamic !== undefined) this.#takeDynamic(dynamic);
@@ -119,11 +125,16 @@ export class IoBinding {
     if (place >= 0) this.#dynamic.splice(place, 1);
   }
 
-  /** Gives the tensors that were taken from the pool back. May be called twice. */
+  /**
+   * Gives the tensors that were taken from the pool back, after the run in
+   * flight if there is one. The binding cannot be run any more. May be called twice.
+   */
   dispose(): void {
     this.#disposed = true;
     for (const tensor of this.#own) tensor.dispose();
     this.#own.clear();
+    for (const lease of this.#leases.values()) release(lease);
+    this.#leases.clear();
   }
 
   [Symbol.dispose](): void {
@@ -137,14 +148,40 @@ export class IoBinding {
     record: Record<string, Tensor>,
     name: string,
   ): void {
-    if (this.#disposed) throw new OnliteError('ERR_TENSOR_DISPOSED', 'the binding was disposed');
+    this.#requireUndisposed();
     const encoded: NativeTensors = [];
     encodeTensor(encoded, index, tensor, path);
-    if (record === this.#inputs) this.#native.setInputs(encoded);
-    else this.#native.setOutputs(encoded);
+    const lease = retain(tensor);
+    try {
+      if (record === this.#inputs) this.#native.setInputs(encoded);
+      else this.#native.setOutputs(encoded);
+    } catch (error) {
+      if (lease !== undefined) release(lease);
+      throw error;
+    }
+    const previousLease = this.#leases.get(path);
+    if (previousLease !== undefined) release(previousLease);
+    if (lease === undefined) this.#leases.delete(path);
+    else this.#leases.set(path, lease);
     const previous = record[name];
     if (previous !== undefined && this.#own.delete(previous)) previous.dispose();
     Object.assign(record, { [name]: tensor });
+  }
+
+  /** Keeps this binding and the pooled memory that it uses until a run has ended. */
+  #hold(): Held & { binding: IoBinding } {
+    const leases = new Leases(this.#leases.values());
+    return {
+      binding: this,
+      release() {
+        leases.release();
+      },
+    };
+  }
+
+  #requireUndisposed(): void {
+    if (!this.#disposed) return;
+    throw new OnliteError('ERR_TENSOR_DISPOSED', 'the binding was disposed');
   }
 
   #bindAll({ inputs = {}, outputs = {}, dims = {} }: BindOptions, source: TensorSource): void {

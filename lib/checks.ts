@@ -63,6 +63,21 @@ export function optionalString(options: Unchecked, key: string, path: string): s
   return checkString(value, `${path}.${key}`);
 }
 
+/**
+ * An array's elements up to a sane number of them: a proxy or a sparse array
+ * may claim any length.
+ */
+export function checkArray(value: unknown, path: string, maxLength: number): unknown[] {
+  if (!Array.isArray(value)) throw invalidArgument(path, 'an array', value);
+  const { length } = value;
+  if (!(length <= maxLength)) {
+    throw invalidArgument(path, `at most ${maxLength} elements`, value);
+  }
+  const copy: unknown[] = [];
+  for (let index = 0; index < length; index++) copy[index] = value[index];
+  return copy;
+}
+
 export function checkString(value: unknown, path: string): string {
   if (typeof value !== 'string') throw invalidArgument(path, 'a string', value);
   if (value.includes('\0')) throw invalidArgument(path, 'a string without NUL characters', value);

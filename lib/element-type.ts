@@ -119,6 +119,9 @@ export function elementTypeOfCode(code: number): ElementTypeInfo | undefined {
   return byCode[code - 1];
 }
 
+/** Dimensions a tensor may have; far beyond what either runtime takes. */
+export const maxRank = 255;
+
 /** The length `data` must have for `elements` elements. */
 export function dataLength(type: ElementTypeInfo, elements: number): number {
   if (type.array === undefined) return elements;

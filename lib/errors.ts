@@ -29,8 +29,10 @@ export class OnliteError extends Error {
   constructor(code: OnliteErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    // A cancelled run is recognised as any other aborted operation is.
-    this.name = code === 'ERR_CANCELLED' ? 'AbortError' : 'OnliteError';
+    // A cancelled run is recognised as any other aborted operation is. Defined,
+    // not assigned, which fails where Error.prototype is frozen.
+    const value = code === 'ERR_CANCELLED' ? 'AbortError' : 'OnliteError';
+    Object.defineProperty(this, 'name', { value, configurable: true, writable: true });
   }
 }
 

@@ -1,7 +1,17 @@
-import { dataLength, elementCount, elementType, type ElementTypeInfo } from './element-type';
+import { checkArray } from './checks';
+import {
+  dataLength,
+  elementCount,
+  elementType,
+  maxRank,
+  type ElementTypeInfo,
+} from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
+import type { Leases } from './leases';
+import { poolMemoryOf } from './pool/lease';
 import type { NativeTensors } from './native';
 import type { SignaturePlan } from './signature-plan';
+import { isDetached, typedArrayName } from './typed-array';
 
 /** What a feed must look like: any object with these properties will do. */
 export interface TensorLike {
@@ -10,20 +20,20 @@ export interface TensorLike {
   readonly dims: readonly number[];
 }
 
-/** The class name of a typed array, whatever realm it is from and whatever was put on it. */
-const typedArrayName = (value: unknown): string | undefined =>
-  Reflect.get(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag, value) as
-    string | undefined;
-
 /**
  * Checks the form of a run's feeds and flattens them for the addon: names, types,
  * dims and data lengths. Every property is read once, and native code gets
  * fresh arrays, so nothing changes between the check and the use. Whether the
  * types and dims are the model's is checked by the runtime's adapter.
  *
+ * @param leases - holds on the pooled tensors, for a run that goes on when this has returned
  * @throws OnliteError with the path of what is wrong, e.g. `inputs.image.dims[0]`.
  */
-export function encodeFeeds(plan: SignaturePlan, feeds: unknown): NativeTensors {
+export function encodeFeeds(
+  plan: SignaturePlan,
+  feeds: unknown,
+  leases: Leases | undefined,
+): NativeTensors {
   if (typeof feeds !== 'object' || feeds === null || Array.isArray(feeds)) {
     throw invalidArgument('feeds', 'an object of tensors by input name', feeds);
   }
@@ -34,6 +44,7 @@ export function encodeFeeds(plan: SignaturePlan, feeds: unknown): NativeTensors 
     const value = (feeds as Record<string, unknown>)[name];
     if ((value === null || value === undefined) && plan.inputs[index]?.optional === true) continue;
     encodeTensor(encoded, index, value, `inputs.${name}`);
+    leases?.add(value);
   }
   return encoded;
 }
@@ -45,6 +56,9 @@ function unknownInput(plan: SignaturePlan, name: string): OnliteError {
     `inputs.${name}: the model has no such input, expected ${names === '' ? 'none' : names}`,
   );
 }
+
+/** Tensors in ordinary memory; reading the data of a disposed one ('none') throws. */
+const hostLocations: ReadonlySet<unknown> = new Set(['cpu', 'cpu-pinned', 'none']);
 
 /** Checks one tensor's form and appends it. */
 export function encodeTensor(
@@ -60,21 +74,20 @@ export function encodeTensor(
   if (type === undefined) throw invalidArgument(`${path}.type`, 'an element type', typeName);
   const dims = copyDims(tensor.dims, `${path}.dims`);
   const location = tensor.location;
-  if (location !== undefined && location !== 'cpu' && location !== 'cpu-pinned') {
-    if (location !== 'none') {
-      throw new OnliteError(
-        'ERR_UNSUPPORTED',
-        `${path}.location: expected 'cpu', got ${describe(location)}`,
-      );
-    }
+  if (location !== undefined && !hostLocations.has(location)) {
+    throw new OnliteError(
+      'ERR_UNSUPPORTED',
+      `${path}.location: expected 'cpu', got ${describe(location)}`,
+    );
   }
-  const data = tensor.data;
-  encoded.push(index, type.code, dims, checkData(type, data, dims, `${path}.data`), false);
+  // A pooled tensor's own view: the property may have been redefined.
+  const pooled = poolMemoryOf(value);
+  const data = checkData(type, pooled?.data ?? tensor.data, dims, `${path}.data`);
+  encoded.push(index, type.code, dims, data, pooled?.stable ?? false);
 }
 
 function copyDims(dims: unknown, path: string): number[] {
-  if (!Array.isArray(dims)) throw invalidArgument(path, 'an array of numbers', dims);
-  return Array.from(dims as number[]);
+  return checkArray(dims, path, maxRank) as number[];
 }
 
 function checkData(
@@ -132,15 +145,4 @@ function wrongLength(
     'ERR_SHAPE_MISMATCH',
     `${path}: expected ${expected} elements${shape}, got ${got}`,
   );
-}
-
-/** A view of a detached buffer has length 0, and so has an empty one. */
-export function isDetached(array: ArrayBufferView): boolean {
-  if (array.byteLength !== 0) return false;
-  try {
-    new Uint8Array(array.buffer);
-    return false;
-  } catch {
-    return true;
-  }
 }

@@ -1,8 +1,9 @@
-import { elementType } from './element-type';
-import { OnliteError, invalidArgument } from './errors';
-import { isDetached } from './feeds';
+import { elementType, maxRank } from './element-type';
+import { OnliteError, describe, invalidArgument } from './errors';
+import { checkArray } from './checks';
 import { encodeOutput, type RequestedOutputs, type SignaturePlan } from './signature-plan';
 import { Tensor } from './tensor';
+import { isDetached, typedArrayName } from './typed-array';
 
 /**
  * Tells `run(feeds, x)`'s x apart, by onnxruntime-common's rule: fetches if it is
@@ -34,7 +35,7 @@ function isTensorLike(value: unknown): boolean {
  */
 export function parseFetches(plan: SignaturePlan, fetches: unknown): RequestedOutputs {
   const names = Array.isArray(fetches)
-    ? [...(fetches as unknown[])]
+    ? checkArray(fetches, 'fetches', plan.outputIndex.size)
     : Object.keys(fetches as object);
   if (names.length === 0) throw invalidArgument('fetches', 'at least one output name', fetches);
   const encoded: unknown[] = [];
@@ -76,13 +77,18 @@ export function fillFetch(name: string, given: unknown, result: unknown): unknow
   if (type !== result.type) {
     throw new OnliteError(
       'ERR_TYPE_MISMATCH',
-      `${path}.type: the result is ${result.type}, the given tensor is ${String(type)}`,
+      `${path}.type: the result is ${result.type}, the given tensor is ${describe(type)}`,
     );
   }
-  if (!Array.isArray(dims) || dims.join() !== result.dims.join()) {
+  const givenDims = checkArray(dims, `${path}.dims`, maxRank);
+  if (
+    givenDims.length !== result.dims.length ||
+    givenDims.some((dim, axis) => dim !== result.dims[axis])
+  ) {
     throw new OnliteError(
       'ERR_SHAPE_MISMATCH',
-      `${path}.dims: the result has [${result.dims.join()}], the given tensor has [${String(dims)}]`,
+      `${path}.dims: the result has [${result.dims.join()}], ` +
+        `the given tensor has [${givenDims.map(describe).join()}]`,
     );
   }
   const elements: unknown = result.data;
@@ -91,12 +97,20 @@ export function fillFetch(name: string, given: unknown, result: unknown): unknow
     for (const [index, text] of (elements as string[]).entries()) data[index] = text;
     return given;
   }
-  copyElements(path, data, elements as Uint8Array);
+  copyElements(path, String(result.type), data, elements as Uint8Array);
   return given;
 }
 
-function copyElements(path: string, to: unknown, from: Uint8Array): void {
-  if (!ArrayBuffer.isView(to)) throw invalidArgument(`${path}.data`, 'a typed array', to);
+function copyElements(path: string, type: string, to: unknown, from: Uint8Array): void {
+  const name = typedArrayName(to);
+  // A Float16Array's elements may be given and received as 16-bit patterns.
+  const isSame = name === typedArrayName(from) || (type === 'float16' && name === 'Uint16Array');
+  if (!isSame || !ArrayBuffer.isView(to)) {
+    throw new OnliteError(
+      'ERR_TYPE_MISMATCH',
+      `${path}.data: expected a ${typedArrayName(from)} for ${type}, got ${describe(to)}`,
+    );
+  }
   if (to.byteLength !== from.byteLength) {
     if (isDetached(to)) throw new OnliteError('ERR_BUFFER_DETACHED', `${path}.data: detached`);
     throw new OnliteError(

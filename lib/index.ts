@@ -6,6 +6,7 @@
 export { OnliteError, type OnliteErrorCode } from './errors';
 export { type ElementType, type TensorDataMap } from './element-type';
 export { Tensor, type TensorInit } from './tensor';
+export { TensorPool, type TensorPoolOptions, type TensorPoolStats } from './pool/tensor-pool';
 export { InferenceSession, type Feeds, type Fetches, type RunResult } from './session';
 export { type BindOptions, type IoBinding } from './binding';
 export { type TensorLike } from './feeds';

@@ -4,8 +4,13 @@ import type { OnliteError } from './errors';
 interface Job {
   resolve: (result: never) => void;
   reject: (error: unknown) => void;
-  /** Kept alive until the native side has ended, whatever became of the promise. */
-  keepAlive: unknown;
+  /** What the native side uses: kept until it has ended, whatever became of the promise. */
+  held: Held | undefined;
+}
+
+/** Something to let go when a native job has ended. */
+export interface Held {
+  release(): void;
 }
 
 const pending = new Map<number, Job>();
@@ -21,19 +26,20 @@ function nextId(): number {
  * Starts a native job and promises its result.
  *
  * @param start - makes the native call under the id; if it throws there is no job
- * @param keepAlive - objects whose memory the native side uses meanwhile
+ * @param held - whose memory the native side uses; released once when that has ended
  */
 export function startJob<Result>(
   start: (id: number) => void,
-  keepAlive?: unknown,
+  held?: Held,
 ): { id: number; result: Promise<Result> } {
   const id = nextId();
   const result = new Promise<Result>((resolve, reject) => {
-    pending.set(id, { resolve, reject, keepAlive });
+    pending.set(id, { resolve, reject, held });
     try {
       start(id);
     } catch (error) {
       pending.delete(id);
+      held?.release();
       reject(error instanceof Error ? error : new Error(String(error)));
     }
   });
@@ -48,18 +54,22 @@ export function startJob<Result>(
 export function abandonJob(id: number, error: OnliteError, cancel: (id: number) => boolean): void {
   const job = pending.get(id);
   if (job === undefined) return;
-  if (cancel(id)) pending.delete(id);
+  if (cancel(id)) {
+    pending.delete(id);
+    job.held?.release();
+  }
   job.reject(error);
 }
 
-/** Settles finished jobs; `completions` is [id, error, result, …]. Called by native code. */
-export function settleJobs(completions: unknown[]): void {
+/** Settles finished jobs; `completions` are id, error, result, …. Called by native code. */
+export function settleJobs(...completions: unknown[]): void {
   for (let slot = 0; slot < completions.length; slot += 3) {
     const id = completions[slot] as number;
     const error = completions[slot + 1];
     const job = pending.get(id);
     if (job === undefined) continue;
     pending.delete(id);
+    job.held?.release();
     if (error === undefined) job.resolve(completions[slot + 2] as never);
     else job.reject(error);
   }

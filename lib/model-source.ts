@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { checkString, ownProperties, type Unchecked } from './checks';
+import { checkArray, checkString, ownProperties, type Unchecked } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import { native, type NativeBytes, type NativeModelSource } from './native';
+import { isDetachedBuffer } from './typed-array';
 
 /** What a model can be created from: a path, a `file:` URL, or its bytes. */
 export type ModelSource = string | URL | ArrayBufferView | ArrayBufferLike;
@@ -29,23 +30,32 @@ export function parseCreateArguments(args: readonly unknown[]): CreateArguments 
     return { source: checkString(path, 'model'), options: second };
   }
   if (first instanceof URL) return { source: urlPath(first), options: second };
-  if (ArrayBuffer.isView(first)) {
-    return {
-      source: new Uint8Array(first.buffer, first.byteOffset, first.byteLength),
-      options: second,
-    };
-  }
+  if (ArrayBuffer.isView(first)) return { source: viewBytes(first, 'model'), options: second };
   if (!isBuffer(first)) {
     throw invalidArgument('model', 'a path, a file URL, a Buffer or an ArrayBuffer', first);
   }
-  if (typeof second !== 'number') return { source: new Uint8Array(first), options: second };
+  if (typeof second !== 'number') return { source: bufferBytes(first, 'model'), options: second };
   const offset = byteRange(second, 'byteOffset', first.byteLength);
+  bufferBytes(first, 'model');
   const rest = first.byteLength - offset;
   const length = typeof third === 'number' ? byteRange(third, 'byteLength', rest) : rest;
   return {
     source: new Uint8Array(first, offset, length),
     options: typeof third === 'number' || third === undefined ? fourth : third,
   };
+}
+
+/** The bytes of a view, as they are now. @throws OnliteError ERR_BUFFER_DETACHED. */
+function viewBytes(view: ArrayBufferView, path: string): Uint8Array {
+  bufferBytes(view.buffer, path);
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function bufferBytes(buffer: ArrayBufferLike, path: string): Uint8Array {
+  if (isDetachedBuffer(buffer)) {
+    throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: the buffer is detached`);
+  }
+  return new Uint8Array(buffer);
 }
 
 function byteRange(value: number, path: string, max: number): number {
@@ -89,11 +99,12 @@ export async function toNativeSource(
 }
 
 const externalDataPath = 'options.externalData';
+const maxExternalFiles = 100_000;
 
 async function readExternalData(value: unknown): Promise<[string, NativeBytes][]> {
-  if (!Array.isArray(value)) throw invalidArgument(externalDataPath, 'an array', value);
+  const items = checkArray(value, externalDataPath, maxExternalFiles);
   const files: [string, NativeBytes][] = [];
-  for (const [index, item] of value.entries()) {
+  for (const [index, item] of items.entries()) {
     const path = `${externalDataPath}[${index}]`;
     const { path: location, data } =
       typeof item === 'string' ? { path: item, data: item } : describedFile(item, path);
@@ -118,10 +129,8 @@ async function externalBytes(data: unknown, path: string): Promise<Uint8Array> {
     }
   }
   if (data instanceof Blob) return new Uint8Array(await data.arrayBuffer());
-  if (ArrayBuffer.isView(data)) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  }
-  if (isBuffer(data)) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) return viewBytes(data, path);
+  if (isBuffer(data)) return bufferBytes(data, path);
   throw invalidArgument(path, 'a path, a Blob, a Buffer or an ArrayBuffer', data);
 }
 

@@ -154,7 +154,7 @@ export interface NativeSession {
 export interface NativeAddon {
   initialise(config: {
     errorClass: typeof OnliteError;
-    dispatch: (completions: unknown[]) => void;
+    dispatch: (...completions: unknown[]) => void;
     isMainThread: boolean;
     threads: number;
   }): void;
@@ -170,6 +170,8 @@ export interface NativeAddon {
   ): void;
   allocateBytes(length: number): NativeBytes;
   copyBytes(bytes: NativeBytes, at: number, data: Uint8Array): void;
+  /** Gives whole pages within the memory back to the system; how many bytes. */
+  discardPages(memory: Uint8Array): number;
   loadRuntime(engine: Engine, candidates: readonly LibraryCandidate[]): void;
   describeRuntime(engine: Engine): NativeRuntimeDescription;
 }

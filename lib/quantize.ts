@@ -23,11 +23,12 @@ export function quantize<T extends 'int8' | 'uint8' | 'int16' | 'uint16' | 'int3
   quantization: Quantization,
   type: T,
 ): Tensor<T> {
-  const range = ranges[type];
   const info = elementType(type);
+  const range = info === undefined ? undefined : ranges[info.name];
   if (range === undefined || info?.array === undefined) {
     throw invalidArgument('type', Object.keys(ranges).join(', '), type);
   }
+  requireTensor(tensor);
   if (tensor.type !== 'float32') {
     throw new OnliteError('ERR_TYPE_MISMATCH', `tensor.type: expected float32, got ${tensor.type}`);
   }
@@ -50,6 +51,7 @@ export function quantize<T extends 'int8' | 'uint8' | 'int16' | 'uint16' | 'int3
  * @throws OnliteError ERR_INVALID_ARGUMENT for parameters that do not fit the tensor.
  */
 export function dequantize(tensor: Tensor, quantization: Quantization): Tensor<'float32'> {
+  requireTensor(tensor);
   if (ranges[tensor.type] === undefined) {
     throw invalidArgument('tensor.type', Object.keys(ranges).join(', '), tensor.type);
   }
@@ -64,9 +66,28 @@ export function dequantize(tensor: Tensor, quantization: Quantization): Tensor<'
   return new Tensor('float32', data, tensor.dims);
 }
 
+function requireTensor(tensor: unknown): asserts tensor is Tensor {
+  if (!(tensor instanceof Tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
+}
+
+/** Checks scale or zeroPoint: an array of finite numbers. */
+function requireNumbers(value: unknown, path: string): void {
+  if (!Array.isArray(value)) throw invalidArgument(path, 'an array of numbers', value);
+  for (const [index, number] of value.entries()) {
+    if (!Number.isFinite(number)) {
+      throw invalidArgument(`${path}[${index}]`, 'a finite number', number);
+    }
+  }
+}
+
 /** Which entry of the parameters an element (by its flat index) belongs to. */
 function channels(dims: readonly number[], quantization: Quantization): (index: number) => number {
+  if (typeof (quantization as unknown) !== 'object' || (quantization as unknown) === null) {
+    throw invalidArgument('quantization', 'an object', quantization);
+  }
   const { scale, zeroPoint, axis } = quantization;
+  requireNumbers(scale, 'scale');
+  requireNumbers(zeroPoint, 'zeroPoint');
   if (zeroPoint.length !== scale.length) {
     throw invalidArgument('zeroPoint', `${scale.length} entries, as scale has`, zeroPoint);
   }
@@ -74,8 +95,9 @@ function channels(dims: readonly number[], quantization: Quantization): (index: 
     if (scale.length !== 1) throw invalidArgument('scale', 'one entry without an axis', scale);
     return () => 0;
   }
-  const size = dims[axis];
-  if (size === undefined || scale.length !== size) {
+  const size = Number.isInteger(axis) ? dims[axis] : undefined;
+  if (size === undefined) throw invalidArgument('axis', 'the index of a dimension', axis);
+  if (scale.length !== size) {
     throw invalidArgument('scale', `as many entries as dims[${axis}] (${size})`, scale);
   }
   const inner = elementCount(dims.slice(axis + 1), 'dims');

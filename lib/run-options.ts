@@ -56,13 +56,22 @@ const defaults: CheckedRunOptions = {
   native: undefined,
 };
 
+/** Not by `instanceof` alone, which an object made of the prototype passes too. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  try {
+    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
+  } catch {
+    return false;
+  }
+}
+
 /** @throws OnliteError ERR_INVALID_ARGUMENT naming the option; ERR_CANCELLED for `terminate`. */
 export function checkRunOptions(value: unknown): CheckedRunOptions {
   if (value === undefined) return defaults;
   const path = 'options';
   const options = checkOptions(value, path, keys);
   const signal = options['signal'];
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     throw invalidArgument(`${path}.signal`, 'an AbortSignal', signal);
   }
   const timeoutMs = options['timeoutMs'];

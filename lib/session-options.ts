@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 
 import {
+  checkArray,
   checkOptions,
   checkString,
   configEntries,
@@ -117,6 +118,7 @@ const executionModes = new Map([
 const path = 'options';
 const maxThreads = Math.max(1024, cpus().length);
 const maxConcurrency = 1024;
+const maxProviders = 64;
 
 /** The user's options, checked and without getters. */
 export function checkSessionOptions(value: unknown): Unchecked {
@@ -191,8 +193,9 @@ function freeDimensions(value: unknown): [string, string][] {
 function providers(value: unknown): NativeSessionOptions['executionProviders'] {
   if (value === undefined) return [];
   const where = `${path}.executionProviders`;
-  if (!Array.isArray(value)) throw invalidArgument(where, 'an array', value);
-  return value.map((item: unknown, index) => provider(item, `${where}[${index}]`));
+  return checkArray(value, where, maxProviders).map((item, index) =>
+    provider(item, `${where}[${index}]`),
+  );
 }
 
 function provider(
@@ -219,9 +222,11 @@ function provider(
 
 /** `'cuda'` and ONNX Runtime's own `'CUDAExecutionProvider'` are the same. */
 function providerName(name: unknown, where: string): string {
-  return checkString(name, where)
+  const known = checkString(name, where)
     .toLowerCase()
     .replace(/executionprovider$/, '');
+  if (known === '') throw invalidArgument(where, 'a name', name);
+  return known;
 }
 
 /** onnxruntime-common writes `deviceId` where CUDA's and TensorRT's own options say `device_id`. */

@@ -6,6 +6,7 @@ import { OnliteError, invalidArgument } from './errors';
 import { encodeFeeds, type TensorLike } from './feeds';
 import { fillFetch, isFetches, parseFetches } from './fetches';
 import { startJob } from './jobs';
+import { Leases } from './leases';
 import { SessionLatency } from './latency';
 import {
   modelMetadata,
@@ -155,9 +156,10 @@ export class InferenceSession implements AsyncDisposable {
       onnxruntime: libraryCandidates('onnxruntime'),
       tflite: libraryCandidates('tflite'),
     };
+    const addon = native();
     try {
       const { result } = startJob<NativeSession>((id) => {
-        native().createSession(id, nativeSource, nativeOptions, candidates);
+        addon.createSession(id, nativeSource, nativeOptions, candidates);
       });
       return new InferenceSession(await result);
     } catch (error) {
@@ -183,11 +185,19 @@ export class InferenceSession implements AsyncDisposable {
     options?: RunOptions,
   ): Promise<Outputs>;
   async run(feeds: unknown, second?: unknown, third?: unknown): Promise<object> {
-    const run = this.#prepare(feeds, second, third);
-    throwIfAborted(run.options.signal);
+    const leases = new Leases();
+    let run: PreparedRun;
+    try {
+      run = this.#prepare(feeds, second, third, leases);
+      throwIfAborted(run.options.signal);
+    } catch (error) {
+      leases.release();
+      throw error;
+    }
+    const { inputs, outputs, native: options } = run;
     const job = startJob<NativeValue[]>((id) => {
-      this.#native.run(id, run.inputs, run.outputs.encoded, run.native);
-    });
+      this.#native.run(id, inputs, outputs.encoded, options);
+    }, leases);
     const isPlain = run.options.signal === undefined && run.options.timeoutMs === undefined;
     return decodeOutputs(run.outputs, await (isPlain ? job.result : abortable(job, run.options)));
   }
@@ -208,7 +218,7 @@ export class InferenceSession implements AsyncDisposable {
     options?: RunOptions,
   ): Outputs;
   runSync(feeds: unknown, second?: unknown, third?: unknown): object {
-    const run = this.#prepare(feeds, second, third);
+    const run = this.#prepare(feeds, second, third, undefined);
     for (const key of ['signal', 'timeoutMs'] as const) {
       if (run.options[key] !== undefined) {
         throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', run.options[key]);
@@ -280,7 +290,12 @@ export class InferenceSession implements AsyncDisposable {
     return this.#native.endProfiling();
   }
 
-  #prepare(feeds: unknown, second: unknown, third: unknown): PreparedRun {
+  #prepare(
+    feeds: unknown,
+    second: unknown,
+    third: unknown,
+    leases: Leases | undefined,
+  ): PreparedRun {
     this.#requireOpen();
     if (second === null) throw invalidArgument('fetches', 'names, an object or options', null);
     // A signature has names of its own, so it is looked up before the fetches are.
@@ -290,7 +305,7 @@ export class InferenceSession implements AsyncDisposable {
     const options = checkRunOptions(hasFetches ? third : (second ?? third));
     const plan = this.#plan(options.signature);
     return {
-      inputs: encodeFeeds(plan, feeds),
+      inputs: encodeFeeds(plan, feeds, leases),
       outputs: hasFetches ? parseFetches(plan, second) : plan.everything,
       native:
         plan.index === 0 && options.native === undefined

@@ -5,12 +5,15 @@ import {
   dataLength,
   elementCount,
   elementType,
+  maxRank,
   type ElementType,
   type ElementTypeInfo,
   type NumericData,
   type TensorDataMap,
 } from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
+import { typedArrayName } from './typed-array';
+import type { Block } from './pool/block';
 
 /** What {@link Tensor}'s constructor takes as data for an element type. */
 export type TensorInit<T extends ElementType> = T extends 'string'
@@ -30,9 +33,26 @@ export interface ImageDataLike {
 /** Marks the constructor call of code that has checked its arguments. */
 const trusted: unique symbol = Symbol('trusted');
 
+// Ways to a tensor's private fields for the package's own files. Not methods:
+// native code relies on what they say, so a program must not be able to call them.
+/** Whether a value was made by {@link Tensor}'s constructor, whatever its prototype is now. */
+export let isTensor: (value: unknown) => value is Tensor;
+/** A tensor's data, undefined once it is disposed; `tensor.data` can be redefined. */
+export let dataOf: (tensor: Tensor) => TensorDataMap[ElementType] | undefined;
+/** The pool's block that a tensor has until it is disposed. */
+export let blockOf: (tensor: Tensor) => Block | undefined;
+/** A tensor over a block's view, which the caller has taken out of the block. */
+export let pooledTensor: (
+  type: ElementTypeInfo,
+  data: NumericData,
+  dims: readonly number[],
+  size: number,
+  block: Block | undefined,
+) => Tensor;
+
 /**
- * A dense row-major tensor in ordinary memory; the constructors, properties and
- * methods of onnxruntime-common's Tensor.
+ * A dense row-major tensor in ordinary memory or a {@link TensorPool}'s; the
+ * constructors, properties and methods of onnxruntime-common's Tensor.
  *
  * The tensor uses `data` itself, without a copy, except plain arrays, which are
  * converted.
@@ -43,6 +63,23 @@ export class Tensor<T extends ElementType = ElementType> {
   /** The number of elements, which for packed types is not `data.length`. */
   readonly size: number;
   #data: TensorDataMap[T] | undefined;
+  #block: Block | undefined;
+
+  static {
+    isTensor = (value): value is Tensor =>
+      typeof value === 'object' && value !== null && #data in value;
+    dataOf = (tensor) => tensor.#data;
+    blockOf = (tensor) => tensor.#block;
+    pooledTensor = (type, data, dims, size, block) =>
+      new (Tensor as unknown as new (...args: unknown[]) => Tensor)(
+        trusted,
+        type,
+        data,
+        dims,
+        size,
+        block,
+      );
+  }
 
   /**
    * @param type - the element type
@@ -56,22 +93,29 @@ export class Tensor<T extends ElementType = ElementType> {
   constructor(type: T, data: TensorInit<T>, dims?: readonly number[]);
   /** The element type follows from the class of `data`. */
   constructor(data: TensorInit<T>, dims?: readonly number[]);
-  constructor(first: unknown, second?: unknown, third?: unknown, fourth?: unknown) {
+  constructor(
+    first: unknown,
+    second?: unknown,
+    third?: unknown,
+    fourth?: unknown,
+    fifth?: unknown,
+    sixth?: unknown,
+  ) {
     if (first === trusted) {
-      const type = second as ElementTypeInfo;
-      this.type = type.name as T;
+      this.type = (second as ElementTypeInfo).name as T;
       this.dims = fourth as readonly number[];
+      this.size = fifth as number;
       this.#data = third as TensorDataMap[T];
-      let size = 1;
-      for (const dim of this.dims) size *= dim;
-      this.size = size;
+      this.#block = sixth as Block | undefined;
       return;
     }
     const isTyped = typeof first === 'string';
     const type = isTyped ? requireType(first) : inferType(first);
     const data = convertData(type, isTyped ? second : first);
     const dims = (isTyped ? third : second) ?? [data.length];
-    if (!Array.isArray(dims)) throw invalidArgument('dims', 'an array of numbers', dims);
+    if (!Array.isArray(dims) || dims.length > maxRank) {
+      throw invalidArgument('dims', `an array of at most ${maxRank} numbers`, dims);
+    }
     const size = elementCount(dims, 'dims');
     const expected = dataLength(type, size);
     if (data.length !== expected) {
@@ -92,7 +136,15 @@ export class Tensor<T extends ElementType = ElementType> {
     data: NumericData | string[],
     dims: readonly number[],
   ): Tensor {
-    return new (Tensor as unknown as new (...args: unknown[]) => Tensor)(trusted, type, data, dims);
+    let size = 1;
+    for (const dim of dims) size *= dim;
+    return new (Tensor as unknown as new (...args: unknown[]) => Tensor)(
+      trusted,
+      type,
+      data,
+      dims,
+      size,
+    );
   }
 
   /**
@@ -119,16 +171,52 @@ export class Tensor<T extends ElementType = ElementType> {
     });
   }
 
-  /** Gives the data up; `data` throws from then on. May be called twice. */
+  /**
+   * Gives the data up; `data` throws from then on. May be called twice.
+   *
+   * A pool's memory goes back to it, and then to other tensors: a view that was
+   * kept shows, and changes, their data. While an asynchronous run uses the
+   * tensor its memory goes back when the run has ended.
+   */
   dispose(): void {
+    const data = this.#data;
+    if (data === undefined) return;
     this.#data = undefined;
+    const block = this.#block;
+    if (block === undefined) return;
+    this.#block = undefined;
+    block.giveBack(data as NumericData);
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** A tensor over the same data with another shape of the same size. */
+  /**
+   * The data in an ArrayBuffer of its own, of exactly its size, to be transferred
+   * with `postMessage`. A pool's memory cannot be transferred, and to clone a
+   * view of it copies all tensors that share the buffer.
+   *
+   * @throws OnliteError ERR_TENSOR_DISPOSED, ERR_UNSUPPORTED for strings, or
+   *   ERR_BUFFER_DETACHED.
+   */
+  toTransferable(): ArrayBuffer {
+    const data = this.data;
+    if (Array.isArray(data)) {
+      throw new OnliteError('ERR_UNSUPPORTED', 'a tensor of strings has no bytes to transfer');
+    }
+    if (data.length === 0 && this.size !== 0) {
+      throw new OnliteError('ERR_BUFFER_DETACHED', 'data: the buffer was detached or resized');
+    }
+    const copy = new Uint8Array(data.byteLength);
+    copy.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    return copy.buffer;
+  }
+
+  /**
+   * A tensor over the same data with another shape of the same size. It does not
+   * keep a pool's memory: that goes back when the tensor it was made of is disposed.
+   */
   reshape(dims: readonly number[]): Tensor<T> {
     return new Tensor<T>(this.type, this.data as TensorInit<T>, dims);
   }
@@ -213,7 +301,7 @@ function inferType(data: unknown): ElementTypeInfo {
     if (typeof first === 'boolean') return requireType('bool');
     throw invalidArgument('data', 'a typed array, or an array of strings or booleans', data);
   }
-  const name = ArrayBuffer.isView(data) ? Object.prototype.toString.call(data).slice(8, -1) : '';
+  const name = typedArrayName(data) ?? '';
   const type = name === 'Uint8ClampedArray' ? 'uint8' : typeOfArray.get(name);
   if (type === undefined) throw invalidArgument('data', 'a typed array', data);
   return requireType(type);
@@ -233,30 +321,44 @@ const typeOfArray: ReadonlyMap<string, ElementType> = new Map<string, ElementTyp
   ['BigUint64Array', 'uint64'],
 ]);
 
+/** Elements of a plain array that are converted; a sparse one may claim any number. */
+const maxPlainLength = 2 ** 28;
+
 function convertData(type: ElementTypeInfo, data: unknown): NumericData | string[] {
   if (type.array === undefined) {
     if (!Array.isArray(data)) throw typeMismatch(type, 'an array of strings', data);
     return data as string[];
   }
-  if (Array.isArray(data)) {
-    if (!type.plain) throw typeMismatch(type, `a ${type.array.name}`, data);
-    try {
-      return type.bits === 64 && type.array.name.startsWith('Big')
-        ? type.array.from(data, BigInt)
-        : type.array.from(data);
-    } catch (cause) {
-      const message = `data: cannot be converted to a ${type.array.name}`;
-      throw new OnliteError('ERR_TYPE_MISMATCH', message, { cause });
-    }
+  if (Array.isArray(data)) return convertArray(type, type.array, data);
+  const name = typedArrayName(data);
+  if (name === type.array.name) return data as NumericData;
+  if (type.name === 'float16' && name === 'Uint16Array') {
+    const bits = data as Uint16Array;
+    return new type.array(bits.buffer, bits.byteOffset, bits.length);
   }
-  if (data instanceof type.array) return data;
-  if (type.name === 'float16' && data instanceof Uint16Array) {
-    return new type.array(data.buffer, data.byteOffset, data.length);
-  }
-  if (type.name === 'uint8' && data instanceof Uint8ClampedArray) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  if (type.name === 'uint8' && name === 'Uint8ClampedArray') {
+    const bytes = data as Uint8ClampedArray;
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   }
   throw typeMismatch(type, `a ${type.array.name}`, data);
+}
+
+function convertArray(
+  type: ElementTypeInfo,
+  array: NonNullable<ElementTypeInfo['array']>,
+  data: readonly unknown[],
+): NumericData {
+  if (!type.plain) throw typeMismatch(type, `a ${array.name}`, data);
+  if (data.length > maxPlainLength) {
+    const expected = `a ${array.name} for more than ${maxPlainLength} elements`;
+    throw typeMismatch(type, expected, data);
+  }
+  try {
+    return array.name.startsWith('Big') ? array.from(data, BigInt) : array.from(data);
+  } catch (cause) {
+    const message = `data: cannot be converted to a ${array.name}`;
+    throw new OnliteError('ERR_TYPE_MISMATCH', message, { cause });
+  }
 }
 
 function typeMismatch(type: ElementTypeInfo, expected: string, got: unknown): OnliteError {

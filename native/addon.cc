@@ -4,6 +4,7 @@
 #include "bind/environment.h"
 #include "bind/native_binding.h"
 #include "bind/native_session.h"
+#include "bind/pages.h"
 #include "bind/runtime_functions.h"
 #include "core/exit_gate.h"
 
@@ -41,6 +42,7 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("createSession", Napi::Function::New<onlite::CreateSession>(env, "createSession"));
   exports.Set("allocateBytes", Napi::Function::New<onlite::AllocateBytes>(env, "allocateBytes"));
   exports.Set("copyBytes", Napi::Function::New<onlite::CopyBytes>(env, "copyBytes"));
+  exports.Set("discardPages", Napi::Function::New<onlite::DiscardPages>(env, "discardPages"));
   exports.Set("loadRuntime", Napi::Function::New<onlite::LoadRuntime>(env, "loadRuntime"));
   exports.Set("describeRuntime",
               Napi::Function::New<onlite::DescribeRuntime>(env, "describeRuntime"));

@@ -28,17 +28,20 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/status.cc
   native/runtimes/ort/values.cc
   native/runtimes/ort/wire.cc
+  native/runtimes/tflite/binding.cc
   native/runtimes/tflite/call_graph.cc
   native/runtimes/tflite/entry_runner.cc
   native/runtimes/tflite/error_log.cc
   native/runtimes/tflite/flatbuffer.cc
   native/runtimes/tflite/interpreter.cc
   native/runtimes/tflite/interpreter_pool.cc
+  native/runtimes/tflite/invocation.cc
   native/runtimes/tflite/library.cc
   native/runtimes/tflite/metadata.cc
   native/runtimes/tflite/model.cc
   native/runtimes/tflite/model_info.cc
   native/runtimes/tflite/operator_options.cc
+  native/runtimes/tflite/placement.cc
   native/runtimes/tflite/providers.cc
   native/runtimes/tflite/request.cc
   native/runtimes/tflite/runtime.cc
@@ -61,6 +64,7 @@ set(ONLITE_ADDON_SOURCES
   native/bind/errors.cc
   native/bind/native_binding.cc
   native/bind/native_session.cc
+  native/bind/pages.cc
   native/bind/run_options.cc
   native/bind/runtime_functions.cc
   native/bind/session_core.cc

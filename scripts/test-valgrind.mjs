@@ -49,6 +49,8 @@ await runMain(() => {
     process.execPath,
     // V8 catches out-of-bounds WebAssembly by SIGSEGV in a reserved 10 GB: not under valgrind.
     '--disable-wasm-trap-handler',
+    // For the program's own gc(), which leaves no session to the end of the process.
+    '--expose-gc',
     at('test', 'valgrind', 'smoke.mjs'),
     ...process.argv.slice(2),
   ]);

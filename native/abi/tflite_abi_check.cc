@@ -1,6 +1,7 @@
 /// Compares our declarations of the TensorFlow Lite C API with the vendor's own
 /// headers. Never linked; compiling it is the check (`npm run check:abi`).
 
+#include <cstddef>
 #include <type_traits>
 
 #include "runtimes/tflite/api.h"
@@ -63,6 +64,14 @@ ONLITE_CHECK(InterpreterGetOutputTensorCount);
 ONLITE_CHECK(InterpreterGetOutputTensor);
 ONLITE_CHECK(InterpreterCancel);
 ONLITE_CHECK(InterpreterGetTensor);
+ONLITE_CHECK(InterpreterInputTensorIndices);
+ONLITE_CHECK(InterpreterOutputTensorIndices);
+ONLITE_CHECK(InterpreterSetCustomAllocationForTensor);
+static_assert(sizeof(onlite::tflite::CustomAllocation) == sizeof(TfLiteCustomAllocation) &&
+              offsetof(onlite::tflite::CustomAllocation, data) ==
+                  offsetof(TfLiteCustomAllocation, data) &&
+              offsetof(onlite::tflite::CustomAllocation, bytes) ==
+                  offsetof(TfLiteCustomAllocation, bytes));
 ONLITE_CHECK(InterpreterGetSignatureRunner);
 ONLITE_CHECK(SignatureRunnerDelete);
 ONLITE_CHECK(SignatureRunnerResizeInputTensor);

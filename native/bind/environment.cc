@@ -10,6 +10,10 @@
 
 namespace onlite {
 
+/// Completions handed over at once. As arguments, because filling an array could
+/// run a setter that somebody put on Array.prototype.
+constexpr size_t kCompletionsPerCall = 256;
+
 /// The part of an environment that executor threads touch. They hold it, so it
 /// outlives the environment if need be.
 struct Environment::Mailbox {
@@ -198,8 +202,8 @@ void Environment::Dispatch(Napi::Env env) {
   // terminated: Close must not find a job that went away with `finished`.
   for (const auto& entry : finished) Forget(entry.first);
   const Napi::HandleScope scope(env);
-  Napi::Array completions = Napi::Array::New(env, finished.size() * 3);
-  uint32_t slot = 0;
+  std::vector<napi_value> completions;
+  completions.reserve(3 * std::min(finished.size(), kCompletionsPerCall));
   for (auto& [id, job] : finished) {
     Napi::Value error = env.Undefined();
     Napi::Value result = env.Undefined();
@@ -215,11 +219,12 @@ void Environment::Dispatch(Napi::Env env) {
     }
     job->Settled(env);
     job.reset();
-    completions.Set(slot++, Napi::Number::New(env, id));
-    completions.Set(slot++, error);
-    completions.Set(slot++, result);
+    completions.insert(completions.end(), {Napi::Number::New(env, id), error, result});
+    if (completions.size() < 3 * kCompletionsPerCall) continue;
+    dispatch_.Value().Call(completions);
+    completions.clear();
   }
-  dispatch_.Value().Call({completions});
+  if (!completions.empty()) dispatch_.Value().Call(completions);
 }
 
 void Environment::CleanUp(void* environment) { static_cast<Environment*>(environment)->Close(); }

@@ -27,7 +27,7 @@ struct EnvironmentState {
 /// method runs on the JS thread.
 ///
 /// A completion wakes the JS thread once however many jobs have finished, and
-/// is handed to `dispatch(completions)`, a flat array [id, error, result, …].
+/// is handed to `dispatch(id, error, result, …)`.
 ///
 /// When the environment ends, its cleanup hook cancels what runs, drops what
 /// waits and returns only when no thread works for it any more, because JS

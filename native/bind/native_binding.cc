@@ -61,12 +61,11 @@ class BindingRunJob final : public Job {
 
 Napi::Value DynamicOutputsToJs(Napi::Env env, BindingCore& core) {
   if (core.dynamic_outputs.empty()) return env.Undefined();
-  Napi::Array outputs = Napi::Array::New(env, core.dynamic_outputs.size());
-  for (uint32_t place = 0; place < core.dynamic_outputs.size(); ++place) {
-    Value value;
-    Check(env, core.binding ? core.binding->TakeOutput(core.dynamic_outputs[place], &value)
-                            : SessionReleased());
-    outputs.Set(place, ValueToJs(env, value));
+  std::vector<Value> values;
+  Check(env, core.session->TakeOutputs(core, &values));
+  Napi::Array outputs = Napi::Array::New(env, values.size());
+  for (uint32_t place = 0; place < values.size(); ++place) {
+    outputs.Set(place, ValueToJs(env, values[place]));
   }
   return outputs;
 }
@@ -128,22 +127,21 @@ Status NativeBinding::BindView(BoundMemory::Use use, size_t index, bool asynchro
 }
 
 void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use) {
-  RequireIdle(env);
   const bool input = use == BoundMemory::Use::kInput;
   std::vector<Slot>& slots = input ? inputs_ : outputs_;
-  const uint32_t length = TensorFields(env, tensors, input ? "inputs" : "outputs");
-  for (uint32_t offset = 0; offset < length; offset += kFieldsPerTensor) {
-    const size_t index = ReadIndex(env, tensors, offset);
+  std::vector<EncodedTensor> encoded = ReadTensors(env, tensors, input ? "inputs" : "outputs");
+  // After the arrays were read, which may have run JavaScript.
+  RequireIdle(env);
+  for (EncodedTensor& tensor : encoded) {
+    const size_t index = tensor.index;
     if (index >= slots.size()) ThrowInvalidArgument(env, "there is no such input or output");
-    napi_value data = nullptr;
-    Check(env, napi_get_element(env, tensors, offset + 3, &data));
     Slot slot;
-    slot.dynamic = !input && Napi::Value(env, data).IsNull();
+    slot.dynamic = !input && !tensor.has_memory;
     if (slot.dynamic) {
       Check(env, core_->binding->BindDynamicOutput(index));
     } else {
-      TensorArgument argument = ReadTensorArgument(env, tensors, offset, &data);
-      slot.memory.emplace(env, std::move(argument), use, data);
+      const napi_value data = tensor.data;
+      slot.memory.emplace(env, ResolveTensor(env, std::move(tensor)), use, data);
     }
     // What was bound before stays if the new one is refused.
     std::swap(slots[index], slot);

@@ -110,6 +110,8 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
   auto arguments = std::make_unique<RunArguments>();
   ReadRunOptions(env, info[3], &arguments->request);
   ReadRunArguments(env, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
+  // Again: a getter on Array.prototype may have released the session.
+  RequireOpen(env);
   Check(env,
         Environment::Of(env).Post(
             *core_->queue, id, std::make_unique<RunJob>(core_, std::move(arguments), called_at)));
@@ -123,6 +125,8 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   RunArguments arguments;
   ReadRunOptions(env, info[2], &arguments.request);
   ReadRunArguments(env, info[0], info[1], FeedPolicy::kSynchronous, &arguments);
+  // Again: a getter on Array.prototype may have released the session.
+  RequireOpen(env);
   if (!EnterSynchronousRun(*core_)) ThrowStatus(env, EveryInterpreterBusy());
   RunResult result;
   const Status status = core_->session->Run(arguments.request, &result);

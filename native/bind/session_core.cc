@@ -15,6 +15,17 @@ void SessionCore::CloseBinding(BindingCore& binding) {
   binding.binding.reset();
 }
 
+Status SessionCore::TakeOutputs(BindingCore& binding, std::vector<Value>* values) {
+  const std::lock_guard lock(mutex_);
+  if (!binding.binding) {
+    return {ErrorCode::kSessionReleased, "the session was released"};
+  }
+  for (const size_t index : binding.dynamic_outputs) {
+    ONLITE_RETURN_IF_ERROR(binding.binding->TakeOutput(index, &values->emplace_back()));
+  }
+  return Status::Ok();
+}
+
 void SessionCore::Close() {
   const std::lock_guard lock(mutex_);
   for (const auto& weak : bindings_) {

@@ -33,12 +33,14 @@ class SessionCore {
   void AddBinding(const std::shared_ptr<BindingCore>& binding);
   /// Destroys one binding, unless Close did. JS thread.
   void CloseBinding(BindingCore& binding);
+  /// The dynamic outputs of a binding's last run; kSessionReleased after Close.
+  Status TakeOutputs(BindingCore& binding, std::vector<Value>* values);
   /// Destroys the bindings and the session. Any thread; nothing may be running.
   void Close();
 
  private:
-  /// A forgotten binding is destroyed on the JS thread, perhaps while Close
-  /// runs on another.
+  /// A forgotten binding is destroyed, and a finished one read, on the JS
+  /// thread, perhaps while Close runs on another.
   std::mutex mutex_;
   std::vector<std::weak_ptr<BindingCore>> bindings_;
 };

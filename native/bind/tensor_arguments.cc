@@ -9,6 +9,8 @@
 namespace onlite {
 namespace {
 
+constexpr uint32_t kFieldsPerTensor = 5;
+
 napi_value Element(Napi::Env env, napi_value array, uint32_t index) {
   napi_value element = nullptr;
   Check(env, napi_get_element(env, array, index, &element));
@@ -119,34 +121,17 @@ bool MayBeIndex(ElementType type) {
   }
 }
 
-TensorArgument ReadTensor(Napi::Env env, napi_value array, uint32_t offset) {
-  TensorArgument argument;
-  TensorView& tensor = argument.view;
-  tensor.type = Type(env, Element(env, array, offset + 1));
-  tensor.dims = ReadDims(env, Element(env, array, offset + 2));
-  const napi_value data = Element(env, array, offset + 3);
-  if (tensor.type == ElementType::kString) {
-    const uint32_t count = ArrayLength(env, data, "data");
-    if (ElementCount(tensor.dims) != size_t{count}) {
-      ThrowInvalidArgument(env, "data: the number of strings does not match dims");
-    }
-    tensor.strings.reserve(count);
-    for (uint32_t index = 0; index < count; ++index) {
-      tensor.strings.push_back(ReadString(env, Element(env, data, index)));
-    }
-    return argument;
+std::vector<std::string> ReadStrings(Napi::Env env, napi_value data, const Dims& dims) {
+  const uint32_t count = ArrayLength(env, data, "data");
+  if (ElementCount(dims) != size_t{count}) {
+    ThrowInvalidArgument(env, "data: the number of strings does not match dims");
   }
-  const Memory memory = ReadTypedArray(env, data);
-  const auto needed = TensorBytes(tensor.type, tensor.dims);
-  if (!needed || memory.byte_length < *needed) {
-    ThrowInvalidArgument(env, "data: " + std::to_string(memory.byte_length) +
-                                  " bytes are too few for dims " + DimsToString(tensor.dims));
+  std::vector<std::string> strings;
+  strings.reserve(count);
+  for (uint32_t index = 0; index < count; ++index) {
+    strings.push_back(ReadString(env, Element(env, data, index)));
   }
-  tensor.data = memory.data;
-  tensor.byte_length = *needed;
-  argument.shared = memory.shared;
-  Check(env, napi_get_value_bool(env, Element(env, array, offset + 4), &argument.stable));
-  return argument;
+  return strings;
 }
 
 /// Copies the tensors at `copied` of the request's inputs into one buffer.
@@ -171,30 +156,25 @@ void TakeSnapshots(Napi::Env env, const std::vector<size_t>& copied, RunArgument
   }
 }
 
-void ReadInputs(Napi::Env env, napi_value inputs, FeedPolicy policy, RunArguments* arguments) {
-  const uint32_t length = TensorFields(env, inputs, "inputs");
+void AddInputs(Napi::Env env, std::vector<EncodedTensor> inputs, FeedPolicy policy,
+               RunArguments* arguments) {
   std::vector<size_t> copied;
-  for (uint32_t offset = 0; offset < length; offset += kFieldsPerTensor) {
-    TensorArgument argument = ReadTensor(env, inputs, offset);
+  for (EncodedTensor& encoded : inputs) {
+    const size_t index = encoded.index;
+    TensorArgument argument = ResolveTensor(env, std::move(encoded));
     if (MustCopyFeed(argument, policy)) copied.push_back(arguments->request.inputs.size());
-    arguments->request.inputs.push_back(
-        {ReadIndex(env, inputs, offset), std::move(argument.view)});
+    arguments->request.inputs.push_back({index, std::move(argument.view)});
   }
   if (!copied.empty()) TakeSnapshots(env, copied, arguments);
 }
 
-void ReadOutputs(Napi::Env env, napi_value outputs, RunArguments* arguments) {
-  const uint32_t length = TensorFields(env, outputs, "outputs");
-  for (uint32_t offset = 0; offset < length; offset += kFieldsPerTensor) {
+void AddOutputs(Napi::Env env, std::vector<EncodedTensor> outputs, RunArguments* arguments) {
+  for (EncodedTensor& encoded : outputs) {
     RunOutput output;
-    output.index = ReadIndex(env, outputs, offset);
-    napi_valuetype kind{};
-    Check(env, napi_typeof(env, Element(env, outputs, offset + 3), &kind));
-    if (kind != napi_null) {
-      output.into = ReadTensor(env, outputs, offset).view;
-      if (output.into.type == ElementType::kString) {
-        ThrowInvalidArgument(env, "outputs: strings cannot be written in place");
-      }
+    output.index = encoded.index;
+    if (encoded.has_memory) output.into = ResolveTensor(env, std::move(encoded)).view;
+    if (output.into.type == ElementType::kString) {
+      ThrowInvalidArgument(env, "outputs: strings cannot be written in place");
     }
     arguments->request.outputs.push_back(std::move(output));
   }
@@ -242,22 +222,52 @@ bool MustCopyFeed(const TensorArgument& argument, FeedPolicy policy) {
   return !argument.stable || MayBeIndex(argument.view.type);
 }
 
-uint32_t TensorFields(Napi::Env env, napi_value tensors, const char* what) {
+std::vector<EncodedTensor> ReadTensors(Napi::Env env, napi_value tensors, const char* what) {
   const uint32_t length = ArrayLength(env, tensors, what);
   if (length % kFieldsPerTensor != 0) {
     ThrowInvalidArgument(env, std::string(what) + ": expected five fields a tensor");
   }
-  return length;
+  std::vector<EncodedTensor> read;
+  for (uint32_t at = 0; at < length; at += kFieldsPerTensor) {
+    EncodedTensor encoded;
+    encoded.index = static_cast<size_t>(Integer(env, Element(env, tensors, at), "index"));
+    encoded.data = Element(env, tensors, at + 3);
+    napi_valuetype kind{};
+    Check(env, napi_typeof(env, encoded.data, &kind));
+    encoded.has_memory = kind != napi_null;
+    if (encoded.has_memory) {
+      encoded.type = Type(env, Element(env, tensors, at + 1));
+      encoded.dims = ReadDims(env, Element(env, tensors, at + 2));
+      if (napi_get_value_bool(env, Element(env, tensors, at + 4), &encoded.stable) != napi_ok) {
+        ThrowInvalidArgument(env, std::string(what) + ": expected a boolean as fifth field");
+      }
+      if (encoded.type == ElementType::kString) {
+        encoded.strings = ReadStrings(env, encoded.data, encoded.dims);
+      }
+    }
+    read.push_back(std::move(encoded));
+  }
+  return read;
 }
 
-size_t ReadIndex(Napi::Env env, napi_value tensors, uint32_t offset) {
-  return static_cast<size_t>(Integer(env, Element(env, tensors, offset), "index"));
-}
-
-TensorArgument ReadTensorArgument(Napi::Env env, napi_value tensors, uint32_t offset,
-                                  napi_value* array) {
-  *array = Element(env, tensors, offset + 3);
-  return ReadTensor(env, tensors, offset);
+TensorArgument ResolveTensor(Napi::Env env, EncodedTensor encoded) {
+  TensorArgument argument;
+  TensorView& tensor = argument.view;
+  tensor.type = encoded.type;
+  tensor.dims = std::move(encoded.dims);
+  tensor.strings = std::move(encoded.strings);
+  if (tensor.type == ElementType::kString) return argument;
+  const Memory memory = ReadTypedArray(env, encoded.data);
+  const auto needed = TensorBytes(tensor.type, tensor.dims);
+  if (!needed || memory.byte_length < *needed) {
+    ThrowInvalidArgument(env, "data: " + std::to_string(memory.byte_length) +
+                                  " bytes are too few for dims " + DimsToString(tensor.dims));
+  }
+  tensor.data = memory.data;
+  tensor.byte_length = *needed;
+  argument.shared = memory.shared;
+  argument.stable = encoded.stable;
+  return argument;
 }
 
 size_t TypedArrayBytes(Napi::Env env, napi_value array, void** data) {
@@ -269,8 +279,11 @@ size_t TypedArrayBytes(Napi::Env env, napi_value array, void** data) {
 
 void ReadRunArguments(Napi::Env env, napi_value inputs, napi_value outputs, FeedPolicy policy,
                       RunArguments* arguments) {
-  ReadInputs(env, inputs, policy, arguments);
-  ReadOutputs(env, outputs, arguments);
+  std::vector<EncodedTensor> encoded_inputs = ReadTensors(env, inputs, "inputs");
+  std::vector<EncodedTensor> encoded_outputs = ReadTensors(env, outputs, "outputs");
+  // From here on no JavaScript runs, so no address that is read goes stale.
+  AddInputs(env, std::move(encoded_inputs), policy, arguments);
+  AddOutputs(env, std::move(encoded_outputs), arguments);
 }
 
 napi_value ValueToJs(Napi::Env env, const Value& value) {

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/aligned_buffer.h"
@@ -45,19 +46,29 @@ struct RunArguments {
 /// outputs [index, element type, dims, memory, stable, …], memory a typed array
 ///         that the result is written to, or null.
 /// Throws ERR_INVALID_ARGUMENT for anything of another form,
-/// ERR_BUFFER_DETACHED for detached memory. Reads no property of a user's
-/// object and runs no JavaScript, so nothing changes under its hands.
+/// ERR_BUFFER_DETACHED for detached memory. The arrays are ours, but a getter
+/// on Array.prototype may run: check what must hold for the run after this.
 void ReadRunArguments(Napi::Env env, napi_value inputs, napi_value outputs, FeedPolicy policy,
                       RunArguments* arguments);
 
-/// One tensor of such an array. `array` receives the typed array, if there is one.
-TensorArgument ReadTensorArgument(Napi::Env env, napi_value tensors, uint32_t offset,
-                                  napi_value* array);
+/// One tensor of such an array, as far as it can be read while JavaScript may
+/// still change it: reading an array's elements may run a getter of the user's.
+struct EncodedTensor {
+  size_t index = 0;
+  ElementType type = ElementType::kUndefined;
+  Dims dims;
+  napi_value data = nullptr;
+  bool has_memory = false;
+  bool stable = false;
+  std::vector<std::string> strings;
+};
 
-/// The places of the tensors in such an array: 0, 5, …
-inline constexpr uint32_t kFieldsPerTensor = 5;
-uint32_t TensorFields(Napi::Env env, napi_value tensors, const char* what);
-size_t ReadIndex(Napi::Env env, napi_value tensors, uint32_t offset);
+/// Reads such an array. May run JavaScript.
+std::vector<EncodedTensor> ReadTensors(Napi::Env env, napi_value tensors, const char* what);
+
+/// Looks up the memory of one tensor, which is valid until JavaScript runs
+/// again. Runs none itself. Throws if there is less than the dims need.
+TensorArgument ResolveTensor(Napi::Env env, EncodedTensor encoded);
 
 /// The length in bytes of a typed array now, 0 if it is detached, and its memory.
 size_t TypedArrayBytes(Napi::Env env, napi_value array, void** data);

@@ -88,13 +88,14 @@ double HistogramSnapshot::stddev() const {
 
 uint64_t HistogramSnapshot::Percentile(double percentile) const {
   if (count_ == 0) return 0;
-  const double fraction = std::clamp(percentile, 0.0, 100.0) / 100.0;
-  const auto wanted = std::max<uint64_t>(
-      1, static_cast<uint64_t>(std::ceil(fraction * static_cast<double>(count_))));
+  // Divided last: 0.55 * 100 is more than 55.
+  const double rank = std::clamp(percentile, 0.0, 100.0) * static_cast<double>(count_) / 100.0;
+  const auto wanted = std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil(rank)));
   uint64_t seen = 0;
   for (size_t index = 0; index < counts_.size(); ++index) {
     seen += counts_[index];
-    if (seen >= wanted) return std::clamp(Histogram::HighestAt(index), min(), max());
+    // Not std::clamp: a snapshot beside a first record may see a minimum above the maximum.
+    if (seen >= wanted) return std::max(min(), std::min(Histogram::HighestAt(index), max()));
   }
   return max_;
 }

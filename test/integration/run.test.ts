@@ -23,7 +23,7 @@ const runners: [string, Runner][] = [
   ],
   [
     'runSync',
-     
+
     async (session, feeds, ...rest) =>
       (session.runSync as (...args: unknown[]) => Record<string, Tensor>).call(
         session,
@@ -33,7 +33,7 @@ const runners: [string, Runner][] = [
   ],
 ];
 
-const floats = (...values: number[]): Tensor => new Tensor('float32', values);
+const floats = (...values: number[]): Tensor<'float32'> => new Tensor('float32', values);
 
 describe.each(runners)('%s', (name, run) => {
   describe.each(['add4.onnx', 'add4.tflite'])('of %s', (file) => {

@@ -42,8 +42,8 @@ Status OrtBinding::BindInput(size_t index, const TensorView& tensor) {
   ONLITE_RETURN_IF_ERROR(CheckInput(signature_, index, tensor));
   ValueHandle value;
   ONLITE_RETURN_IF_ERROR(WrapTensor(tensor, cpu_, &value));
-  ONLITE_RETURN_IF_ERROR(Bound(Functions().BindInput(
-      binding_.get(), signature_.inputs[index].name.c_str(), value.get())));
+  ONLITE_RETURN_IF_ERROR(Bound(
+      Functions().BindInput(binding_.get(), signature_.inputs[index].name.c_str(), value.get())));
   // The binding refers to the new value by now.
   inputs_[index] = std::move(value);
   complete_ = false;
@@ -59,8 +59,7 @@ Status OrtBinding::BindOutput(size_t index, const TensorView& memory) {
   }
   ValueHandle value;
   ONLITE_RETURN_IF_ERROR(WrapTensor(memory, cpu_, &value));
-  ONLITE_RETURN_IF_ERROR(
-      Bound(Functions().BindOutput(binding_.get(), name.c_str(), value.get())));
+  ONLITE_RETURN_IF_ERROR(Bound(Functions().BindOutput(binding_.get(), name.c_str(), value.get())));
   outputs_[index] = std::move(value);
   dynamic_[index] = false;
   complete_ = false;
@@ -128,8 +127,8 @@ Status OrtBinding::TakeOutput(size_t index, Value* value) {
   char* names = nullptr;
   size_t* lengths = nullptr;
   size_t count = 0;
-  ONLITE_RETURN_IF_ERROR(Bound(
-      Functions().GetBoundOutputNames(binding_.get(), allocator, &names, &lengths, &count)));
+  ONLITE_RETURN_IF_ERROR(
+      Bound(Functions().GetBoundOutputNames(binding_.get(), allocator, &names, &lengths, &count)));
   size_t place = count;
   const std::string& name = signature_.outputs[index].name;
   const char* at = names;

@@ -10,6 +10,7 @@
 
 struct TfLiteModel;
 struct TfLiteInterpreterOptions;
+struct TfLiteCustomAllocation;
 struct TfLiteInterpreter;
 struct TfLiteSignatureRunner;
 struct TfLiteTensor;
@@ -72,6 +73,12 @@ struct XnnpackOptions29 {
   uint32_t flags;
 };
 
+/// The vendor's TfLiteCustomAllocation.
+struct CustomAllocation {
+  void* data;
+  size_t bytes;
+};
+
 /// Function pointers by symbol. The names are the vendor's without "TfLite".
 struct Api {
   // Exported by every version onlite supports (2.9 on); a library without one
@@ -111,6 +118,11 @@ struct Api {
                                                ErrorReporter reporter, void* user_data);
   ApiStatus (*InterpreterOptionsEnableCancellation)(TfLiteInterpreterOptions* options, bool enable);
   ApiStatus (*InterpreterCancel)(const TfLiteInterpreter* interpreter);
+  const int* (*InterpreterInputTensorIndices)(const TfLiteInterpreter* interpreter);
+  const int* (*InterpreterOutputTensorIndices)(const TfLiteInterpreter* interpreter);
+  ApiStatus (*InterpreterSetCustomAllocationForTensor)(TfLiteInterpreter* interpreter, int index,
+                                                       const TfLiteCustomAllocation* allocation,
+                                                       int64_t flags);
   TfLiteTensor* (*InterpreterGetTensor)(const TfLiteInterpreter* interpreter, int index);
   TfLiteSignatureRunner* (*InterpreterGetSignatureRunner)(const TfLiteInterpreter* interpreter,
                                                           const char* key);
@@ -133,6 +145,10 @@ struct Api {
   bool (*XNNPackDelegateWeightsCacheFinalizeSoft)(TfLiteXNNPackDelegateWeightsCache* cache);
   void (*XNNPackDelegateWeightsCacheDelete)(TfLiteXNNPackDelegateWeightsCache* cache);
 
+  bool has_custom_allocation() const {
+    return InterpreterSetCustomAllocationForTensor != nullptr &&
+           InterpreterInputTensorIndices != nullptr && InterpreterOutputTensorIndices != nullptr;
+  }
   bool has_signature_runners() const { return InterpreterGetSignatureRunner != nullptr; }
   bool has_cancellation() const {
     return InterpreterOptionsEnableCancellation != nullptr && InterpreterCancel != nullptr;

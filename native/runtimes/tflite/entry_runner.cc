@@ -50,6 +50,16 @@ const TfLiteTensor* EntryRunner::Output(size_t index) const {
   return api_.SignatureRunnerGetOutputTensor(signature_.get(), entry_.outputs[index].name.c_str());
 }
 
+int EntryRunner::InputTensorIndex(size_t index) const {
+  if (signature_ != nullptr || !api_.has_custom_allocation()) return -1;
+  return api_.InterpreterInputTensorIndices(interpreter_)[index];
+}
+
+int EntryRunner::OutputTensorIndex(size_t index) const {
+  if (signature_ != nullptr || !api_.has_custom_allocation()) return -1;
+  return api_.InterpreterOutputTensorIndices(interpreter_)[index];
+}
+
 ApiStatus EntryRunner::Resize(size_t index, const Dims& dims) const {
   std::vector<int> narrow;
   narrow.reserve(dims.size());

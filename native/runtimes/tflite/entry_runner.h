@@ -26,6 +26,10 @@ class EntryRunner {
   TfLiteTensor* Input(size_t index) const;
   /// After an invocation; may be null.
   const TfLiteTensor* Output(size_t index) const;
+  /// The tensor's index in the interpreter, for placement; -1 where there is none
+  /// (signatures, and libraries that cannot tell).
+  int InputTensorIndex(size_t index) const;
+  int OutputTensorIndex(size_t index) const;
   ApiStatus Resize(size_t index, const Dims& dims) const;
   ApiStatus Allocate() const;
   ApiStatus Invoke() const;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtimes/tflite/tensors.h"
 #include "runtimes/tflite/xnnpack.h"
 
 namespace onlite::tflite {
@@ -31,22 +32,37 @@ Status Interpreter::Create(const Model& model, const InterpreterSettings& settin
     }
     return created->Fail(ErrorCode::kModelInvalid, "TensorFlow Lite cannot run this model");
   }
+  created->placement_ = std::make_unique<Placement>(api, created->handle_.get());
   *interpreter = std::move(created);
   return Status::Ok();
+}
+
+Status Interpreter::WithdrawAll() {
+  if (placement_->empty()) return Status::Ok();
+  const EntryPoint& primary = model_.info().entry_points[0];
+  const EntryRunner& runner = *runners_[0];
+  for (size_t index = 0; index < primary.inputs.size(); ++index) {
+    ONLITE_RETURN_IF_ERROR(
+        placement_->Withdraw(runner.InputTensorIndex(index), runner.Input(index)));
+  }
+  for (size_t index = 0; index < primary.outputs.size(); ++index) {
+    ONLITE_RETURN_IF_ERROR(
+        placement_->Withdraw(runner.OutputTensorIndex(index), runner.Output(index)));
+  }
+  return Status::Ok();
+}
+
+bool Interpreter::MustRetireFor(size_t entry, const std::vector<Dims>& shapes) const {
+  if (placement_->empty() || runners_[entry] == nullptr) return false;
+  for (size_t index = 0; index < shapes.size(); ++index) {
+    if (!HasDims(api_, runners_[entry]->Input(index), shapes[index])) return true;
+  }
+  return false;
 }
 
 Status Interpreter::Fail(ErrorCode code, std::string message) {
   usable_ = false;
   return {code, std::move(message), log_.Take()};
-}
-
-bool Interpreter::HasShape(const TfLiteTensor* tensor, const Dims& shape) const {
-  const int32_t rank = api_.TensorNumDims(tensor);
-  if (rank < 0 || static_cast<size_t>(rank) != shape.size()) return false;
-  for (int32_t index = 0; index < rank; ++index) {
-    if (api_.TensorDim(tensor, index) != shape[static_cast<size_t>(index)]) return false;
-  }
-  return true;
 }
 
 Status Interpreter::SetShapes(size_t entry, const std::vector<Dims>& shapes) {
@@ -58,7 +74,7 @@ Status Interpreter::SetShapes(size_t entry, const std::vector<Dims>& shapes) {
   const EntryRunner& runner = *runners_[entry];
   bool allocated = allocated_.contains(point.subgraph);
   for (size_t index = 0; index < shapes.size(); ++index) {
-    if (HasShape(runner.Input(index), shapes[index])) continue;
+    if (HasDims(api_, runner.Input(index), shapes[index])) continue;
     allocated = false;
     if (runner.Resize(index, shapes[index]) != ApiStatus::kOk) {
       return Fail(ErrorCode::kShapeMismatch, "inputs." + point.inputs[index].name +

@@ -12,6 +12,7 @@
 #include "runtimes/tflite/error_log.h"
 #include "runtimes/tflite/handles.h"
 #include "runtimes/tflite/model.h"
+#include "runtimes/tflite/placement.h"
 
 namespace onlite::tflite {
 
@@ -40,6 +41,16 @@ class Interpreter {
   /// The entry point's tensors and its invocation, after SetShapes.
   const EntryRunner& runner(size_t entry) const { return *runners_[entry]; }
 
+  /// SetShapes would have to resize while tensors are placed, which the runtime
+  /// does not support: take another interpreter and retire this one.
+  bool MustRetireFor(size_t entry, const std::vector<Dims>& shapes) const;
+  void Retire() { usable_ = false; }
+
+  /// No tensor lies in a caller's memory any more.
+  Status WithdrawAll();
+  /// Where the primary entry point's tensors lie.
+  Placement& placement() { return *placement_; }
+
   /// A tensor of the primary subgraph, or null if the library cannot tell.
   const TfLiteTensor* PrimaryTensor(int index) const;
 
@@ -55,7 +66,6 @@ class Interpreter {
 
  private:
   explicit Interpreter(const Model& model);
-  bool HasShape(const TfLiteTensor* tensor, const Dims& shape) const;
   Status Fail(ErrorCode code, std::string message);
 
   const Model& model_;
@@ -63,6 +73,7 @@ class Interpreter {
   ErrorLog log_;
   XnnpackDelegateHandle delegate_;
   InterpreterHandle handle_;
+  std::unique_ptr<Placement> placement_;
   /// By entry point, made when first used.
   std::vector<std::unique_ptr<EntryRunner>> runners_;
   /// Subgraphs whose tensors are allocated; a signature may share the primary's.

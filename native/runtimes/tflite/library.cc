@@ -39,6 +39,9 @@ std::string Library::Resolve() {
   ONLITE_TFLITE_OPTIONAL(ModelCreateWithErrorReporter);
   ONLITE_TFLITE_OPTIONAL(InterpreterOptionsEnableCancellation);
   ONLITE_TFLITE_OPTIONAL(InterpreterCancel);
+  ONLITE_TFLITE_OPTIONAL(InterpreterInputTensorIndices);
+  ONLITE_TFLITE_OPTIONAL(InterpreterOutputTensorIndices);
+  ONLITE_TFLITE_OPTIONAL(InterpreterSetCustomAllocationForTensor);
   ONLITE_TFLITE_OPTIONAL(InterpreterGetTensor);
   ONLITE_TFLITE_OPTIONAL(OpaqueTensorGetAllocationType);
   ONLITE_TFLITE_OPTIONAL(XNNPackDelegateOptionsDefault);

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <utility>
 
-#include "runtimes/tflite/aligned_buffer.h"
+#include "core/aligned_buffer.h"
 #include "runtimes/tflite/verifier.h"
 
 namespace onlite::tflite {
@@ -15,7 +15,7 @@ constexpr size_t kModelAlignment = 16;
 
 Status Align(SharedBytes* bytes) {
   if (reinterpret_cast<uintptr_t>(bytes->data) % kModelAlignment == 0) return Status::Ok();
-  std::shared_ptr<void> copy = AllocateAligned(bytes->size);
+  std::shared_ptr<uint8_t[]> copy(AllocateAligned(bytes->size));
   if (copy == nullptr) return {ErrorCode::kModelInvalid, "not enough memory for the model"};
   std::memcpy(copy.get(), bytes->data, bytes->size);
   *bytes = {copy, static_cast<const uint8_t*>(copy.get()), bytes->size};

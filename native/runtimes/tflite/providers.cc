@@ -45,8 +45,7 @@ Status PlanProviders(const Library& library, const SessionOptions& options,
     return {ErrorCode::kInvalidArgument, "intraOpNumThreads: expected 0 to 1024, got " +
                                              std::to_string(options.intra_op_threads)};
   }
-  const int threads =
-      options.intra_op_threads > 0 ? options.intra_op_threads : kDefaultThreads;
+  const int threads = options.intra_op_threads > 0 ? options.intra_op_threads : kDefaultThreads;
   plans->clear();
   if (options.providers.empty()) {
     if (CanUseXnnpack(library)) plans->push_back({true, threads});

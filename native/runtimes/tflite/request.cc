@@ -65,6 +65,15 @@ Status CheckInput(const ValueInfo& input, const TensorSpec& spec, const TensorVi
 
 }  // namespace
 
+Status CheckFeed(const ModelInfo& info, size_t signature, size_t index, const TensorView& feed) {
+  const std::vector<ValueInfo>& inputs = info.signatures[signature].inputs;
+  if (index >= inputs.size()) {
+    return {ErrorCode::kInvalidArgument,
+            "inputs: there is none with index " + std::to_string(index)};
+  }
+  return CheckInput(inputs[index], info.entry_points[signature].inputs[index], feed);
+}
+
 Status CheckRequest(const ModelInfo& info, const RunRequest& request,
                     std::vector<const TensorView*>* feeds) {
   if (request.signature >= info.signatures.size()) {
@@ -72,18 +81,13 @@ Status CheckRequest(const ModelInfo& info, const RunRequest& request,
             "signature: there is none with index " + std::to_string(request.signature)};
   }
   const SignatureInfo& signature = info.signatures[request.signature];
-  const EntryPoint& entry = info.entry_points[request.signature];
   feeds->assign(signature.inputs.size(), nullptr);
   for (const RunInput& input : request.inputs) {
-    if (input.index >= signature.inputs.size()) {
-      return {ErrorCode::kInvalidArgument,
-              "inputs: there is none with index " + std::to_string(input.index)};
-    }
-    const ValueInfo& value = signature.inputs[input.index];
+    ONLITE_RETURN_IF_ERROR(CheckFeed(info, request.signature, input.index, input.tensor));
     if ((*feeds)[input.index] != nullptr) {
-      return {ErrorCode::kInvalidArgument, "inputs." + value.name + ": given twice"};
+      return {ErrorCode::kInvalidArgument,
+              "inputs." + signature.inputs[input.index].name + ": given twice"};
     }
-    ONLITE_RETURN_IF_ERROR(CheckInput(value, entry.inputs[input.index], input.tensor));
     (*feeds)[input.index] = &input.tensor;
   }
   for (size_t index = 0; index < feeds->size(); ++index) {

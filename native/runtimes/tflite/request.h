@@ -8,6 +8,9 @@
 
 namespace onlite::tflite {
 
+/// Checks one input's type, dims and byte length.
+Status CheckFeed(const ModelInfo& info, size_t signature, size_t index, const TensorView& feed);
+
 /// Checks everything about a request that can be told without the runtime:
 /// indices, that every input is there once, types, dims and byte lengths.
 /// Gives the feeds in the order of the entry point's inputs.

@@ -1,78 +1,17 @@
 #include "runtimes/tflite/session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <utility>
 
+#include "core/latency.h"
+#include "runtimes/tflite/binding.h"
+#include "runtimes/tflite/invocation.h"
 #include "runtimes/tflite/request.h"
 #include "runtimes/tflite/tensors.h"
 #include "runtimes/tflite/xnnpack.h"
 
 namespace onlite::tflite {
-namespace {
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-Status Cancelled() { return {ErrorCode::kCancelled, "the run was cancelled"}; }
-
-/// Lends an interpreter for one scope.
-class Lease {
- public:
-  explicit Lease(InterpreterPool* pool) : pool_(pool) {}
-  ~Lease() {
-    if (interpreter_ != nullptr) pool_->GiveBack(std::move(interpreter_));
-  }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-
-  Status Acquire() { return pool_->Acquire(&interpreter_); }
-  Interpreter* get() const { return interpreter_.get(); }
-
- private:
-  InterpreterPool* pool_;
-  std::unique_ptr<Interpreter> interpreter_;
-};
-
-/// Lets a token cancel the interpreter for one scope.
-class Armed {
- public:
-  Armed(CancelToken* token, const Interpreter* interpreter)
-      : token_(token),
-        ready_(token == nullptr || token->Arm([interpreter] { interpreter->Cancel(); })) {}
-  ~Armed() {
-    if (token_ != nullptr) token_->Disarm();
-  }
-  Armed(const Armed&) = delete;
-  Armed& operator=(const Armed&) = delete;
-
-  /// False if the run was cancelled before it began.
-  bool ready() const { return ready_; }
-
- private:
-  CancelToken* token_;
-  bool ready_;
-};
-
-/// The runtime forgets a cancellation that comes before the invocation, so the
-/// token is asked afterwards as well: a cancelled run never counts as done.
-Status Invoke(Interpreter* interpreter, size_t entry, CancelToken* cancel) {
-  const Armed armed(cancel, interpreter);
-  if (!armed.ready()) return Cancelled();
-  const ApiStatus status = interpreter->runner(entry).Invoke();
-  const std::string reported = interpreter->TakeErrors();
-  if (status == ApiStatus::kCancelled || (cancel != nullptr && cancel->cancelled())) {
-    return Cancelled();
-  }
-  if (status == ApiStatus::kOk) return Status::Ok();
-  return {ErrorCode::kRunFailed, "TensorFlow Lite could not run the model", reported};
-}
-
-}  // namespace
 
 Status TfLiteSession::Create(const Library& library, const ModelSource& source,
                              const SessionOptions& options, std::unique_ptr<Session>* session) {
@@ -162,7 +101,7 @@ Status TfLiteSession::AllocateFixedShapes() {
 }
 
 Status TfLiteSession::Run(const RunRequest& request, RunResult* result) {
-  const int64_t started_ns = NowNs();
+  const int64_t started_ns = MonotonicNow();
   std::vector<const TensorView*> feeds;
   ONLITE_RETURN_IF_ERROR(CheckRequest(model_->info(), request, &feeds));
   std::vector<Dims> shapes;
@@ -170,7 +109,7 @@ Status TfLiteSession::Run(const RunRequest& request, RunResult* result) {
   for (const TensorView* feed : feeds) shapes.push_back(feed->dims);
   ONLITE_RETURN_IF_ERROR(shapes_.Check(request.signature, shapes));
   Lease lease(interpreters_.get());
-  ONLITE_RETURN_IF_ERROR(lease.Acquire());
+  ONLITE_RETURN_IF_ERROR(lease.AcquireFor(request.signature, shapes));
   return RunOn(lease.get(), request, feeds, shapes, started_ns, result);
 }
 
@@ -180,16 +119,16 @@ Status TfLiteSession::RunOn(Interpreter* interpreter, const RunRequest& request,
                             RunResult* result) {
   const SignatureInfo& signature = info_.signatures[request.signature];
   const Api& api = interpreter->api();
-  interpreter->TakeErrors();
   ONLITE_RETURN_IF_ERROR(interpreter->SetShapes(request.signature, shapes));
   const EntryRunner& runner = interpreter->runner(request.signature);
+  ONLITE_RETURN_IF_ERROR(interpreter->WithdrawAll());
   for (size_t index = 0; index < feeds.size(); ++index) {
     ONLITE_RETURN_IF_ERROR(
         FeedTensor(api, *feeds[index], runner.Input(index), signature.inputs[index].name));
   }
-  const int64_t bound_ns = NowNs();
+  const int64_t bound_ns = MonotonicNow();
   ONLITE_RETURN_IF_ERROR(Invoke(interpreter, request.signature, request.cancel));
-  const int64_t invoked_ns = NowNs();
+  const int64_t invoked_ns = MonotonicNow();
   result->outputs.clear();
   result->outputs.resize(request.outputs.size());
   for (size_t index = 0; index < request.outputs.size(); ++index) {
@@ -198,12 +137,18 @@ Status TfLiteSession::RunOn(Interpreter* interpreter, const RunRequest& request,
                                        signature.outputs[output.index].name,
                                        &result->outputs[index]));
   }
-  result->times = {bound_ns - started_ns, invoked_ns - bound_ns, NowNs() - invoked_ns};
+  result->times = {bound_ns - started_ns, invoked_ns - bound_ns, MonotonicNow() - invoked_ns};
   return Status::Ok();
 }
 
-Status TfLiteSession::CreateBinding(size_t /*signature*/, std::unique_ptr<Binding>* /*binding*/) {
-  return {ErrorCode::kUnsupported, "TensorFlow Lite sessions cannot be bound yet"};
+Status TfLiteSession::CreateBinding(size_t signature, std::unique_ptr<Binding>* binding) {
+  if (signature >= info_.signatures.size()) {
+    return {ErrorCode::kInvalidArgument,
+            "signature: there is none with index " + std::to_string(signature)};
+  }
+  *binding =
+      std::make_unique<TfLiteBinding>(*model_, signature, &shapes_, interpreters_.get());
+  return Status::Ok();
 }
 
 Status TfLiteSession::ResetVariables() {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtimes/tflite/aligned_buffer.h"
+#include "core/aligned_buffer.h"
 #include "runtimes/tflite/strings.h"
 
 namespace onlite::tflite {
@@ -109,6 +109,15 @@ ElementType ElementTypeOf(ApiType type) {
   return ElementType::kUndefined;
 }
 
+bool HasDims(const Api& api, const TfLiteTensor* tensor, const Dims& dims) {
+  const int32_t rank = api.TensorNumDims(tensor);
+  if (rank < 0 || static_cast<size_t>(rank) != dims.size()) return false;
+  for (int32_t index = 0; index < rank; ++index) {
+    if (api.TensorDim(tensor, index) != dims[static_cast<size_t>(index)]) return false;
+  }
+  return true;
+}
+
 Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
                   const std::string& name) {
   const std::string path = "inputs." + name;
@@ -158,7 +167,7 @@ Status FetchTensor(const Api& api, const TfLiteTensor* tensor, const TensorView&
     ONLITE_RETURN_IF_ERROR(CheckTarget(view, into, path));
     view.data = into.data;
   } else {
-    value->owner = AllocateAligned(*needed);
+    value->owner = std::shared_ptr<uint8_t[]>(AllocateAligned(*needed));
     if (value->owner == nullptr) return {ErrorCode::kRunFailed, path + ": not enough memory"};
     view.data = value->owner.get();
   }

@@ -12,6 +12,9 @@ namespace onlite::tflite {
 /// The element type of a runtime's tensor; kUndefined for resources and variants.
 ElementType ElementTypeOf(ApiType type);
 
+/// Whether the runtime's tensor has these dims now.
+bool HasDims(const Api& api, const TfLiteTensor* tensor, const Dims& dims);
+
 /// Gives an allocated input tensor the feed's elements. `name` is for messages.
 /// The one place that decides between using a feed's memory and copying it.
 Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,

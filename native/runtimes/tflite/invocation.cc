@@ -1,0 +1,55 @@
+#include "runtimes/tflite/invocation.h"
+
+#include <string>
+#include <utility>
+
+namespace onlite::tflite {
+namespace {
+
+Status Cancelled() { return {ErrorCode::kCancelled, "the run was cancelled"}; }
+
+/// Lets a token cancel the interpreter for one scope.
+class Armed {
+ public:
+  Armed(CancelToken* token, const Interpreter* interpreter)
+      : token_(token),
+        ready_(token == nullptr || token->Arm([interpreter] { interpreter->Cancel(); })) {}
+  ~Armed() {
+    if (token_ != nullptr) token_->Disarm();
+  }
+  Armed(const Armed&) = delete;
+  Armed& operator=(const Armed&) = delete;
+
+  /// False if the run was cancelled before it began.
+  bool ready() const { return ready_; }
+
+ private:
+  CancelToken* token_;
+  bool ready_;
+};
+
+}  // namespace
+
+Status Lease::AcquireFor(size_t entry, const std::vector<Dims>& shapes) {
+  ONLITE_RETURN_IF_ERROR(Acquire());
+  if (!interpreter_->MustRetireFor(entry, shapes)) return Status::Ok();
+  interpreter_->Retire();
+  GiveBack();
+  return Acquire();
+}
+
+// The runtime forgets a cancellation that comes before the invocation, so the
+// token is asked afterwards as well: a cancelled run never counts as done.
+Status Invoke(Interpreter* interpreter, size_t entry, CancelToken* cancel) {
+  const Armed armed(cancel, interpreter);
+  if (!armed.ready()) return Cancelled();
+  const ApiStatus status = interpreter->runner(entry).Invoke();
+  if (status == ApiStatus::kCancelled || (cancel != nullptr && cancel->cancelled())) {
+    return Cancelled();
+  }
+  if (status == ApiStatus::kOk) return Status::Ok();
+  return {ErrorCode::kRunFailed, "TensorFlow Lite could not run the model",
+          interpreter->TakeErrors()};
+}
+
+}  // namespace onlite::tflite

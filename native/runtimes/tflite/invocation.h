@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+
+#include "core/cancel_token.h"
+#include "core/status.h"
+#include "runtimes/tflite/interpreter.h"
+#include "runtimes/tflite/interpreter_pool.h"
+
+namespace onlite::tflite {
+
+/// Lends an interpreter for one scope.
+class Lease {
+ public:
+  explicit Lease(InterpreterPool* pool) : pool_(pool) {}
+  ~Lease() { GiveBack(); }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  /// kBusy if all are in use.
+  Status Acquire() { return pool_->Acquire(&interpreter_); }
+
+  /// The same, for an interpreter that can be given these shapes.
+  Status AcquireFor(size_t entry, const std::vector<Dims>& shapes);
+
+  Interpreter* get() const { return interpreter_.get(); }
+
+ private:
+  void GiveBack() {
+    if (interpreter_ != nullptr) pool_->GiveBack(std::move(interpreter_));
+  }
+
+  InterpreterPool* pool_;
+  std::unique_ptr<Interpreter> interpreter_;
+};
+
+/// Invokes the entry point; `cancel` may be null. kCancelled, or kRunFailed with
+/// what the runtime reported.
+Status Invoke(Interpreter* interpreter, size_t entry, CancelToken* cancel);
+
+}  // namespace onlite::tflite

@@ -1,0 +1,43 @@
+#include "runtimes/tflite/placement.h"
+
+#include <cstdint>
+#include <utility>
+
+namespace onlite::tflite {
+
+bool Placement::Assign(int tensor_index, void* data, size_t bytes) {
+  const CustomAllocation allocation{data, bytes};
+  return api_.InterpreterSetCustomAllocationForTensor(
+             interpreter_, tensor_index,
+             reinterpret_cast<const TfLiteCustomAllocation*>(&allocation), 0) == ApiStatus::kOk;
+}
+
+bool Placement::Place(int tensor_index, const TfLiteTensor* tensor, void* data, size_t bytes) {
+  const auto found = placed_.find(tensor_index);
+  if (found != placed_.end() && found->second.data == data) return true;
+  // A buffer that is too small is accepted without an error, so sizes are compared here.
+  const bool aligned = reinterpret_cast<uintptr_t>(data) % kTensorAlignment == 0;
+  if (!api_.has_custom_allocation() || !aligned || bytes == 0 ||
+      api_.TensorByteSize(tensor) != bytes) {
+    return false;
+  }
+  if (!Assign(tensor_index, data, bytes)) return false;
+  placed_[tensor_index].data = data;
+  return true;
+}
+
+Status Placement::Withdraw(int tensor_index, const TfLiteTensor* tensor) {
+  const auto found = placed_.find(tensor_index);
+  if (found == placed_.end()) return Status::Ok();
+  Placed& placed = found->second;
+  if (placed.own != nullptr && placed.data == placed.own.get()) return Status::Ok();
+  const size_t bytes = api_.TensorByteSize(tensor);
+  if (placed.own == nullptr) placed.own = AllocateAligned(bytes);
+  if (placed.own == nullptr || !Assign(tensor_index, placed.own.get(), bytes)) {
+    return {ErrorCode::kRunFailed, "a tensor cannot be moved out of memory that was bound"};
+  }
+  placed.data = placed.own.get();
+  return Status::Ok();
+}
+
+}  // namespace onlite::tflite
