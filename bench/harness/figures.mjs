@@ -1,0 +1,29 @@
+/** The project's figures to reach, in order; the rows that decide one name it as their `figure`. */
+export const figures = [
+  'bound `runSync`, Add, latency on / off',
+  '`runSync(feeds)` without binding, Add',
+  'bound `runSync`, 1,000,000 floats',
+  'MobileNetV2 float32/int8, both runtimes, bound',
+  'async `run`, Add, one at a time',
+  'async, Add, 64 in flight: 64 bindings of one session / `run(feeds)`',
+  'MobileNetV2, 4 in flight, intra-op 1',
+  'event-loop delay during that',
+  'bound run, 1,000,000 runs',
+  'batching, Gemm 256→256→10 float32, closed loop, 64 in flight',
+  "`require('onlite')`",
+  'session creation, each MobileNetV2 file, warm file cache',
+  'pool acquire + dispose',
+  'a further TensorFlow Lite interpreter',
+];
+
+/**
+ * 'met', 'missed', 'not measured' (a row was skipped), 'undecided' (within what the measurement varies), or
+ * undefined if no row was asked for.
+ */
+export function verdict(figure, rows) {
+  const own = rows.filter((row) => row.figure === figure && row.target);
+  if (own.length === 0) return undefined;
+  if (own.some((row) => row.met === false || row.failed)) return 'missed';
+  if (own.some((row) => row.skipped)) return 'not measured';
+  return own.some((row) => row.undecided) ? 'undecided' : 'met';
+}

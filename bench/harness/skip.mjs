@@ -1,0 +1,7 @@
+/** Thrown by a case that cannot be measured here; the reason becomes part of the results. */
+export class Skip extends Error {
+  constructor(reason) {
+    super(reason);
+    this.name = 'Skip';
+  }
+}

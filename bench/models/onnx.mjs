@@ -1,0 +1,80 @@
+// Just enough of ONNX's protobuf encoding to write the small models of the benchmarks, so that
+// most suites need no Python. Field numbers: onnx.proto.
+
+const FLOAT = 1;
+
+function varint(value) {
+  const bytes = [];
+  let rest = BigInt(value);
+  do {
+    const low = Number(rest & 0x7fn);
+    rest >>= 7n;
+    bytes.push(rest === 0n ? low : low | 0x80);
+  } while (rest !== 0n);
+  return Buffer.from(bytes);
+}
+
+const integer = (field, value) => Buffer.concat([varint(field << 3), varint(value)]);
+
+function bytes(field, value) {
+  const content = Buffer.from(value);
+  return Buffer.concat([varint((field << 3) | 2), varint(content.length), content]);
+}
+
+const message = (field, ...fields) => bytes(field, Buffer.concat(fields));
+
+/** NodeProto as a field of a graph. Attributes are integers. */
+export function node(operator, inputs, outputs, attributes = {}) {
+  const attribute = ([name, value]) =>
+    message(5, bytes(1, name), integer(3, value), integer(20, 2));
+  return message(
+    1,
+    ...inputs.map((name) => bytes(1, name)),
+    ...outputs.map((name) => bytes(2, name)),
+    bytes(4, operator),
+    ...Object.entries(attributes).map(attribute),
+  );
+}
+
+/** A float32 constant: TensorProto as a field of a graph. */
+export function constant(name, dims, data) {
+  const raw = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return message(
+    5,
+    ...dims.map((dim) => integer(1, dim)),
+    integer(2, FLOAT),
+    bytes(8, name),
+    bytes(9, raw),
+  );
+}
+
+/** ValueInfoProto of a float32 tensor; a dimension that is a string is symbolic. */
+function value(field, name, dims) {
+  const dimension = (dim) => message(1, typeof dim === 'string' ? bytes(2, dim) : integer(1, dim));
+  const shape = message(2, ...dims.map(dimension));
+  return message(field, bytes(1, name), message(2, message(1, integer(1, FLOAT), shape)));
+}
+
+/**
+ * A model's bytes.
+ *
+ * @param parts - what `node` and `constant` gave
+ * @param inputs, outputs - dims by name
+ */
+export function model({ name, parts, inputs, outputs }) {
+  const graph = message(
+    7,
+    bytes(2, name),
+    ...parts,
+    ...Object.entries(inputs).map(([input, dims]) => value(11, input, dims)),
+    ...Object.entries(outputs).map(([output, dims]) => value(12, output, dims)),
+  );
+  const irVersion = 8;
+  const opset = 17;
+  return Buffer.concat([
+    integer(1, irVersion),
+    bytes(2, 'onlite bench'),
+    graph,
+    message(8, integer(2, opset)),
+  ]);
+}

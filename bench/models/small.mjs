@@ -1,0 +1,51 @@
+// The models that need no Python. Each entry makes the bytes of one.
+import { constant, model, node } from './onnx.mjs';
+
+/** The sequence of bench/raw/model_bytes.cc: floats between -1 and 1. */
+export function fillFloats(array) {
+  let state = 1;
+  for (let index = 0; index < array.length; index += 1) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    array[index] = (state >>> 8) / 2 ** 23 - 1;
+  }
+  return array;
+}
+
+const weights = (count, scale) => fillFloats(new Float32Array(count)).map((value) => value * scale);
+
+export const smallModels = {
+  /** y = a + b, 4 floats: nothing but the cost of a run. */
+  'add.onnx': () =>
+    model({
+      name: 'add',
+      parts: [node('Add', ['a', 'b'], ['y'])],
+      inputs: { a: [4], b: [4] },
+      outputs: { y: [4] },
+    }),
+
+  /** y = -x, 1,000,000 floats: the cost of large tensors. */
+  'neg.onnx': () =>
+    model({
+      name: 'neg',
+      parts: [node('Neg', ['x'], ['y'])],
+      inputs: { x: [1_000_000] },
+      outputs: { y: [1_000_000] },
+    }),
+
+  /** Gemm 256→256, Relu, Gemm 256→10, any batch: what batching gains most on. */
+  'mlp.onnx': () =>
+    model({
+      name: 'mlp',
+      parts: [
+        node('Gemm', ['x', 'w1', 'b1'], ['h']),
+        node('Relu', ['h'], ['r']),
+        node('Gemm', ['r', 'w2', 'b2'], ['y']),
+        constant('w1', [256, 256], weights(256 * 256, 0.1)),
+        constant('b1', [256], weights(256, 0.1)),
+        constant('w2', [256, 10], weights(256 * 10, 0.1)),
+        constant('b2', [10], weights(10, 0.1)),
+      ],
+      inputs: { x: ['n', 256] },
+      outputs: { y: ['n', 10] },
+    }),
+};

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace onlite::bench {
+
+/// How a run is made. kBound: everything prepared, nothing but the run. kGiven:
+/// inputs and outputs are handed over with each call. kFresh: the runtime makes
+/// the outputs, which are released.
+enum class Mode { kBound, kGiven, kFresh };
+
+/// One thread's prepared call.
+class Runner {
+ public:
+  Runner() = default;
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+  virtual ~Runner() = default;
+  virtual void Run() = 0;
+};
+
+/// A loaded model. Runners of one model may run at the same time, each on one
+/// thread, and end before it.
+class LoadedModel {
+ public:
+  LoadedModel() = default;
+  LoadedModel(const LoadedModel&) = delete;
+  LoadedModel& operator=(const LoadedModel&) = delete;
+  virtual ~LoadedModel() = default;
+  /// The inputs are filled with the same values each time; open dimensions are 1.
+  virtual std::unique_ptr<Runner> MakeRunner(Mode mode) = 0;
+};
+
+/// A runtime's C API, used as its documentation says and no more. Every failure
+/// ends the program with a message: a baseline has nothing to recover.
+class Backend {
+ public:
+  Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  virtual ~Backend() = default;
+  virtual std::string version() const = 0;
+  /// Ready to run, `threads` intra-op threads: what a user waits for.
+  virtual std::unique_ptr<LoadedModel> Load(const std::string& path, int threads) = 0;
+};
+
+/// Prints `message` to stderr and ends the program.
+[[noreturn]] void Fail(const std::string& message);
+
+/// Answers the commands on stdin until it closes; see commands.cc.
+int Serve(Backend* backend);
+
+}  // namespace onlite::bench

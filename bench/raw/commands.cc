@@ -1,0 +1,177 @@
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend.h"
+#include "measure.h"
+
+/// The programs' language: a command a line, a name and then key=value, all
+/// separated by tabs; each is answered by one line of JSON.
+///
+///   info                                              → {"version"}
+///   load id= model= threads= workers= mode=           → {}
+///   run id= ms= batch=                                → {"count", "p50", …} in ns
+///   throughput id= ms=                                → {"runs", "seconds"}
+///   create model= threads= ms=                        → {"count", "p50", …} in ns
+///   memory model= threads=                            → {"bytes"} private, of a model that has run
+///   unload id=                                        → {}
+namespace onlite::bench {
+namespace {
+
+using Arguments = std::map<std::string, std::string>;
+
+/// Members in the order of need: runners end before their model.
+struct Loaded {
+  std::unique_ptr<LoadedModel> model;
+  std::vector<std::unique_ptr<Runner>> runners;
+};
+
+std::vector<std::string> SplitTabs(const std::string& line) {
+  std::vector<std::string> parts(1);
+  for (const char letter : line) {
+    if (letter == '\t') {
+      parts.emplace_back();
+    } else {
+      parts.back() += letter;
+    }
+  }
+  return parts;
+}
+
+const std::string& Text(const Arguments& arguments, const std::string& key) {
+  const auto found = arguments.find(key);
+  if (found == arguments.end()) Fail("missing argument: " + key);
+  return found->second;
+}
+
+int64_t Number(const Arguments& arguments, const std::string& key) {
+  return std::max<int64_t>(std::strtoll(Text(arguments, key).c_str(), nullptr, 10), 1);
+}
+
+Mode ModeOf(const std::string& text) {
+  if (text == "bound") return Mode::kBound;
+  if (text == "given") return Mode::kGiven;
+  if (text == "fresh") return Mode::kFresh;
+  Fail("unknown mode: " + text);
+}
+
+/// The process's private memory; Linux only.
+int64_t PrivateBytes() {
+  std::ifstream file("/proc/self/smaps_rollup");
+  int64_t kibibytes = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("Private_Clean:") && !line.starts_with("Private_Dirty:")) continue;
+    kibibytes += std::strtoll(line.c_str() + line.find(':') + 1, nullptr, 10);
+  }
+  if (kibibytes == 0) Fail("private memory cannot be read here");
+  return kibibytes * 1024;
+}
+
+class Session {
+ public:
+  explicit Session(Backend* backend) : backend_(backend) {}
+
+  std::string Answer(const std::string& command, const Arguments& arguments) {
+    if (command == "info") return R"("version":")" + backend_->version() + "\"";
+    if (command == "load") return Load(arguments);
+    if (command == "run") {
+      return Summary(MeasureLatency(Find(arguments).runners.at(0).get(), Duration(arguments),
+                                    Number(arguments, "batch")));
+    }
+    if (command == "throughput") return RunThroughput(arguments);
+    if (command == "create") return Create(arguments);
+    if (command == "memory") return Memory(arguments);
+    if (command == "unload") {
+      models_.erase(Text(arguments, "id"));
+      return "";
+    }
+    Fail("unknown command: " + command);
+  }
+
+ private:
+  static int64_t Duration(const Arguments& arguments) {
+    return Number(arguments, "ms") * 1'000'000;
+  }
+
+  Loaded& Find(const Arguments& arguments) {
+    const auto found = models_.find(Text(arguments, "id"));
+    if (found == models_.end()) Fail("not loaded: " + Text(arguments, "id"));
+    return found->second;
+  }
+
+  std::string Load(const Arguments& arguments) {
+    Loaded loaded;
+    loaded.model =
+        backend_->Load(Text(arguments, "model"), static_cast<int>(Number(arguments, "threads")));
+    const int64_t workers = Number(arguments, "workers");
+    for (int64_t index = 0; index < workers; ++index) {
+      loaded.runners.push_back(loaded.model->MakeRunner(ModeOf(Text(arguments, "mode"))));
+      loaded.runners.back()->Run();
+    }
+    models_.insert_or_assign(Text(arguments, "id"), std::move(loaded));
+    return "";
+  }
+
+  std::string RunThroughput(const Arguments& arguments) {
+    std::vector<Runner*> runners;
+    for (const auto& runner : Find(arguments).runners) runners.push_back(runner.get());
+    const Throughput result = MeasureThroughput(runners, Duration(arguments));
+    return "\"runs\":" + std::to_string(result.runs) +
+           ",\"seconds\":" + std::to_string(result.seconds);
+  }
+
+  std::string Create(const Arguments& arguments) {
+    std::vector<double> samples;
+    const int64_t end = NowNs() + Duration(arguments);
+    do {
+      const int64_t start = NowNs();
+      const auto model =
+          backend_->Load(Text(arguments, "model"), static_cast<int>(Number(arguments, "threads")));
+      samples.push_back(static_cast<double>(NowNs() - start));
+    } while (NowNs() < end);
+    return Summary(std::move(samples));
+  }
+
+  std::string Memory(const Arguments& arguments) {
+    const int64_t before = PrivateBytes();
+    const auto model =
+        backend_->Load(Text(arguments, "model"), static_cast<int>(Number(arguments, "threads")));
+    const auto runner = model->MakeRunner(Mode::kBound);
+    for (int index = 0; index < 10; ++index) runner->Run();
+    return "\"bytes\":" + std::to_string(PrivateBytes() - before);
+  }
+
+  Backend* const backend_;
+  std::map<std::string, Loaded> models_;
+};
+
+}  // namespace
+
+void Fail(const std::string& message) {
+  std::cerr << message << '\n';
+  std::exit(1);
+}
+
+int Serve(Backend* backend) {
+  Session session(backend);
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    const std::vector<std::string> parts = SplitTabs(line);
+    Arguments arguments;
+    for (size_t index = 1; index < parts.size(); ++index) {
+      const size_t equals = parts[index].find('=');
+      if (equals == std::string::npos) Fail("not key=value: " + parts[index]);
+      arguments[parts[index].substr(0, equals)] = parts[index].substr(equals + 1);
+    }
+    std::cout << '{' << session.Answer(parts[0], arguments) << '}' << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace onlite::bench

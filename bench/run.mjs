@@ -1,0 +1,138 @@
+// npm run bench: the runner of every suite.
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { Context } from './harness/context.mjs';
+import { describeMachine } from './harness/machine.mjs';
+import { BENCH } from './harness/paths.mjs';
+import { Progress } from './harness/progress.mjs';
+import { buildRaw, endRawPrograms } from './harness/raw.mjs';
+import { markdown, rowLine } from './harness/report.mjs';
+import { Skip } from './harness/skip.mjs';
+import { prepareModels } from './models/prepare.mjs';
+
+const order = [
+  'tiny',
+  'large-output',
+  'vision',
+  'concurrency',
+  'batching',
+  'start',
+  'memory',
+  'pool',
+  'cancellation',
+  'peers',
+];
+
+const HELP = `usage: npm run bench -- [options] [SUITE...]
+
+Suites: ${order.join(', ')}. Without a name, all of them.
+
+  --quick         a tenth of the time; for a look, not for publishing
+  --only TEXT     only cases whose name contains TEXT
+  --json FILE     write everything that was measured
+  --write         write bench/RESULTS.md
+  --prepare       make the MobileNetV2 models that are missing, in a Python environment of their
+                  own (build/bench-venv), and stop if no suite is named
+  --python VENV   a virtual environment: of requirements.txt for --prepare, of onnxruntime and
+                  ai-edge-litert for the Python peers
+`;
+
+async function loadSuites(names) {
+  const files = readdirSync(join(BENCH, 'suites')).filter((file) => file.endsWith('.mjs'));
+  const rank = (suite) => (order.includes(suite.name) ? order.indexOf(suite.name) : order.length);
+  const urls = files.map((file) => pathToFileURL(join(BENCH, 'suites', file)).href);
+  const all = (await Promise.all(urls.map((url) => import(url)))).sort((a, b) => rank(a) - rank(b));
+  const unknown = names.find((name) => !all.some((suite) => suite.name === name));
+  if (unknown !== undefined) throw new Error(`no suite is called ${unknown}`);
+  return names.length === 0 ? all : all.filter((suite) => names.includes(suite.name));
+}
+
+async function runSuite(suite, { options, progress, rows }) {
+  console.log(`${suite.name}: ${suite.description}`);
+  const context = new Context({
+    suite: suite.name,
+    pace: options.quick ? 'quick' : 'full',
+    progress,
+    options,
+    onRow: (row) => {
+      progress.clear();
+      rows.push(row);
+      console.log(rowLine(row));
+    },
+  });
+  try {
+    await suite.run(context);
+  } catch (error) {
+    progress.clear();
+    if (!(error instanceof Skip)) throw error;
+    console.log(`  skipped: ${error.message}`);
+  }
+}
+
+/** The command as it is published: what was measured, without this machine's paths. */
+function commandLine(options, suites) {
+  const flags = ['quick', 'write', 'prepare'].filter((name) => options[name]);
+  const words = [
+    ...flags.map((name) => `--${name}`),
+    ...(options.only === undefined ? [] : ['--only', JSON.stringify(options.only)]),
+    ...(options.python === undefined ? [] : ['--python', 'VENV']),
+    ...suites,
+  ];
+  return ['npm run bench', ...(words.length > 0 ? ['--', ...words] : [])].join(' ');
+}
+
+async function main() {
+  const { values: options, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      json: { type: 'string' },
+      write: { type: 'boolean', default: false },
+      prepare: { type: 'boolean', default: false },
+      python: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (options.help) {
+    console.log(HELP);
+    return;
+  }
+  const progress = new Progress();
+  if (options.prepare) {
+    prepareModels({ venv: options.python, log: (text) => progress.show(text) });
+    progress.clear();
+    if (positionals.length === 0) return;
+  }
+  const suites = await loadSuites(positionals);
+  progress.show('building the raw C programs');
+  buildRaw();
+  progress.clear();
+
+  const machine = describeMachine();
+  const command = commandLine(options, positionals);
+  const rows = [];
+  for (const suite of suites) await runSuite(suite, { options, progress, rows });
+  endRawPrograms();
+
+  const pace = options.quick ? 'quick' : 'full';
+  const described = suites.map(({ name, description }) => ({ name, description }));
+  const results = { format: 1, machine, command, pace, suites: described, rows };
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  if (options.write) writeFileSync(join(BENCH, 'RESULTS.md'), markdown(results));
+  const withTarget = rows.filter((row) => row.met !== undefined);
+  const missed = withTarget.filter((row) => !row.met).length;
+  const failed = rows.filter((row) => row.failed);
+  console.log(
+    `${rows.length} cases; targets: ${withTarget.length - missed} met, ${missed} missed, ` +
+      `${rows.filter((row) => row.undecided).length} undecided; ` +
+      `${rows.filter((row) => row.skipped).length} skipped, ${failed.length} failed`,
+  );
+  for (const { failed: stack } of failed) console.error(stack);
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+await main();
