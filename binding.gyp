@@ -56,6 +56,7 @@
         "native/runtimes/tflite/subgraph_verifier.cc",
         "native/runtimes/tflite/tensor_verifier.cc",
         "native/runtimes/tflite/tensors.cc",
+        "native/runtimes/tflite/variable_verifier.cc",
         "native/runtimes/tflite/verifier.cc",
         "native/runtimes/tflite/xnnpack.cc",
         "native/addon.cc",

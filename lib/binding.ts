@@ -29,9 +29,12 @@ export interface BindOptions {
   signature?: string;
 }
 
+/** Bound tensors by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
 /** Where a binding's own tensors come from and go to. */
 export interface TensorSource {
-  acquire(type: ElementType, dims: readonly number[]): Tensor;
+  acquire(type: Exclude<ElementType, 'string'>, dims: readonly number[]): Tensor;
 }
 
 /**
@@ -39,8 +42,14 @@ export interface TensorSource {
  * without copying or allocating. Write into `inputs.name.data`, run, read
  * `outputs.name.data`. One run of a binding is in flight at a time; several
  * bindings of one session run side by side.
+ *
+ * @typeParam Inputs - the inputs by name, e.g. `{x: Tensor<'float32'>}`
+ * @typeParam Outputs - the outputs by name
  */
-export class IoBinding {
+export class IoBinding<
+  Inputs extends Tensors = Record<string, Tensor>,
+  Outputs extends Tensors = Record<string, Tensor>,
+> {
   readonly #native: NativeBinding;
   readonly #plan: SignaturePlan;
   readonly #dynamic: string[] = [];
@@ -70,13 +79,13 @@ export class IoBinding {
   }
 
   /** The bound inputs by name. */
-  get inputs(): Readonly<Record<string, Tensor>> {
-    return this.#inputs;
+  get inputs(): Readonly<Inputs> {
+    return this.#inputs as Inputs;
   }
 
   /** The bound outputs by name; a dynamic one is there after the first run. */
-  get outputs(): Readonly<Record<string, Tensor>> {
-    return this.#outputs;
+  get outputs(): Readonly<Outputs> {
+    return this.#outputs as Outputs;
   }
 
   /**
@@ -169,7 +178,7 @@ export class IoBinding {
   }
 
   /** Keeps this binding and the pooled memory that it uses until a run has ended. */
-  #hold(): Held & { binding: IoBinding } {
+  #hold(): Held & { binding: unknown } {
     const leases = new Leases(this.#leases.values());
     return {
       binding: this,
@@ -191,7 +200,7 @@ export class IoBinding {
       const shape = resolveShape(info, dims);
       const type = elementTypeOfCode(info.type);
       if (shape === undefined || type?.array === undefined) return undefined;
-      const tensor = source.acquire(type.name, shape);
+      const tensor = source.acquire(type.name as Exclude<ElementType, 'string'>, shape);
       this.#own.add(tensor);
       return tensor;
     };

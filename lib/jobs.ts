@@ -6,6 +6,8 @@ interface Job {
   reject: (error: unknown) => void;
   /** What the native side uses: kept until it has ended, whatever became of the promise. */
   held: Held | undefined;
+  /** Makes the promise's value, while what is held still is. */
+  finish: ((result: never) => unknown) | undefined;
 }
 
 /** Something to let go when a native job has ended. */
@@ -27,14 +29,16 @@ function nextId(): number {
  *
  * @param start - makes the native call under the id; if it throws there is no job
  * @param held - whose memory the native side uses; released once when that has ended
+ * @param finish - makes the result of the native one, before the release
  */
 export function startJob<Result>(
   start: (id: number) => void,
   held?: Held,
+  finish?: (result: never) => Result,
 ): { id: number; result: Promise<Result> } {
   const id = nextId();
   const result = new Promise<Result>((resolve, reject) => {
-    pending.set(id, { resolve, reject, held });
+    pending.set(id, { resolve, reject, held, finish });
     try {
       start(id);
     } catch (error) {
@@ -58,7 +62,16 @@ export function abandonJob(id: number, error: OnliteError, cancel: (id: number) 
     pending.delete(id);
     job.held?.release();
   }
+  job.finish = undefined;
   job.reject(error);
+}
+
+function settle(job: Job, result: never): void {
+  try {
+    job.resolve((job.finish === undefined ? result : job.finish(result)) as never);
+  } catch (error) {
+    job.reject(error);
+  }
 }
 
 /** Settles finished jobs; `completions` are id, error, result, …. Called by native code. */
@@ -69,8 +82,8 @@ export function settleJobs(...completions: unknown[]): void {
     const job = pending.get(id);
     if (job === undefined) continue;
     pending.delete(id);
-    job.held?.release();
-    if (error === undefined) job.resolve(completions[slot + 2] as never);
+    if (error === undefined) settle(job, completions[slot + 2] as never);
     else job.reject(error);
+    job.held?.release();
   }
 }

@@ -88,6 +88,8 @@ export interface NativeSessionOptions {
 
 export interface NativeRunOptions {
   signature: number;
+  /** Leave the run out of the histograms. */
+  warmUp?: boolean;
   logSeverityLevel?: number;
   logVerbosityLevel?: number;
   tag?: string;

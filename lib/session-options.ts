@@ -54,6 +54,8 @@ export interface SessionOptions {
   mmap?: boolean;
   /** Record latency histograms. Default true. */
   latency?: boolean;
+  /** Run once on zeros before `create` resolves; see {@link InferenceSession.warmUp}. */
+  warmUp?: boolean;
   /** External data of an ONNX model that is not to be read from the model's folder. */
   externalData?: readonly (ExternalDataFile | string)[];
   freeDimensionOverrides?: Readonly<Record<string, number>>;
@@ -85,6 +87,7 @@ const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'maxQueue',
   'mmap',
   'latency',
+  'warmUp',
   'externalData',
   'freeDimensionOverrides',
   'graphOptimizationLevel',
@@ -158,6 +161,7 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
     logVerbosityLevel: optionalInteger(options, 'logVerbosityLevel', path, 0, 0x7fff_ffff),
   });
   optionalBoolean(options, 'mmap', path);
+  optionalBoolean(options, 'warmUp', path);
   optionalBoolean(options, 'enableGraphCapture', path);
   return native;
 }

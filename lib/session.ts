@@ -1,7 +1,6 @@
 import { abortable, throwIfAborted } from './abort';
-import { IoBinding, type BindOptions, type TensorSource } from './binding';
+import { IoBinding, type BindOptions, type Tensors } from './binding';
 import { checkOptions } from './checks';
-import { dataLength, elementCount, elementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeFeeds, type TensorLike } from './feeds';
 import { fillFetch, isFetches, parseFetches } from './fetches';
@@ -34,8 +33,10 @@ import {
   type SessionOptions,
 } from './session-options';
 import { planSignature, type RequestedOutputs, type SignaturePlan } from './signature-plan';
-import { Tensor } from './tensor';
+import { SmallRuns, defaultPool, type PreparedSmallRun } from './small-runs';
+import type { Tensor } from './tensor';
 import { decodeValue } from './values';
+import { zeroFeeds } from './warm-up';
 
 /** A run's inputs by name. Any object with `type`, `data` and `dims` is a tensor. */
 export type Feeds = Readonly<Record<string, TensorLike | null | undefined>>;
@@ -52,15 +53,6 @@ const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
   'dims',
   'signature',
 ]);
-
-const ordinaryMemory: TensorSource = {
-  acquire(type, dims) {
-    const info = elementType(type);
-    if (info?.array === undefined) throw invalidArgument('type', 'a numeric type', type);
-    const data = new info.array(dataLength(info, elementCount(dims, 'dims')));
-    return Tensor.fromTrusted(info, data, dims);
-  },
-};
 
 /** A run, checked and ready for the addon. */
 interface PreparedRun {
@@ -80,6 +72,8 @@ export class InferenceSession implements AsyncDisposable {
   readonly #native: NativeSession;
   readonly #plans: ReadonlyMap<string, SignaturePlan>;
   readonly #primary: SignaturePlan;
+  /** Made at the first run; null if the model's tensors are not small. */
+  #smallRuns: SmallRuns | null | undefined;
   #released: Promise<void> | undefined;
 
   /** The runtime that runs the model, found from its bytes. */
@@ -161,7 +155,9 @@ export class InferenceSession implements AsyncDisposable {
       const { result } = startJob<NativeSession>((id) => {
         addon.createSession(id, nativeSource, nativeOptions, candidates);
       });
-      return new InferenceSession(await result);
+      const session = new InferenceSession(await result);
+      if (checked['warmUp'] === true) await session.#warmUpOrRelease();
+      return session;
     } catch (error) {
       throw withRemedy(error);
     }
@@ -185,6 +181,9 @@ export class InferenceSession implements AsyncDisposable {
     options?: RunOptions,
   ): Promise<Outputs>;
   async run(feeds: unknown, second?: unknown, third?: unknown): Promise<object> {
+    const small =
+      second === undefined && third === undefined ? this.#prepareSmall(feeds) : undefined;
+    if (small !== undefined) return this.#runSmall(small);
     const leases = new Leases();
     let run: PreparedRun;
     try {
@@ -218,6 +217,9 @@ export class InferenceSession implements AsyncDisposable {
     options?: RunOptions,
   ): Outputs;
   runSync(feeds: unknown, second?: unknown, third?: unknown): object {
+    const small =
+      second === undefined && third === undefined ? this.#prepareSmall(feeds) : undefined;
+    if (small !== undefined) return this.#runSmallSync(small);
     const run = this.#prepare(feeds, second, third, undefined);
     for (const key of ['signal', 'timeoutMs'] as const) {
       if (run.options[key] !== undefined) {
@@ -237,11 +239,48 @@ export class InferenceSession implements AsyncDisposable {
    * @throws OnliteError as for a feed; ERR_INVALID_ARGUMENT if a shape is
    *   needed; ERR_UNSUPPORTED for what cannot be bound.
    */
-  bind(options: BindOptions = {}): IoBinding {
+  bind<
+    Inputs extends Tensors = Record<string, Tensor>,
+    Outputs extends Tensors = Record<string, Tensor>,
+  >(options: BindOptions = {}): IoBinding<Inputs, Outputs> {
     this.#requireOpen();
     const checked = checkOptions(options, 'options', bindKeys) as BindOptions;
     const plan = this.#plan(checked.signature);
-    return new IoBinding(this.#native.bind(plan.index), plan, checked, ordinaryMemory);
+    return new IoBinding(this.#native.bind(plan.index), plan, checked, defaultPool());
+  }
+
+  /**
+   * Runs the model to have its memory allocated and its code paged in before
+   * the first run that counts. Such runs are not in the latency histograms, and
+   * the variables of a model that has some are put back afterwards.
+   *
+   * @param runs - how often
+   * @param feeds - what to run on; by default zeros, with 1 for each dynamic
+   *   dimension, which some models refuse
+   * @throws OnliteError as {@link InferenceSession.run}.
+   */
+  async warmUp(runs = 1, feeds?: Feeds): Promise<void> {
+    if (!Number.isSafeInteger(runs) || runs < 0) {
+      throw invalidArgument('runs', 'a non-negative integer', runs);
+    }
+    this.#requireOpen();
+    const inputs = encodeFeeds(this.#primary, feeds ?? zeroFeeds(this.#primary), undefined);
+    const { encoded } = this.#primary.everything;
+    for (let run = 0; run < runs; run++) {
+      await startJob((id) => {
+        this.#native.run(id, inputs, encoded, { signature: 0, warmUp: true });
+      }).result;
+    }
+    if (this.hasVariables) await this.resetVariables();
+  }
+
+  async #warmUpOrRelease(): Promise<void> {
+    try {
+      await this.warmUp();
+    } catch (error) {
+      await this.release();
+      throw error;
+    }
   }
 
   /**
@@ -265,9 +304,12 @@ export class InferenceSession implements AsyncDisposable {
    * ERR_SESSION_RELEASED.
    */
   release(): Promise<void> {
-    this.#released ??= startJob<undefined>((id) => {
-      this.#native.release(id);
-    }).result;
+    if (this.#released === undefined) {
+      this.#released = startJob<undefined>((id) => {
+        this.#native.release(id);
+      }).result;
+      this.#smallRuns?.close();
+    }
     return this.#released;
   }
 
@@ -313,6 +355,32 @@ export class InferenceSession implements AsyncDisposable {
           : { signature: plan.index, ...options.native },
       options,
     };
+  }
+
+  /** Undefined if these feeds, or this model, take the ordinary way. */
+  #prepareSmall(feeds: unknown): PreparedSmallRun | undefined {
+    this.#requireOpen();
+    this.#smallRuns ??= SmallRuns.for(this.#native, this.#primary) ?? null;
+    return this.#smallRuns?.prepare(feeds);
+  }
+
+  #runSmall({ runs, run }: PreparedSmallRun): Promise<object> {
+    return startJob<object>(
+      (id) => {
+        run.native.run(id);
+      },
+      runs.hold(run),
+      () => runs.results(run),
+    ).result;
+  }
+
+  #runSmallSync({ runs, run }: PreparedSmallRun): object {
+    try {
+      run.native.runSync();
+      return runs.results(run);
+    } finally {
+      runs.giveBack(run);
+    }
   }
 
   #requireOpen(): void {

@@ -53,6 +53,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/tflite/subgraph_verifier.cc
   native/runtimes/tflite/tensor_verifier.cc
   native/runtimes/tflite/tensors.cc
+  native/runtimes/tflite/variable_verifier.cc
   native/runtimes/tflite/verifier.cc
   native/runtimes/tflite/xnnpack.cc)
 

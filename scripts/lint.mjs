@@ -68,6 +68,7 @@ const checks = {
     ensurePackages({ 'clang-format-14': () => clangFormat() !== undefined });
     const files = nativeFiles(/\.(cc|h)$/);
     if (options.fix) return run(clangFormat(), ['-i', ...files]);
+    if (output(clangFormat(), ['--dry-run', '-Werror', ...files]) !== null) return;
     const unformatted = files.filter(
       (file) => output(clangFormat(), ['--dry-run', '-Werror', file]) === null,
     );

@@ -17,8 +17,8 @@ bool BoundMemory::IsAlwaysInPlace() const { return array_.IsEmpty() && !IsCopied
 
 bool BoundMemory::IsCopied(bool asynchronous) const {
   if (use_ == Use::kOutput) return asynchronous && !argument_.stable;
-  return MustCopyFeed(argument_, asynchronous ? FeedPolicy::kAsynchronous
-                                              : FeedPolicy::kSynchronous);
+  return MustCopyFeed(argument_,
+                      asynchronous ? FeedPolicy::kAsynchronous : FeedPolicy::kSynchronous);
 }
 
 Status BoundMemory::ViewFor(bool asynchronous, TensorView* view) {

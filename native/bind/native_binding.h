@@ -42,7 +42,11 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   Napi::Value SetInputs(const Napi::CallbackInfo& info);
   Napi::Value SetOutputs(const Napi::CallbackInfo& info);
   Napi::Value Run(const Napi::CallbackInfo& info);
-  Napi::Value RunSync(const Napi::CallbackInfo& info);
+  static napi_value RunSync(napi_env env, napi_callback_info info);
+
+  /// The quick way of runSync; nothing if it does not apply.
+  std::optional<Status> RunAtOnce();
+  Napi::Value RunWithCare(Napi::Env env);
 
   void RequireIdle(Napi::Env env) const;
   void Set(Napi::Env env, napi_value tensors, BoundMemory::Use use);

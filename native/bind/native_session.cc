@@ -52,7 +52,7 @@ Napi::Function NativeSession::Define(Napi::Env env) {
       env, "NativeSession",
       {InstanceMethod<&NativeSession::Info>("info"), InstanceMethod<&NativeSession::Run>("run"),
        InstanceMethod<&NativeSession::RunSync>("runSync"),
-                      InstanceMethod<&NativeSession::Bind>("bind"),
+       InstanceMethod<&NativeSession::Bind>("bind"),
        InstanceMethod<&NativeSession::Release>("release"),
        InstanceMethod<&NativeSession::ResetVariables>("resetVariables"),
        InstanceMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync"),
@@ -108,7 +108,7 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
   const int64_t called_at = MonotonicNow();
   const JobId id = ReadJobId(env, info[0]);
   auto arguments = std::make_unique<RunArguments>();
-  ReadRunOptions(env, info[3], &arguments->request);
+  ReadRunOptions(env, info[3], arguments.get());
   ReadRunArguments(env, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
@@ -123,7 +123,7 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   RequireOpen(env);
   const int64_t called_at = MonotonicNow();
   RunArguments arguments;
-  ReadRunOptions(env, info[2], &arguments.request);
+  ReadRunOptions(env, info[2], &arguments);
   ReadRunArguments(env, info[0], info[1], FeedPolicy::kSynchronous, &arguments);
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
@@ -133,7 +133,7 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   LeaveSynchronousRun(*core_);
   Check(env, status);
   Napi::Value outputs = OutputsToJs(env, result);
-  if (core_->record_latency) {
+  if (core_->record_latency && arguments.record_latency) {
     core_->latency.Record(Phase::kInvoke, result.times.invoke_ns);
     core_->latency.Record(Phase::kTotal, MonotonicNow() - called_at);
   }

@@ -4,14 +4,16 @@
 
 namespace onlite {
 
-void ReadRunOptions(Napi::Env env, const Napi::Value& value, RunRequest* request) {
+void ReadRunOptions(Napi::Env env, const Napi::Value& value, RunArguments* arguments) {
   if (value.IsUndefined()) return;
   const ObjectReader options(env, value, "options");
   const int signature = options.Int("signature", 0);
   if (signature < 0) options.Refuse("signature", "a non-negative index");
+  RunRequest* request = &arguments->request;
   request->signature = static_cast<size_t>(signature);
   request->options.log_severity = options.Int("logSeverityLevel", -1);
   request->options.log_verbosity = options.Int("logVerbosityLevel", -1);
+  arguments->record_latency = !options.Bool("warmUp");
   request->options.tag = options.String("tag");
   request->options.config_entries = options.StringPairs("configEntries");
 }

@@ -2,12 +2,12 @@
 
 #include <napi.h>
 
-#include "runtimes/runtime.h"
+#include "bind/tensor_arguments.h"
 
 namespace onlite {
 
-/// Reads NativeRunOptions of lib/native.ts into the request; undefined is the
+/// Reads NativeRunOptions of lib/native.ts into the arguments; undefined is the
 /// defaults. A signature out of range is left for the adapter to refuse.
-void ReadRunOptions(Napi::Env env, const Napi::Value& value, RunRequest* request);
+void ReadRunOptions(Napi::Env env, const Napi::Value& value, RunArguments* arguments);
 
 }  // namespace onlite

@@ -46,7 +46,7 @@ Status RunJob::Execute() {
 Napi::Value RunJob::Result(Napi::Env env) {
   const int64_t fetch_started = MonotonicNow();
   Napi::Value outputs = OutputsToJs(env, result_);
-  if (core_->record_latency) {
+  if (core_->record_latency && arguments_->record_latency) {
     const int64_t now = MonotonicNow();
     LatencyRecorder& latency = core_->latency;
     latency.Record(Phase::kQueue, queue_ns_);

@@ -38,6 +38,8 @@ bool MustCopyFeed(const TensorArgument& argument, FeedPolicy policy);
 struct RunArguments {
   RunRequest request;
   AlignedBuffer snapshots;
+  /// Not for warm-up runs, whose times nobody wants in the histograms.
+  bool record_latency = true;
 };
 
 /// Reads the flat arrays that lib/run.ts builds:

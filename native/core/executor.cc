@@ -6,6 +6,20 @@
 #include <utility>
 
 namespace onlite {
+namespace {
+
+/// Tells the processor that the thread only waits.
+void Pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+  asm volatile("yield");
+#else
+  std::this_thread::yield();
+#endif
+}
+
+}  // namespace
 
 Status TaskQueue::Post(uint64_t tag, std::unique_ptr<Task> task) {
   const std::lock_guard lock(executor_->mutex_);
@@ -88,7 +102,7 @@ void TaskQueue::ScheduleIfRunnable() {
   if (scheduled_ || !Runnable()) return;
   scheduled_ = true;
   executor_->ready_.push_back(shared_from_this());
-  executor_->work_available_.notify_one();
+  executor_->Announce();
 }
 
 Executor& Executor::Process(size_t threads) {
@@ -119,13 +133,39 @@ void Executor::StartThreads() {
   }
 }
 
+void Executor::Announce() {
+  has_work_.store(true, std::memory_order_relaxed);
+  // The thread that spins sees it, and passes on what it cannot take.
+  if (!someone_spins_ && threads_asleep_ > 0) work_available_.notify_one();
+}
+
+void Executor::WaitForWork(std::unique_lock<std::mutex>& lock) {
+  if (!ready_.empty() || stopping_) return;
+  if (!someone_spins_) {
+    someone_spins_ = true;
+    lock.unlock();
+    const auto until = std::chrono::steady_clock::now() + kSpin;
+    while (!has_work_.load(std::memory_order_relaxed) && std::chrono::steady_clock::now() < until) {
+      Pause();
+    }
+    lock.lock();
+    someone_spins_ = false;
+  }
+  ++threads_asleep_;
+  work_available_.wait(lock, [this] { return !ready_.empty() || stopping_; });
+  --threads_asleep_;
+}
+
 void Executor::Serve() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    work_available_.wait(lock, [this] { return !ready_.empty() || stopping_; });
+    WaitForWork(lock);
     if (ready_.empty()) break;
     std::shared_ptr<TaskQueue> queue = std::move(ready_.front());
     ready_.pop_front();
+    has_work_.store(!ready_.empty(), std::memory_order_relaxed);
+    // What this thread leaves was perhaps announced to it alone.
+    if (!ready_.empty() && threads_asleep_ > 0) work_available_.notify_one();
     queue->scheduled_ = false;
     // A synchronous run may have taken the place since the queue was scheduled.
     if (!queue->Runnable()) continue;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -83,9 +85,10 @@ class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
 };
 
 /// Native threads that serve task queues, fair between queues: a queue goes to
-/// the back of the line after each task. Threads start with the first queue.
-/// The process's instance is never destroyed and its threads are detached, so
-/// that leaving the process never waits for or races with them (DESIGN §5).
+/// the back of the line after each task. Before they sleep, one of them looks
+/// for work for kSpin, because waking a thread takes longer than a small run. Threads start with
+/// the first queue. The process's instance is never destroyed and its threads are detached, so that
+/// leaving the process never waits for or races with them (DESIGN §5).
 class Executor {
  public:
   explicit Executor(size_t threads) : thread_count_(threads) {}
@@ -106,14 +109,22 @@ class Executor {
  private:
   friend class TaskQueue;
 
+  static constexpr std::chrono::microseconds kSpin{40};
+
   void StartThreads();
   void Serve();
+  void Announce();
+  void WaitForWork(std::unique_lock<std::mutex>& lock);
 
   const size_t thread_count_;
   std::mutex mutex_;
   std::condition_variable work_available_;
   std::condition_variable thread_ended_;
   std::deque<std::shared_ptr<TaskQueue>> ready_;
+  /// ready_ is not empty; for the thread that spins without the lock.
+  std::atomic<bool> has_work_{false};
+  bool someone_spins_ = false;
+  size_t threads_asleep_ = 0;
   size_t threads_alive_ = 0;
   bool started_ = false;
   bool stopping_ = false;

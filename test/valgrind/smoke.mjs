@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { InferenceSession, OnliteError, Tensor } from 'onlite';
+import { InferenceSession, OnliteError, Tensor, TensorPool } from 'onlite';
 
 const fixture = (name) => fileURLToPath(new URL(`../fixtures/models/${name}`, import.meta.url));
 const arrays = { float32: Float32Array, int8: Int8Array, uint8: Uint8Array, int32: Int32Array };
@@ -34,6 +34,29 @@ function checkReadable({ data }) {
   if (!ArrayBuffer.isView(data)) return;
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   assert.ok(bytes.reduce((sum, byte) => sum + byte, 0) >= 0);
+}
+
+/** Bound runs: on memory of a pool, which is used in place, and on ordinary arrays. */
+async function exerciseBound(session, feeds, other) {
+  const pool = new TensorPool({ maxBytes: 1 << 20 });
+  const [first] = session.inputMetadata;
+  const pooled = pool.acquire(first.type, dimsOf(first));
+  pooled.data.fill(1);
+  const io = session.bind({ inputs: { ...feeds, [first.name]: pooled } });
+  for (let round = 0; round < 3; round += 1) {
+    io.runSync();
+    await io.run();
+    for (const output of Object.values(io.outputs)) checkReadable(output);
+    io.setInput(first.name, round === 0 ? feeds[first.name] : pooled);
+  }
+  await refused(() => io.setInput(first.name, tensorOf({ ...first, type: other })), 'bound type');
+  const inFlight = io.run();
+  io.dispose();
+  await inFlight;
+  pooled.dispose();
+  await refused(() => pooled.data, 'disposed tensor');
+  pool.trim();
+  pool.dispose();
 }
 
 async function exercise(path) {
@@ -66,6 +89,8 @@ async function exercise(path) {
     await refused(() => session.runSync(given), `${what}, runSync`);
   }
   await refused(() => session.run(feeds, ['no such output']), 'unknown output');
+
+  await exerciseBound(session, feeds, other);
 
   const controller = new AbortController();
   controller.abort();

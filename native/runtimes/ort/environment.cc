@@ -9,7 +9,7 @@
 namespace onlite::ort {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 /// An ONNX model, "y = Identity(x)" for one float.
 constexpr std::string_view kProbeModel =

@@ -55,7 +55,7 @@ enum class ApiType : int {
 };
 
 /// The vendor's TfLiteAllocationType, as far as it is asked for.
-enum class ApiAllocationType : int { kMmapReadOnly = 1, kDynamic = 4 };
+enum class ApiAllocationType : int { kMmapReadOnly = 1, kArena = 2, kDynamic = 4, kCustom = 6 };
 
 using ErrorReporter = void (*)(void* user_data, const char* format, va_list arguments);
 

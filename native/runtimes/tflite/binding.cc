@@ -1,5 +1,6 @@
 #include "runtimes/tflite/binding.h"
 
+#include <atomic>
 #include <utility>
 
 #include "core/latency.h"
@@ -8,6 +9,15 @@
 #include "runtimes/tflite/tensors.h"
 
 namespace onlite::tflite {
+namespace {
+
+bool Overlap(const TensorView& a, const TensorView& b) {
+  const auto begin_a = reinterpret_cast<uintptr_t>(a.data);
+  const auto begin_b = reinterpret_cast<uintptr_t>(b.data);
+  return begin_a < begin_b + b.byte_length && begin_b < begin_a + a.byte_length;
+}
+
+}  // namespace
 
 TfLiteBinding::TfLiteBinding(const Model& model, size_t entry, ShapeChecker* shapes,
                              InterpreterPool* interpreters)
@@ -15,15 +25,15 @@ TfLiteBinding::TfLiteBinding(const Model& model, size_t entry, ShapeChecker* sha
       entry_(entry),
       shapes_(shapes),
       interpreters_(interpreters),
-      // Such a model's only interpreter could not be retired without its state.
-      may_place_(!model.info().has_variables),
       inputs_(model.info().signatures[entry].inputs.size()),
-      outputs_(model.info().signatures[entry].outputs.size()) {}
+      outputs_(model.info().signatures[entry].outputs.size()),
+      feeds_(inputs_.size()) {}
 
 Status TfLiteBinding::BindInput(size_t index, const TensorView& tensor) {
   ONLITE_RETURN_IF_ERROR(CheckFeed(model_.info(), entry_, index, tensor));
-  inputs_[index] = {tensor, true};
-  checked_ = false;
+  inputs_[index] = tensor;
+  feeds_[index] = &inputs_[index];
+  Changed();
   return Status::Ok();
 }
 
@@ -38,16 +48,20 @@ Status TfLiteBinding::BindOutput(size_t index, const TensorView& memory) {
     return {ErrorCode::kTypeMismatch, path + ": cannot be written into given memory"};
   }
   if (memory.type != info.type) {
-    return {ErrorCode::kTypeMismatch,
-            path + ".type: expected " + std::string(ElementTypeName(info.type)) + ", got " +
-                std::string(ElementTypeName(memory.type))};
+    return {ErrorCode::kTypeMismatch, path + ".type: expected " +
+                                          std::string(ElementTypeName(info.type)) + ", got " +
+                                          std::string(ElementTypeName(memory.type))};
   }
   if (TensorBytes(memory.type, memory.dims) != memory.byte_length) {
     return {ErrorCode::kShapeMismatch, path + ".data: its length does not match its dims"};
   }
+  if (memory.data == nullptr && memory.byte_length > 0) {
+    return {ErrorCode::kInvalidArgument, path + ": has no data"};
+  }
   outputs_[index] = {};
   outputs_[index].memory = memory;
   outputs_[index].bound = true;
+  Changed();
   return Status::Ok();
 }
 
@@ -58,81 +72,105 @@ Status TfLiteBinding::BindDynamicOutput(size_t index) {
   }
   outputs_[index] = {};
   outputs_[index].dynamic = true;
+  Changed();
   return Status::Ok();
 }
 
-Status TfLiteBinding::CheckShapes() {
-  if (checked_) return Status::Ok();
-  dims_.clear();
-  for (size_t index = 0; index < inputs_.size(); ++index) {
-    if (!inputs_[index].bound) {
+Status TfLiteBinding::Prepare() {
+  static std::atomic<uint64_t> last_arrangement{0};
+  for (size_t index = 0; index < feeds_.size(); ++index) {
+    if (feeds_[index] == nullptr) {
       return {ErrorCode::kInvalidArgument,
               "inputs." + signature().inputs[index].name + ": missing"};
     }
-    dims_.push_back(inputs_[index].tensor.dims);
   }
-  ONLITE_RETURN_IF_ERROR(shapes_->Check(entry_, dims_));
-  checked_ = true;
-  return Status::Ok();
-}
-
-Status TfLiteBinding::PlaceInputs(Interpreter* interpreter) {
-  const EntryRunner& runner = interpreter->runner(entry_);
-  for (size_t index = 0; index < inputs_.size(); ++index) {
-    const TensorView& feed = inputs_[index].tensor;
-    TfLiteTensor* tensor = runner.Input(index);
-    const int place = runner.InputTensorIndex(index);
-    if (place >= 0) {
-      if (may_place_ && feed.type != ElementType::kString &&
-          interpreter->placement().Place(place, tensor, feed.data, feed.byte_length)) {
-        continue;
-      }
-      ONLITE_RETURN_IF_ERROR(interpreter->placement().Withdraw(place, tensor));
+  for (Output& output : outputs_) {
+    output.alone = output.bound;
+    for (const TensorView& input : inputs_) output.alone &= !Overlap(output.memory, input);
+    for (const Output& other : outputs_) {
+      output.alone &= &other == &output || !other.bound || !Overlap(output.memory, other.memory);
     }
-    ONLITE_RETURN_IF_ERROR(
-        FeedTensor(interpreter->api(), feed, tensor, signature().inputs[index].name));
+  }
+  arrangement_ = ++last_arrangement;
+  return Status::Ok();
+}
+
+Status TfLiteBinding::PlaceInputs(Interpreter* interpreter, bool may_place) {
+  const EntryRunner& runner = interpreter->runner(entry_);
+  Placement& placement = interpreter->placement();
+  for (size_t index = 0; index < feeds_.size(); ++index) {
+    const TensorView& feed = *feeds_[index];
+    const TfLiteTensor* tensor = runner.Input(index);
+    const int place = runner.InputTensorIndex(index);
+    if (place < 0) continue;
+    if (may_place && feed.type != ElementType::kString &&
+        placement.Place(place, tensor, feed.data, feed.byte_length)) {
+      continue;
+    }
+    ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));
   }
   return Status::Ok();
 }
 
-Status TfLiteBinding::PlaceOutputs(Interpreter* interpreter) {
+Status TfLiteBinding::PlaceOutputs(Interpreter* interpreter, bool may_place) {
   const EntryRunner& runner = interpreter->runner(entry_);
+  Placement& placement = interpreter->placement();
   for (size_t index = 0; index < outputs_.size(); ++index) {
-    Output& output = outputs_[index];
-    output.placed = false;
+    const Output& output = outputs_[index];
     const int place = runner.OutputTensorIndex(index);
     const TfLiteTensor* tensor = place >= 0 ? runner.Output(index) : nullptr;
     if (tensor == nullptr) continue;
     bool is_input = false;
-    for (size_t input = 0; input < inputs_.size(); ++input) {
-      is_input = is_input || runner.InputTensorIndex(input) == place;
+    for (size_t input = 0; input < feeds_.size(); ++input) {
+      is_input |= runner.InputTensorIndex(input) == place;
     }
     if (is_input) continue;
-    output.placed =
-        may_place_ && output.bound &&
-        HasDims(interpreter->api(), tensor, output.memory.dims) &&
-        interpreter->placement().Place(place, tensor, output.memory.data,
-                                       output.memory.byte_length);
-    if (!output.placed) ONLITE_RETURN_IF_ERROR(interpreter->placement().Withdraw(place, tensor));
+    if (may_place && output.alone && HasDims(interpreter->api(), tensor, output.memory.dims) &&
+        placement.Place(place, tensor, output.memory.data, output.memory.byte_length)) {
+      continue;
+    }
+    ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));
+  }
+  return Status::Ok();
+}
+
+Status TfLiteBinding::Arrange(Interpreter* interpreter) {
+  Placement& placement = interpreter->placement();
+  // A signature may share the primary entry point's tensors.
+  if (entry_ != 0) return interpreter->WithdrawAll();
+  const bool worth = model_.info().entry_points[0].fixed_shapes ||
+                     interpreter->steady_runs() >= interpreters_->SteadyRunsToPlace();
+  const bool may_place = worth && interpreter->may_place();
+  ONLITE_RETURN_IF_ERROR(PlaceInputs(interpreter, may_place));
+  ONLITE_RETURN_IF_ERROR(PlaceOutputs(interpreter, may_place));
+  if (worth) placement.set_arrangement(arrangement_);
+  return Status::Ok();
+}
+
+Status TfLiteBinding::Feed(Interpreter* interpreter) {
+  const Api& api = interpreter->api();
+  const EntryRunner& runner = interpreter->runner(entry_);
+  for (size_t index = 0; index < feeds_.size(); ++index) {
+    TfLiteTensor* tensor = runner.Input(index);
+    const TensorView& feed = *feeds_[index];
+    if (feed.data != nullptr && api.TensorData(tensor) == feed.data) continue;
+    ONLITE_RETURN_IF_ERROR(FeedTensor(api, feed, tensor, signature().inputs[index].name));
   }
   return Status::Ok();
 }
 
 Status TfLiteBinding::Fetch(Interpreter* interpreter) {
+  const Api& api = interpreter->api();
   const EntryRunner& runner = interpreter->runner(entry_);
   for (size_t index = 0; index < outputs_.size(); ++index) {
     Output& output = outputs_[index];
     if (!output.bound && !output.dynamic) continue;
     const TfLiteTensor* tensor = runner.Output(index);
-    // An output may be given to a second tensor's memory, or change its shape
-    // in the run; then it is compared and copied after all.
-    if (output.placed && tensor != nullptr &&
-        interpreter->api().TensorData(tensor) == output.memory.data) {
-      continue;
-    }
+    // Written there by the runtime, whose shapes did not change since they were compared.
+    if (output.alone && tensor != nullptr && api.TensorData(tensor) == output.memory.data) continue;
     Value value;
-    ONLITE_RETURN_IF_ERROR(FetchTensor(interpreter->api(), tensor, output.memory,
-                                       signature().outputs[index].name, &value));
+    ONLITE_RETURN_IF_ERROR(
+        FetchTensor(api, tensor, output.memory, signature().outputs[index].name, &value));
     if (output.dynamic) output.value = std::move(value);
   }
   return Status::Ok();
@@ -140,15 +178,16 @@ Status TfLiteBinding::Fetch(Interpreter* interpreter) {
 
 Status TfLiteBinding::Run(CancelToken* cancel, RunTimes* times) {
   const int64_t started = times != nullptr ? MonotonicNow() : 0;
-  ONLITE_RETURN_IF_ERROR(CheckShapes());
+  if (arrangement_ == 0) ONLITE_RETURN_IF_ERROR(Prepare());
   Lease lease(interpreters_);
-  ONLITE_RETURN_IF_ERROR(lease.AcquireFor(entry_, dims_));
+  ONLITE_RETURN_IF_ERROR(lease.Acquire());
+  if (lease.get()->placement().arrangement() != arrangement_) {
+    lease.GiveBack();
+    ONLITE_RETURN_IF_ERROR(lease.AcquireFor(entry_, feeds_, shapes_));
+    ONLITE_RETURN_IF_ERROR(Arrange(lease.get()));
+  }
   Interpreter* interpreter = lease.get();
-  ONLITE_RETURN_IF_ERROR(interpreter->SetShapes(entry_, dims_));
-  // A signature may share the primary entry point's tensors.
-  if (entry_ != 0) ONLITE_RETURN_IF_ERROR(interpreter->WithdrawAll());
-  ONLITE_RETURN_IF_ERROR(PlaceInputs(interpreter));
-  ONLITE_RETURN_IF_ERROR(PlaceOutputs(interpreter));
+  ONLITE_RETURN_IF_ERROR(Feed(interpreter));
   const int64_t bound = times != nullptr ? MonotonicNow() : 0;
   ONLITE_RETURN_IF_ERROR(Invoke(interpreter, entry_, cancel));
   const int64_t invoked = times != nullptr ? MonotonicNow() : 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace onlite::tflite {
 
 /// Memory bound to an entry point. A run borrows an idle interpreter of the
 /// session's and has its tensors lie in the bound memory; what cannot (memory
-/// that is not aligned to 64 bytes, signatures, tensors without a fixed place,
-/// models with variables) is copied.
+/// that is not aligned to 64 bytes or ends with a page, an output that overlaps
+/// another tensor's memory, signatures, interpreters that may not place) is
+/// copied.
 class TfLiteBinding final : public Binding {
  public:
   /// Everything passed belongs to the session, which outlives the binding.
@@ -28,35 +30,38 @@ class TfLiteBinding final : public Binding {
   Status TakeOutput(size_t index, Value* value) override;
 
  private:
-  struct Input {
-    TensorView tensor;
-    bool bound = false;
-  };
   struct Output {
     TensorView memory;
     bool bound = false;
     bool dynamic = false;
-    /// The runtime writes to `memory` itself in the current run.
-    bool placed = false;
+    /// Its memory is nobody else's in this binding, so it may be written while
+    /// the model still reads its inputs.
+    bool alone = false;
     Value value;  // the last run's, if dynamic
   };
 
   const SignatureInfo& signature() const { return model_.info().signatures[entry_]; }
-  Status CheckShapes();
-  Status PlaceInputs(Interpreter* interpreter);
-  Status PlaceOutputs(Interpreter* interpreter);
+  /// To be called after any change of what is bound.
+  void Changed() { arrangement_ = 0; }
+  Status Prepare();
+  /// Shapes and places as this binding needs them; nothing to do if they are.
+  Status Arrange(Interpreter* interpreter);
+  Status PlaceInputs(Interpreter* interpreter, bool may_place);
+  Status PlaceOutputs(Interpreter* interpreter, bool may_place);
+  Status Feed(Interpreter* interpreter);
   Status Fetch(Interpreter* interpreter);
 
   const Model& model_;
   const size_t entry_;
   ShapeChecker* const shapes_;
   InterpreterPool* const interpreters_;
-  const bool may_place_;
-  std::vector<Input> inputs_;
+  std::vector<TensorView> inputs_;
   std::vector<Output> outputs_;
-  /// The inputs' dims, checked; empty after a change.
-  std::vector<Dims> dims_;
-  bool checked_ = false;
+  /// By input; null until it is bound.
+  std::vector<const TensorView*> feeds_;
+  /// What an interpreter that is arranged for this binding as it is now is marked
+  /// with; 0 after a change. No two bindings or states of one ever share it.
+  uint64_t arrangement_ = 0;
 };
 
 }  // namespace onlite::tflite

@@ -52,12 +52,29 @@ Status Interpreter::WithdrawAll() {
   return Status::Ok();
 }
 
-bool Interpreter::MustRetireFor(size_t entry, const std::vector<Dims>& shapes) const {
-  if (placement_->empty() || runners_[entry] == nullptr) return false;
-  for (size_t index = 0; index < shapes.size(); ++index) {
-    if (!HasDims(api_, runners_[entry]->Input(index), shapes[index])) return true;
+bool Interpreter::HasShapes(size_t entry, Feeds feeds) const {
+  if (runners_[entry] == nullptr ||
+      !allocated_.contains(model_.info().entry_points[entry].subgraph)) {
+    return false;
   }
-  return false;
+  for (size_t index = 0; index < feeds.size(); ++index) {
+    if (!HasDims(api_, runners_[entry]->Input(index), feeds[index]->dims)) return false;
+  }
+  return true;
+}
+
+bool Interpreter::CanPlace() const {
+  const ModelInfo& info = model_.info();
+  if (!api_.has_custom_allocation() || api_.InterpreterGetTensor == nullptr ||
+      api_.OpaqueTensorGetAllocationType == nullptr || info.has_variables ||
+      info.subgraph_count != 1) {
+    return false;
+  }
+  for (size_t index = 0; index < info.tensor_count; ++index) {
+    const TfLiteTensor* tensor = PrimaryTensor(static_cast<int>(index));
+    if (tensor == nullptr || IsAllocated(api_, tensor, ApiAllocationType::kDynamic)) return false;
+  }
+  return true;
 }
 
 Status Interpreter::Fail(ErrorCode code, std::string message) {
@@ -65,21 +82,23 @@ Status Interpreter::Fail(ErrorCode code, std::string message) {
   return {code, std::move(message), log_.Take()};
 }
 
-Status Interpreter::SetShapes(size_t entry, const std::vector<Dims>& shapes) {
+Status Interpreter::SetShapes(size_t entry, Feeds feeds) {
   const EntryPoint& point = model_.info().entry_points[entry];
   if (runners_[entry] == nullptr) {
     const char* key = entry == 0 ? nullptr : model_.info().signatures[entry].key.c_str();
     ONLITE_RETURN_IF_ERROR(EntryRunner::Create(api_, handle_.get(), point, key, &runners_[entry]));
   }
   const EntryRunner& runner = *runners_[entry];
+  placement_->Rearranged();
+  steady_runs_ = 0;
   bool allocated = allocated_.contains(point.subgraph);
-  for (size_t index = 0; index < shapes.size(); ++index) {
-    if (HasDims(api_, runner.Input(index), shapes[index])) continue;
+  for (size_t index = 0; index < feeds.size(); ++index) {
+    if (HasDims(api_, runner.Input(index), feeds[index]->dims)) continue;
     allocated = false;
-    if (runner.Resize(index, shapes[index]) != ApiStatus::kOk) {
+    if (runner.Resize(index, feeds[index]->dims) != ApiStatus::kOk) {
       return Fail(ErrorCode::kShapeMismatch, "inputs." + point.inputs[index].name +
                                                  ".dims: TensorFlow Lite refuses " +
-                                                 DimsToString(shapes[index]));
+                                                 DimsToString(feeds[index]->dims));
     }
   }
   if (allocated) return Status::Ok();
@@ -87,6 +106,7 @@ Status Interpreter::SetShapes(size_t entry, const std::vector<Dims>& shapes) {
     return Fail(ErrorCode::kShapeMismatch, "inputs: TensorFlow Lite refuses these shapes");
   }
   allocated_.insert(point.subgraph);
+  may_place_ = point.subgraph == 0 && CanPlace();
   return Status::Ok();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include "runtimes/tflite/handles.h"
 #include "runtimes/tflite/model.h"
 #include "runtimes/tflite/placement.h"
+#include "runtimes/tflite/tensors.h"
 
 namespace onlite::tflite {
 
@@ -34,22 +36,30 @@ class Interpreter {
   static Status Create(const Model& model, const InterpreterSettings& settings,
                        std::unique_ptr<Interpreter>* interpreter);
 
-  /// Gives the entry point's inputs these shapes and allocates its tensors, if
-  /// that is not how they are. After an error the interpreter is not usable.
-  Status SetShapes(size_t entry, const std::vector<Dims>& shapes);
+  /// The entry point's tensors are allocated for feeds of these shapes.
+  bool HasShapes(size_t entry, Feeds feeds) const;
+
+  /// Makes it so. Not while tensors are placed: the runtime does not see to it
+  /// that a placed tensor grows. After an error the interpreter is not usable.
+  Status SetShapes(size_t entry, Feeds feeds);
 
   /// The entry point's tensors and its invocation, after SetShapes.
   const EntryRunner& runner(size_t entry) const { return *runners_[entry]; }
 
-  /// SetShapes would have to resize while tensors are placed, which the runtime
-  /// does not support: take another interpreter and retire this one.
-  bool MustRetireFor(size_t entry, const std::vector<Dims>& shapes) const;
-  void Retire() { usable_ = false; }
+  /// Where the primary entry point's tensors lie.
+  Placement& placement() { return *placement_; }
+
+  /// Tensors may be placed: the library can, no other subgraph is handed them,
+  /// no variable ties the session to this interpreter, and the runtime knows
+  /// every shape before it invokes.
+  bool may_place() const { return may_place_; }
 
   /// No tensor lies in a caller's memory any more.
   Status WithdrawAll();
-  /// Where the primary entry point's tensors lie.
-  Placement& placement() { return *placement_; }
+
+  /// Runs since the shapes were set.
+  uint64_t steady_runs() const { return steady_runs_; }
+  void CountRun() { ++steady_runs_; }
 
   /// A tensor of the primary subgraph, or null if the library cannot tell.
   const TfLiteTensor* PrimaryTensor(int index) const;
@@ -66,6 +76,7 @@ class Interpreter {
 
  private:
   explicit Interpreter(const Model& model);
+  bool CanPlace() const;
   Status Fail(ErrorCode code, std::string message);
 
   const Model& model_;
@@ -78,6 +89,8 @@ class Interpreter {
   std::vector<std::unique_ptr<EntryRunner>> runners_;
   /// Subgraphs whose tensors are allocated; a signature may share the primary's.
   std::set<uint32_t> allocated_;
+  bool may_place_ = false;
+  uint64_t steady_runs_ = 0;
   bool usable_ = true;
 };
 

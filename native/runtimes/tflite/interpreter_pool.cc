@@ -1,5 +1,6 @@
 #include "runtimes/tflite/interpreter_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace onlite::tflite {
@@ -38,6 +39,19 @@ void InterpreterPool::GiveBack(std::unique_ptr<Interpreter> interpreter) {
   } else {
     idle_.push_back(std::move(interpreter));
   }
+}
+
+void InterpreterPool::Retire(std::unique_ptr<Interpreter> interpreter) {
+  interpreter.reset();
+  retired_.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  --count_;
+}
+
+uint64_t InterpreterPool::SteadyRunsToPlace() const {
+  constexpr uint32_t kMostDoublings = 30;
+  const uint32_t retired = retired_.load(std::memory_order_relaxed);
+  return retired == 0 ? 0 : uint64_t{1} << std::min(retired, kMostDoublings);
 }
 
 Status InterpreterPool::Renew() {

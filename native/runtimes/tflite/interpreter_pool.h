@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -25,6 +27,14 @@ class InterpreterPool {
   /// One that became unusable is dropped, and made anew when needed.
   void GiveBack(std::unique_ptr<Interpreter> interpreter);
 
+  /// Destroys one instead, which makes room for a new one.
+  void Retire(std::unique_ptr<Interpreter> interpreter);
+
+  /// How many runs with the same shapes an interpreter must have seen before it
+  /// is worth to place tensors in it: the next shapes cost the interpreter. It
+  /// doubles each time they did, so shapes that alternate are copied in the end.
+  uint64_t SteadyRunsToPlace() const;
+
   /// Puts a new interpreter in the place of all idle ones. Nothing may be in use.
   Status Renew();
 
@@ -37,6 +47,7 @@ class InterpreterPool {
   std::mutex mutex_;
   std::vector<std::unique_ptr<Interpreter>> idle_;
   size_t count_ = 0;
+  std::atomic<uint32_t> retired_{0};
   /// Delegates pack weights into a shared cache while an interpreter is made.
   std::mutex creation_mutex_;
 };

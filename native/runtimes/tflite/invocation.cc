@@ -30,12 +30,17 @@ class Armed {
 
 }  // namespace
 
-Status Lease::AcquireFor(size_t entry, const std::vector<Dims>& shapes) {
+Status Lease::AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker) {
   ONLITE_RETURN_IF_ERROR(Acquire());
-  if (!interpreter_->MustRetireFor(entry, shapes)) return Status::Ok();
-  interpreter_->Retire();
-  GiveBack();
-  return Acquire();
+  if (interpreter_->HasShapes(entry, feeds)) return Status::Ok();
+  ONLITE_RETURN_IF_ERROR(checker->Check(entry, feeds));
+  // Another idle one may have placed tensors too; a new one has none.
+  while (!interpreter_->placement().empty()) {
+    pool_->Retire(std::move(interpreter_));
+    ONLITE_RETURN_IF_ERROR(Acquire());
+    if (interpreter_->HasShapes(entry, feeds)) return Status::Ok();
+  }
+  return interpreter_->SetShapes(entry, feeds);
 }
 
 // The runtime forgets a cancellation that comes before the invocation, so the
@@ -43,6 +48,7 @@ Status Lease::AcquireFor(size_t entry, const std::vector<Dims>& shapes) {
 Status Invoke(Interpreter* interpreter, size_t entry, CancelToken* cancel) {
   const Armed armed(cancel, interpreter);
   if (!armed.ready()) return Cancelled();
+  interpreter->CountRun();
   const ApiStatus status = interpreter->runner(entry).Invoke();
   if (status == ApiStatus::kCancelled || (cancel != nullptr && cancel->cancelled())) {
     return Cancelled();

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <utility>
 
 #include "core/cancel_token.h"
 #include "core/status.h"
 #include "runtimes/tflite/interpreter.h"
 #include "runtimes/tflite/interpreter_pool.h"
+#include "runtimes/tflite/shape_checker.h"
 
 namespace onlite::tflite {
 
@@ -20,16 +23,18 @@ class Lease {
   /// kBusy if all are in use.
   Status Acquire() { return pool_->Acquire(&interpreter_); }
 
-  /// The same, for an interpreter that can be given these shapes.
-  Status AcquireFor(size_t entry, const std::vector<Dims>& shapes);
+  /// The same, for an interpreter whose tensors have these shapes. Shapes that no
+  /// interpreter of ours has had are checked first.
+  Status AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker);
 
-  Interpreter* get() const { return interpreter_.get(); }
-
- private:
+  /// What the destructor does.
   void GiveBack() {
     if (interpreter_ != nullptr) pool_->GiveBack(std::move(interpreter_));
   }
 
+  Interpreter* get() const { return interpreter_.get(); }
+
+ private:
   InterpreterPool* pool_;
   std::unique_ptr<Interpreter> interpreter_;
 };

@@ -45,6 +45,8 @@ class ModelReader {
     subgraphs_ = model_.Tables(schema::Model::kSubgraphs);
     for (size_t index = 0; index < subgraphs_.size(); ++index) Scan(subgraphs_[index]);
     info.has_variables = has_variables_;
+    info.subgraph_count = subgraphs_.size();
+    info.tensor_count = subgraphs_[0].Tables(schema::SubGraph::kTensors).size();
     AddPrimary(&info);
     const FlatTables signatures = model_.Tables(schema::Model::kSignatureDefs);
     for (size_t index = 0; index < signatures.size(); ++index)
@@ -114,7 +116,7 @@ class ModelReader {
   }
 
   void Add(const FlatTable& subgraph, int32_t tensor_index, std::optional<std::string> name,
-           std::vector<ValueInfo>* values, std::vector<TensorSpec>* specs) {
+           std::vector<ValueInfo>* values, std::vector<TensorSpec>* specs) const {
     using Fields = schema::Tensor;
     ValueInfo value;
     TensorSpec spec;
@@ -141,6 +143,26 @@ class ModelReader {
     specs->push_back(std::move(spec));
   }
 
+  void AddVariableContent(const FlatTables& tensors, const FlatTable& op, EntryPoint* entry) {
+    const FlatTable code = model_.Tables(
+        schema::Model::kOperatorCodes)[op.Scalar<uint32_t>(schema::Operator::kOpcodeIndex, 0)];
+    const auto builtin = code.Scalar<int32_t>(schema::OperatorCode::kBuiltinCode, 0);
+    const bool reads = builtin == schema::kReadVariable;
+    if (!reads && builtin != schema::kAssignVariable) return;
+    // VerifyVariables has seen that they are there.
+    const int32_t index = reads ? op.Vector<int32_t>(schema::Operator::kOutputs)[0]
+                                : op.Vector<int32_t>(schema::Operator::kInputs)[1];
+    const FlatTable tensor = tensors[static_cast<size_t>(index)];
+    const auto signature = tensor.Vector<int32_t>(schema::Tensor::kShapeSignature);
+    const auto shape =
+        signature.size() > 0 ? signature : tensor.Vector<int32_t>(schema::Tensor::kShape);
+    Dims dims;
+    for (size_t dim = 0; dim < shape.size(); ++dim) dims.push_back(shape[dim]);
+    const auto type = tensor.Scalar<int8_t>(schema::Tensor::kType, 0);
+    const std::optional<size_t> bytes = TensorBytes(schema::ElementTypeOf(type), dims);
+    if (bytes) entry->variable_contents.emplace_back(index, *bytes);
+  }
+
   EntryPoint Entry(uint32_t subgraph_index) {
     EntryPoint entry;
     entry.subgraph = subgraph_index;
@@ -148,6 +170,7 @@ class ModelReader {
     const FlatTables tensors = subgraph.Tables(schema::SubGraph::kTensors);
     const FlatTables operators = subgraph.Tables(schema::SubGraph::kOperators);
     for (size_t index = 0; index < operators.size(); ++index) {
+      AddVariableContent(tensors, operators[index], &entry);
       const auto outputs = operators[index].Vector<int32_t>(schema::Operator::kOutputs);
       for (size_t at = 0; at < outputs.size(); ++at) {
         if (outputs[at] < 0) continue;

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtimes/runtime.h"
@@ -25,6 +28,9 @@ struct EntryPoint {
   /// Tensors that the subgraph's operators write and whose declared shape is
   /// not empty.
   std::vector<int> computed_tensors;
+  /// What is assigned to or read from a variable, and the bytes it is declared
+  /// with. Without those whose shape is open.
+  std::vector<std::pair<int, size_t>> variable_contents;
   /// Every input has one possible shape, the declared one.
   bool fixed_shapes = true;
 };
@@ -35,6 +41,9 @@ struct ModelInfo {
   std::vector<EntryPoint> entry_points;
   ModelMetadata metadata;
   bool has_variables = false;
+  size_t subgraph_count = 0;
+  /// Of the primary subgraph.
+  size_t tensor_count = 0;
 };
 
 /// Reads a model that VerifyModel has accepted.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 
 #include "core/aligned_buffer.h"
@@ -15,7 +16,8 @@ namespace onlite::tflite {
 /// Used by whoever uses the interpreter, which must outlive it.
 class Placement {
  public:
-  Placement(const Api& api, TfLiteInterpreter* interpreter) : api_(api), interpreter_(interpreter) {}
+  Placement(const Api& api, TfLiteInterpreter* interpreter)
+      : api_(api), interpreter_(interpreter) {}
 
   /// Has the tensor lie at `data` until further notice. False, and nothing has
   /// changed, if the library, the tensor or the memory does not allow it; then
@@ -24,6 +26,12 @@ class Placement {
 
   /// Makes sure that the tensor is not in a caller's memory.
   Status Withdraw(int tensor_index, const TfLiteTensor* tensor);
+
+  /// A number that somebody gives to the shapes and places as they are now; 0
+  /// after any change of either.
+  uint64_t arrangement() const { return arrangement_; }
+  void set_arrangement(uint64_t number) { arrangement_ = number; }
+  void Rearranged() { arrangement_ = 0; }
 
   /// No tensor was ever placed, so that shapes may change: the runtime does not
   /// see to it that a placed tensor grows.
@@ -40,6 +48,7 @@ class Placement {
   const Api& api_;
   TfLiteInterpreter* interpreter_;
   std::map<int, Placed> placed_;
+  uint64_t arrangement_ = 0;
 };
 
 }  // namespace onlite::tflite

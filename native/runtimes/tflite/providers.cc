@@ -26,7 +26,8 @@ Status ParseThreads(const std::string& path, const std::string& text, int* threa
 
 Status ReadOptions(const ProviderRequest& request, const std::string& path, ProviderPlan* plan) {
   for (const auto& [key, value] : request.options) {
-    const std::string option = path + "." + key;
+    std::string option = path;
+    option.append(".").append(key);
     // onnxruntime-common's option of the provider, about an arena that is not here.
     if (request.name == "cpu" && key == "useArena") continue;
     if (request.name != "xnnpack" || key != "numThreads") {

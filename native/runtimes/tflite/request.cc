@@ -5,10 +5,20 @@
 #include <optional>
 #include <string>
 
+#include "runtimes/tflite/tensor_verifier.h"
+
 namespace onlite::tflite {
 namespace {
 
-Status CheckLength(const TensorView& feed, const std::string& path) {
+/// "inputs.image", put together only for a message.
+struct Path {
+  const std::string& name;
+};
+std::string operator+(const Path& path, const std::string& rest) {
+  return "inputs." + path.name + rest;
+}
+
+Status CheckLength(const TensorView& feed, const Path& path) {
   // Kernels index elements with 32-bit integers.
   if (ElementCount(feed.dims).value_or(SIZE_MAX) > INT32_MAX) {
     return {ErrorCode::kShapeMismatch, path + ".dims: more elements than can be indexed"};
@@ -21,6 +31,9 @@ Status CheckLength(const TensorView& feed, const std::string& path) {
   }
   const std::optional<size_t> bytes = TensorBytes(feed.type, feed.dims);
   if (!bytes) return {ErrorCode::kShapeMismatch, path + ".dims: too large"};
+  if (*bytes > kMaxTensorBytes) {
+    return {ErrorCode::kShapeMismatch, path + ".dims: more than 2 GiB"};
+  }
   if (*bytes != feed.byte_length) {
     return {ErrorCode::kShapeMismatch, path + ": expected " + std::to_string(*bytes) +
                                            " bytes, got " + std::to_string(feed.byte_length)};
@@ -32,25 +45,26 @@ Status CheckLength(const TensorView& feed, const std::string& path) {
 }
 
 Status CheckDims(const ValueInfo& input, const TensorSpec& spec, const Dims& dims,
-                 const std::string& path) {
+                 const Path& path) {
   if (!input.unknown_rank && dims.size() != input.dims.size()) {
     return {ErrorCode::kShapeMismatch,
             path + ".dims: expected " + DimsToString(input.dims) + ", got " + DimsToString(dims)};
   }
   for (size_t index = 0; index < dims.size(); ++index) {
-    const std::string at = path + ".dims[" + std::to_string(index) + "]: ";
+    const auto at = [&] { return path + (".dims[" + std::to_string(index) + "]: "); };
     if (dims[index] < 0 || dims[index] > std::numeric_limits<int32_t>::max()) {
-      return {ErrorCode::kShapeMismatch, at + std::to_string(dims[index]) + " is not a dimension"};
+      return {ErrorCode::kShapeMismatch,
+              at() + std::to_string(dims[index]) + " is not a dimension"};
     }
     if (input.unknown_rank || spec.resizable[index] || input.dims[index] == dims[index]) continue;
-    return {ErrorCode::kShapeMismatch, at + "expected " + std::to_string(input.dims[index]) +
+    return {ErrorCode::kShapeMismatch, at() + "expected " + std::to_string(input.dims[index]) +
                                            ", got " + std::to_string(dims[index])};
   }
   return Status::Ok();
 }
 
 Status CheckInput(const ValueInfo& input, const TensorSpec& spec, const TensorView& feed) {
-  const std::string path = "inputs." + input.name;
+  const Path path{input.name};
   if (input.kind != ValueInfo::Kind::kTensor) {
     return {ErrorCode::kUnsupported, path + ": not a tensor that can be fed"};
   }

@@ -83,6 +83,9 @@ struct Operator {
     kBuiltinOptions2
   };
 };
+struct VarHandleOptions {
+  enum : size_t { kContainer, kSharedName };
+};
 struct Buffer {
   enum : size_t { kData, kOffset, kSize };
 };
@@ -140,6 +143,8 @@ enum BuiltinOperator : int32_t {
   kConv3d = 132,
   kConv3dTranspose = 141,
   kVarHandle = 142,
+  kReadVariable = 143,
+  kAssignVariable = 144,
   kFirstStablehlo = 162,
 };
 

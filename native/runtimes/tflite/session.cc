@@ -12,6 +12,26 @@
 #include "runtimes/tflite/xnnpack.h"
 
 namespace onlite::tflite {
+namespace {
+
+/// Feeds of the shapes that the file declares, without data.
+class DeclaredFeeds {
+ public:
+  explicit DeclaredFeeds(const SignatureInfo& signature) : tensors_(signature.inputs.size()) {
+    for (size_t index = 0; index < tensors_.size(); ++index) {
+      tensors_[index].dims = signature.inputs[index].dims;
+      feeds_.push_back(&tensors_[index]);
+    }
+  }
+
+  Feeds get() const { return feeds_; }
+
+ private:
+  std::vector<TensorView> tensors_;
+  std::vector<const TensorView*> feeds_;
+};
+
+}  // namespace
 
 Status TfLiteSession::Create(const Library& library, const ModelSource& source,
                              const SessionOptions& options, std::unique_ptr<Session>* session) {
@@ -42,7 +62,8 @@ Status TfLiteSession::Start(const std::vector<ProviderPlan>& plans) {
   // first, with tensors where their shapes are known.
   const EntryPoint& primary = model_->info().entry_points[0];
   if (primary.fixed_shapes) {
-    const Status allocated = shapes_.Check(0, DeclaredShapes());
+    const DeclaredFeeds declared(info_.signatures[0]);
+    const Status allocated = shapes_.Check(0, declared.get());
     if (allocated.code() == ErrorCode::kShapeMismatch) {
       return {ErrorCode::kModelInvalid, "TensorFlow Lite cannot run this model",
               allocated.cause().empty() ? allocated.message() : allocated.cause()};
@@ -85,17 +106,12 @@ Status TfLiteSession::Start(const ProviderPlan& plan) {
   return Status::Ok();
 }
 
-std::vector<Dims> TfLiteSession::DeclaredShapes() const {
-  std::vector<Dims> shapes;
-  for (const ValueInfo& input : info_.signatures[0].inputs) shapes.push_back(input.dims);
-  return shapes;
-}
-
 Status TfLiteSession::AllocateFixedShapes() {
   if (!model_->info().entry_points[0].fixed_shapes) return Status::Ok();
   Lease lease(interpreters_.get());
   ONLITE_RETURN_IF_ERROR(lease.Acquire());
-  const Status allocated = lease.get()->SetShapes(0, DeclaredShapes());
+  const DeclaredFeeds declared(info_.signatures[0]);
+  const Status allocated = lease.get()->SetShapes(0, declared.get());
   if (allocated.ok()) return allocated;
   return {ErrorCode::kModelInvalid, allocated.message(), allocated.cause()};
 }
@@ -104,22 +120,15 @@ Status TfLiteSession::Run(const RunRequest& request, RunResult* result) {
   const int64_t started_ns = MonotonicNow();
   std::vector<const TensorView*> feeds;
   ONLITE_RETURN_IF_ERROR(CheckRequest(model_->info(), request, &feeds));
-  std::vector<Dims> shapes;
-  shapes.reserve(feeds.size());
-  for (const TensorView* feed : feeds) shapes.push_back(feed->dims);
-  ONLITE_RETURN_IF_ERROR(shapes_.Check(request.signature, shapes));
   Lease lease(interpreters_.get());
-  ONLITE_RETURN_IF_ERROR(lease.AcquireFor(request.signature, shapes));
-  return RunOn(lease.get(), request, feeds, shapes, started_ns, result);
+  ONLITE_RETURN_IF_ERROR(lease.AcquireFor(request.signature, feeds, &shapes_));
+  return RunOn(lease.get(), request, feeds, started_ns, result);
 }
 
-Status TfLiteSession::RunOn(Interpreter* interpreter, const RunRequest& request,
-                            const std::vector<const TensorView*>& feeds,
-                            const std::vector<Dims>& shapes, int64_t started_ns,
-                            RunResult* result) {
+Status TfLiteSession::RunOn(Interpreter* interpreter, const RunRequest& request, Feeds feeds,
+                            int64_t started_ns, RunResult* result) {
   const SignatureInfo& signature = info_.signatures[request.signature];
   const Api& api = interpreter->api();
-  ONLITE_RETURN_IF_ERROR(interpreter->SetShapes(request.signature, shapes));
   const EntryRunner& runner = interpreter->runner(request.signature);
   ONLITE_RETURN_IF_ERROR(interpreter->WithdrawAll());
   for (size_t index = 0; index < feeds.size(); ++index) {
@@ -146,8 +155,7 @@ Status TfLiteSession::CreateBinding(size_t signature, std::unique_ptr<Binding>* 
     return {ErrorCode::kInvalidArgument,
             "signature: there is none with index " + std::to_string(signature)};
   }
-  *binding =
-      std::make_unique<TfLiteBinding>(*model_, signature, &shapes_, interpreters_.get());
+  *binding = std::make_unique<TfLiteBinding>(*model_, signature, &shapes_, interpreters_.get());
   return Status::Ok();
 }
 

@@ -25,7 +25,6 @@ class TfLiteSession final : public Session {
 
   const SessionInfo& info() const override { return info_; }
   Status Run(const RunRequest& request, RunResult* result) override;
-  /// kUnsupported: runs of this adapter take and give memory one by one so far.
   Status CreateBinding(size_t signature, std::unique_ptr<Binding>* binding) override;
   Status ResetVariables() override;
   Status EndProfiling(std::string* file) override;
@@ -37,13 +36,11 @@ class TfLiteSession final : public Session {
   /// Makes the first interpreter by one of the plans.
   Status Start(const std::vector<ProviderPlan>& plans);
   Status Start(const ProviderPlan& plan);
-  std::vector<Dims> DeclaredShapes() const;
   /// Shapes of the primary entry point that are all fixed, allocated once.
   Status AllocateFixedShapes();
   /// Inputs in, invocation, outputs out, on an interpreter that is ours alone.
-  Status RunOn(Interpreter* interpreter, const RunRequest& request,
-               const std::vector<const TensorView*>& feeds, const std::vector<Dims>& shapes,
-               int64_t started_ns, RunResult* result);
+  Status RunOn(Interpreter* interpreter, const RunRequest& request, Feeds feeds, int64_t started_ns,
+               RunResult* result);
 
   std::unique_ptr<Model> model_;
   SessionInfo info_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtimes/tflite/interpreter.h"
+#include "runtimes/tflite/tensor_verifier.h"
 
 namespace onlite::tflite {
 namespace {
@@ -22,15 +23,12 @@ bool IsEmpty(const Api& api, const TfLiteTensor* tensor) {
 
 /// A tensor that gets its shape only while the model runs.
 bool IsDynamic(const Api& api, const TfLiteTensor* tensor) {
-  // The vendor documents an opaque tensor to be the tensor itself.
-  return api.OpaqueTensorGetAllocationType != nullptr &&
-         api.OpaqueTensorGetAllocationType(reinterpret_cast<const TfLiteOpaqueTensor*>(tensor)) ==
-             ApiAllocationType::kDynamic;
+  return IsAllocated(api, tensor, ApiAllocationType::kDynamic);
 }
 
-bool AnyEmpty(const std::vector<Dims>& shapes) {
-  for (const Dims& shape : shapes) {
-    if (ElementCount(shape).value_or(0) == 0) return true;
+bool AnyEmpty(Feeds feeds) {
+  for (const TensorView* feed : feeds) {
+    if (ElementCount(feed->dims).value_or(0) == 0) return true;
   }
   return false;
 }
@@ -57,52 +55,86 @@ bool HasEmptyInnerTensor(const Interpreter& interpreter, const EntryPoint& point
   return false;
 }
 
+bool HasHugeTensor(const Interpreter& interpreter, size_t entry, const EntryPoint& point) {
+  const Api& api = interpreter.api();
+  const auto is_huge = [&api](const TfLiteTensor* tensor) {
+    return tensor != nullptr && !IsDynamic(api, tensor) &&
+           api.TensorByteSize(tensor) > kMaxTensorBytes;
+  };
+  for (size_t index = 0; index < point.outputs.size(); ++index) {
+    if (is_huge(interpreter.runner(entry).Output(index))) return true;
+  }
+  if (point.subgraph != 0) return false;
+  return std::any_of(point.computed_tensors.begin(), point.computed_tensors.end(),
+                     [&](const int index) { return is_huge(interpreter.PrimaryTensor(index)); });
+}
+
+bool OutgrowsVariable(const Interpreter& interpreter, const EntryPoint& point) {
+  if (point.subgraph != 0) return false;
+  const Api& api = interpreter.api();
+  for (const auto& [index, bytes] : point.variable_contents) {
+    const TfLiteTensor* tensor = interpreter.PrimaryTensor(index);
+    if (tensor == nullptr || IsDynamic(api, tensor)) continue;
+    if (api.TensorByteSize(tensor) != bytes) return true;
+  }
+  return false;
+}
+
 /// Which input is to blame, and what it was: the first whose dims differ from
 /// the declared ones, which are what the model was made with.
-std::string Blame(const SignatureInfo& signature, const std::vector<Dims>& shapes) {
+std::string Blame(const SignatureInfo& signature, Feeds feeds) {
   std::string text;
-  for (size_t index = 0; index < shapes.size(); ++index) {
+  for (size_t index = 0; index < feeds.size(); ++index) {
     const ValueInfo& input = signature.inputs[index];
-    for (size_t dim = 0; dim < shapes[index].size() && dim < input.dims.size(); ++dim) {
-      if (input.dims[dim] >= 0 && input.dims[dim] != shapes[index][dim]) {
+    const Dims& dims = feeds[index]->dims;
+    for (size_t dim = 0; dim < dims.size() && dim < input.dims.size(); ++dim) {
+      if (input.dims[dim] >= 0 && input.dims[dim] != dims[dim]) {
         return "inputs." + input.name + ".dims[" + std::to_string(dim) + "]: expected " +
-               std::to_string(input.dims[dim]) + ", got " + std::to_string(shapes[index][dim]);
+               std::to_string(input.dims[dim]) + ", got " + std::to_string(dims[dim]);
       }
     }
-    text += (text.empty() ? "inputs." : ", inputs.") + input.name +
-            ".dims: " + DimsToString(shapes[index]);
+    text += (text.empty() ? "inputs." : ", inputs.") + input.name + ".dims: " + DimsToString(dims);
   }
   return text + ": the model cannot be run with this shape";
 }
 
 }  // namespace
 
-Status ShapeChecker::Try(size_t entry, const std::vector<Dims>& shapes) const {
+Status ShapeChecker::Try(size_t entry, Feeds feeds) const {
   const EntryPoint& point = model_.info().entry_points[entry];
   const SignatureInfo& signature = model_.info().signatures[entry];
   std::unique_ptr<Interpreter> trial;
   ONLITE_RETURN_IF_ERROR(Interpreter::Create(model_, {}, &trial));
-  const Status allocated = trial->SetShapes(entry, shapes);
+  Status allocated = trial->SetShapes(entry, feeds);
   if (!allocated.ok()) {
     if (allocated.code() != ErrorCode::kShapeMismatch) return allocated;
-    return {ErrorCode::kShapeMismatch, Blame(signature, shapes), allocated.cause()};
+    return {ErrorCode::kShapeMismatch, Blame(signature, feeds), allocated.cause()};
   }
-  if (AnyEmpty(shapes)) return Status::Ok();
+  if (HasHugeTensor(*trial, entry, point)) {
+    return {ErrorCode::kShapeMismatch, Blame(signature, feeds),
+            "a tensor that the model computes would have more than 2 GiB"};
+  }
+  if (OutgrowsVariable(*trial, point)) {
+    return {ErrorCode::kShapeMismatch, Blame(signature, feeds),
+            "a variable would get another size than it is declared with"};
+  }
+  if (AnyEmpty(feeds)) return Status::Ok();
   if (HasEmptyInnerTensor(*trial, point) || HasEmptyOutput(*trial, entry, signature)) {
-    return {ErrorCode::kShapeMismatch, Blame(signature, shapes),
+    return {ErrorCode::kShapeMismatch, Blame(signature, feeds),
             "a tensor that the model computes would have no elements"};
   }
   return Status::Ok();
 }
 
-Status ShapeChecker::Check(size_t entry, const std::vector<Dims>& shapes) {
-  Key key{entry, shapes};
+Status ShapeChecker::Check(size_t entry, Feeds feeds) {
+  Key key{entry, {}};
+  for (const TensorView* feed : feeds) key.second.push_back(feed->dims);
   {
     const std::lock_guard lock(mutex_);
     const auto known = verdicts_.find(key);
     if (known != verdicts_.end()) return known->second;
   }
-  const Status verdict = Try(entry, shapes);
+  Status verdict = Try(entry, feeds);
   const std::lock_guard lock(mutex_);
   if (verdicts_.size() >= kMaxVerdicts) verdicts_.erase(verdicts_.begin());
   verdicts_.insert_or_assign(std::move(key), verdict);

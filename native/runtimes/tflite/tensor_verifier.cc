@@ -156,6 +156,10 @@ TensorFacts VerifyTensor(FlatBuffer* file, const FlatTable& tensor,
   } else if (facts.constant) {
     VerifyConstant(file, type, shape, data);
   }
+  if (!facts.constant && !dynamic &&
+      TensorBytes(schema::ElementTypeOf(type), shape).value_or(0) > kMaxTensorBytes) {
+    file->Fail("a shape of more than 2 GiB");
+  }
   return facts;
 }
 

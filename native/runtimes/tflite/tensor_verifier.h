@@ -9,6 +9,10 @@
 
 namespace onlite::tflite {
 
+/// The most that a tensor which is fed or computed may have, as the file format
+/// limits a constant: a damaged shape makes the runtime ask for all of it.
+inline constexpr size_t kMaxTensorBytes = INT32_MAX;
+
 struct TensorFacts {
   /// It has a buffer with data, which nothing may write.
   bool constant = false;

@@ -11,13 +11,21 @@
 namespace onlite::tflite {
 namespace {
 
-Status OtherSize(const std::string& path, size_t expected, size_t got) {
+/// "inputs.image", put together only for a message.
+struct Path {
+  const char* list;
+  const std::string& name;
+};
+std::string operator+(const Path& path, const std::string& rest) {
+  return std::string(path.list) + "." + path.name + rest;
+}
+
+Status OtherSize(const Path& path, size_t expected, size_t got) {
   return {ErrorCode::kShapeMismatch,
           path + ": expected " + std::to_string(expected) + " bytes, got " + std::to_string(got)};
 }
 
-Status FeedStrings(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
-                   const std::string& path) {
+Status FeedStrings(const Api& api, const TensorView& feed, TfLiteTensor* tensor, const Path& path) {
   std::vector<uint8_t> packed;
   if (!EncodeStrings(feed.strings, &packed)) {
     return {ErrorCode::kInvalidArgument, path + ": the strings are longer than 2 GiB together"};
@@ -54,7 +62,7 @@ Dims DimsOf(const Api& api, const TfLiteTensor* tensor) {
   return dims;
 }
 
-Status FetchStrings(const Api& api, const TfLiteTensor* tensor, const std::string& path,
+Status FetchStrings(const Api& api, const TfLiteTensor* tensor, const Path& path,
                     TensorView* view) {
   const std::optional<size_t> count = ElementCount(view->dims);
   const auto* data = static_cast<const uint8_t*>(api.TensorData(tensor));
@@ -65,7 +73,7 @@ Status FetchStrings(const Api& api, const TfLiteTensor* tensor, const std::strin
   return Status::Ok();
 }
 
-Status CheckTarget(const TensorView& produced, const TensorView& into, const std::string& path) {
+Status CheckTarget(const TensorView& produced, const TensorView& into, const Path& path) {
   if (into.type != produced.type) {
     return {ErrorCode::kTypeMismatch, path + ": expected " +
                                           std::string(ElementTypeName(produced.type)) + ", got " +
@@ -109,6 +117,13 @@ ElementType ElementTypeOf(ApiType type) {
   return ElementType::kUndefined;
 }
 
+bool IsAllocated(const Api& api, const TfLiteTensor* tensor, ApiAllocationType type) {
+  // The vendor documents an opaque tensor to be the tensor itself.
+  return api.OpaqueTensorGetAllocationType != nullptr &&
+         api.OpaqueTensorGetAllocationType(reinterpret_cast<const TfLiteOpaqueTensor*>(tensor)) ==
+             type;
+}
+
 bool HasDims(const Api& api, const TfLiteTensor* tensor, const Dims& dims) {
   const int32_t rank = api.TensorNumDims(tensor);
   if (rank < 0 || static_cast<size_t>(rank) != dims.size()) return false;
@@ -120,7 +135,7 @@ bool HasDims(const Api& api, const TfLiteTensor* tensor, const Dims& dims) {
 
 Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
                   const std::string& name) {
-  const std::string path = "inputs." + name;
+  const Path path{"inputs", name};
   if (feed.type == ElementType::kString) return FeedStrings(api, feed, tensor, path);
   const size_t bytes = api.TensorByteSize(tensor);
   if (bytes == 0 && feed.byte_length == 0) return Status::Ok();
@@ -139,7 +154,7 @@ Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
 
 Status FetchTensor(const Api& api, const TfLiteTensor* tensor, const TensorView& into,
                    const std::string& name, Value* value) {
-  const std::string path = "outputs." + name;
+  const Path path{"outputs", name};
   if (tensor == nullptr) return {ErrorCode::kRunFailed, path + ": the runtime made no such output"};
   TensorView view;
   view.type = ElementTypeOf(api.TensorType(tensor));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "core/status.h"
@@ -11,6 +12,12 @@ namespace onlite::tflite {
 
 /// The element type of a runtime's tensor; kUndefined for resources and variants.
 ElementType ElementTypeOf(ApiType type);
+
+/// One feed for every input of an entry point, in their order.
+using Feeds = std::span<const TensorView* const>;
+
+/// Whether the tensor's memory is managed so; false if the library cannot tell.
+bool IsAllocated(const Api& api, const TfLiteTensor* tensor, ApiAllocationType type);
 
 /// Whether the runtime's tensor has these dims now.
 bool HasDims(const Api& api, const TfLiteTensor* tensor, const Dims& dims);

@@ -1,7 +1,7 @@
 #include "runtimes/tflite/xnnpack.h"
 
+#include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -27,9 +27,9 @@ struct Version {
 
 Version Parse(const std::string& text) {
   Version version;
-  const size_t dot = text.find('.');
-  version.major = std::atoi(text.c_str());
-  if (dot != std::string::npos) version.minor = std::atoi(text.c_str() + dot + 1);
+  const char* const end = text.data() + text.size();
+  const char* const dot = std::from_chars(text.data(), end, version.major).ptr;
+  if (dot != end && *dot == '.') std::from_chars(dot + 1, end, version.minor);
   return version;
 }
 
@@ -54,6 +54,7 @@ Layout LayoutOf(const Library& library) {
 
 template <typename T>
 void Store(XnnpackOptions* options, size_t offset, T value) {
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer itself is stored, for a pointer T
   std::memcpy(options->bytes + offset, &value, sizeof(value));
 }
 

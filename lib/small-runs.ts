@@ -1,0 +1,183 @@
+import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from './element-type';
+import type { Held } from './jobs';
+import type { NativeBinding, NativeSession, NativeTensors, NativeValueInfo } from './native';
+import type { SignaturePlan } from './signature-plan';
+import { TensorPool } from './pool/tensor-pool';
+import { Tensor, dataOf, isTensor } from './tensor';
+
+/** Up to so many bytes of inputs and outputs, copying costs less than binding anew. */
+const maxBytes = 64 << 10;
+
+/** Bindings that a session keeps for further runs. */
+const maxKept = 64;
+
+interface Slot {
+  readonly name: string;
+  readonly type: ElementTypeInfo;
+  readonly dims: readonly number[];
+  readonly length: number;
+}
+
+let sharedPool: TensorPool | undefined;
+
+/** The pool of everything that no caller chose a pool for. */
+export function defaultPool(): TensorPool {
+  sharedPool ??= new TensorPool();
+  return sharedPool;
+}
+
+/** A binding over memory of its own, for one run at a time. */
+export class SmallRun {
+  readonly native: NativeBinding;
+  readonly inputs: NumericData[] = [];
+  readonly outputs: NumericData[] = [];
+  /** Kept alive: the bound memory is theirs. */
+  readonly #tensors: Tensor[] = [];
+
+  constructor(session: NativeSession, plan: SignaturePlan, inputs: Slot[], outputs: Slot[]) {
+    this.native = session.bind(plan.index);
+    this.native.setInputs(this.#acquire(inputs, this.inputs));
+    this.native.setOutputs(this.#acquire(outputs, this.outputs));
+  }
+
+  #acquire(slots: readonly Slot[], views: NumericData[]): NativeTensors {
+    const encoded: NativeTensors = [];
+    for (const [index, slot] of slots.entries()) {
+      const tensor = defaultPool().acquire(slot.type.name as 'float32', slot.dims);
+      const view = dataOf(tensor) as NumericData;
+      this.#tensors.push(tensor);
+      views.push(view);
+      encoded.push(index, slot.type.code, [...slot.dims], view, true);
+    }
+    return encoded;
+  }
+
+  /** Gives the memory back; the binding must not be run any more. */
+  dispose(): void {
+    for (const tensor of this.#tensors) tensor.dispose();
+  }
+}
+
+/** A run and where it goes back to. */
+export interface PreparedSmallRun {
+  readonly runs: SmallRuns;
+  readonly run: SmallRun;
+}
+
+/**
+ * The quick way for models whose inputs and outputs are few bytes of known
+ * shapes: feeds are copied into, and results out of, a binding that is kept,
+ * which costs less than describing tensors to the runtime for each run. Feeds
+ * that are not exactly what the model declares take the ordinary way, which
+ * also has the error messages.
+ */
+export class SmallRuns {
+  readonly #session: NativeSession;
+  readonly #plan: SignaturePlan;
+  readonly #inputs: Slot[];
+  readonly #outputs: Slot[];
+  #free: SmallRun[] = [];
+  #closed = false;
+
+  /** Undefined if the signature's shapes are not all known, or too large together. */
+  static for(session: NativeSession, plan: SignaturePlan): SmallRuns | undefined {
+    if (plan.inputs.some((input) => input.overridableInitializer)) return undefined;
+    const inputs = fixedSlots(plan.inputs);
+    const outputs = fixedSlots(plan.outputs);
+    if (inputs === undefined || outputs === undefined || outputs.length === 0) return undefined;
+    let bytes = 0;
+    for (const { type, length } of [...inputs, ...outputs]) {
+      bytes += length * (type.array?.BYTES_PER_ELEMENT ?? 0);
+    }
+    return bytes <= maxBytes ? new SmallRuns(session, plan, inputs, outputs) : undefined;
+  }
+
+  private constructor(
+    session: NativeSession,
+    plan: SignaturePlan,
+    inputs: Slot[],
+    outputs: Slot[],
+  ) {
+    this.#session = session;
+    this.#plan = plan;
+    this.#inputs = inputs;
+    this.#outputs = outputs;
+  }
+
+  /** A run with the feeds copied in; undefined if they need the ordinary way. */
+  prepare(feeds: unknown): PreparedSmallRun | undefined {
+    if (typeof feeds !== 'object' || feeds === null) return undefined;
+    const inputs = this.#inputs;
+    if (Object.keys(feeds).length !== inputs.length) return undefined;
+    const datas: NumericData[] = [];
+    for (const slot of inputs) {
+      const data = matchingData((feeds as Record<string, unknown>)[slot.name], slot);
+      if (data === undefined || !Object.hasOwn(feeds, slot.name)) return undefined;
+      datas.push(data);
+    }
+    const run = this.#free.pop() ?? new SmallRun(this.#session, this.#plan, inputs, this.#outputs);
+    for (let index = 0; index < datas.length; index++) {
+      run.inputs[index]?.set(datas[index] as never);
+    }
+    return { runs: this, run };
+  }
+
+  /** The results of a run, copied out. */
+  results(run: SmallRun): Record<string, Tensor> {
+    const result: Record<string, Tensor> = {};
+    for (const [index, slot] of this.#outputs.entries()) {
+      const data = run.outputs[index]?.slice();
+      if (data !== undefined) {
+        result[slot.name] = Tensor.fromTrusted(slot.type, data, [...slot.dims]);
+      }
+    }
+    return result;
+  }
+
+  /** Gives a run back for the next. */
+  giveBack(run: SmallRun): void {
+    if (this.#closed || this.#free.length >= maxKept) run.dispose();
+    else this.#free.push(run);
+  }
+
+  /** A run's hold, for jobs: it is given back when its native side has ended. */
+  hold(run: SmallRun): Held & { run: SmallRun } {
+    return { run, release: () => this.giveBack(run) };
+  }
+
+  /** The session is released: gives the memory back. */
+  close(): void {
+    this.#closed = true;
+    for (const run of this.#free) run.dispose();
+    this.#free = [];
+  }
+}
+
+function fixedSlots(values: readonly NativeValueInfo[]): Slot[] | undefined {
+  const slots: Slot[] = [];
+  for (const value of values) {
+    const type = elementTypeOfCode(value.type);
+    const isFixed = !value.unknownRank && value.dims.every((dim) => dim >= 0);
+    // Packed types may have padding bits, and __proto__ needs care as a key.
+    if (!isFixed || value.optional || type?.array === undefined || type.bits < 8) return undefined;
+    if (value.name === '__proto__') return undefined;
+    let size = 1;
+    for (const dim of value.dims) size *= dim;
+    const length = (size * type.bits) / (8 * type.array.BYTES_PER_ELEMENT);
+    slots.push({ name: value.name, type, dims: value.dims, length });
+  }
+  return slots;
+}
+
+/** The data of one of our own tensors that is exactly what the model declares. */
+function matchingData(value: unknown, slot: Slot): NumericData | undefined {
+  if (!isTensor(value) || value.type !== slot.type.name) return undefined;
+  const { dims } = value;
+  if (dims.length !== slot.dims.length) return undefined;
+  for (let axis = 0; axis < dims.length; axis++) {
+    if (dims[axis] !== slot.dims[axis]) return undefined;
+  }
+  const data = dataOf(value) as NumericData | undefined;
+  // A detached or resized buffer has another length.
+  return data?.length === slot.length ? data : undefined;
+}
