@@ -5,6 +5,9 @@
     {
       "target_name": "onlite",
       "sources": [
+        "native/core/batch_queue.cc",
+        "native/core/batch_tensors.cc",
+        "native/core/delay_timer.cc",
         "native/core/dtype.cc",
         "native/core/executor.cc",
         "native/core/histogram.cc",
@@ -60,6 +63,8 @@
         "native/runtimes/tflite/verifier.cc",
         "native/runtimes/tflite/xnnpack.cc",
         "native/addon.cc",
+        "native/bind/batch_support.cc",
+        "native/bind/batched_run_job.cc",
         "native/bind/bound_memory.cc",
         "native/bind/create_session.cc",
         "native/bind/environment.cc",

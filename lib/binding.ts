@@ -3,7 +3,6 @@ import { elementTypeOfCode, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
 import { startJob, type Held } from './jobs';
-import { Leases } from './leases';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from './native';
 import { release, retain, type Lease } from './pool/lease';
 import { checkRunOptions, type RunOptions } from './run-options';
@@ -60,6 +59,15 @@ export class IoBinding<
   /** Holds on bound pooled tensors, by path: their memory stays as long as it is bound. */
   readonly #leases = new Map<string, Lease>();
   #disposed = false;
+  #running = false;
+  /** Keeps this binding until a run has ended, and its memory if it is disposed meanwhile. */
+  readonly #held: Held & { binding: unknown } = {
+    binding: this,
+    release: () => {
+      this.#running = false;
+      if (this.#disposed) this.#giveBack();
+    },
+  };
 
   /** Use {@link InferenceSession.bind}. @internal */
   constructor(
@@ -112,9 +120,11 @@ export class IoBinding<
     }
     this.#requireUndisposed();
     throwIfAborted(checked.signal);
+    if (this.#running) throw new OnliteError('ERR_BUSY', "the binding's own run is in flight");
+    this.#running = true;
     const job = startJob<NativeValue[] | undefined>((id) => {
       this.#native.run(id);
-    }, this.#hold());
+    }, this.#held);
     const isPlain = checked.signal === undefined && checked.timeoutMs === undefined;
     const dynamic = await (isPlain ? job.result : abortable(job, checked));
     if (dynamic !== undefined) this.#takeDynamic(dynamic);
@@ -140,14 +150,18 @@ export class IoBinding<
    */
   dispose(): void {
     this.#disposed = true;
-    for (const tensor of this.#own) tensor.dispose();
-    this.#own.clear();
-    for (const lease of this.#leases.values()) release(lease);
-    this.#leases.clear();
+    if (!this.#running) this.#giveBack();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #giveBack(): void {
+    for (const tensor of this.#own) tensor.dispose();
+    this.#own.clear();
+    for (const lease of this.#leases.values()) release(lease);
+    this.#leases.clear();
   }
 
   #set(
@@ -175,17 +189,6 @@ export class IoBinding<
     const previous = record[name];
     if (previous !== undefined && this.#own.delete(previous)) previous.dispose();
     Object.assign(record, { [name]: tensor });
-  }
-
-  /** Keeps this binding and the pooled memory that it uses until a run has ended. */
-  #hold(): Held & { binding: unknown } {
-    const leases = new Leases(this.#leases.values());
-    return {
-      binding: this,
-      release() {
-        leases.release();
-      },
-    };
   }
 
   #requireUndisposed(): void {

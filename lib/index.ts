@@ -10,6 +10,7 @@ export { TensorPool, type TensorPoolOptions, type TensorPoolStats } from './pool
 export { InferenceSession, type Feeds, type Fetches, type RunResult } from './session';
 export { type BindOptions, type IoBinding } from './binding';
 export { type TensorLike } from './feeds';
+export { type BatchingOptions } from './batching-options';
 export {
   type ExecutionProviderOption,
   type ExternalDataFile,

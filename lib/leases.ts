@@ -1,14 +1,9 @@
 import type { Held } from './jobs';
-import { release, retain, retainAgain, type Lease } from './pool/lease';
+import { release, retain, type Lease } from './pool/lease';
 
 /** Holds on the pooled tensors that a run uses in place. */
 export class Leases implements Held {
   #leases: Lease[] = [];
-
-  /** Starts with a further hold on what others hold. */
-  constructor(held: Iterable<Lease> = []) {
-    for (const lease of held) this.#leases.push(retainAgain(lease));
-  }
 
   /** Holds a tensor if it is pooled. */
   add(tensor: unknown): void {

@@ -66,6 +66,13 @@ export interface NativeModelSource {
   mmap?: boolean;
 }
 
+export interface NativeBatching {
+  maxBatchSize: number;
+  maxDelayMs: number;
+  /** Ascending; empty: any. */
+  allowedSizes: number[];
+}
+
 export interface NativeSessionOptions {
   executionProviders: { name: string; options: [string, string][] }[];
   intraOpNumThreads: number;
@@ -84,6 +91,7 @@ export interface NativeSessionOptions {
   logVerbosityLevel?: number;
   freeDimensionOverrides: [string, string][];
   configEntries: [string, string][];
+  batching?: NativeBatching;
 }
 
 export interface NativeRunOptions {
@@ -150,6 +158,8 @@ export interface NativeSession {
   latencyPercentile(phase: number, percentile: number): number;
   latencyReset(): void;
   queueDepth(): number;
+  /** [rows, how many batches had so many, …]. */
+  batchSizes(): number[];
 }
 
 /** Everything the addon exports. */

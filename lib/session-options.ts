@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 
+import { checkBatching, type BatchingOptions } from './batching-options';
 import {
   checkArray,
   checkOptions,
@@ -50,6 +51,12 @@ export interface SessionOptions {
   concurrency?: number;
   /** Runs that may wait; one more is ERR_QUEUE_FULL. Default 1024. */
   maxQueue?: number;
+  /**
+   * Gather concurrent runs into one, for models whose first dimension is dynamic
+   * in every input and output; ERR_UNSUPPORTED for others and for models with
+   * variables. Runs that are gathered may overtake those that are not.
+   */
+  batching?: BatchingOptions;
   /** Map the model's file instead of reading it; such a file may be replaced by rename only. */
   mmap?: boolean;
   /** Record latency histograms. Default true. */
@@ -85,6 +92,7 @@ const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'interOpNumThreads',
   'concurrency',
   'maxQueue',
+  'batching',
   'mmap',
   'latency',
   'warmUp',
@@ -146,6 +154,7 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
     configEntries: configEntries(options['extra'], `${path}.extra`),
   };
   assignDefined(native, {
+    batching: checkBatching(options['batching'], `${path}.batching`),
     graphOptimizationLevel: optionalChoice(
       options,
       'graphOptimizationLevel',

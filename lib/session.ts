@@ -313,6 +313,17 @@ export class InferenceSession implements AsyncDisposable {
     return this.#released;
   }
 
+  /**
+   * How many batches of how many rows have been started, padding not counted:
+   * for choosing the sizes. Empty without batching.
+   */
+  get batchSizes(): ReadonlyMap<number, number> {
+    const flat = this.#native.batchSizes();
+    const sizes = new Map<number, number>();
+    for (let at = 0; at < flat.length; at += 2) sizes.set(flat[at] ?? 0, flat[at + 1] ?? 0);
+    return sizes;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }

@@ -23,8 +23,10 @@ Napi::Value Initialise(const Napi::CallbackInfo& info) {
 /// prepareExit(): waits for work that the end of the process must not overtake,
 /// and lets no more of it begin.
 Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
-  onlite::ExitGate::Process().Close();
-  return info.Env().Undefined();
+  const Napi::Env env = info.Env();
+  onlite::Environment& environment = onlite::Environment::Of(env);
+  onlite::ExitGate::Process().Close([&environment] { environment.CancelAll(); });
+  return env.Undefined();
 }
 
 /// cancel(id): true if the job had not started and will never be dispatched.

@@ -1,5 +1,8 @@
 # Every source file of the addon by target, kept in step with binding.gyp (test/packaging).
 set(ONLITE_CORE_SOURCES
+  native/core/batch_queue.cc
+  native/core/batch_tensors.cc
+  native/core/delay_timer.cc
   native/core/dtype.cc
   native/core/executor.cc
   native/core/histogram.cc
@@ -59,6 +62,8 @@ set(ONLITE_RUNTIMES_SOURCES
 
 set(ONLITE_ADDON_SOURCES
   native/addon.cc
+  native/bind/batch_support.cc
+  native/bind/batched_run_job.cc
   native/bind/bound_memory.cc
   native/bind/create_session.cc
   native/bind/environment.cc

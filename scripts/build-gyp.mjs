@@ -1,13 +1,6 @@
 // Builds the addon the way a source install and a release do: node-gyp with binding.gyp, then
 // prebuildify. In a copy of the tree, because node-gyp erases build/, where cmake-js builds.
-import {
-  cpSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -22,8 +22,7 @@ await runMain(() => {
   run(process.execPath, [vitest, 'run', ...process.argv.slice(2)], {
     env: {
       ONLITE_ADDON_PATH: at(addonFile({ sanitize })),
-      // Tests that measure time or memory read this: ASan is 2 to 4 times slower and its
-      // quarantine keeps freed memory.
+      // vitest.config.mts leaves the tests of the resident set out: ASan keeps freed memory.
       ONLITE_SANITIZER: 'address',
       // libstdc++ as well: ASan looks for the real __cxa_throw when it starts, and node's own
       // is hidden in its executable, so that without this the first C++ exception aborts.

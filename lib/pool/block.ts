@@ -75,11 +75,6 @@ export class Block {
     this.leases++;
   }
 
-  /** Begins a further use while there is one. */
-  retainAgain(): void {
-    this.leases++;
-  }
-
   /** Ends a run's use. */
   release(): void {
     if (--this.leases !== 0) return;

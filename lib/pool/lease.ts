@@ -51,13 +51,7 @@ export function retain(value: unknown): Lease | undefined {
   return block;
 }
 
-/** A further hold on memory that is held already. */
-export function retainAgain(lease: Lease): Lease {
-  lease.retainAgain();
-  return lease;
-}
-
-/** Ends the hold. Once for each {@link retain} and {@link retainAgain}. */
+/** Ends the hold. Once for each {@link retain}. */
 export function release(lease: Lease): void {
   lease.release();
 }

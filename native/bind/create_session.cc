@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "bind/batch_support.h"
 #include "bind/environment.h"
 #include "bind/errors.h"
 #include "bind/job.h"
@@ -103,6 +105,7 @@ class CreateJob final : public Job {
   SessionOptions options;
   std::array<std::vector<LibraryCandidate>, 2> candidates;  // by Engine
   size_t max_queue = 0;
+  std::optional<BatchOptions> batching;
   bool record_latency = true;
   Executor* executor = nullptr;
 
@@ -118,7 +121,12 @@ class CreateJob final : public Job {
     auto core = std::make_shared<SessionCore>();
     ONLITE_RETURN_IF_ERROR(runtime.CreateSession(source, options, &core->session));
     core->info = core->session->info();
+    if (batching) ONLITE_RETURN_IF_ERROR(CheckBatching(core->info));
     core->queue = executor->CreateQueue(core->info.concurrency, max_queue);
+    if (batching) {
+      core->batches = std::make_shared<BatchQueue>(core->queue, core->info.concurrency, max_queue,
+                                                   *std::move(batching));
+    }
     core->record_latency = record_latency;
     // TensorFlow Lite runs from our buffer; ONNX Runtime has made its own copy.
     if (engine == Engine::kTfLite && !source.map_files) {
@@ -147,6 +155,7 @@ Napi::Value CreateSession(const Napi::CallbackInfo& info) {
   job->options = ReadOptions(env, info[2]);
   const ObjectReader options(env, info[2], "options");
   job->max_queue = static_cast<size_t>(std::max(0, options.Int("maxQueue", 1024)));
+  if (options.Has("batching")) job->batching = ReadBatchOptions(env, options.Get("batching"));
   job->record_latency = options.OptionalBool("latency").value_or(true);
   const ObjectReader candidates(env, info[3], "candidates");
   job->candidates = {ReadCandidates(env, candidates.Get("onnxruntime")),

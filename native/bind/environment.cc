@@ -66,11 +66,13 @@ class Environment::JobTask : public Task {
     if (job_->cancel.cancelled()) {
       return {ErrorCode::kCancelled, "the run was cancelled before it started"};
     }
-    if (job_->ExitWaits() && !ExitGate::Process().Enter()) {
+    ExitGate& gate = ExitGate::Process();
+    const bool waits = job_->ExitWaits();
+    if (waits ? !gate.Enter() : !gate.EnterRun()) {
       return {ErrorCode::kCancelled, "the process is ending"};
     }
     Status status = ExecuteGuarded();
-    if (job_->ExitWaits()) ExitGate::Process().Leave();
+    waits ? gate.Leave() : gate.LeaveRun();
     return status;
   }
 
@@ -137,10 +139,11 @@ Environment::~Environment() {
 
 Executor& Environment::executor() const { return Executor::Process(threads_); }
 
-std::unique_ptr<Environment::JobTask> Environment::Register(TaskQueue& queue, JobId id,
+std::unique_ptr<Environment::JobTask> Environment::Register(Active active, JobId id,
                                                             std::unique_ptr<Job> job) {
   if (active_.empty()) napi_ref_threadsafe_function(env_, mailbox_->wake);
-  active_.insert_or_assign(id, Active{queue.shared_from_this(), job.get()});
+  active.job = job.get();
+  active_.insert_or_assign(id, std::move(active));
   return std::make_unique<JobTask>(mailbox_, id, std::move(job), false);
 }
 
@@ -151,13 +154,23 @@ void Environment::Forget(JobId id) {
 
 Status Environment::Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
   // Registered first: the job may have ended before TaskQueue::Post returns.
-  Status status = queue.Post(id, Register(queue, id, std::move(job)));
+  Status status =
+      queue.Post(id, Register({queue.shared_from_this(), nullptr, nullptr}, id, std::move(job)));
+  if (!status.ok()) Forget(id);
+  return status;
+}
+
+Status Environment::PostToBatch(BatchQueue& batches, JobId id, std::unique_ptr<Job> job,
+                                BatchMember* member) {
+  Status status = batches.Post(
+      id, Register({nullptr, batches.shared_from_this(), nullptr}, id, std::move(job)), member);
   if (!status.ok()) Forget(id);
   return status;
 }
 
 void Environment::PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
-  queue.PostExclusive(id, Register(queue, id, std::move(job)));
+  queue.PostExclusive(id,
+                      Register({queue.shared_from_this(), nullptr, nullptr}, id, std::move(job)));
 }
 
 void Environment::PostDetached(TaskQueue& queue, std::unique_ptr<Job> job) {
@@ -167,7 +180,7 @@ void Environment::PostDetached(TaskQueue& queue, std::unique_ptr<Job> job) {
 bool Environment::Cancel(JobId id) {
   const auto found = active_.find(id);
   if (found == active_.end()) return false;
-  const std::unique_ptr<Task> removed = found->second.queue->Remove(id);
+  const std::unique_ptr<Task> removed = found->second.TakeBack(id);
   if (removed) {
     found->second.job->Settled(env_);
     Forget(id);
@@ -175,6 +188,10 @@ bool Environment::Cancel(JobId id) {
   }
   found->second.job->cancel.Cancel();
   return false;
+}
+
+void Environment::CancelAll() {
+  for (const auto& [id, active] : active_) active.job->cancel.Cancel();
 }
 
 void Environment::OnWake(napi_env env, napi_value /*callback*/, void* context, void* /*data*/) {
@@ -237,7 +254,7 @@ void Environment::Close() {
     wake = std::exchange(mailbox_->wake, nullptr);
   }
   for (const auto& [id, active] : active_) {
-    if (!active.queue->Remove(id)) active.job->cancel.Cancel();
+    if (!active.TakeBack(id)) active.job->cancel.Cancel();
   }
   active_.clear();
   {

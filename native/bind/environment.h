@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bind/job.h"
+#include "core/batch_queue.h"
 #include "core/executor.h"
 
 namespace onlite {
@@ -58,10 +59,15 @@ class Environment {
   /// Queues the job; it is dispatched under `id` when it has ended. kQueueFull
   /// leaves nothing behind. The environment keeps the process alive meanwhile.
   Status Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
+  /// The same for a job that may run in a batch; `member` is the job's.
+  Status PostToBatch(BatchQueue& batches, JobId id, std::unique_ptr<Job> job, BatchMember* member);
   /// The same for a job that must run alone in its queue.
   void PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
   /// A job nobody waits for; it does not keep the process alive.
   void PostDetached(TaskQueue& queue, std::unique_ptr<Job> job);
+
+  /// Asks every job to stop.
+  void CancelAll();
 
   /// Asks a job to stop. True if it had not started: then it is gone and is
   /// never dispatched. False if it runs (it is told to stop, and dispatched
@@ -72,7 +78,12 @@ class Environment {
   class JobTask;
   struct Mailbox;
   struct Active {
-    std::shared_ptr<TaskQueue> queue;
+    std::unique_ptr<Task> TakeBack(JobId id) const {
+      return batches ? batches->Remove(id) : queue->Remove(id);
+    }
+
+    std::shared_ptr<TaskQueue> queue;     // where the job waits: one of the two,
+    std::shared_ptr<BatchQueue> batches;  // the other is null
     Job* job;  // alive until it is dispatched or removed, both on the JS thread
   };
 
@@ -81,7 +92,7 @@ class Environment {
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
 
   void Dispatch(Napi::Env env);
-  std::unique_ptr<JobTask> Register(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
+  std::unique_ptr<JobTask> Register(Active active, JobId id, std::unique_ptr<Job> job);
   void Forget(JobId id);
   void Close();
 

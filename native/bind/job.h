@@ -30,7 +30,8 @@ class Job {
   /// taken out of its queue; not when the environment ends. May throw.
   virtual void Settled(Napi::Env /*env*/) {}
 
-  /// The work must not overlap the end of the process (core/exit_gate.h).
+  /// The end of the process waits for it without a limit (core/exit_gate.h), as
+  /// for what makes or destroys sessions; for runs it waits a limited time.
   virtual bool ExitWaits() const { return false; }
 
   CancelToken cancel;

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "bind/batched_run_job.h"
 #include "bind/environment.h"
 #include "bind/errors.h"
 #include "bind/native_binding.h"
@@ -60,7 +61,8 @@ Napi::Function NativeSession::Define(Napi::Env env) {
        InstanceMethod<&NativeSession::LatencySnapshot>("latencySnapshot"),
        InstanceMethod<&NativeSession::LatencyPercentile>("latencyPercentile"),
        InstanceMethod<&NativeSession::LatencyReset>("latencyReset"),
-       InstanceMethod<&NativeSession::QueueDepth>("queueDepth")});
+       InstanceMethod<&NativeSession::QueueDepth>("queueDepth"),
+       InstanceMethod<&NativeSession::BatchSizes>("batchSizes")});
 }
 
 Napi::Object NativeSession::Wrap(Napi::Env env, std::shared_ptr<SessionCore> core) {
@@ -84,13 +86,14 @@ NativeSession::~NativeSession() {
   if (!core_) return;
   if (environment_->closing) {
     // The process ends: destroying now would only race with the runtime's own teardown.
-    if (environment_->is_main_thread) {
+    if (environment_->is_main_thread && core_->session) {
       static_cast<void>(new (std::nothrow) std::shared_ptr<SessionCore>(std::move(core_)));
     }
     return;
   }
   if (core_->released) return;
   Napi::MemoryManagement::AdjustExternalMemory(Env(), -core_->external_bytes);
+  core_->FlushBatches();
   Environment::Of(Env()).PostDetached(*core_->queue, std::make_unique<DropJob>(core_));
 }
 
@@ -112,9 +115,18 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
   ReadRunArguments(env, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
-  Check(env,
-        Environment::Of(env).Post(
-            *core_->queue, id, std::make_unique<RunJob>(core_, std::move(arguments), called_at)));
+  Environment& environment = Environment::Of(env);
+  if (core_->batches) {
+    const size_t rows = BatchRows(*core_, *arguments);
+    if (rows > 0) {
+      auto job = std::make_unique<BatchedRunJob>(core_, std::move(arguments), called_at, rows);
+      BatchMember* const member = job.get();
+      Check(env, environment.PostToBatch(*core_->batches, id, std::move(job), member));
+      return env.Undefined();
+    }
+  }
+  Check(env, environment.Post(*core_->queue, id,
+                              std::make_unique<RunJob>(core_, std::move(arguments), called_at)));
   return env.Undefined();
 }
 
@@ -156,6 +168,7 @@ Napi::Value NativeSession::Release(const Napi::CallbackInfo& info) {
   const JobId id = ReadJobId(env, info[0]);
   core_->released = true;
   Napi::MemoryManagement::AdjustExternalMemory(env, -core_->external_bytes);
+  core_->FlushBatches();
   Environment::Of(env).PostExclusive(*core_->queue, id, std::make_unique<ReleaseJob>(core_));
   return env.Undefined();
 }
@@ -164,6 +177,7 @@ Napi::Value NativeSession::ResetVariables(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   const JobId id = ReadJobId(env, info[0]);
+  core_->FlushBatches();
   Environment::Of(env).PostExclusive(*core_->queue, id, std::make_unique<ResetVariablesJob>(core_));
   return env.Undefined();
 }
@@ -232,7 +246,20 @@ Napi::Value NativeSession::LatencyReset(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value NativeSession::QueueDepth(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(core_->queue->waiting()));
+  const size_t waiting = core_->batches ? core_->batches->waiting() : core_->queue->waiting();
+  return Napi::Number::New(info.Env(), static_cast<double>(waiting));
+}
+
+Napi::Value NativeSession::BatchSizes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array sizes = Napi::Array::New(env);
+  if (!core_->batches) return sizes;
+  uint32_t at = 0;
+  for (const auto& [rows, count] : core_->batches->sizes()) {
+    sizes.Set(at++, Napi::Number::New(env, static_cast<double>(rows)));
+    sizes.Set(at++, Napi::Number::New(env, static_cast<double>(count)));
+  }
+  return sizes;
 }
 
 }  // namespace onlite

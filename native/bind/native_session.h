@@ -34,6 +34,7 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value LatencyPercentile(const Napi::CallbackInfo& info);
   Napi::Value LatencyReset(const Napi::CallbackInfo& info);
   Napi::Value QueueDepth(const Napi::CallbackInfo& info);
+  Napi::Value BatchSizes(const Napi::CallbackInfo& info);
 
   void RequireOpen(Napi::Env env) const;
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/batch_queue.h"
 #include "core/executor.h"
 #include "core/latency.h"
 #include "runtimes/runtime.h"
@@ -21,6 +22,8 @@ class SessionCore {
   /// info() as it was at creation: readable after release.
   SessionInfo info;
   std::shared_ptr<TaskQueue> queue;
+  /// Gathers runs in front of `queue`; null without batching.
+  std::shared_ptr<BatchQueue> batches;
   LatencyRecorder latency;
   bool record_latency = true;
   /// Bytes of ours that live as long as the session, reported to V8.
@@ -35,6 +38,10 @@ class SessionCore {
   void CloseBinding(BindingCore& binding);
   /// The dynamic outputs of a binding's last run; kSessionReleased after Close.
   Status TakeOutputs(BindingCore& binding, std::vector<Value>* values);
+  /// Before an exclusive job is posted that must come after every run asked for.
+  void FlushBatches() {
+    if (batches) batches->Flush();
+  }
   /// Destroys the bindings and the session. Any thread; nothing may be running.
   void Close();
 

@@ -10,7 +10,7 @@
 namespace onlite {
 
 /// One asynchronous run.
-class RunJob final : public Job {
+class RunJob : public Job {
  public:
   RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
          int64_t called_at);
@@ -18,7 +18,7 @@ class RunJob final : public Job {
   /// An array of ValueToJs, in the order of the requested outputs.
   Napi::Value Result(Napi::Env env) override;
 
- private:
+ protected:
   const std::shared_ptr<SessionCore> core_;
   const std::unique_ptr<RunArguments> arguments_;
   const int64_t called_at_;

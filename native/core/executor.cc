@@ -5,24 +5,12 @@
 #include <thread>
 #include <utility>
 
+#include "core/adaptive_lock.h"
+
 namespace onlite {
-namespace {
-
-/// Tells the processor that the thread only waits.
-void Pause() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__) && defined(__GNUC__)
-  asm volatile("yield");
-#else
-  std::this_thread::yield();
-#endif
-}
-
-}  // namespace
 
 Status TaskQueue::Post(uint64_t tag, std::unique_ptr<Task> task) {
-  const std::lock_guard lock(executor_->mutex_);
+  const auto lock = LockAdaptively(executor_->mutex_);
   // Tasks that can start at once do not count as waiting.
   const size_t free_places = concurrency_ - std::min(concurrency_, running_);
   if (entries_.size() >= max_waiting_ + free_places) {
@@ -35,15 +23,21 @@ Status TaskQueue::Post(uint64_t tag, std::unique_ptr<Task> task) {
   return Status::Ok();
 }
 
+void TaskQueue::PostUnbounded(uint64_t tag, std::unique_ptr<Task> task) {
+  const auto lock = LockAdaptively(executor_->mutex_);
+  entries_.push_back({tag, std::move(task), false});
+  ScheduleIfRunnable();
+}
+
 void TaskQueue::PostExclusive(uint64_t tag, std::unique_ptr<Task> task) {
-  const std::lock_guard lock(executor_->mutex_);
+  const auto lock = LockAdaptively(executor_->mutex_);
   entries_.push_back({tag, std::move(task), true});
   ++exclusive_waiting_;
   ScheduleIfRunnable();
 }
 
 std::unique_ptr<Task> TaskQueue::Remove(uint64_t tag) {
-  const std::lock_guard lock(executor_->mutex_);
+  const auto lock = LockAdaptively(executor_->mutex_);
   const auto found = std::find_if(entries_.begin(), entries_.end(),
                                   [tag](const Entry& entry) { return entry.tag == tag; });
   if (found == entries_.end()) return nullptr;
@@ -55,24 +49,24 @@ std::unique_ptr<Task> TaskQueue::Remove(uint64_t tag) {
 }
 
 bool TaskQueue::TryEnter() {
-  const std::lock_guard lock(executor_->mutex_);
+  const auto lock = LockAdaptively(executor_->mutex_);
   if (running_ >= concurrency_ || exclusive_running_ || exclusive_waiting_ > 0) return false;
   ++running_;
   return true;
 }
 
 void TaskQueue::Leave() {
-  const std::lock_guard lock(executor_->mutex_);
+  const auto lock = LockAdaptively(executor_->mutex_);
   Finished();
 }
 
 size_t TaskQueue::waiting() const {
-  const std::lock_guard lock(executor_->mutex_);
+  const auto lock = LockAdaptively(executor_->mutex_);
   return entries_.size();
 }
 
 size_t TaskQueue::running() const {
-  const std::lock_guard lock(executor_->mutex_);
+  const auto lock = LockAdaptively(executor_->mutex_);
   return running_;
 }
 
@@ -146,7 +140,7 @@ void Executor::WaitForWork(std::unique_lock<std::mutex>& lock) {
     lock.unlock();
     const auto until = std::chrono::steady_clock::now() + kSpin;
     while (!has_work_.load(std::memory_order_relaxed) && std::chrono::steady_clock::now() < until) {
-      Pause();
+      PauseThread();
     }
     lock.lock();
     someone_spins_ = false;
@@ -173,12 +167,12 @@ void Executor::Serve() {
     queue->ScheduleIfRunnable();
     lock.unlock();
     entry.task->Run();
-    lock.lock();
+    lock = LockAdaptively(mutex_);
     queue->Finished();
     entry.task->Finished();
     lock.unlock();
     entry.task.reset();
-    lock.lock();
+    lock = LockAdaptively(mutex_);
   }
   --threads_alive_;
   thread_ended_.notify_all();

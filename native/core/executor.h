@@ -41,6 +41,9 @@ class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
   /// task is dropped, when `max_waiting` tasks wait.
   Status Post(uint64_t tag, std::unique_ptr<Task> task);
 
+  /// Posts a task whatever waits already, for a caller that counts for itself.
+  void PostUnbounded(uint64_t tag, std::unique_ptr<Task> task);
+
   /// Posts a task that waits for all before it and holds up all after it. Never full.
   void PostExclusive(uint64_t tag, std::unique_ptr<Task> task);
 

@@ -364,11 +364,12 @@ TEST(Executor, LosesNothingUnderLoad) {
   std::atomic<int> finished{0};
   std::atomic<int> removed{0};
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
       for (int round = 0; round < kRounds; ++round) {
         TaskQueue& queue = *queues[static_cast<size_t>(thread + round) % queues.size()];
-        const auto tag = static_cast<uint64_t>(thread * kRounds + round);
+        const auto tag = static_cast<uint64_t>(thread) * kRounds + static_cast<uint64_t>(round);
         auto task = Make([&ran] { ++ran; }, [&finished] { ++finished; });
         if (round % 50 == 0) {
           queue.PostExclusive(tag, std::move(task));

@@ -157,6 +157,7 @@ TEST(Histogram, LosesNothingThatManyThreadsRecord) {
     }
   });
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&histogram, thread] {
       for (uint64_t sample = 1; sample <= kSamples; ++sample) {
@@ -178,6 +179,7 @@ TEST(LatencyRecorder, KeepsThePhasesApartAndOneSetForAllThreads) {
   EXPECT_EQ(recorder.Snapshot(Phase::kTotal).count(), 0U);
   recorder.Reset();
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int thread = 0; thread < 8; ++thread) {
     threads.emplace_back([&recorder] {
       for (int sample = 0; sample < 1000; ++sample) {

@@ -26,7 +26,7 @@ namespace schema = tflite::schema;
 /// Variants of each model; more with ONLITE_TEST_FUZZ_VARIANTS.
 int Variants() {
   const char* value = std::getenv("ONLITE_TEST_FUZZ_VARIANTS");
-  return value != nullptr ? std::atoi(value) : 300;
+  return value != nullptr ? static_cast<int>(std::strtol(value, nullptr, 10)) : 300;
 }
 
 constexpr unsigned kSecondsEach = 30;

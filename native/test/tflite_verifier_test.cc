@@ -50,5 +50,34 @@ TEST(TfLiteVerifierTest, AcceptsRealModelsAndNamesWhatIsWrong) {
   }
 }
 
+/// The models that scripts of ours made, committed with the tests.
+Bytes Fixture(const std::string& name) {
+  return ReadFile(std::filesystem::path("test/fixtures/models") / name);
+}
+
+// Each was a crash in a kernel that copies by its own tensor's size.
+TEST(TfLiteVerifierTest, VariablesHaveOneTypeAndShape) {
+  Bytes accumulator = Fixture("accumulator.tflite");
+  ASSERT_TRUE(VerifyModel(accumulator).ok()) << VerifyModel(accumulator).message();
+  accumulator.at(1291) = 16;
+  Status status = VerifyModel(accumulator);
+  EXPECT_EQ(status.code(), ErrorCode::kModelInvalid);
+  EXPECT_NE(status.message().find("the variable \"Variable\""), std::string::npos)
+      << status.message();
+  Bytes counter = Fixture("counter_signatures.tflite");
+  ASSERT_TRUE(VerifyModel(counter).ok()) << VerifyModel(counter).message();
+  counter.at(2220) = 2;
+  status = VerifyModel(counter);
+  EXPECT_EQ(status.code(), ErrorCode::kModelInvalid);
+  EXPECT_NE(status.message().find("the variable"), std::string::npos) << status.message();
+}
+
+TEST(TfLiteVerifierTest, NoTensorIsLargerThanAConstantCanBe) {
+  Bytes pooling = Fixture("pooling.tflite");
+  ASSERT_TRUE(VerifyModel(pooling).ok()) << VerifyModel(pooling).message();
+  pooling.at(1127) = 4;
+  EXPECT_EQ(VerifyModel(pooling).code(), ErrorCode::kModelInvalid);
+}
+
 }  // namespace
 }  // namespace onlite::testing

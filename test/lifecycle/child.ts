@@ -20,13 +20,16 @@ export interface ChildOptions {
   kill?: { signal: NodeJS.Signals; afterMs: number };
 }
 
+/** A sanitizer makes everything several times slower. */
+const patience = process.env['ONLITE_SANITIZER'] === undefined ? 25_000 : 100_000;
+
 export const engines = ['onnxruntime', 'tflite'] as const;
 
 /** Runs a script of test/ in a process of its own, which may crash or hang. */
 export function runChild(
   script: string,
   args: readonly string[],
-  { flags = [], env = {}, timeoutMs = 25_000, kill }: ChildOptions = {},
+  { flags = [], env = {}, timeoutMs = patience, kill }: ChildOptions = {},
 ): Promise<ChildResult> {
   const file = fileURLToPath(new URL(`../${script}`, import.meta.url));
   const child = spawn(process.execPath, [...flags, file, ...args], {

@@ -75,6 +75,7 @@ Status OrtBinding::BindDynamicOutput(size_t index) {
   outputs_[index].reset();
   dynamic_[index] = true;
   complete_ = false;
+  succeeded_ = false;
   return Status::Ok();
 }
 
@@ -88,11 +89,23 @@ Status OrtBinding::CheckComplete() const {
   return Status::Ok();
 }
 
+Status OrtBinding::RenewDynamicOutputs() {
+  if (!has_outputs_) return Status::Ok();
+  has_outputs_ = false;
+  for (size_t index = 0; index < dynamic_.size(); ++index) {
+    if (!dynamic_[index]) continue;
+    ONLITE_RETURN_IF_ERROR(Bound(Functions().BindOutputToDevice(
+        binding_.get(), signature_.outputs[index].name.c_str(), cpu_)));
+  }
+  return Status::Ok();
+}
+
 Status OrtBinding::Run(CancelToken* cancel, RunTimes* times) {
   if (!complete_) {
     ONLITE_RETURN_IF_ERROR(CheckComplete());
     complete_ = true;
   }
+  ONLITE_RETURN_IF_ERROR(RenewDynamicOutputs());
   if (cancel != nullptr && run_options_ == nullptr) {
     OrtRunOptions* options = nullptr;
     ONLITE_RETURN_IF_ERROR(Bound(Functions().CreateRunOptions(&options)));
@@ -111,7 +124,12 @@ Status OrtBinding::Run(CancelToken* cancel, RunTimes* times) {
     }
   }
   if (times != nullptr) times->invoke_ns = MonotonicNow() - started;
-  if (!cancelled) return status;
+  has_outputs_ = true;
+  if (!cancelled) {
+    succeeded_ = status.ok();
+    return status;
+  }
+  succeeded_ = false;
   // The options serve the next run too.
   ONLITE_RETURN_IF_ERROR(Bound(Functions().RunOptionsUnsetTerminate(run_options_.get())));
   return {ErrorCode::kCancelled, "the run was cancelled", status.cause()};
@@ -121,6 +139,7 @@ Status OrtBinding::TakeOutput(size_t index, Value* value) {
   if (index >= outputs_.size() || !dynamic_[index]) {
     return {ErrorCode::kInvalidArgument, "outputs: index is not bound as dynamic"};
   }
+  if (!succeeded_) return {ErrorCode::kInvalidArgument, "outputs: no run has given any yet"};
   OrtAllocator* allocator = nullptr;
   ONLITE_RETURN_IF_ERROR(DefaultAllocator(&allocator));
   // Every bound output's value, in the order in which they were bound first.

@@ -27,6 +27,10 @@ class OrtBinding final : public Binding {
              const std::vector<bool>& passed_through, OrtMemoryInfo* cpu);
 
   Status CheckComplete() const;
+  /// Makes ONNX Runtime forget what the last run left in the dynamic outputs: it
+  /// would write the next run's into the same memory, which may have been taken,
+  /// and refuse another shape.
+  Status RenewDynamicOutputs();
 
   OrtSession* const session_;
   const SignatureInfo& signature_;
@@ -38,6 +42,9 @@ class OrtBinding final : public Binding {
   std::vector<ValueHandle> outputs_;
   std::vector<bool> dynamic_;
   bool complete_ = false;
+  /// A run has left values in the dynamic outputs.
+  bool has_outputs_ = false;
+  bool succeeded_ = false;
   // Destroyed first: it refers to the values.
   IoBindingHandle binding_;
 };

@@ -150,8 +150,11 @@ class ModelReader {
     const bool reads = builtin == schema::kReadVariable;
     if (!reads && builtin != schema::kAssignVariable) return;
     // VerifyVariables has seen that they are there.
-    const int32_t index = reads ? op.Vector<int32_t>(schema::Operator::kOutputs)[0]
-                                : op.Vector<int32_t>(schema::Operator::kInputs)[1];
+    const auto values =
+        op.Vector<int32_t>(reads ? schema::Operator::kOutputs : schema::Operator::kInputs);
+    const size_t place = reads ? 0 : 1;
+    if (values.size() <= place) return;
+    const int32_t index = values[place];
     const FlatTable tensor = tensors[static_cast<size_t>(index)];
     const auto signature = tensor.Vector<int32_t>(schema::Tensor::kShapeSignature);
     const auto shape =

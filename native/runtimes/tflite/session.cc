@@ -111,7 +111,7 @@ Status TfLiteSession::AllocateFixedShapes() {
   Lease lease(interpreters_.get());
   ONLITE_RETURN_IF_ERROR(lease.Acquire());
   const DeclaredFeeds declared(info_.signatures[0]);
-  const Status allocated = lease.get()->SetShapes(0, declared.get());
+  Status allocated = lease.get()->SetShapes(0, declared.get());
   if (allocated.ok()) return allocated;
   return {ErrorCode::kModelInvalid, allocated.message(), allocated.cause()};
 }

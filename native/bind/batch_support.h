@@ -1,0 +1,25 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+
+#include "bind/session_core.h"
+#include "bind/tensor_arguments.h"
+
+namespace onlite {
+
+/// NativeBatching of lib/native.ts.
+BatchOptions ReadBatchOptions(Napi::Env env, const Napi::Value& value);
+
+/// Whether a model's runs may be batched: no variables, and every input and
+/// output is a tensor with a dynamic first dimension whose rows are whole
+/// bytes. kUnsupported names what is not so.
+Status CheckBatching(const SessionInfo& info);
+
+/// The rows of a run that may join a batch of the session; 0 for one that is
+/// run by itself: it has options of its own, is a warm-up, is too large, or is
+/// not what the model declares (then the runtime's adapter has the message).
+size_t BatchRows(const SessionCore& core, const RunArguments& arguments);
+
+}  // namespace onlite

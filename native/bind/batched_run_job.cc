@@ -1,0 +1,150 @@
+#include "bind/batched_run_job.h"
+
+#include <atomic>
+#include <utility>
+
+#include "core/batch_tensors.h"
+
+namespace onlite {
+namespace {
+
+/// For as long as a batch runs: those that have not been cancelled, and the
+/// token that stops the batch when every one of them has.
+class ArmedMembers {
+ public:
+  explicit ArmedMembers(std::span<BatchMember* const> members) {
+    armed_.reserve(members.size());
+    // One more, so that nothing stops before all are counted.
+    left_ = members.size() + 1;
+    for (BatchMember* member : members) {
+      auto* const job = static_cast<BatchedRunJob*>(member);
+      if (job->cancel.Arm([this] { Left(); })) {
+        armed_.push_back(job);
+      } else {
+        Left();
+      }
+    }
+    Left();
+  }
+  ArmedMembers(const ArmedMembers&) = delete;
+  ArmedMembers& operator=(const ArmedMembers&) = delete;
+  ~ArmedMembers() {
+    for (BatchedRunJob* job : armed_) job->cancel.Disarm();
+  }
+
+  const std::vector<BatchedRunJob*>& jobs() const { return armed_; }
+  CancelToken* batch() { return &batch_; }
+
+ private:
+  void Left() {
+    if (--left_ == 0) batch_.Cancel();
+  }
+
+  std::vector<BatchedRunJob*> armed_;
+  std::atomic<size_t> left_{0};
+  CancelToken batch_;
+};
+
+}  // namespace
+
+BatchedRunJob::BatchedRunJob(std::shared_ptr<SessionCore> core,
+                             std::unique_ptr<RunArguments> arguments, int64_t called_at,
+                             size_t rows)
+    : RunJob(std::move(core), std::move(arguments), called_at), rows_(rows) {}
+
+bool BatchedRunJob::JoinsWith(const BatchMember& other) const {
+  const RunRequest& mine = arguments_->request;
+  const RunRequest& theirs = static_cast<const BatchedRunJob&>(other).arguments_->request;
+  if (mine.signature != theirs.signature || mine.inputs.size() != theirs.inputs.size() ||
+      mine.outputs.size() != theirs.outputs.size()) {
+    return false;
+  }
+  for (size_t index = 0; index < mine.inputs.size(); ++index) {
+    // Ranks and types are the model's, in each of them.
+    const RunInput& one = mine.inputs[index];
+    const RunInput& another = theirs.inputs[index];
+    if (one.index != another.index) return false;
+    for (size_t axis = 1; axis < one.tensor.dims.size(); ++axis) {
+      if (one.tensor.dims[axis] != another.tensor.dims[axis]) return false;
+    }
+  }
+  for (size_t index = 0; index < mine.outputs.size(); ++index) {
+    if (mine.outputs[index].index != theirs.outputs[index].index) return false;
+  }
+  return true;
+}
+
+void BatchedRunJob::RunTogether(std::span<BatchMember* const> members) {
+  if (!core_->session) return;
+  ArmedMembers armed(members);
+  const Members& jobs = armed.jobs();
+  if (jobs.empty()) return;
+  // As they are: a batch of one needs nothing of this, unless it is padded.
+  if (jobs.size() == 1) {
+    const size_t rows = jobs[0]->rows_;
+    if (PaddedRows(rows, core_->batches->options().allowed_sizes) == rows) return;
+  }
+  RunAs(jobs, armed.batch());
+}
+
+void BatchedRunJob::RunAs(const Members& members, CancelToken* cancel) {
+  const int64_t started = MonotonicNow();
+  std::vector<size_t> counts;
+  counts.reserve(members.size());
+  size_t total = 0;
+  for (const BatchedRunJob* member : members) {
+    counts.push_back(member->rows_);
+    total += member->rows_;
+  }
+  const size_t rows = PaddedRows(total, core_->batches->options().allowed_sizes);
+  RunRequest request;
+  std::shared_ptr<uint8_t[]> inputs;
+  if (!Join(members, rows, &request, &inputs)) return;
+  request.cancel = cancel;
+  const int64_t joined = MonotonicNow();
+  RunResult result;
+  if (!core_->session->Run(request, &result).ok()) return;
+
+  const int64_t taken = MonotonicNow();
+  std::vector<std::vector<Value>> parts(result.outputs.size());
+  for (size_t output = 0; output < parts.size(); ++output) {
+    parts[output].reserve(members.size());
+    if (!SplitRows(result.outputs[output], rows, counts, inputs, &parts[output])) return;
+  }
+  result.times.bind_ns += joined - started;
+  result.times.fetch_ns += MonotonicNow() - taken;
+  for (size_t index = 0; index < members.size(); ++index) {
+    BatchedRunJob& member = *members[index];
+    member.queue_ns_ = started - member.called_at_;
+    member.result_.times = result.times;
+    member.result_.outputs.clear();
+    for (std::vector<Value>& part : parts) {
+      member.result_.outputs.push_back(std::move(part[index]));
+    }
+    member.has_result_ = true;
+  }
+}
+
+bool BatchedRunJob::Join(const Members& members, size_t rows, RunRequest* request,
+                         std::shared_ptr<uint8_t[]>* memory) const {
+  std::vector<std::vector<const TensorView*>> tensors(members.size());
+  for (size_t index = 0; index < members.size(); ++index) {
+    const RunRequest& part = members[index]->arguments_->request;
+    tensors[index].reserve(part.inputs.size());
+    for (const RunInput& input : part.inputs) tensors[index].push_back(&input.tensor);
+  }
+  JoinedTensors joined;
+  if (!JoinRows(tensors, rows, &joined)) return false;
+  const RunRequest& first = arguments_->request;
+  request->signature = first.signature;
+  request->outputs = first.outputs;
+  for (size_t index = 0; index < joined.tensors.size(); ++index) {
+    request->inputs.push_back({first.inputs[index].index, std::move(joined.tensors[index])});
+  }
+  *memory = std::move(joined.memory);
+  return true;
+}
+
+Status BatchedRunJob::Execute() { return has_result_ ? Status::Ok() : RunJob::Execute(); }
+
+}  // namespace onlite

@@ -1,0 +1,203 @@
+#include "core/batch_queue.h"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace onlite {
+namespace {
+
+/// Open batches that a request is compared with: of a model fed with ever other
+/// shapes many could be open.
+constexpr size_t kComparedBatches = 16;
+
+/// Tags of batches begin above those of requests, in the same task queue.
+constexpr uint64_t kFirstTag = uint64_t{1} << 32;
+
+}  // namespace
+
+class BatchQueue::BatchTask final : public Task {
+ public:
+  BatchTask(std::shared_ptr<BatchQueue> queue, std::shared_ptr<Batch> batch)
+      : queue_(std::move(queue)), batch_(std::move(batch)) {}
+
+  void Run() override {
+    items_ = queue_->Start(batch_);
+    if (items_.empty()) return;
+    RunTogether();
+    for (const Item& item : items_) item.task->Run();
+    queue_->Ended();
+  }
+
+  void Finished() override {
+    for (const Item& item : items_) item.task->Finished();
+  }
+
+ private:
+  void RunTogether() {
+    try {
+      std::vector<BatchMember*> members;
+      members.reserve(items_.size());
+      for (const Item& item : items_) members.push_back(item.member);
+      members.front()->RunTogether(members);
+    } catch (const std::exception&) {
+      // Out of memory, in practice: each member runs on its own.
+    }
+  }
+
+  const std::shared_ptr<BatchQueue> queue_;
+  const std::shared_ptr<Batch> batch_;
+  std::vector<Item> items_;
+};
+
+BatchQueue::BatchQueue(std::shared_ptr<TaskQueue> queue, size_t concurrency, size_t max_waiting,
+                       BatchOptions options)
+    : queue_(std::move(queue)),
+      concurrency_(concurrency),
+      max_waiting_(max_waiting),
+      options_(std::move(options)),
+      last_tag_(kFirstTag) {}
+
+Status BatchQueue::Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* member) {
+  const std::lock_guard lock(mutex_);
+  // A batch that was taken from the queue and has not started counts as waiting,
+  // and its place as free.
+  const size_t free_places = concurrency_ - std::min(concurrency_, running_);
+  if (requests_ >= max_waiting_ + free_places * options_.max_rows) {
+    return {ErrorCode::kQueueFull, "the session's queue is full: " + std::to_string(requests_) +
+                                       " runs wait (maxQueue " + std::to_string(max_waiting_) +
+                                       ")"};
+  }
+  Batch* batch = FindOpen(*member);
+  if (batch == nullptr) batch = &Open();
+  batch->items.push_back({tag, std::move(task), member});
+  batch->rows += member->rows();
+  ++requests_;
+  if (batch->rows >= options_.max_rows) batch->closed = true;
+  if (batch->queued || (!batch->closed && options_.max_delay.count() > 0)) return Status::Ok();
+  for (const std::shared_ptr<Batch>& waiting : batches_) {
+    if (waiting.get() == batch) {
+      Enqueue(waiting);
+      break;
+    }
+  }
+  return Status::Ok();
+}
+
+BatchQueue::Batch* BatchQueue::FindOpen(const BatchMember& member) {
+  size_t compared = 0;
+  for (auto at = batches_.rbegin(); at != batches_.rend() && compared < kComparedBatches;
+       ++at, ++compared) {
+    const std::shared_ptr<Batch>& batch = *at;
+    if (batch->closed || !batch->items.front().member->JoinsWith(member)) continue;
+    if (batch->rows + member.rows() <= options_.max_rows) return batch.get();
+    // Requests of a kind start in order: this batch is not overtaken by one that
+    // would still fit.
+    batch->closed = true;
+    if (!batch->queued) Enqueue(batch);
+    return nullptr;
+  }
+  return nullptr;
+}
+
+BatchQueue::Batch& BatchQueue::Open() {
+  const auto batch = std::make_shared<Batch>();
+  batch->tag = ++last_tag_;
+  batch->due = DelayTimer::Clock::now() + options_.max_delay;
+  batches_.push_back(batch);
+  if (options_.max_delay.count() > 0) ArmTimer(batch->due);
+  return *batch;
+}
+
+void BatchQueue::Enqueue(const std::shared_ptr<Batch>& batch) {
+  batch->queued = true;
+  ++queued_;
+  queue_->PostUnbounded(batch->tag, std::make_unique<BatchTask>(shared_from_this(), batch));
+}
+
+void BatchQueue::ArmTimer(DelayTimer::Clock::time_point when) {
+  // One call at a time is enough: batches fall due in the order they were opened.
+  if (timer_armed_) return;
+  timer_armed_ = true;
+  DelayTimer::Process().CallAt(when, [weak = weak_from_this()] {
+    if (const auto queue = weak.lock()) queue->OnTimer();
+  });
+}
+
+void BatchQueue::OnTimer() {
+  const std::lock_guard lock(mutex_);
+  timer_armed_ = false;
+  const auto now = DelayTimer::Clock::now();
+  for (const std::shared_ptr<Batch>& batch : batches_) {
+    if (batch->queued) continue;
+    if (batch->due > now) {
+      ArmTimer(batch->due);
+      return;
+    }
+    Enqueue(batch);
+  }
+}
+
+std::unique_ptr<Task> BatchQueue::Remove(uint64_t tag) {
+  // Destroyed without the lock: it is the executor's to call.
+  std::unique_ptr<Task> empty_batch;
+  const std::lock_guard lock(mutex_);
+  for (auto at = batches_.begin(); at != batches_.end(); ++at) {
+    Batch& batch = **at;
+    const auto item = std::find_if(batch.items.begin(), batch.items.end(),
+                                   [tag](const Item& other) { return other.tag == tag; });
+    if (item == batch.items.end()) continue;
+    std::unique_ptr<Task> removed = std::move(item->task);
+    batch.rows -= item->member->rows();
+    batch.items.erase(item);
+    --requests_;
+    if (batch.items.empty()) {
+      // An executor thread that has just taken it finds it empty.
+      if (batch.queued) {
+        --queued_;
+        empty_batch = queue_->Remove(batch.tag);
+      }
+      batches_.erase(at);
+    }
+    return removed;
+  }
+  return nullptr;
+}
+
+void BatchQueue::Flush() {
+  const std::lock_guard lock(mutex_);
+  for (const std::shared_ptr<Batch>& batch : batches_) {
+    batch->closed = true;
+    if (!batch->queued) Enqueue(batch);
+  }
+}
+
+size_t BatchQueue::waiting() const {
+  const std::lock_guard lock(mutex_);
+  const size_t tasks = queue_->waiting();
+  return requests_ + tasks - std::min(tasks, queued_);
+}
+
+std::map<size_t, uint64_t> BatchQueue::sizes() const {
+  const std::lock_guard lock(mutex_);
+  return sizes_;
+}
+
+std::vector<BatchQueue::Item> BatchQueue::Start(const std::shared_ptr<Batch>& batch) {
+  const std::lock_guard lock(mutex_);
+  if (batch->items.empty()) return {};
+  std::erase(batches_, batch);
+  requests_ -= batch->items.size();
+  --queued_;
+  ++running_;
+  ++sizes_[batch->rows];
+  return std::exchange(batch->items, {});
+}
+
+void BatchQueue::Ended() {
+  const std::lock_guard lock(mutex_);
+  --running_;
+}
+
+}  // namespace onlite
