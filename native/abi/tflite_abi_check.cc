@@ -43,6 +43,8 @@ constexpr bool kSame =
 #define ONLITE_CHECK(name) \
   static_assert(kSame<decltype(Api::name), decltype(&::TfLite##name)>, "TfLite" #name)
 
+static_assert(static_cast<int>(ApiAllocationType::kArena) == kTfLiteArenaRw &&
+              static_cast<int>(ApiAllocationType::kCustom) == kTfLiteCustom);
 ONLITE_CHECK(Version);
 ONLITE_CHECK(ModelCreate);
 ONLITE_CHECK(ModelCreateWithErrorReporter);
