@@ -142,9 +142,7 @@ describe.each(['mlp.onnx', 'mlp.tflite'])('batching of %s', (name) => {
       }
       if (round % 2 === 0) {
         expect(outcomes[0]?.status).toBe('fulfilled');
-        expect(output(await (runs[0]!)).data).toEqual(
-          expected,
-        );
+        expect(output(await runs[0]!).data).toEqual(expected);
       }
     }
     expect(output(await session.run(large[0] as { x: Tensor })).data).toEqual(expected);
