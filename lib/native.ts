@@ -167,9 +167,13 @@ export interface NativeAddon {
   initialise(config: {
     errorClass: typeof OnliteError;
     dispatch: (...completions: unknown[]) => void;
+    /** Calls flush in the next turn of the event loop. */
+    defer: () => void;
     isMainThread: boolean;
     threads: number;
   }): void;
+  /** Dispatches the completions that were put off by a call of `defer`. */
+  flush(): void;
   /** Waits for work that the end of the process must not overtake; more is refused. */
   prepareExit(): void;
   /** True if the job had not started and will never be settled. */
@@ -232,6 +236,11 @@ function load(): NativeAddon {
   loaded.initialise({
     errorClass: OnliteError,
     dispatch: settleJobs,
+    defer: () => {
+      setImmediate(() => {
+        loaded.flush();
+      });
+    },
     isMainThread,
     threads: threadCount,
   });

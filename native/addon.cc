@@ -29,6 +29,13 @@ Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+/// flush(): dispatches what was put off by a call of `defer`.
+Napi::Value Flush(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  onlite::Environment::Of(env).Flush(env);
+  return env.Undefined();
+}
+
 /// cancel(id): true if the job had not started and will never be dispatched.
 Napi::Value Cancel(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -40,6 +47,7 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
 Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("initialise", Napi::Function::New<Initialise>(env, "initialise"));
   exports.Set("prepareExit", Napi::Function::New<PrepareExit>(env, "prepareExit"));
+  exports.Set("flush", Napi::Function::New<Flush>(env, "flush"));
   exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
   exports.Set("createSession", Napi::Function::New<onlite::CreateSession>(env, "createSession"));
   exports.Set("allocateBytes", Napi::Function::New<onlite::AllocateBytes>(env, "allocateBytes"));

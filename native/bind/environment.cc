@@ -6,6 +6,7 @@
 
 #include "bind/errors.h"
 #include "core/exit_gate.h"
+#include "core/latency.h"
 #include "runtimes/runtime.h"
 
 namespace onlite {
@@ -13,6 +14,11 @@ namespace onlite {
 /// Completions handed over at once. As arguments, because filling an array could
 /// run a setter that somebody put on Array.prototype.
 constexpr size_t kCompletionsPerCall = 256;
+
+/// Dispatches that follow each other within the gap are one burst; after so long
+/// a burst the event loop gets a turn.
+constexpr int64_t kBurstGapNs = 100'000;
+constexpr int64_t kBurstNs = 1'000'000;
 
 /// The part of an environment that executor threads touch. They hold it, so it
 /// outlives the environment if need be.
@@ -111,6 +117,7 @@ Environment::Environment(Napi::Env env, const Napi::Object& config)
     : env_(env),
       error_class_(Napi::Persistent(config.Get("errorClass").As<Napi::Function>())),
       dispatch_(Napi::Persistent(config.Get("dispatch").As<Napi::Function>())),
+      defer_(Napi::Persistent(config.Get("defer").As<Napi::Function>())),
       threads_(std::max<size_t>(1, config.Get("threads").ToNumber().Uint32Value())),
       state_(std::make_shared<EnvironmentState>(
           EnvironmentState{config.Get("isMainThread").ToBoolean(), false})),
@@ -133,6 +140,7 @@ Environment::~Environment() {
   // dropped with the environment.
   error_class_.SuppressDestruct();
   dispatch_.SuppressDestruct();
+  defer_.SuppressDestruct();
   session_class.SuppressDestruct();
   binding_class.SuppressDestruct();
 }
@@ -190,6 +198,21 @@ bool Environment::Cancel(JobId id) {
   return false;
 }
 
+// Node calls a thread-safe function up to 1000 times without a turn of the event
+// loop as long as it is called anew meanwhile, which small runs in a closed loop
+// see to.
+bool Environment::HogsEventLoop() {
+  const int64_t now = MonotonicNow();
+  if (now - dispatched_ns_ > kBurstGapNs) burst_began_ns_ = now;
+  return now - burst_began_ns_ > kBurstNs;
+}
+
+void Environment::Flush(Napi::Env env) {
+  if (state_->closing) return;
+  burst_began_ns_ = MonotonicNow();
+  Dispatch(env);
+}
+
 void Environment::CancelAll() {
   for (const auto& [id, active] : active_) active.job->cancel.Cancel();
 }
@@ -199,7 +222,12 @@ void Environment::OnWake(napi_env env, napi_value /*callback*/, void* context, v
   // Node calls with a null env while it tears the function down.
   if (env == nullptr || environment->state_->closing) return;
   try {
-    environment->Dispatch(Napi::Env(env));
+    if (environment->HogsEventLoop()) {
+      // wake_sent stays set: nobody wakes us until Flush.
+      environment->defer_.Value().Call({});
+    } else {
+      environment->Dispatch(Napi::Env(env));
+    }
   } catch (const Napi::Error& error) {
     // A worker that is being terminated cannot run JavaScript any more; its
     // cleanup hook sees to the rest. Anything else is an uncaught exception.
@@ -242,6 +270,7 @@ void Environment::Dispatch(Napi::Env env) {
     completions.clear();
   }
   if (!completions.empty()) dispatch_.Value().Call(completions);
+  dispatched_ns_ = MonotonicNow();
 }
 
 void Environment::CleanUp(void* environment) { static_cast<Environment*>(environment)->Close(); }

@@ -28,6 +28,7 @@ struct EnvironmentState {
 /// method runs on the JS thread.
 ///
 /// A completion wakes the JS thread once however many jobs have finished, and
+/// (unless the event loop has had no turn for a while, then in its next turn)
 /// is handed to `dispatch(id, error, result, …)`.
 ///
 /// When the environment ends, its cleanup hook cancels what runs, drops what
@@ -66,6 +67,9 @@ class Environment {
   /// A job nobody waits for; it does not keep the process alive.
   void PostDetached(TaskQueue& queue, std::unique_ptr<Job> job);
 
+  /// Dispatches what was put off to this turn of the event loop.
+  void Flush(Napi::Env env);
+
   /// Asks every job to stop.
   void CancelAll();
 
@@ -92,6 +96,7 @@ class Environment {
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
 
   void Dispatch(Napi::Env env);
+  bool HogsEventLoop();
   std::unique_ptr<JobTask> Register(Active active, JobId id, std::unique_ptr<Job> job);
   void Forget(JobId id);
   void Close();
@@ -99,6 +104,9 @@ class Environment {
   napi_env env_;
   Napi::FunctionReference error_class_;
   Napi::FunctionReference dispatch_;
+  Napi::FunctionReference defer_;
+  int64_t burst_began_ns_ = 0;
+  int64_t dispatched_ns_ = 0;
   size_t threads_;
   std::shared_ptr<EnvironmentState> state_;
   std::shared_ptr<TaskQueue> maintenance_queue_;

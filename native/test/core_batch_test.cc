@@ -245,7 +245,7 @@ TEST_F(BatchQueueTest, TheDelayEndsTheWaiting) {
   for (int round = 0; round < 3; ++round) {
     ASSERT_TRUE(Post(2 * round, 1, 0).ok());
     ASSERT_TRUE(Post(2 * round + 1, 1, 1).ok());
-    WaitUntilFinished(static_cast<size_t>(2 * round + 2));
+    WaitUntilFinished(2 * (static_cast<size_t>(round) + 1));
   }
 }
 
@@ -301,6 +301,7 @@ TEST_F(BatchQueueTest, EachRequestRunsOnceOrIsRemoved) {
   constexpr int kEach = 2000;
   std::atomic<size_t> removed{0};
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([this, thread, &removed] {
       for (int index = 0; index < kEach; ++index) {

@@ -238,7 +238,8 @@ async function attempt(number, name, make) {
 
 const sessions = [];
 if (state === 'own') {
-  addon.initialise({ errorClass: CodedError, dispatch, isMainThread: true, threads: 2 });
+  const defer = () => setImmediate(() => addon.flush());
+  addon.initialise({ errorClass: CodedError, dispatch, defer, isMainThread: true, threads: 2 });
   for (const path of files) sessions.push(await create({ path }));
 }
 if (state === 'onlite') await InferenceSession.create(files[0]);
