@@ -51,9 +51,13 @@ it('shares memory with a worker', async () => {
   expect(await runScript('shared.mjs')).toEqual({ right: [true, true] });
 });
 
-it('trim gives memory back at once', async () => {
-  const { given, left, intact } = await runScript('trim.mjs');
-  expect(given).toBeGreaterThan(100);
-  expect(left).toBeGreaterThan(90);
-  expect(intact).toBe(true);
-});
+// AddressSanitizer keeps what is freed, and its own shadow counts as resident.
+it.skipIf(process.env['ONLITE_SANITIZER'] !== undefined)(
+  'trim gives memory back at once',
+  async () => {
+    const { given, left, intact } = await runScript('trim.mjs');
+    expect(given).toBeGreaterThan(100);
+    expect(left).toBeGreaterThan(90);
+    expect(intact).toBe(true);
+  },
+);
