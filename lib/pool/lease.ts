@@ -5,11 +5,6 @@ import type { Block } from './block';
 /** A run's hold on a pooled tensor's memory. Opaque: for {@link release} only. */
 export type Lease = Block;
 
-/** Whether a value is a tensor with memory of a pool. No property of the value is read. */
-export function isPooled(value: unknown): boolean {
-  return isTensor(value) && blockOf(value) !== undefined;
-}
-
 /** What is known of the memory of a pooled tensor. */
 export interface PoolMemory {
   /**
@@ -19,8 +14,6 @@ export interface PoolMemory {
   readonly data: NumericData;
   /** Never detached, moved or freed while the view or a lease can be reached. */
   readonly stable: boolean;
-  /** A SharedArrayBuffer: other threads may write at any time. */
-  readonly shared: boolean;
 }
 
 /** The memory of a pooled tensor that is not disposed; undefined for anything else. */
@@ -28,13 +21,7 @@ export function poolMemoryOf(value: unknown): PoolMemory | undefined {
   if (!isTensor(value)) return undefined;
   const block = blockOf(value);
   if (block === undefined) return undefined;
-  const { stable, buffer } = block.slab.memory;
-  return { data: dataOf(value) as NumericData, stable, shared: !(buffer instanceof ArrayBuffer) };
-}
-
-/** The place of a pooled tensor's memory in its pool, the same until it is disposed. */
-export function leaseOf(value: unknown): Lease | undefined {
-  return isTensor(value) ? blockOf(value) : undefined;
+  return { data: dataOf(value) as NumericData, stable: block.slab.memory.stable };
 }
 
 /**

@@ -1,6 +1,5 @@
 #include "bind/native_binding.h"
 
-#include <algorithm>
 #include <exception>
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 #include "bind/session_core.h"
 
 #include "bind/native_binding.h"
+#include "bind/session_jobs.h"
 
 namespace onlite {
 
@@ -17,9 +18,7 @@ void SessionCore::CloseBinding(BindingCore& binding) {
 
 Status SessionCore::TakeOutputs(BindingCore& binding, std::vector<Value>* values) {
   const std::lock_guard lock(mutex_);
-  if (!binding.binding) {
-    return {ErrorCode::kSessionReleased, "the session was released"};
-  }
+  if (!binding.binding) return SessionReleased();
   for (const size_t index : binding.dynamic_outputs) {
     ONLITE_RETURN_IF_ERROR(binding.binding->TakeOutput(index, &values->emplace_back()));
   }
