@@ -69,6 +69,8 @@
         "native/bind/create_session.cc",
         "native/bind/environment.cc",
         "native/bind/errors.cc",
+        "native/bind/job.cc",
+        "native/bind/mailbox.cc",
         "native/bind/native_binding.cc",
         "native/bind/native_session.cc",
         "native/bind/pages.cc",

@@ -2,7 +2,7 @@ import { abortable, throwIfAborted } from './abort';
 import { elementTypeOfCode, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
-import { startJob, type Held } from './jobs';
+import { startJob, type Job } from './jobs';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from './native';
 import { release, retain, type Lease } from './pool/lease';
 import { checkRunOptions, type RunOptions } from './run-options';
@@ -58,15 +58,20 @@ export class IoBinding<
   readonly #own = new Set<Tensor>();
   /** Holds on bound pooled tensors, by path: their memory stays as long as it is bound. */
   readonly #leases = new Map<string, Lease>();
-  #disposed = false;
-  #running = false;
-  /** Keeps this binding until a run has ended, and its memory if it is disposed meanwhile. */
-  readonly #held: Held & { binding: unknown } = {
-    binding: this,
-    release: () => {
-      this.#running = false;
+  readonly #job = new BindingJob(
+    () => {
       if (this.#disposed) this.#giveBack();
     },
+    (values) => {
+      this.#takeDynamic(values);
+    },
+  );
+  #disposed = false;
+  readonly #startNative = (id: number): void => {
+    this.#native.run(id);
+  };
+  readonly #start = (resolve: () => void, reject: (error: unknown) => void): void => {
+    this.#startJob(resolve, reject);
   };
 
   /** Use {@link InferenceSession.bind}. @internal */
@@ -113,21 +118,33 @@ export class IoBinding<
    * Runs on a thread of its own. Pooled tensors are used in place and must be
    * left alone until the promise settles; others are copied in and out.
    */
-  async run(options?: RunOptions): Promise<void> {
+  run(options?: RunOptions): Promise<void> {
+    return options === undefined ? new Promise(this.#start) : this.#runWith(options);
+  }
+
+  async #runWith(options: RunOptions): Promise<void> {
     const checked = checkRunOptions(options);
     if (checked.signature !== undefined || checked.native !== undefined) {
       throw invalidArgument('options', 'only signal and timeoutMs in a bound run', options);
     }
     this.#requireUndisposed();
     throwIfAborted(checked.signal);
-    if (this.#running) throw new OnliteError('ERR_BUSY', "the binding's own run is in flight");
-    this.#running = true;
-    const job = startJob<NativeValue[] | undefined>((id) => {
-      this.#native.run(id);
-    }, this.#held);
-    const isPlain = checked.signal === undefined && checked.timeoutMs === undefined;
-    const dynamic = await (isPlain ? job.result : abortable(job, checked));
-    if (dynamic !== undefined) this.#takeDynamic(dynamic);
+    let id = -1;
+    const result = new Promise<void>((resolve, reject) => {
+      id = this.#startJob(resolve, reject);
+    });
+    await abortable({ id, result }, checked);
+  }
+
+  #startJob(resolve: () => void, reject: (error: unknown) => void): number {
+    this.#requireUndisposed();
+    const job = this.#job;
+    if (job.running) throw new OnliteError('ERR_BUSY', "the binding's own run is in flight");
+    job.resolve = resolve;
+    job.reject = reject;
+    const id = startJob(job, this.#startNative);
+    job.running = true;
+    return id;
   }
 
   /** Binds another tensor to an input. @throws OnliteError as for a feed; ERR_BUSY during a run. */
@@ -150,7 +167,7 @@ export class IoBinding<
    */
   dispose(): void {
     this.#disposed = true;
-    if (!this.#running) this.#giveBack();
+    if (!this.#job.running) this.#giveBack();
   }
 
   [Symbol.dispose](): void {
@@ -228,6 +245,35 @@ export class IoBinding<
     for (const [place, name] of this.#dynamic.entries()) {
       this.#outputs[name] = decodeValue(values[place] ?? null) as Tensor;
     }
+  }
+}
+
+/** A binding's asynchronous runs: one object for all, as one is in flight at a time. */
+class BindingJob implements Job {
+  running = false;
+  resolve: (() => void) | undefined;
+  reject: ((error: unknown) => void) | undefined;
+  readonly #ended: () => void;
+  readonly #takeDynamic: (values: NativeValue[]) => void;
+
+  /** The functions keep the binding, and with it the bound memory, until a run has ended. */
+  constructor(ended: () => void, takeDynamic: (values: NativeValue[]) => void) {
+    this.#ended = ended;
+    this.#takeDynamic = takeDynamic;
+  }
+
+  succeed(values: unknown): void {
+    if (values !== undefined) this.#takeDynamic(values as NativeValue[]);
+    this.resolve?.();
+  }
+
+  fail(error: unknown): void {
+    this.reject?.(error);
+  }
+
+  end(): void {
+    this.running = false;
+    this.#ended();
   }
 }
 

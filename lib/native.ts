@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 
 import { OnliteError } from './errors';
-import { settleJobs } from './jobs';
+import { settleJobs, settleSucceeded, succeededIds } from './jobs';
 
 /** The name of a runtime. */
 export type Engine = 'onnxruntime' | 'tflite';
@@ -167,6 +167,9 @@ export interface NativeAddon {
   initialise(config: {
     errorClass: typeof OnliteError;
     dispatch: (...completions: unknown[]) => void;
+    /** Tells of the first so many ids in `succeeded`. */
+    dispatchSucceeded: (count: number) => void;
+    succeeded: Uint32Array;
     /** Calls flush in the next turn of the event loop. */
     defer: () => void;
     isMainThread: boolean;
@@ -236,6 +239,8 @@ function load(): NativeAddon {
   loaded.initialise({
     errorClass: OnliteError,
     dispatch: settleJobs,
+    dispatchSucceeded: settleSucceeded,
+    succeeded: succeededIds,
     defer: () => {
       setImmediate(() => {
         loaded.flush();

@@ -4,7 +4,7 @@ import { checkOptions } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeFeeds, type TensorLike } from './feeds';
 import { fillFetch, isFetches, parseFetches } from './fetches';
-import { startJob } from './jobs';
+import { promiseJob } from './jobs';
 import { Leases } from './leases';
 import { SessionLatency } from './latency';
 import {
@@ -33,7 +33,7 @@ import {
   type SessionOptions,
 } from './session-options';
 import { planSignature, type RequestedOutputs, type SignaturePlan } from './signature-plan';
-import { SmallRuns, defaultPool, type PreparedSmallRun } from './small-runs';
+import { SmallRuns, defaultPool } from './small-runs';
 import type { Tensor } from './tensor';
 import { decodeValue } from './values';
 import { zeroFeeds } from './warm-up';
@@ -152,7 +152,7 @@ export class InferenceSession implements AsyncDisposable {
     };
     const addon = native();
     try {
-      const { result } = startJob<NativeSession>((id) => {
+      const { result } = promiseJob<NativeSession>((id) => {
         addon.createSession(id, nativeSource, nativeOptions, candidates);
       });
       const session = new InferenceSession(await result);
@@ -180,10 +180,20 @@ export class InferenceSession implements AsyncDisposable {
     fetches: Fetches,
     options?: RunOptions,
   ): Promise<Outputs>;
-  async run(feeds: unknown, second?: unknown, third?: unknown): Promise<object> {
-    const small =
-      second === undefined && third === undefined ? this.#prepareSmall(feeds) : undefined;
-    if (small !== undefined) return this.#runSmall(small);
+  run(feeds: unknown, second?: unknown, third?: unknown): Promise<object> {
+    if (second === undefined && third === undefined) {
+      try {
+        const small = this.#smallRunsOf()?.prepare(feeds);
+        if (small !== undefined) return small.run();
+      } catch (error) {
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
+        return Promise.reject(error);
+      }
+    }
+    return this.#runAny(feeds, second, third);
+  }
+
+  async #runAny(feeds: unknown, second: unknown, third: unknown): Promise<object> {
     const leases = new Leases();
     let run: PreparedRun;
     try {
@@ -194,7 +204,7 @@ export class InferenceSession implements AsyncDisposable {
       throw error;
     }
     const { inputs, outputs, native: options } = run;
-    const job = startJob<NativeValue[]>((id) => {
+    const job = promiseJob<NativeValue[]>((id) => {
       this.#native.run(id, inputs, outputs.encoded, options);
     }, leases);
     const isPlain = run.options.signal === undefined && run.options.timeoutMs === undefined;
@@ -217,9 +227,10 @@ export class InferenceSession implements AsyncDisposable {
     options?: RunOptions,
   ): Outputs;
   runSync(feeds: unknown, second?: unknown, third?: unknown): object {
-    const small =
-      second === undefined && third === undefined ? this.#prepareSmall(feeds) : undefined;
-    if (small !== undefined) return this.#runSmallSync(small);
+    if (second === undefined && third === undefined) {
+      const small = this.#smallRunsOf()?.prepare(feeds);
+      if (small !== undefined) return small.runSync();
+    }
     const run = this.#prepare(feeds, second, third, undefined);
     for (const key of ['signal', 'timeoutMs'] as const) {
       if (run.options[key] !== undefined) {
@@ -267,7 +278,7 @@ export class InferenceSession implements AsyncDisposable {
     const inputs = encodeFeeds(this.#primary, feeds ?? zeroFeeds(this.#primary), undefined);
     const { encoded } = this.#primary.everything;
     for (let run = 0; run < runs; run++) {
-      await startJob((id) => {
+      await promiseJob((id) => {
         this.#native.run(id, inputs, encoded, { signature: 0, warmUp: true });
       }).result;
     }
@@ -288,7 +299,7 @@ export class InferenceSession implements AsyncDisposable {
    * asked for before and before those asked for later.
    */
   resetVariables(): Promise<void> {
-    return startJob<undefined>((id) => {
+    return promiseJob<undefined>((id) => {
       this.#native.resetVariables(id);
     }).result;
   }
@@ -305,7 +316,7 @@ export class InferenceSession implements AsyncDisposable {
    */
   release(): Promise<void> {
     if (this.#released === undefined) {
-      this.#released = startJob<undefined>((id) => {
+      this.#released = promiseJob<undefined>((id) => {
         this.#native.release(id);
       }).result;
       this.#smallRuns?.close();
@@ -368,30 +379,11 @@ export class InferenceSession implements AsyncDisposable {
     };
   }
 
-  /** Undefined if these feeds, or this model, take the ordinary way. */
-  #prepareSmall(feeds: unknown): PreparedSmallRun | undefined {
+  /** Nothing if this model takes the ordinary way. */
+  #smallRunsOf(): SmallRuns | null {
     this.#requireOpen();
     this.#smallRuns ??= SmallRuns.for(this.#native, this.#primary) ?? null;
-    return this.#smallRuns?.prepare(feeds);
-  }
-
-  #runSmall({ runs, run }: PreparedSmallRun): Promise<object> {
-    return startJob<object>(
-      (id) => {
-        run.native.run(id);
-      },
-      runs.hold(run),
-      () => runs.results(run),
-    ).result;
-  }
-
-  #runSmallSync({ runs, run }: PreparedSmallRun): object {
-    try {
-      run.native.runSync();
-      return runs.results(run);
-    } finally {
-      runs.giveBack(run);
-    }
+    return this.#smallRuns;
   }
 
   #requireOpen(): void {

@@ -1,5 +1,5 @@
 import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from './element-type';
-import type { Held } from './jobs';
+import { startJob, type Job } from './jobs';
 import type { NativeBinding, NativeSession, NativeTensors, NativeValueInfo } from './native';
 import type { SignaturePlan } from './signature-plan';
 import { TensorPool } from './pool/tensor-pool';
@@ -27,14 +27,38 @@ export function defaultPool(): TensorPool {
 }
 
 /** A binding over memory of its own, for one run at a time. */
-export class SmallRun {
+class SmallRun implements Job {
   readonly native: NativeBinding;
   readonly inputs: NumericData[] = [];
   readonly outputs: NumericData[] = [];
   /** Kept alive: the bound memory is theirs. */
   readonly #tensors: Tensor[] = [];
 
-  constructor(session: NativeSession, plan: SignaturePlan, inputs: Slot[], outputs: Slot[]) {
+  readonly #runs: SmallRuns;
+  #resolve: ((result: object) => void) | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+  readonly #startNative = (id: number): void => {
+    this.native.run(id);
+  };
+  readonly #start = (resolve: (result: object) => void, reject: (error: unknown) => void): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    try {
+      startJob(this, this.#startNative);
+    } catch (error) {
+      this.end();
+      throw error;
+    }
+  };
+
+  constructor(
+    runs: SmallRuns,
+    session: NativeSession,
+    plan: SignaturePlan,
+    inputs: Slot[],
+    outputs: Slot[],
+  ) {
+    this.#runs = runs;
     this.native = session.bind(plan.index);
     this.native.setInputs(this.#acquire(inputs, this.inputs));
     this.native.setOutputs(this.#acquire(outputs, this.outputs));
@@ -52,16 +76,39 @@ export class SmallRun {
     return encoded;
   }
 
+  /** Runs once, asynchronously, and goes back to where it came from. */
+  run(): Promise<object> {
+    return new Promise(this.#start);
+  }
+
+  /** The same on the calling thread. */
+  runSync(): object {
+    try {
+      this.native.runSync();
+      return this.#runs.results(this);
+    } finally {
+      this.end();
+    }
+  }
+
+  succeed(): void {
+    this.#resolve?.(this.#runs.results(this));
+  }
+
+  fail(error: unknown): void {
+    this.#reject?.(error);
+  }
+
+  end(): void {
+    this.#resolve = undefined;
+    this.#reject = undefined;
+    this.#runs.giveBack(this);
+  }
+
   /** Gives the memory back; the binding must not be run any more. */
   dispose(): void {
     for (const tensor of this.#tensors) tensor.dispose();
   }
-}
-
-/** A run and where it goes back to. */
-export interface PreparedSmallRun {
-  readonly runs: SmallRuns;
-  readonly run: SmallRun;
 }
 
 /**
@@ -104,8 +151,8 @@ export class SmallRuns {
     this.#outputs = outputs;
   }
 
-  /** A run with the feeds copied in; undefined if they need the ordinary way. */
-  prepare(feeds: unknown): PreparedSmallRun | undefined {
+  /** A run with the feeds copied in; undefined if they need the ordinary way. Run it once. */
+  prepare(feeds: unknown): SmallRun | undefined {
     if (typeof feeds !== 'object' || feeds === null) return undefined;
     const inputs = this.#inputs;
     if (Object.keys(feeds).length !== inputs.length) return undefined;
@@ -115,11 +162,12 @@ export class SmallRuns {
       if (data === undefined || !Object.hasOwn(feeds, slot.name)) return undefined;
       datas.push(data);
     }
-    const run = this.#free.pop() ?? new SmallRun(this.#session, this.#plan, inputs, this.#outputs);
+    const run =
+      this.#free.pop() ?? new SmallRun(this, this.#session, this.#plan, inputs, this.#outputs);
     for (let index = 0; index < datas.length; index++) {
       run.inputs[index]?.set(datas[index] as never);
     }
-    return { runs: this, run };
+    return run;
   }
 
   /** The results of a run, copied out. */
@@ -138,11 +186,6 @@ export class SmallRuns {
   giveBack(run: SmallRun): void {
     if (this.#closed || this.#free.length >= maxKept) run.dispose();
     else this.#free.push(run);
-  }
-
-  /** A run's hold, for jobs: it is given back when its native side has ended. */
-  hold(run: SmallRun): Held & { run: SmallRun } {
-    return { run, release: () => this.giveBack(run) };
   }
 
   /** The session is released: gives the memory back. */

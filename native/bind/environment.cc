@@ -1,11 +1,10 @@
 #include "bind/environment.h"
 
 #include <algorithm>
-#include <exception>
+#include <string>
 #include <utility>
 
 #include "bind/errors.h"
-#include "core/exit_gate.h"
 #include "core/latency.h"
 #include "runtimes/runtime.h"
 
@@ -15,92 +14,71 @@ namespace onlite {
 /// run a setter that somebody put on Array.prototype.
 constexpr size_t kCompletionsPerCall = 256;
 
+/// Ids are handed out densely, so one far beyond the others is none of ours.
+constexpr size_t kIdSlack = 1024;
+
+/// Nobody removes a detached job, so they share a tag; it is no id and no batch's.
+constexpr uint64_t kDetachedTag = UINT64_MAX;
+
 /// Dispatches that follow each other within the gap are one burst; after so long
 /// a burst the event loop gets a turn.
 constexpr int64_t kBurstGapNs = 100'000;
 constexpr int64_t kBurstNs = 1'000'000;
 
-/// The part of an environment that executor threads touch. They hold it, so it
-/// outlives the environment if need be.
-struct Environment::Mailbox {
-  std::mutex mutex;
-  std::condition_variable idle;
-  napi_threadsafe_function wake = nullptr;  // null once the environment closes
-  bool wake_sent = false;
-  size_t outstanding = 0;  // posted tasks that have not ended
-  std::vector<std::pair<JobId, std::unique_ptr<Job>>> finished;
-
-  void Started() {
-    const std::lock_guard lock(mutex);
-    ++outstanding;
-  }
-
-  /// `job` is null for a detached job.
-  void Ended(JobId id, std::unique_ptr<Job> job) {
-    const std::lock_guard lock(mutex);
-    if (job) finished.emplace_back(id, std::move(job));
-    if (--outstanding == 0) idle.notify_all();
-    if (finished.empty() || wake_sent || wake == nullptr) return;
-    wake_sent = napi_call_threadsafe_function(wake, nullptr, napi_tsfn_nonblocking) == napi_ok;
-  }
-};
-
-/// Runs a job on the executor and posts it to the mailbox.
-class Environment::JobTask : public Task {
+/// Collects what JavaScript is to be told, and tells it.
+class Environment::Completions {
  public:
-  JobTask(std::shared_ptr<Mailbox> mailbox, JobId id, std::unique_ptr<Job> job, bool detached)
-      : mailbox_(std::move(mailbox)), id_(id), detached_(detached), job_(std::move(job)) {
-    mailbox_->Started();
+  Completions(Napi::Env env, Environment& environment) : env_(env), environment_(environment) {
+    Napi::Uint32Array array = environment.succeeded_.Value();
+    ids_ = array.Data();
+    capacity_ = array.ElementLength();
   }
 
-  ~JobTask() override {
-    if (!ended_) mailbox_->Ended(id_, nullptr);
+  /// Empty values are undefined.
+  void Add(JobId id, const Napi::Value& error, const Napi::Value& result) {
+    if (error.IsEmpty() && result.IsEmpty() && capacity_ > 0) {
+      if (!others_.empty() || succeeded_ == capacity_) Flush();
+      ids_[succeeded_++] = id;
+      return;
+    }
+    if (succeeded_ > 0 || others_.size() == 3 * kCompletionsPerCall) Flush();
+    const napi_value undefined = env_.Undefined();
+    others_.insert(others_.end(), {Napi::Number::New(env_, id), error.IsEmpty() ? undefined : error,
+                                   result.IsEmpty() ? undefined : result});
   }
 
-  void Run() override {
-    job_->status = Execute();
-    if (detached_) job_.reset();
-  }
-
-  void Finished() override {
-    ended_ = true;
-    mailbox_->Ended(id_, std::move(job_));
+  void Flush() {
+    if (succeeded_ > 0) {
+      environment_.dispatch_succeeded_.Value().Call(
+          {Napi::Number::New(env_, static_cast<double>(std::exchange(succeeded_, 0)))});
+    }
+    if (others_.empty()) return;
+    const std::vector<napi_value> others = std::exchange(others_, {});
+    environment_.dispatch_.Value().Call(others);
   }
 
  private:
-  Status Execute() {
-    if (job_->cancel.cancelled()) {
-      return {ErrorCode::kCancelled, "the run was cancelled before it started"};
-    }
-    ExitGate& gate = ExitGate::Process();
-    const bool waits = job_->ExitWaits();
-    if (waits ? !gate.Enter() : !gate.EnterRun()) {
-      return {ErrorCode::kCancelled, "the process is ending"};
-    }
-    Status status = ExecuteGuarded();
-    waits ? gate.Leave() : gate.LeaveRun();
-    return status;
-  }
-
-  Status ExecuteGuarded() {
-    try {
-      return job_->Execute();
-    } catch (const std::exception& error) {
-      // Out of memory, in practice; the thread must not die of it.
-      return {ErrorCode::kRunFailed, "the operation failed", error.what()};
-    }
-  }
-
-  const std::shared_ptr<Mailbox> mailbox_;
-  const JobId id_;
-  const bool detached_;
-  bool ended_ = false;
-  std::unique_ptr<Job> job_;
+  const Napi::Env env_;
+  Environment& environment_;
+  uint32_t* ids_;
+  size_t capacity_;
+  size_t succeeded_ = 0;
+  std::vector<napi_value> others_;
 };
 
 void Environment::Create(Napi::Env env, const Napi::Object& config) {
   if (env.GetInstanceData<Environment>() != nullptr) {
     throw Napi::Error::New(env, "onlite: the addon is initialised already");
+  }
+  for (const char* name : {"errorClass", "dispatch", "dispatchSucceeded", "defer"}) {
+    if (!config.Get(name).IsFunction()) {
+      throw Napi::TypeError::New(env, std::string(name) + ": expected a function");
+    }
+  }
+  const Napi::Value succeeded = config.Get("succeeded");
+  if (!succeeded.IsTypedArray() ||
+      succeeded.As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
+    throw Napi::TypeError::New(env, "succeeded: expected a Uint32Array");
   }
   env.SetInstanceData(new Environment(env, config));
 }
@@ -117,6 +95,8 @@ Environment::Environment(Napi::Env env, const Napi::Object& config)
     : env_(env),
       error_class_(Napi::Persistent(config.Get("errorClass").As<Napi::Function>())),
       dispatch_(Napi::Persistent(config.Get("dispatch").As<Napi::Function>())),
+      dispatch_succeeded_(Napi::Persistent(config.Get("dispatchSucceeded").As<Napi::Function>())),
+      succeeded_(Napi::Persistent(config.Get("succeeded").As<Napi::Uint32Array>())),
       defer_(Napi::Persistent(config.Get("defer").As<Napi::Function>())),
       threads_(std::max<size_t>(1, config.Get("threads").ToNumber().Uint32Value())),
       state_(std::make_shared<EnvironmentState>(
@@ -126,10 +106,12 @@ Environment::Environment(Napi::Env env, const Napi::Object& config)
   // One place less than there are threads: a model that loads must not hold up every run.
   maintenance_queue_ =
       executor().CreateQueue(std::max<size_t>(1, executor().thread_count() - 1), SIZE_MAX / 2);
-  Check(env, napi_create_threadsafe_function(env, nullptr, nullptr,
-                                             Napi::String::New(env, "onlite"), 0, 1, nullptr,
-                                             nullptr, this, &Environment::OnWake, &mailbox_->wake));
-  Check(env, napi_unref_threadsafe_function(env, mailbox_->wake));
+  napi_threadsafe_function wake = nullptr;
+  Check(env,
+        napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "onlite"), 0,
+                                        1, nullptr, nullptr, this, &Environment::OnWake, &wake));
+  Check(env, napi_unref_threadsafe_function(env, wake));
+  mailbox_->Open(wake);
   // Hooks run last in, first out: ours must come before the one of the
   // thread-safe function, which frees it.
   Check(env, napi_add_env_cleanup_hook(env, &Environment::CleanUp, this));
@@ -140,6 +122,8 @@ Environment::~Environment() {
   // dropped with the environment.
   error_class_.SuppressDestruct();
   dispatch_.SuppressDestruct();
+  dispatch_succeeded_.SuppressDestruct();
+  succeeded_.SuppressDestruct();
   defer_.SuppressDestruct();
   session_class.SuppressDestruct();
   binding_class.SuppressDestruct();
@@ -147,54 +131,81 @@ Environment::~Environment() {
 
 Executor& Environment::executor() const { return Executor::Process(threads_); }
 
-std::unique_ptr<Environment::JobTask> Environment::Register(Active active, JobId id,
-                                                            std::unique_ptr<Job> job) {
-  if (active_.empty()) napi_ref_threadsafe_function(env_, mailbox_->wake);
-  active.job = job.get();
-  active_.insert_or_assign(id, std::move(active));
-  return std::make_unique<JobTask>(mailbox_, id, std::move(job), false);
+std::unique_ptr<Job> Environment::Active::TakeBack(JobId id) const {
+  std::unique_ptr<Task> task = batches != nullptr ? batches->Remove(id) : queue->Remove(id);
+  // Every task under an id is a job.
+  return std::unique_ptr<Job>(static_cast<Job*>(task.release()));
+}
+
+Status Environment::Register(Active active, JobId id) {
+  if (id >= active_.size()) {
+    if (id > active_.size() + kIdSlack) {
+      return {ErrorCode::kInvalidArgument, "id: too large: " + std::to_string(id)};
+    }
+    active_.resize(std::max<size_t>(size_t{id} + 1, 2 * active_.size()));
+  }
+  if (active_[id].job != nullptr) {
+    return {ErrorCode::kInvalidArgument, "id: in use: " + std::to_string(id)};
+  }
+  active.job->posting.mailbox = mailbox_;
+  active.job->posting.id = id;
+  active_[id] = active;
+  ++posted_;
+  if (active_count_++ == 0) napi_ref_threadsafe_function(env_, mailbox_->wake());
+  return Status::Ok();
 }
 
 void Environment::Forget(JobId id) {
-  if (active_.erase(id) == 0 || !active_.empty()) return;
-  if (!state_->closing) napi_unref_threadsafe_function(env_, mailbox_->wake);
+  active_[id] = {};
+  if (--active_count_ > 0 || state_->closing) return;
+  napi_unref_threadsafe_function(env_, mailbox_->wake());
 }
 
 Status Environment::Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
   // Registered first: the job may have ended before TaskQueue::Post returns.
-  Status status =
-      queue.Post(id, Register({queue.shared_from_this(), nullptr, nullptr}, id, std::move(job)));
-  if (!status.ok()) Forget(id);
+  ONLITE_RETURN_IF_ERROR(Register({job.get(), &queue, nullptr}, id));
+  Status status = queue.Post(id, std::move(job));
+  if (!status.ok()) Withdraw(id);
   return status;
 }
 
 Status Environment::PostToBatch(BatchQueue& batches, JobId id, std::unique_ptr<Job> job,
                                 BatchMember* member) {
-  Status status = batches.Post(
-      id, Register({nullptr, batches.shared_from_this(), nullptr}, id, std::move(job)), member);
-  if (!status.ok()) Forget(id);
+  ONLITE_RETURN_IF_ERROR(Register({job.get(), nullptr, &batches}, id));
+  Status status = batches.Post(id, std::move(job), member);
+  if (!status.ok()) Withdraw(id);
   return status;
 }
 
-void Environment::PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
-  queue.PostExclusive(id,
-                      Register({queue.shared_from_this(), nullptr, nullptr}, id, std::move(job)));
+Status Environment::PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
+  ONLITE_RETURN_IF_ERROR(Register({job.get(), &queue, nullptr}, id));
+  queue.PostExclusive(id, std::move(job));
+  return Status::Ok();
 }
 
 void Environment::PostDetached(TaskQueue& queue, std::unique_ptr<Job> job) {
-  queue.PostExclusive(0, std::make_unique<JobTask>(mailbox_, 0, std::move(job), true));
+  job->posting.mailbox = mailbox_;
+  job->posting.detached = true;
+  ++posted_;
+  queue.PostExclusive(kDetachedTag, std::move(job));
+}
+
+void Environment::Withdraw(JobId id) {
+  --posted_;
+  Forget(id);
 }
 
 bool Environment::Cancel(JobId id) {
-  const auto found = active_.find(id);
-  if (found == active_.end()) return false;
-  const std::unique_ptr<Task> removed = found->second.TakeBack(id);
+  if (id >= active_.size() || active_[id].job == nullptr) return false;
+  std::unique_ptr<Job> removed = active_[id].TakeBack(id);
   if (removed) {
-    found->second.job->Settled(env_);
-    Forget(id);
+    Withdraw(id);
+    removed->Settled(env_);
+    Job& job = *removed;
+    job.Retire(std::move(removed));
     return true;
   }
-  found->second.job->cancel.Cancel();
+  active_[id].job->cancel.Cancel();
   return false;
 }
 
@@ -214,7 +225,9 @@ void Environment::Flush(Napi::Env env) {
 }
 
 void Environment::CancelAll() {
-  for (const auto& [id, active] : active_) active.job->cancel.Cancel();
+  for (const Active& active : active_) {
+    if (active.job != nullptr) active.job->cancel.Cancel();
+  }
 }
 
 void Environment::OnWake(napi_env env, napi_value /*callback*/, void* context, void* /*data*/) {
@@ -236,61 +249,59 @@ void Environment::OnWake(napi_env env, napi_value /*callback*/, void* context, v
 }
 
 void Environment::Dispatch(Napi::Env env) {
-  std::vector<std::pair<JobId, std::unique_ptr<Job>>> finished;
-  {
-    const std::lock_guard lock(mailbox_->mutex);
-    mailbox_->wake_sent = false;
-    finished.swap(mailbox_->finished);
-  }
+  // Taken out, because what JavaScript does meanwhile must not meet it.
+  Mailbox::Jobs finished = std::exchange(dispatching_, {});
+  mailbox_->Take(&finished);
   if (finished.empty()) return;
   // All of them before anything can throw, as it does in a worker that is being
   // terminated: Close must not find a job that went away with `finished`.
-  for (const auto& entry : finished) Forget(entry.first);
+  for (const std::unique_ptr<Job>& job : finished) Forget(job->posting.id);
+  DispatchAll(env, finished);
+  finished.clear();
+  dispatching_ = std::move(finished);
+  dispatched_ns_ = MonotonicNow();
+}
+
+void Environment::DispatchAll(Napi::Env env, Mailbox::Jobs& finished) {
   const Napi::HandleScope scope(env);
-  std::vector<napi_value> completions;
-  completions.reserve(3 * std::min(finished.size(), kCompletionsPerCall));
-  for (auto& [id, job] : finished) {
-    Napi::Value error = env.Undefined();
-    Napi::Value result = env.Undefined();
+  Completions completions(env, *this);
+  for (std::unique_ptr<Job>& job : finished) {
+    Napi::Value error;
+    Napi::Value result;
     try {
-      if (job->status.ok()) {
+      if (job->posting.status.ok()) {
         result = job->Result(env);
       } else {
-        error = ToJsError(env, job->status);
+        error = ToJsError(env, job->posting.status);
       }
     } catch (const Napi::Error& thrown) {
       // What one job throws is its own error; the others still hear of theirs.
       error = thrown.Value();
     }
     job->Settled(env);
-    job.reset();
-    completions.insert(completions.end(), {Napi::Number::New(env, id), error, result});
-    if (completions.size() < 3 * kCompletionsPerCall) continue;
-    dispatch_.Value().Call(completions);
-    completions.clear();
+    const JobId id = job->posting.id;
+    Job& retiring = *job;
+    retiring.Retire(std::move(job));
+    completions.Add(id, error, result);
   }
-  if (!completions.empty()) dispatch_.Value().Call(completions);
-  dispatched_ns_ = MonotonicNow();
+  completions.Flush();
 }
 
 void Environment::CleanUp(void* environment) { static_cast<Environment*>(environment)->Close(); }
 
 void Environment::Close() {
   state_->closing = true;
-  napi_threadsafe_function wake = nullptr;
-  {
-    const std::lock_guard lock(mailbox_->mutex);
-    wake = std::exchange(mailbox_->wake, nullptr);
-  }
-  for (const auto& [id, active] : active_) {
-    if (!active.TakeBack(id)) active.job->cancel.Cancel();
+  napi_threadsafe_function wake = mailbox_->Close();
+  for (JobId id = 0; id < active_.size(); ++id) {
+    if (active_[id].job == nullptr) continue;
+    if (active_[id].TakeBack(id)) {
+      --posted_;
+    } else {
+      active_[id].job->cancel.Cancel();
+    }
   }
   active_.clear();
-  {
-    std::unique_lock lock(mailbox_->mutex);
-    mailbox_->idle.wait(lock, [this] { return mailbox_->outstanding == 0; });
-    mailbox_->finished.clear();
-  }
+  mailbox_->WaitForAll(posted_);
   napi_release_threadsafe_function(wake, napi_tsfn_abort);
 }
 

@@ -2,13 +2,11 @@
 
 #include <napi.h>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
-#include <unordered_map>
 #include <vector>
 
 #include "bind/job.h"
+#include "bind/mailbox.h"
 #include "core/batch_queue.h"
 #include "core/executor.h"
 
@@ -27,9 +25,11 @@ struct EnvironmentState {
 /// way their completions reach the JS thread. Lives as instance data; every
 /// method runs on the JS thread.
 ///
-/// A completion wakes the JS thread once however many jobs have finished, and
-/// (unless the event loop has had no turn for a while, then in its next turn)
-/// is handed to `dispatch(id, error, result, …)`.
+/// Finished jobs wake the JS thread once however many they are, and (unless the
+/// event loop has had no turn for a while, then in its next turn) are handed over
+/// in their order: those that only succeeded by writing their ids to `succeeded`
+/// and calling `dispatchSucceeded(count)`, the others by `dispatch(id, error,
+/// result, …)`.
 ///
 /// When the environment ends, its cleanup hook cancels what runs, drops what
 /// waits and returns only when no thread works for it any more, because JS
@@ -58,12 +58,13 @@ class Environment {
   Napi::FunctionReference binding_class;
 
   /// Queues the job; it is dispatched under `id` when it has ended. kQueueFull
-  /// leaves nothing behind. The environment keeps the process alive meanwhile.
+  /// leaves nothing behind; the id must be free. The environment keeps the
+  /// process alive meanwhile.
   Status Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
   /// The same for a job that may run in a batch; `member` is the job's.
   Status PostToBatch(BatchQueue& batches, JobId id, std::unique_ptr<Job> job, BatchMember* member);
   /// The same for a job that must run alone in its queue.
-  void PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
+  Status PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
   /// A job nobody waits for; it does not keep the process alive.
   void PostDetached(TaskQueue& queue, std::unique_ptr<Job> job);
 
@@ -79,31 +80,35 @@ class Environment {
   bool Cancel(JobId id);
 
  private:
-  class JobTask;
-  struct Mailbox;
+  /// A posted job that has not been dispatched, at the index of its id. The job
+  /// holds its session, which holds the queue.
   struct Active {
-    std::unique_ptr<Task> TakeBack(JobId id) const {
-      return batches ? batches->Remove(id) : queue->Remove(id);
-    }
+    std::unique_ptr<Job> TakeBack(JobId id) const;
 
-    std::shared_ptr<TaskQueue> queue;     // where the job waits: one of the two,
-    std::shared_ptr<BatchQueue> batches;  // the other is null
-    Job* job;  // alive until it is dispatched or removed, both on the JS thread
+    Job* job = nullptr;             // null: the id is free
+    TaskQueue* queue = nullptr;     // where the job waits: one of the two,
+    BatchQueue* batches = nullptr;  // the other is null
   };
+
+  class Completions;
 
   Environment(Napi::Env env, const Napi::Object& config);
   static void CleanUp(void* environment);
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
 
   void Dispatch(Napi::Env env);
+  void DispatchAll(Napi::Env env, Mailbox::Jobs& finished);
   bool HogsEventLoop();
-  std::unique_ptr<JobTask> Register(Active active, JobId id, std::unique_ptr<Job> job);
+  Status Register(Active active, JobId id);
   void Forget(JobId id);
+  void Withdraw(JobId id);
   void Close();
 
   napi_env env_;
   Napi::FunctionReference error_class_;
   Napi::FunctionReference dispatch_;
+  Napi::FunctionReference dispatch_succeeded_;
+  Napi::Reference<Napi::Uint32Array> succeeded_;
   Napi::FunctionReference defer_;
   int64_t burst_began_ns_ = 0;
   int64_t dispatched_ns_ = 0;
@@ -111,7 +116,10 @@ class Environment {
   std::shared_ptr<EnvironmentState> state_;
   std::shared_ptr<TaskQueue> maintenance_queue_;
   std::shared_ptr<Mailbox> mailbox_;
-  std::unordered_map<JobId, Active> active_;
+  std::vector<Active> active_;  // by id
+  size_t active_count_ = 0;
+  size_t posted_ = 0;          // jobs that end in the mailbox
+  Mailbox::Jobs dispatching_;  // kept for its memory
 };
 
 }  // namespace onlite

@@ -3,42 +3,59 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "core/cancel_token.h"
+#include "core/executor.h"
 #include "core/status.h"
 
 namespace onlite {
+
+class Mailbox;
+
+/// JavaScript's name for a job: small numbers that lib/jobs.ts uses again and again.
+using JobId = uint32_t;
 
 /// Asynchronous work that JavaScript asked for. Built on the JS thread,
 /// executed on an executor thread, completed and destroyed on the JS thread
 /// (or destroyed on any thread when the environment goes away): it holds plain
 /// data and never a Node-API handle or reference.
-class Job {
+class Job : public Task {
  public:
-  Job() = default;
-  Job(const Job&) = delete;
-  Job& operator=(const Job&) = delete;
-  virtual ~Job() = default;
-
   /// On an executor thread. Not called if `cancel` was cancelled before.
   virtual Status Execute() = 0;
 
-  /// On the JS thread, if Execute was OK: the value that JavaScript gets. May throw.
+  /// On the JS thread, if Execute was OK: the value that JavaScript gets; empty
+  /// for undefined, which costs less than the value. May throw.
   virtual Napi::Value Result(Napi::Env env) = 0;
 
   /// On the JS thread, after Result or instead of it when the job failed or was
   /// taken out of its queue; not when the environment ends. May throw.
   virtual void Settled(Napi::Env /*env*/) {}
 
+  /// On the JS thread, last of all: the job, to be kept for another time.
+  virtual void Retire(std::unique_ptr<Job> /*self*/) {}
+
   /// The end of the process waits for it without a limit (core/exit_gate.h), as
   /// for what makes or destroys sessions; for runs it waits a limited time.
   virtual bool ExitWaits() const { return false; }
 
   CancelToken cancel;
-  Status status;  // Execute's; set by the environment
-};
 
-/// JavaScript's name for a job: a counter kept in TypeScript.
-using JobId = uint32_t;
+  /// What the environment knows of it while it is posted.
+  struct Posting {
+    std::shared_ptr<Mailbox> mailbox;
+    JobId id = 0;
+    bool detached = false;  // nobody waits for it
+    Status status;          // Execute's
+  };
+  Posting posting;
+
+  void Run() final;
+  std::unique_ptr<Task> Finished(std::unique_ptr<Task> self) final;
+
+ private:
+  Status ExecuteInGate();
+};
 
 }  // namespace onlite

@@ -15,25 +15,49 @@ namespace {
 // Marks the Externals of Wrap, so that a foreign External is refused.
 constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL};
 
-/// One asynchronous run of a binding.
+/// Throws into JavaScript what `call` throws.
+template <typename Call>
+napi_value CallSafely(napi_env env, const Call& call) {
+  try {
+    return call();
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  } catch (const std::exception& error) {
+    Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+/// The asynchronous runs of a binding, one after the other.
 class BindingRunJob final : public Job {
  public:
   /// JavaScript keeps `binding` alive until the job is dispatched (lib/jobs.ts).
-  BindingRunJob(NativeBinding* binding, std::shared_ptr<BindingCore> core, int64_t called_at)
-      : binding_(binding), core_(std::move(core)), called_at_(called_at) {}
+  BindingRunJob(NativeBinding* binding, std::shared_ptr<BindingCore> core)
+      : binding_(binding), core_(std::move(core)) {}
+
+  /// Before each run. JS thread.
+  void Prepare(int64_t called_at) {
+    cancel.Reset();
+    called_at_ = called_at;
+    times_ = {};
+    finished_ = false;
+  }
 
   Status Execute() override {
     if (!core_->binding) return SessionReleased();
+    if (!core_->session->record_latency) return core_->binding->Run(&cancel, nullptr);
     queue_ns_ = MonotonicNow() - called_at_;
     return core_->binding->Run(&cancel, &times_);
   }
 
   Napi::Value Result(Napi::Env env) override {
-    const int64_t fetch_started = MonotonicNow();
+    SessionCore& session = *core_->session;
+    const int64_t fetch_started = session.record_latency ? MonotonicNow() : 0;
     binding_->Finished(env, true);
     finished_ = true;
     Napi::Value outputs = DynamicOutputsToJs(env, *core_);
-    SessionCore& session = *core_->session;
     if (session.record_latency) {
       const int64_t now = MonotonicNow();
       session.latency.Record(Phase::kQueue, queue_ns_);
@@ -49,19 +73,21 @@ class BindingRunJob final : public Job {
     if (!finished_) binding_->Finished(env, false);
   }
 
+  void Retire(std::unique_ptr<Job> self) override {
+    binding_->Keep(std::unique_ptr<BindingRunJob>(static_cast<BindingRunJob*>(self.release())));
+  }
+
  private:
   NativeBinding* const binding_;
   const std::shared_ptr<BindingCore> core_;
-  const int64_t called_at_;
+  int64_t called_at_ = 0;
   int64_t queue_ns_ = 0;
   RunTimes times_;
   bool finished_ = false;
 };
 
-}  // namespace
-
 Napi::Value DynamicOutputsToJs(Napi::Env env, BindingCore& core) {
-  if (core.dynamic_outputs.empty()) return env.Undefined();
+  if (core.dynamic_outputs.empty()) return {};
   std::vector<Value> values;
   Check(env, core.session->TakeOutputs(core, &values));
   Napi::Array outputs = Napi::Array::New(env, values.size());
@@ -72,14 +98,18 @@ Napi::Value DynamicOutputsToJs(Napi::Env env, BindingCore& core) {
 }
 
 Napi::Function NativeBinding::Define(Napi::Env env) {
-  napi_property_descriptor run_sync = {};
-  run_sync.utf8name = "runSync";
-  run_sync.method = &NativeBinding::RunSync;
-  run_sync.attributes = napi_default_method;
-  return DefineClass(env, "NativeBinding",
-                     {InstanceMethod<&NativeBinding::SetInputs>("setInputs"),
-                      InstanceMethod<&NativeBinding::SetOutputs>("setOutputs"),
-                      InstanceMethod<&NativeBinding::Run>("run"), PropertyDescriptor(run_sync)});
+  const auto method = [](const char* name, napi_callback call) {
+    napi_property_descriptor descriptor = {};
+    descriptor.utf8name = name;
+    descriptor.method = call;
+    descriptor.attributes = napi_default_method;
+    return PropertyDescriptor(descriptor);
+  };
+  return DefineClass(
+      env, "NativeBinding",
+      {InstanceMethod<&NativeBinding::SetInputs>("setInputs"),
+       InstanceMethod<&NativeBinding::SetOutputs>("setOutputs"), method("run", &NativeBinding::Run),
+       method("runSync", &NativeBinding::RunSync)});
 }
 
 Napi::Object NativeBinding::Wrap(Napi::Env env, std::shared_ptr<SessionCore> session,
@@ -207,17 +237,36 @@ Napi::Value NativeBinding::SetOutputs(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value NativeBinding::Run(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const int64_t called_at = MonotonicNow();
+void NativeBinding::Keep(std::unique_ptr<BindingRunJob> job) { idle_job_ = std::move(job); }
+
+void NativeBinding::Start(Napi::Env env, napi_value id) {
+  const int64_t called_at = core_->session->record_latency ? MonotonicNow() : 0;
   RequireIdle(env);
-  if (!info[0].IsNumber()) ThrowInvalidArgument(env, "id: expected a number");
+  uint32_t job_id = 0;
+  if (napi_get_value_uint32(env, id, &job_id) != napi_ok) {
+    ThrowInvalidArgument(env, "id: expected a number");
+  }
   Prepare(env, true);
-  Check(env,
-        Environment::Of(env).Post(*core_->session->queue, info[0].As<Napi::Number>().Uint32Value(),
-                                  std::make_unique<BindingRunJob>(this, core_, called_at)));
+  std::unique_ptr<BindingRunJob> job = std::move(idle_job_);
+  if (!job) job = std::make_unique<BindingRunJob>(this, core_);
+  job->Prepare(called_at);
+  Check(env, Environment::Of(env).Post(*core_->session->queue, job_id, std::move(job)));
   busy_ = true;
-  return env.Undefined();
+}
+
+napi_value NativeBinding::Run(napi_env env, napi_callback_info info) {
+  size_t argument_count = 1;
+  napi_value id = nullptr;
+  napi_value receiver = nullptr;
+  void* wrapped = nullptr;
+  if (napi_get_cb_info(env, info, &argument_count, &id, &receiver, nullptr) != napi_ok ||
+      napi_unwrap(env, receiver, &wrapped) != napi_ok) {
+    return nullptr;
+  }
+  return CallSafely(env, [&]() -> napi_value {
+    static_cast<NativeBinding*>(wrapped)->Start(env, id);
+    return nullptr;
+  });
 }
 
 Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
@@ -257,7 +306,6 @@ std::optional<Status> NativeBinding::RunAtOnce() {
 }
 
 napi_value NativeBinding::RunSync(napi_env env, napi_callback_info info) {
-  // Node-API itself: node-addon-api's wrapper costs a tenth of the smallest run.
   napi_value receiver = nullptr;
   void* wrapped = nullptr;
   if (napi_get_cb_info(env, info, nullptr, nullptr, &receiver, nullptr) != napi_ok ||
@@ -267,15 +315,10 @@ napi_value NativeBinding::RunSync(napi_env env, napi_callback_info info) {
   auto* binding = static_cast<NativeBinding*>(wrapped);
   const std::optional<Status> status = binding->RunAtOnce();
   if (status && status->ok()) return nullptr;
-  try {
+  return CallSafely(env, [&]() -> napi_value {
     if (status) ThrowStatus(env, *status);
     return binding->RunWithCare(env);
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
-  } catch (const std::exception& error) {
-    Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();
-  }
-  return nullptr;
+  });
 }
 
 }  // namespace onlite

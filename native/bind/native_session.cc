@@ -166,10 +166,11 @@ Napi::Value NativeSession::Release(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   const JobId id = ReadJobId(env, info[0]);
+  core_->FlushBatches();
+  Check(env,
+        Environment::Of(env).PostExclusive(*core_->queue, id, std::make_unique<ReleaseJob>(core_)));
   core_->released = true;
   Napi::MemoryManagement::AdjustExternalMemory(env, -core_->external_bytes);
-  core_->FlushBatches();
-  Environment::Of(env).PostExclusive(*core_->queue, id, std::make_unique<ReleaseJob>(core_));
   return env.Undefined();
 }
 
@@ -178,7 +179,8 @@ Napi::Value NativeSession::ResetVariables(const Napi::CallbackInfo& info) {
   RequireOpen(env);
   const JobId id = ReadJobId(env, info[0]);
   core_->FlushBatches();
-  Environment::Of(env).PostExclusive(*core_->queue, id, std::make_unique<ResetVariablesJob>(core_));
+  Check(env, Environment::Of(env).PostExclusive(*core_->queue, id,
+                                                std::make_unique<ResetVariablesJob>(core_)));
   return env.Undefined();
 }
 

@@ -30,8 +30,12 @@ class BatchQueue::BatchTask final : public Task {
     queue_->Ended();
   }
 
-  void Finished() override {
-    for (const Item& item : items_) item.task->Finished();
+  std::unique_ptr<Task> Finished(std::unique_ptr<Task> self) override {
+    for (Item& item : items_) {
+      Task& task = *item.task;
+      item.task = task.Finished(std::move(item.task));
+    }
+    return self;
   }
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <utility>
@@ -15,15 +16,14 @@ class CancelToken {
   /// Asks the run to stop; remembered if the run has not started yet.
   void Cancel() {
     const std::lock_guard lock(mutex_);
-    if (cancelled_) return;
-    cancelled_ = true;
+    if (cancelled_.exchange(true)) return;
     if (stop_) stop_();
   }
 
-  bool cancelled() const {
-    const std::lock_guard lock(mutex_);
-    return cancelled_;
-  }
+  bool cancelled() const { return cancelled_.load(); }
+
+  /// For another run. Nobody else may be using the token.
+  void Reset() { cancelled_ = false; }
 
   /// Registers how to stop; false if the run was cancelled before (then `stop`
   /// is not kept and the run should not start).
@@ -40,8 +40,8 @@ class CancelToken {
   }
 
  private:
-  mutable std::mutex mutex_;
-  bool cancelled_ = false;
+  std::mutex mutex_;
+  std::atomic<bool> cancelled_{false};
   std::function<void()> stop_;
 };
 

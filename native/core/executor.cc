@@ -57,7 +57,8 @@ bool TaskQueue::TryEnter() {
 
 void TaskQueue::Leave() {
   const auto lock = LockAdaptively(executor_->mutex_);
-  Finished();
+  GiveBackPlace();
+  ScheduleIfRunnable();
 }
 
 size_t TaskQueue::waiting() const {
@@ -86,17 +87,20 @@ TaskQueue::Entry TaskQueue::Take() {
   return entry;
 }
 
-void TaskQueue::Finished() {
+void TaskQueue::GiveBackPlace() {
   --running_;
   exclusive_running_ = false;
-  ScheduleIfRunnable();
+}
+
+bool TaskQueue::MarkReady() {
+  if (scheduled_ || !Runnable()) return false;
+  scheduled_ = true;
+  executor_->ready_.push_back(shared_from_this());
+  return true;
 }
 
 void TaskQueue::ScheduleIfRunnable() {
-  if (scheduled_ || !Runnable()) return;
-  scheduled_ = true;
-  executor_->ready_.push_back(shared_from_this());
-  executor_->Announce();
+  if (MarkReady()) executor_->Announce();
 }
 
 Executor& Executor::Process(size_t threads) {
@@ -135,7 +139,7 @@ void Executor::Announce() {
 
 void Executor::WaitForWork(std::unique_lock<std::mutex>& lock) {
   if (!ready_.empty() || stopping_) return;
-  if (!someone_spins_) {
+  if (!someone_spins_ && threads_at_work_ == 0) {
     someone_spins_ = true;
     lock.unlock();
     const auto until = std::chrono::steady_clock::now() + kSpin;
@@ -163,15 +167,21 @@ void Executor::Serve() {
     queue->scheduled_ = false;
     // A synchronous run may have taken the place since the queue was scheduled.
     if (!queue->Runnable()) continue;
-    TaskQueue::Entry entry = queue->Take();
+    std::unique_ptr<Task> task = queue->Take().task;
     queue->ScheduleIfRunnable();
+    ++threads_at_work_;
     lock.unlock();
-    entry.task->Run();
+    task->Run();
     lock = LockAdaptively(mutex_);
-    queue->Finished();
-    entry.task->Finished();
+    --threads_at_work_;
+    queue->GiveBackPlace();
+    // Not announced: this thread looks for work next.
+    queue->MarkReady();
+    Task& finished = *task;
+    task = finished.Finished(std::move(task));
+    if (!task) continue;
     lock.unlock();
-    entry.task.reset();
+    task.reset();
     lock = LockAdaptively(mutex_);
   }
   --threads_alive_;

@@ -14,8 +14,7 @@
 namespace onlite {
 
 /// A piece of work. `Run` and then `Finished` are called once, on an executor
-/// thread; the task is destroyed on that thread, or on the one that removed it
-/// from its queue.
+/// thread; a task that was removed from its queue belongs to who removed it.
 class Task {
  public:
   Task() = default;
@@ -25,9 +24,10 @@ class Task {
   virtual void Run() = 0;
 
   /// After the task's place in its queue was given back, so that whoever hears
-  /// of the end finds the place free. The executor's lock is held: be short, and
-  /// take no lock under which others call the executor.
-  virtual void Finished() {}
+  /// of the end finds the place free. `self` is this task: keep it, or return it
+  /// to have it destroyed. The executor's lock is held: be short, and take no
+  /// lock under which others call the executor.
+  virtual std::unique_ptr<Task> Finished(std::unique_ptr<Task> self) { return self; }
 };
 
 class Executor;
@@ -74,7 +74,9 @@ class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
   // The executor's mutex guards everything below; its lock must be held.
   bool Runnable() const;
   Entry Take();
-  void Finished();
+  void GiveBackPlace();
+  /// Puts the queue into the executor's ready list; false if it does not belong there.
+  bool MarkReady();
   void ScheduleIfRunnable();
 
   Executor* const executor_;
@@ -88,10 +90,12 @@ class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
 };
 
 /// Native threads that serve task queues, fair between queues: a queue goes to
-/// the back of the line after each task. Before they sleep, one of them looks
-/// for work for kSpin, because waking a thread takes longer than a small run. Threads start with
-/// the first queue. The process's instance is never destroyed and its threads are detached, so that
-/// leaving the process never waits for or races with them (DESIGN §5).
+/// the back of the line after each task. The last thread to run out of work looks
+/// for more for kSpin before it sleeps, because waking a thread takes longer than
+/// a small run; while another thread works it would only take a core from the
+/// JavaScript thread. Threads start with the first queue. The process's instance is never destroyed
+/// and its threads are detached, so that leaving the process never waits for or races with them
+/// (DESIGN §5).
 class Executor {
  public:
   explicit Executor(size_t threads) : thread_count_(threads) {}
@@ -127,6 +131,7 @@ class Executor {
   /// ready_ is not empty; for the thread that spins without the lock.
   std::atomic<bool> has_work_{false};
   bool someone_spins_ = false;
+  size_t threads_at_work_ = 0;
   size_t threads_asleep_ = 0;
   size_t threads_alive_ = 0;
   bool started_ = false;

@@ -166,12 +166,13 @@ class Request final : public Task, public BatchMember {
     log_->batches.push_back(std::move(numbers));
   }
   void Run() override { ++runs_; }
-  void Finished() override {
+  std::unique_ptr<Task> Finished(std::unique_ptr<Task> self) override {
     const std::lock_guard lock(log_->mutex);
     EXPECT_EQ(runs_, 1);
     finished_ = true;
     ++log_->finished;
     log_->changed.notify_all();
+    return self;
   }
 
  private:

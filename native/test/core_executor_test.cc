@@ -24,8 +24,9 @@ class FunctionTask final : public Task {
   explicit FunctionTask(std::function<void()> run, std::function<void()> finished = nullptr)
       : run_(std::move(run)), finished_(std::move(finished)) {}
   void Run() override { run_(); }
-  void Finished() override {
+  std::unique_ptr<Task> Finished(std::unique_ptr<Task> self) override {
     if (finished_) finished_();
+    return self;
   }
 
  private:

@@ -29,6 +29,12 @@ function dispatch(...completions) {
   }
 }
 
+const succeeded = new Uint32Array(16);
+
+function dispatchSucceeded(count) {
+  for (const id of succeeded.subarray(0, count)) dispatch(id, undefined, undefined);
+}
+
 const baseOptions = {
   executionProviders: [],
   intraOpNumThreads: 1,
@@ -239,7 +245,15 @@ async function attempt(number, name, make) {
 const sessions = [];
 if (state === 'own') {
   const defer = () => setImmediate(() => addon.flush());
-  addon.initialise({ errorClass: CodedError, dispatch, defer, isMainThread: true, threads: 2 });
+  addon.initialise({
+    errorClass: CodedError,
+    dispatch,
+    dispatchSucceeded,
+    succeeded,
+    defer,
+    isMainThread: true,
+    threads: 2,
+  });
   for (const path of files) sessions.push(await create({ path }));
 }
 if (state === 'onlite') await InferenceSession.create(files[0]);

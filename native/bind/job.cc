@@ -1,0 +1,47 @@
+#include "bind/job.h"
+
+#include <exception>
+#include <utility>
+
+#include "bind/mailbox.h"
+#include "core/exit_gate.h"
+
+namespace onlite {
+
+void Job::Run() {
+  try {
+    posting.status = ExecuteInGate();
+  } catch (const std::exception& error) {
+    // Out of memory, in practice; the thread must not die of it.
+    posting.status = {ErrorCode::kRunFailed, "the operation failed", error.what()};
+  }
+}
+
+Status Job::ExecuteInGate() {
+  if (cancel.cancelled()) {
+    return {ErrorCode::kCancelled, "the run was cancelled before it started"};
+  }
+  ExitGate& gate = ExitGate::Process();
+  const bool waits = ExitWaits();
+  if (waits ? !gate.Enter() : !gate.EnterRun()) {
+    return {ErrorCode::kCancelled, "the process is ending"};
+  }
+  struct Leave {
+    ExitGate& gate;
+    bool waits;
+    ~Leave() { waits ? gate.Leave() : gate.LeaveRun(); }
+  } const leave{gate, waits};
+  return Execute();
+}
+
+std::unique_ptr<Task> Job::Finished(std::unique_ptr<Task> self) {
+  const std::shared_ptr<Mailbox> mailbox = posting.mailbox;
+  if (posting.detached) {
+    mailbox->Put(nullptr);
+    return self;
+  }
+  mailbox->Put(std::unique_ptr<Job>(static_cast<Job*>(self.release())));
+  return nullptr;
+}
+
+}  // namespace onlite
