@@ -144,12 +144,20 @@ export interface NativeBinding {
   runSync(): NativeValue[] | undefined;
 }
 
+/** Memory for the runs of a session that batches, one at a time. */
+export interface NativeRows {
+  /** The job has no result, or values of shapes that the model does not declare. */
+  run(id: number): void;
+}
+
 /** A session of the addon. The asynchronous methods settle the job of their id. */
 export interface NativeSession {
   info(): NativeSessionInfo;
   run(id: number, inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): void;
   runSync(inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): NativeValue[];
   bind(signature: number): NativeBinding;
+  /** Of the primary signature; all memory is the pool's. */
+  bindRows(inputs: NativeTensors, outputs: NativeTensors): NativeRows;
   release(id: number): void;
   resetVariables(id: number): void;
   resetVariablesSync(): void;

@@ -1,4 +1,5 @@
 import { abortable, throwIfAborted } from './abort';
+import type { BatchingOptions } from './batching-options';
 import { IoBinding, type BindOptions, type Tensors } from './binding';
 import { checkOptions } from './checks';
 import { OnliteError, invalidArgument } from './errors';
@@ -33,7 +34,7 @@ import {
   type SessionOptions,
 } from './session-options';
 import { planSignature, type RequestedOutputs, type SignaturePlan } from './signature-plan';
-import { SmallRuns, defaultPool } from './small-runs';
+import { SmallRows, SmallRuns, defaultPool } from './small-runs';
 import type { Tensor } from './tensor';
 import { decodeValue } from './values';
 import { zeroFeeds } from './warm-up';
@@ -73,7 +74,9 @@ export class InferenceSession implements AsyncDisposable {
   readonly #plans: ReadonlyMap<string, SignaturePlan>;
   readonly #primary: SignaturePlan;
   /** Made at the first run; null if the model's tensors are not small. */
-  #smallRuns: SmallRuns | null | undefined;
+  #smallRuns: SmallRuns | SmallRows | null | undefined;
+  /** Of `options.batching`; 0 without. */
+  readonly #maxBatchSize: number;
   #released: Promise<void> | undefined;
 
   /** The runtime that runs the model, found from its bytes. */
@@ -97,11 +100,12 @@ export class InferenceSession implements AsyncDisposable {
   readonly latency: SessionLatency;
 
   /** Use {@link InferenceSession.create}. @internal */
-  constructor(session: NativeSession) {
+  constructor(session: NativeSession, maxBatchSize = 0) {
     const info = session.info();
     const [primary, ...others] = info.signatures;
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
     this.#native = session;
+    this.#maxBatchSize = maxBatchSize;
     this.#primary = planSignature(primary, 0);
     this.#plans = new Map(
       others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
@@ -155,7 +159,8 @@ export class InferenceSession implements AsyncDisposable {
       const { result } = promiseJob<NativeSession>((id) => {
         addon.createSession(id, nativeSource, nativeOptions, candidates);
       });
-      const session = new InferenceSession(await result);
+      const { maxBatchSize = 0 } = (checked['batching'] ?? {}) as Partial<BatchingOptions>;
+      const session = new InferenceSession(await result, maxBatchSize);
       if (checked['warmUp'] === true) await session.#warmUpOrRelease();
       return session;
     } catch (error) {
@@ -227,7 +232,7 @@ export class InferenceSession implements AsyncDisposable {
     options?: RunOptions,
   ): Outputs;
   runSync(feeds: unknown, second?: unknown, third?: unknown): object {
-    if (second === undefined && third === undefined) {
+    if (second === undefined && third === undefined && this.#maxBatchSize === 0) {
       const small = this.#smallRunsOf()?.prepare(feeds);
       if (small !== undefined) return small.runSync();
     }
@@ -380,9 +385,14 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   /** Nothing if this model takes the ordinary way. */
-  #smallRunsOf(): SmallRuns | null {
+  #smallRunsOf(): SmallRuns | SmallRows | null {
     this.#requireOpen();
-    this.#smallRuns ??= SmallRuns.for(this.#native, this.#primary) ?? null;
+    if (this.#smallRuns === undefined) {
+      this.#smallRuns =
+        this.#maxBatchSize === 0
+          ? (SmallRuns.for(this.#native, this.#primary) ?? null)
+          : new SmallRows(this.#native, this.#primary, this.#maxBatchSize);
+    }
     return this.#smallRuns;
   }
 

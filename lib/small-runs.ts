@@ -1,9 +1,16 @@
 import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from './element-type';
 import { startJob, type Job } from './jobs';
-import type { NativeBinding, NativeSession, NativeTensors, NativeValueInfo } from './native';
+import type {
+  NativeBinding,
+  NativeSession,
+  NativeTensors,
+  NativeValue,
+  NativeValueInfo,
+} from './native';
 import type { SignaturePlan } from './signature-plan';
 import { TensorPool } from './pool/tensor-pool';
 import { Tensor, dataOf, isTensor } from './tensor';
+import { decodeValue } from './values';
 
 /** Up to so many bytes of inputs and outputs, copying costs less than binding anew. */
 const maxBytes = 64 << 10;
@@ -26,9 +33,18 @@ export function defaultPool(): TensorPool {
   return sharedPool;
 }
 
-/** A binding over memory of its own, for one run at a time. */
+/** What runs over memory that it is given once. */
+interface Bound {
+  run(id: number): void;
+  /** Not where runs are batched. */
+  runSync?: NativeBinding['runSync'];
+}
+
+type Bind = (inputs: NativeTensors, outputs: NativeTensors) => Bound;
+
+/** Memory of its own, for one run at a time. */
 class SmallRun implements Job {
-  readonly native: NativeBinding;
+  readonly #bound: Bound;
   readonly inputs: NumericData[] = [];
   readonly outputs: NumericData[] = [];
   /** Kept alive: the bound memory is theirs. */
@@ -38,7 +54,7 @@ class SmallRun implements Job {
   #resolve: ((result: object) => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
   readonly #startNative = (id: number): void => {
-    this.native.run(id);
+    this.#bound.run(id);
   };
   readonly #start = (resolve: (result: object) => void, reject: (error: unknown) => void): void => {
     this.#resolve = resolve;
@@ -51,17 +67,14 @@ class SmallRun implements Job {
     }
   };
 
-  constructor(
-    runs: SmallRuns,
-    session: NativeSession,
-    plan: SignaturePlan,
-    inputs: Slot[],
-    outputs: Slot[],
-  ) {
+  constructor(runs: SmallRuns, bind: Bind, inputs: Slot[], outputs: Slot[]) {
     this.#runs = runs;
-    this.native = session.bind(plan.index);
-    this.native.setInputs(this.#acquire(inputs, this.inputs));
-    this.native.setOutputs(this.#acquire(outputs, this.outputs));
+    try {
+      this.#bound = bind(this.#acquire(inputs, this.inputs), this.#acquire(outputs, this.outputs));
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   #acquire(slots: readonly Slot[], views: NumericData[]): NativeTensors {
@@ -84,15 +97,17 @@ class SmallRun implements Job {
   /** The same on the calling thread. */
   runSync(): object {
     try {
-      this.native.runSync();
+      this.#bound.runSync?.();
       return this.#runs.results(this);
     } finally {
       this.end();
     }
   }
 
-  succeed(): void {
-    this.#resolve?.(this.#runs.results(this));
+  succeed(values: unknown): void {
+    this.#resolve?.(
+      values === undefined ? this.#runs.results(this) : this.#runs.decode(values as NativeValue[]),
+    );
   }
 
   fail(error: unknown): void {
@@ -119,8 +134,7 @@ class SmallRun implements Job {
  * also has the error messages.
  */
 export class SmallRuns {
-  readonly #session: NativeSession;
-  readonly #plan: SignaturePlan;
+  readonly #bind: Bind;
   readonly #inputs: Slot[];
   readonly #outputs: Slot[];
   #free: SmallRun[] = [];
@@ -128,25 +142,33 @@ export class SmallRuns {
 
   /** Undefined if the signature's shapes are not all known, or too large together. */
   static for(session: NativeSession, plan: SignaturePlan): SmallRuns | undefined {
+    return SmallRuns.#of(plan, undefined, (inputs, outputs) => {
+      const binding = session.bind(plan.index);
+      binding.setInputs(inputs);
+      binding.setOutputs(outputs);
+      return binding;
+    });
+  }
+
+  /** The same for runs of so many rows of a session that batches: asynchronous ones only. */
+  static ofRows(session: NativeSession, plan: SignaturePlan, rows: number): SmallRuns | undefined {
+    return SmallRuns.#of(plan, rows, (inputs, outputs) => session.bindRows(inputs, outputs));
+  }
+
+  static #of(plan: SignaturePlan, rows: number | undefined, bind: Bind): SmallRuns | undefined {
     if (plan.inputs.some((input) => input.overridableInitializer)) return undefined;
-    const inputs = fixedSlots(plan.inputs);
-    const outputs = fixedSlots(plan.outputs);
+    const inputs = fixedSlots(plan.inputs, rows);
+    const outputs = fixedSlots(plan.outputs, rows);
     if (inputs === undefined || outputs === undefined || outputs.length === 0) return undefined;
     let bytes = 0;
     for (const { type, length } of [...inputs, ...outputs]) {
       bytes += length * (type.array?.BYTES_PER_ELEMENT ?? 0);
     }
-    return bytes <= maxBytes ? new SmallRuns(session, plan, inputs, outputs) : undefined;
+    return bytes <= maxBytes ? new SmallRuns(bind, inputs, outputs) : undefined;
   }
 
-  private constructor(
-    session: NativeSession,
-    plan: SignaturePlan,
-    inputs: Slot[],
-    outputs: Slot[],
-  ) {
-    this.#session = session;
-    this.#plan = plan;
+  private constructor(bind: Bind, inputs: Slot[], outputs: Slot[]) {
+    this.#bind = bind;
     this.#inputs = inputs;
     this.#outputs = outputs;
   }
@@ -162,8 +184,7 @@ export class SmallRuns {
       if (data === undefined || !Object.hasOwn(feeds, slot.name)) return undefined;
       datas.push(data);
     }
-    const run =
-      this.#free.pop() ?? new SmallRun(this, this.#session, this.#plan, inputs, this.#outputs);
+    const run = this.#free.pop() ?? new SmallRun(this, this.#bind, inputs, this.#outputs);
     for (let index = 0; index < datas.length; index++) {
       run.inputs[index]?.set(datas[index] as never);
     }
@@ -182,6 +203,15 @@ export class SmallRuns {
     return result;
   }
 
+  /** The results of a run that are not as the model declares. */
+  decode(values: readonly NativeValue[]): Record<string, unknown> {
+    const result: Record<string, unknown> = {};
+    for (const [index, slot] of this.#outputs.entries()) {
+      result[slot.name] = decodeValue(values[index] ?? null);
+    }
+    return result;
+  }
+
   /** Gives a run back for the next. */
   giveBack(run: SmallRun): void {
     if (this.#closed || this.#free.length >= maxKept) run.dispose();
@@ -196,18 +226,65 @@ export class SmallRuns {
   }
 }
 
-function fixedSlots(values: readonly NativeValueInfo[]): Slot[] | undefined {
+/** The small runs of a session that batches, by their rows. */
+export class SmallRows {
+  readonly #session: NativeSession;
+  readonly #plan: SignaturePlan;
+  readonly #maxRows: number;
+  readonly #byRows = new Map<number, SmallRuns | undefined>();
+
+  constructor(session: NativeSession, plan: SignaturePlan, maxRows: number) {
+    this.#session = session;
+    this.#plan = plan;
+    this.#maxRows = maxRows;
+  }
+
+  /** As {@link SmallRuns.prepare}. */
+  prepare(feeds: unknown): SmallRun | undefined {
+    const rows = rowsOf(feeds, this.#plan);
+    return rows === undefined ? undefined : this.#ofRows(rows)?.prepare(feeds);
+  }
+
+  #ofRows(rows: number): SmallRuns | undefined {
+    if (this.#byRows.has(rows)) return this.#byRows.get(rows);
+    if (rows > this.#maxRows || this.#byRows.size >= maxKept) return undefined;
+    const runs = SmallRuns.ofRows(this.#session, this.#plan, rows);
+    this.#byRows.set(rows, runs);
+    return runs;
+  }
+
+  /** As {@link SmallRuns.close}. */
+  close(): void {
+    for (const runs of this.#byRows.values()) runs?.close();
+  }
+}
+
+/** The first dimension of the first input. */
+function rowsOf(feeds: unknown, { inputs }: SignaturePlan): number | undefined {
+  const name = inputs[0]?.name;
+  if (typeof feeds !== 'object' || feeds === null || name === undefined) return undefined;
+  const tensor = (feeds as Record<string, unknown>)[name];
+  const rows = isTensor(tensor) ? tensor.dims[0] : undefined;
+  return rows !== undefined && Number.isSafeInteger(rows) && rows > 0 ? rows : undefined;
+}
+
+/** With `rows` as first dimension, if given. Undefined if a shape or length is not known. */
+function fixedSlots(
+  values: readonly NativeValueInfo[],
+  rows: number | undefined,
+): Slot[] | undefined {
   const slots: Slot[] = [];
   for (const value of values) {
     const type = elementTypeOfCode(value.type);
-    const isFixed = !value.unknownRank && value.dims.every((dim) => dim >= 0);
+    const dims = rows === undefined ? value.dims : [rows, ...value.dims.slice(1)];
+    const isFixed = !value.unknownRank && dims.every((dim) => dim >= 0);
     // Packed types may have padding bits, and __proto__ needs care as a key.
     if (!isFixed || value.optional || type?.array === undefined || type.bits < 8) return undefined;
     if (value.name === '__proto__') return undefined;
     let size = 1;
-    for (const dim of value.dims) size *= dim;
+    for (const dim of dims) size *= dim;
     const length = (size * type.bits) / (8 * type.array.BYTES_PER_ELEMENT);
-    slots.push({ name: value.name, type, dims: value.dims, length });
+    slots.push({ name: value.name, type, dims, length });
   }
   return slots;
 }

@@ -3,6 +3,7 @@
 #include "bind/create_session.h"
 #include "bind/environment.h"
 #include "bind/native_binding.h"
+#include "bind/native_rows.h"
 #include "bind/native_session.h"
 #include "bind/pages.h"
 #include "bind/runtime_functions.h"
@@ -17,6 +18,7 @@ Napi::Value Initialise(const Napi::CallbackInfo& info) {
   onlite::Environment& environment = onlite::Environment::Of(env);
   environment.session_class = Napi::Persistent(onlite::NativeSession::Define(env));
   environment.binding_class = Napi::Persistent(onlite::NativeBinding::Define(env));
+  environment.rows_class = Napi::Persistent(onlite::NativeRows::Define(env));
   return env.Undefined();
 }
 

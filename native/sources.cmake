@@ -63,7 +63,7 @@ set(ONLITE_RUNTIMES_SOURCES
 set(ONLITE_ADDON_SOURCES
   native/addon.cc
   native/bind/batch_support.cc
-  native/bind/batched_run_job.cc
+  native/bind/batched_run.cc
   native/bind/bound_memory.cc
   native/bind/create_session.cc
   native/bind/environment.cc
@@ -71,6 +71,7 @@ set(ONLITE_ADDON_SOURCES
   native/bind/job.cc
   native/bind/mailbox.cc
   native/bind/native_binding.cc
+  native/bind/native_rows.cc
   native/bind/native_session.cc
   native/bind/pages.cc
   native/bind/run_options.cc

@@ -1,37 +1,36 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <vector>
 
-#include "bind/batch_support.h"
+#include "bind/batched_run.h"
 #include "bind/session_jobs.h"
-#include "core/batch_queue.h"
 
 namespace onlite {
 
-/// A run that may be a part of a batch. When the batch did not succeed it runs
-/// by itself, so that each request has its own result or error.
-class BatchedRunJob final : public RunJob, public BatchMember {
+/// A run with memory of its own that may be a part of a batch.
+class BatchedRunJob final : public RunJob, public BatchedRun {
  public:
   /// `rows` is BatchRows of the request, not 0.
   BatchedRunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
-                int64_t called_at, size_t rows);
+                int64_t called_at, size_t rows)
+      : RunJob(core, std::move(arguments), called_at), BatchedRun(std::move(core)), rows_(rows) {}
 
   size_t rows() const override { return rows_; }
-  bool JoinsWith(const BatchMember& other) const override;
-  void RunTogether(std::span<BatchMember* const> members) override;
-  Status Execute() override;
+  const RunRequest& request() const override { return arguments_->request; }
+  CancelToken& token() override { return cancel; }
+
+  void TakePart(std::vector<Value> outputs, int64_t started, const RunTimes& times) override {
+    queue_ns_ = started - called_at_;
+    result_ = {std::move(outputs), times};
+    has_part_ = true;
+  }
+
+  Status Execute() override { return has_part_ ? Status::Ok() : RunJob::Execute(); }
 
  private:
-  using Members = std::vector<BatchedRunJob*>;
-
-  void RunAs(const Members& members, CancelToken* cancel);
-  bool Join(const Members& members, size_t rows, RunRequest* request,
-            std::shared_ptr<uint8_t[]>* memory) const;
-
   const size_t rows_;
-  bool has_result_ = false;
+  bool has_part_ = false;
 };
 
 }  // namespace onlite

@@ -1,12 +1,12 @@
 #include "bind/native_binding.h"
 
-#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "bind/environment.h"
 #include "bind/errors.h"
+#include "bind/raw_method.h"
 #include "bind/session_jobs.h"
 
 namespace onlite {
@@ -14,19 +14,6 @@ namespace {
 
 // Marks the Externals of Wrap, so that a foreign External is refused.
 constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL};
-
-/// Throws into JavaScript what `call` throws.
-template <typename Call>
-napi_value CallSafely(napi_env env, const Call& call) {
-  try {
-    return call();
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
-  } catch (const std::exception& error) {
-    Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();
-  }
-  return nullptr;
-}
 
 }  // namespace
 
@@ -60,11 +47,7 @@ class BindingRunJob final : public Job {
     Napi::Value outputs = DynamicOutputsToJs(env, *core_);
     if (session.record_latency) {
       const int64_t now = MonotonicNow();
-      session.latency.Record(Phase::kQueue, queue_ns_);
-      session.latency.Record(Phase::kBind, times_.bind_ns);
-      session.latency.Record(Phase::kInvoke, times_.invoke_ns);
-      session.latency.Record(Phase::kFetch, times_.fetch_ns + now - fetch_started);
-      session.latency.Record(Phase::kTotal, now - called_at_);
+      RecordRun(session.latency, queue_ns_, times_, now - fetch_started, now - called_at_);
     }
     return outputs;
   }
@@ -98,18 +81,11 @@ Napi::Value DynamicOutputsToJs(Napi::Env env, BindingCore& core) {
 }
 
 Napi::Function NativeBinding::Define(Napi::Env env) {
-  const auto method = [](const char* name, napi_callback call) {
-    napi_property_descriptor descriptor = {};
-    descriptor.utf8name = name;
-    descriptor.method = call;
-    descriptor.attributes = napi_default_method;
-    return PropertyDescriptor(descriptor);
-  };
-  return DefineClass(
-      env, "NativeBinding",
-      {InstanceMethod<&NativeBinding::SetInputs>("setInputs"),
-       InstanceMethod<&NativeBinding::SetOutputs>("setOutputs"), method("run", &NativeBinding::Run),
-       method("runSync", &NativeBinding::RunSync)});
+  return DefineClass(env, "NativeBinding",
+                     {InstanceMethod<&NativeBinding::SetInputs>("setInputs"),
+                      InstanceMethod<&NativeBinding::SetOutputs>("setOutputs"),
+                      PropertyDescriptor(RawMethod("run", &NativeBinding::Run)),
+                      PropertyDescriptor(RawMethod("runSync", &NativeBinding::RunSync))});
 }
 
 Napi::Object NativeBinding::Wrap(Napi::Env env, std::shared_ptr<SessionCore> session,
@@ -255,16 +231,11 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
 }
 
 napi_value NativeBinding::Run(napi_env env, napi_callback_info info) {
-  size_t argument_count = 1;
   napi_value id = nullptr;
-  napi_value receiver = nullptr;
-  void* wrapped = nullptr;
-  if (napi_get_cb_info(env, info, &argument_count, &id, &receiver, nullptr) != napi_ok ||
-      napi_unwrap(env, receiver, &wrapped) != napi_ok) {
-    return nullptr;
-  }
+  auto* const binding = Receiver<NativeBinding>(env, info, &id);
+  if (binding == nullptr) return nullptr;
   return CallSafely(env, [&]() -> napi_value {
-    static_cast<NativeBinding*>(wrapped)->Start(env, id);
+    binding->Start(env, id);
     return nullptr;
   });
 }
@@ -306,13 +277,8 @@ std::optional<Status> NativeBinding::RunAtOnce() {
 }
 
 napi_value NativeBinding::RunSync(napi_env env, napi_callback_info info) {
-  napi_value receiver = nullptr;
-  void* wrapped = nullptr;
-  if (napi_get_cb_info(env, info, nullptr, nullptr, &receiver, nullptr) != napi_ok ||
-      napi_unwrap(env, receiver, &wrapped) != napi_ok) {
-    return nullptr;
-  }
-  auto* binding = static_cast<NativeBinding*>(wrapped);
+  auto* const binding = Receiver<NativeBinding>(env, info);
+  if (binding == nullptr) return nullptr;
   const std::optional<Status> status = binding->RunAtOnce();
   if (status && status->ok()) return nullptr;
   return CallSafely(env, [&]() -> napi_value {

@@ -45,7 +45,6 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
 
   Napi::Value SetInputs(const Napi::CallbackInfo& info);
   Napi::Value SetOutputs(const Napi::CallbackInfo& info);
-  // Node-API itself: node-addon-api's wrapper costs a tenth of the smallest run.
   static napi_value Run(napi_env env, napi_callback_info info);
   static napi_value RunSync(napi_env env, napi_callback_info info);
   void Start(Napi::Env env, napi_value id);

@@ -4,10 +4,12 @@
 #include <string>
 #include <utility>
 
+#include "bind/batch_support.h"
 #include "bind/batched_run_job.h"
 #include "bind/environment.h"
 #include "bind/errors.h"
 #include "bind/native_binding.h"
+#include "bind/native_rows.h"
 #include "bind/run_options.h"
 #include "bind/session_info.h"
 #include "bind/session_jobs.h"
@@ -54,6 +56,7 @@ Napi::Function NativeSession::Define(Napi::Env env) {
       {InstanceMethod<&NativeSession::Info>("info"), InstanceMethod<&NativeSession::Run>("run"),
        InstanceMethod<&NativeSession::RunSync>("runSync"),
        InstanceMethod<&NativeSession::Bind>("bind"),
+       InstanceMethod<&NativeSession::BindRows>("bindRows"),
        InstanceMethod<&NativeSession::Release>("release"),
        InstanceMethod<&NativeSession::ResetVariables>("resetVariables"),
        InstanceMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync"),
@@ -160,6 +163,12 @@ Napi::Value NativeSession::Bind(const Napi::CallbackInfo& info) {
     ThrowInvalidArgument(env, "signature: the model has no such signature");
   }
   return NativeBinding::Wrap(env, core_, signature);
+}
+
+Napi::Value NativeSession::BindRows(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  return NativeRows::Wrap(env, core_, info[0], info[1]);
 }
 
 Napi::Value NativeSession::Release(const Napi::CallbackInfo& info) {

@@ -31,6 +31,15 @@ Napi::Value OutputsToJs(Napi::Env env, const RunResult& result) {
   return outputs;
 }
 
+void RecordRun(LatencyRecorder& latency, int64_t queue_ns, const RunTimes& times, int64_t fetch_ns,
+               int64_t total_ns) {
+  latency.Record(Phase::kQueue, queue_ns);
+  latency.Record(Phase::kBind, times.bind_ns);
+  latency.Record(Phase::kInvoke, times.invoke_ns);
+  latency.Record(Phase::kFetch, times.fetch_ns + fetch_ns);
+  latency.Record(Phase::kTotal, total_ns);
+}
+
 RunJob::RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
                int64_t called_at)
     : core_(std::move(core)), arguments_(std::move(arguments)), called_at_(called_at) {
@@ -48,12 +57,7 @@ Napi::Value RunJob::Result(Napi::Env env) {
   Napi::Value outputs = OutputsToJs(env, result_);
   if (core_->record_latency && arguments_->record_latency) {
     const int64_t now = MonotonicNow();
-    LatencyRecorder& latency = core_->latency;
-    latency.Record(Phase::kQueue, queue_ns_);
-    latency.Record(Phase::kBind, result_.times.bind_ns);
-    latency.Record(Phase::kInvoke, result_.times.invoke_ns);
-    latency.Record(Phase::kFetch, result_.times.fetch_ns + now - fetch_started);
-    latency.Record(Phase::kTotal, now - called_at_);
+    RecordRun(core_->latency, queue_ns_, result_.times, now - fetch_started, now - called_at_);
   }
   return outputs;
 }

@@ -59,6 +59,11 @@ bool EnterSynchronousRun(SessionCore& core);
 void LeaveSynchronousRun(SessionCore& core);
 Status EveryInterpreterBusy();
 
+/// Records an asynchronous run that succeeded; `fetch_ns` is what it took on the
+/// JS thread, beside the runtime's.
+void RecordRun(LatencyRecorder& latency, int64_t queue_ns, const RunTimes& times, int64_t fetch_ns,
+               int64_t total_ns);
+
 /// Encodes a run's outputs for JavaScript.
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result);
 

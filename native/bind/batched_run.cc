@@ -1,4 +1,4 @@
-#include "bind/batched_run_job.h"
+#include "bind/batched_run.h"
 
 #include <atomic>
 #include <utility>
@@ -17,9 +17,9 @@ class ArmedMembers {
     // One more, so that nothing stops before all are counted.
     left_ = members.size() + 1;
     for (BatchMember* member : members) {
-      auto* const job = static_cast<BatchedRunJob*>(member);
-      if (job->cancel.Arm([this] { Left(); })) {
-        armed_.push_back(job);
+      auto* const run = static_cast<BatchedRun*>(member);
+      if (run->token().Arm([this] { Left(); })) {
+        armed_.push_back(run);
       } else {
         Left();
       }
@@ -29,10 +29,10 @@ class ArmedMembers {
   ArmedMembers(const ArmedMembers&) = delete;
   ArmedMembers& operator=(const ArmedMembers&) = delete;
   ~ArmedMembers() {
-    for (BatchedRunJob* job : armed_) job->cancel.Disarm();
+    for (BatchedRun* run : armed_) run->token().Disarm();
   }
 
-  const std::vector<BatchedRunJob*>& jobs() const { return armed_; }
+  const std::vector<BatchedRun*>& runs() const { return armed_; }
   CancelToken* batch() { return &batch_; }
 
  private:
@@ -40,21 +40,16 @@ class ArmedMembers {
     if (--left_ == 0) batch_.Cancel();
   }
 
-  std::vector<BatchedRunJob*> armed_;
+  std::vector<BatchedRun*> armed_;
   std::atomic<size_t> left_{0};
   CancelToken batch_;
 };
 
 }  // namespace
 
-BatchedRunJob::BatchedRunJob(std::shared_ptr<SessionCore> core,
-                             std::unique_ptr<RunArguments> arguments, int64_t called_at,
-                             size_t rows)
-    : RunJob(std::move(core), std::move(arguments), called_at), rows_(rows) {}
-
-bool BatchedRunJob::JoinsWith(const BatchMember& other) const {
-  const RunRequest& mine = arguments_->request;
-  const RunRequest& theirs = static_cast<const BatchedRunJob&>(other).arguments_->request;
+bool BatchedRun::JoinsWith(const BatchMember& other) const {
+  const RunRequest& mine = request();
+  const RunRequest& theirs = static_cast<const BatchedRun&>(other).request();
   if (mine.signature != theirs.signature || mine.inputs.size() != theirs.inputs.size() ||
       mine.outputs.size() != theirs.outputs.size()) {
     return false;
@@ -74,27 +69,27 @@ bool BatchedRunJob::JoinsWith(const BatchMember& other) const {
   return true;
 }
 
-void BatchedRunJob::RunTogether(std::span<BatchMember* const> members) {
+void BatchedRun::RunTogether(std::span<BatchMember* const> members) {
   if (!core_->session) return;
   ArmedMembers armed(members);
-  const Members& jobs = armed.jobs();
-  if (jobs.empty()) return;
+  const Members& runs = armed.runs();
+  if (runs.empty()) return;
   // As they are: a batch of one needs nothing of this, unless it is padded.
-  if (jobs.size() == 1) {
-    const size_t rows = jobs[0]->rows_;
+  if (runs.size() == 1) {
+    const size_t rows = runs[0]->rows();
     if (PaddedRows(rows, core_->batches->options().allowed_sizes) == rows) return;
   }
-  RunAs(jobs, armed.batch());
+  RunAs(runs, armed.batch());
 }
 
-void BatchedRunJob::RunAs(const Members& members, CancelToken* cancel) {
+void BatchedRun::RunAs(const Members& members, CancelToken* cancel) {
   const int64_t started = MonotonicNow();
   std::vector<size_t> counts;
   counts.reserve(members.size());
   size_t total = 0;
-  for (const BatchedRunJob* member : members) {
-    counts.push_back(member->rows_);
-    total += member->rows_;
+  for (const BatchedRun* member : members) {
+    counts.push_back(member->rows());
+    total += member->rows();
   }
   const size_t rows = PaddedRows(total, core_->batches->options().allowed_sizes);
   RunRequest request;
@@ -114,28 +109,24 @@ void BatchedRunJob::RunAs(const Members& members, CancelToken* cancel) {
   result.times.bind_ns += joined - started;
   result.times.fetch_ns += MonotonicNow() - taken;
   for (size_t index = 0; index < members.size(); ++index) {
-    BatchedRunJob& member = *members[index];
-    member.queue_ns_ = started - member.called_at_;
-    member.result_.times = result.times;
-    member.result_.outputs.clear();
-    for (std::vector<Value>& part : parts) {
-      member.result_.outputs.push_back(std::move(part[index]));
-    }
-    member.has_result_ = true;
+    std::vector<Value> outputs;
+    outputs.reserve(parts.size());
+    for (std::vector<Value>& part : parts) outputs.push_back(std::move(part[index]));
+    members[index]->TakePart(std::move(outputs), started, result.times);
   }
 }
 
-bool BatchedRunJob::Join(const Members& members, size_t rows, RunRequest* request,
-                         std::shared_ptr<uint8_t[]>* memory) const {
+bool BatchedRun::Join(const Members& members, size_t rows, RunRequest* request,
+                      std::shared_ptr<uint8_t[]>* memory) const {
   std::vector<std::vector<const TensorView*>> tensors(members.size());
   for (size_t index = 0; index < members.size(); ++index) {
-    const RunRequest& part = members[index]->arguments_->request;
+    const RunRequest& part = members[index]->request();
     tensors[index].reserve(part.inputs.size());
     for (const RunInput& input : part.inputs) tensors[index].push_back(&input.tensor);
   }
   JoinedTensors joined;
   if (!JoinRows(tensors, rows, &joined)) return false;
-  const RunRequest& first = arguments_->request;
+  const RunRequest& first = this->request();
   request->signature = first.signature;
   request->outputs = first.outputs;
   for (size_t index = 0; index < joined.tensors.size(); ++index) {
@@ -144,7 +135,5 @@ bool BatchedRunJob::Join(const Members& members, size_t rows, RunRequest* reques
   *memory = std::move(joined.memory);
   return true;
 }
-
-Status BatchedRunJob::Execute() { return has_result_ ? Status::Ok() : RunJob::Execute(); }
 
 }  // namespace onlite

@@ -1,0 +1,172 @@
+#include "bind/native_rows.h"
+
+#include <cstring>
+#include <utility>
+
+#include "bind/batch_support.h"
+#include "bind/batched_run.h"
+#include "bind/environment.h"
+#include "bind/errors.h"
+#include "bind/raw_method.h"
+#include "bind/session_jobs.h"
+
+namespace onlite {
+namespace {
+
+// Marks the Externals of Wrap, so that a foreign External is refused.
+constexpr napi_type_tag kPartsTag = {0x6f6e6c6974652d72ULL, 0x6f77732d70617274ULL};
+
+}  // namespace
+
+struct NativeRows::Parts {
+  std::shared_ptr<SessionCore> session;
+  std::shared_ptr<const RowsMemory> memory;
+};
+
+/// The runs of a NativeRows, one after the other.
+class RowsJob final : public Job, public BatchedRun {
+ public:
+  /// JavaScript keeps `owner` alive until the job is dispatched (lib/jobs.ts).
+  RowsJob(NativeRows* owner, std::shared_ptr<SessionCore> session,
+          std::shared_ptr<const RowsMemory> memory)
+      : BatchedRun(std::move(session)), owner_(owner), memory_(std::move(memory)) {}
+
+  /// Before each run. JS thread.
+  void Prepare(int64_t called_at) {
+    cancel.Reset();
+    called_at_ = called_at;
+    has_part_ = false;
+    result_ = {};
+  }
+
+  size_t rows() const override { return memory_->rows; }
+  const RunRequest& request() const override { return memory_->arguments.request; }
+  CancelToken& token() override { return cancel; }
+
+  void TakePart(std::vector<Value> outputs, int64_t started, const RunTimes& times) override {
+    queue_ns_ = started - called_at_;
+    result_ = {std::move(outputs), times};
+    WriteOut();
+    has_part_ = true;
+  }
+
+  Status Execute() override {
+    if (has_part_) return Status::Ok();
+    if (!core()->session) return SessionReleased();
+    queue_ns_ = MonotonicNow() - called_at_;
+    RunRequest request = memory_->arguments.request;
+    request.cancel = &cancel;
+    ONLITE_RETURN_IF_ERROR(core()->session->Run(request, &result_));
+    WriteOut();
+    return Status::Ok();
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    Napi::Value outputs;
+    // Of other shapes than the model declares.
+    if (!result_.outputs.empty()) outputs = OutputsToJs(env, result_);
+    if (core()->record_latency) {
+      RecordRun(core()->latency, queue_ns_, result_.times, 0, MonotonicNow() - called_at_);
+    }
+    return outputs;
+  }
+
+  void Retire(std::unique_ptr<Job> self) override {
+    owner_->Keep(std::unique_ptr<RowsJob>(static_cast<RowsJob*>(self.release())));
+  }
+
+ private:
+  /// Copies the results to where JavaScript expects them, unless they do not fit there.
+  void WriteOut() {
+    for (size_t index = 0; index < result_.outputs.size(); ++index) {
+      const Value& value = result_.outputs[index];
+      const TensorView& memory = memory_->outputs[index];
+      if (value.kind != Value::Kind::kTensor || value.tensor.type != memory.type ||
+          value.tensor.dims != memory.dims || value.tensor.byte_length != memory.byte_length) {
+        return;
+      }
+    }
+    for (size_t index = 0; index < result_.outputs.size(); ++index) {
+      const TensorView& memory = memory_->outputs[index];
+      if (memory.byte_length == 0) continue;
+      std::memcpy(memory.data, result_.outputs[index].tensor.data, memory.byte_length);
+    }
+    result_.outputs.clear();
+  }
+
+  NativeRows* const owner_;
+  const std::shared_ptr<const RowsMemory> memory_;
+  int64_t called_at_ = 0;
+  int64_t queue_ns_ = 0;
+  bool has_part_ = false;
+  RunResult result_;
+};
+
+Napi::Function NativeRows::Define(Napi::Env env) {
+  return DefineClass(env, "NativeRows", {PropertyDescriptor(RawMethod("run", &NativeRows::Run))});
+}
+
+Napi::Object NativeRows::Wrap(Napi::Env env, std::shared_ptr<SessionCore> session,
+                              napi_value inputs, napi_value outputs) {
+  auto memory = std::make_shared<RowsMemory>();
+  RunArguments& arguments = memory->arguments;
+  ReadRunArguments(env, inputs, outputs, FeedPolicy::kSynchronous, &arguments);
+  for (RunOutput& output : arguments.request.outputs) {
+    if (output.into.data == nullptr) ThrowInvalidArgument(env, "outputs: expected memory");
+    memory->outputs.push_back(std::exchange(output.into, {}));
+  }
+  memory->rows = session->batches ? BatchRows(*session, arguments) : 0;
+  if (memory->rows == 0 || arguments.snapshots) {
+    ThrowInvalidArgument(env, "inputs: not what a batch of this session takes");
+  }
+  Parts parts{std::move(session), std::move(memory)};
+  auto external = Napi::External<Parts>::New(env, &parts);
+  Check(env, napi_type_tag_object(env, external, &kPartsTag));
+  return Environment::Of(env).rows_class.New({external});
+}
+
+NativeRows::NativeRows(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeRows>(info) {
+  const Napi::Env env = info.Env();
+  bool genuine = false;
+  if (info[0].IsExternal()) {
+    Check(env, napi_check_object_type_tag(env, info[0], &kPartsTag, &genuine));
+  }
+  if (!genuine) ThrowInvalidArgument(env, "NativeRows cannot be constructed");
+  const Parts& parts = *info[0].As<Napi::External<Parts>>().Data();
+  session_ = parts.session;
+  memory_ = parts.memory;
+}
+
+NativeRows::~NativeRows() = default;
+
+void NativeRows::Keep(std::unique_ptr<RowsJob> job) {
+  idle_job_ = std::move(job);
+  busy_ = false;
+}
+
+void NativeRows::Start(Napi::Env env, napi_value id) {
+  if (session_->released) ThrowStatus(env, SessionReleased());
+  if (busy_) ThrowStatus(env, {ErrorCode::kBusy, "the run is in flight"});
+  uint32_t job_id = 0;
+  if (napi_get_value_uint32(env, id, &job_id) != napi_ok) {
+    ThrowInvalidArgument(env, "id: expected a number");
+  }
+  std::unique_ptr<RowsJob> job = std::move(idle_job_);
+  if (!job) job = std::make_unique<RowsJob>(this, session_, memory_);
+  job->Prepare(session_->record_latency ? MonotonicNow() : 0);
+  BatchMember* const member = job.get();
+  Check(env, Environment::Of(env).PostToBatch(*session_->batches, job_id, std::move(job), member));
+  busy_ = true;
+}
+
+napi_value NativeRows::Run(napi_env env, napi_callback_info info) {
+  napi_value id = nullptr;
+  auto* const rows = Receiver<NativeRows>(env, info, &id);
+  if (rows == nullptr) return nullptr;
+  return CallSafely(env, [&]() -> napi_value {
+    rows->Start(env, id);
+    return nullptr;
+  });
+}
+
+}  // namespace onlite

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <napi.h>
+
+#include <exception>
+
+namespace onlite {
+
+/// Methods on Node-API itself, for calls so short that node-addon-api's wrapper
+/// would be a tenth of them.
+
+inline napi_property_descriptor RawMethod(const char* name, napi_callback call) {
+  napi_property_descriptor descriptor = {};
+  descriptor.utf8name = name;
+  descriptor.method = call;
+  descriptor.attributes = napi_default_method;
+  return descriptor;
+}
+
+/// The object that wraps the receiver, and the first argument or undefined; null
+/// with an exception pending if there is none. Node-API checks the receiver's class.
+template <typename Wrapped>
+Wrapped* Receiver(napi_env env, napi_callback_info info, napi_value* argument = nullptr) {
+  size_t count = argument == nullptr ? 0 : 1;
+  napi_value receiver = nullptr;
+  void* wrapped = nullptr;
+  if (napi_get_cb_info(env, info, &count, argument, &receiver, nullptr) != napi_ok ||
+      napi_unwrap(env, receiver, &wrapped) != napi_ok) {
+    return nullptr;
+  }
+  return static_cast<Wrapped*>(wrapped);
+}
+
+/// Throws into JavaScript what `call` throws.
+template <typename Call>
+napi_value CallSafely(napi_env env, const Call& call) {
+  try {
+    return call();
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  } catch (const std::exception& error) {
+    Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();
+  }
+  return nullptr;
+}
+
+}  // namespace onlite
