@@ -50,6 +50,7 @@ export class IoBinding<
   Outputs extends Tensors = Record<string, Tensor>,
 > {
   readonly #native: NativeBinding;
+  readonly #runNative: NativeBinding['runSync'];
   readonly #plan: SignaturePlan;
   readonly #dynamic: string[] = [];
   readonly #inputs: Record<string, Tensor> = {};
@@ -82,6 +83,7 @@ export class IoBinding<
     source: TensorSource,
   ) {
     this.#native = native;
+    this.#runNative = native.runSync;
     this.#plan = plan;
     try {
       this.#bindAll(options, source);
@@ -110,7 +112,7 @@ export class IoBinding<
    */
   runSync(): void {
     this.#requireUndisposed();
-    const dynamic = this.#native.runSync();
+    const dynamic = this.#runNative();
     if (dynamic !== undefined) this.#takeDynamic(dynamic);
   }
 

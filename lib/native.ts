@@ -140,8 +140,8 @@ export interface NativeBinding {
   setOutputs(outputs: NativeTensors): void;
   /** The job's result is as runSync's. */
   run(id: number): void;
-  /** The dynamic outputs in the order of their index; undefined if there are none. */
-  runSync(): NativeValue[] | undefined;
+  /** A function of the binding's own. The dynamic outputs in their order, or undefined. */
+  readonly runSync: () => NativeValue[] | undefined;
 }
 
 /** Memory for the runs of a session that batches, one at a time. */

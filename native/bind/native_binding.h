@@ -45,8 +45,14 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
 
   Napi::Value SetInputs(const Napi::CallbackInfo& info);
   Napi::Value SetOutputs(const Napi::CallbackInfo& info);
+  /// What a runSync function refers to; it may outlive the binding.
+  struct Callee {
+    NativeBinding* binding;
+  };
+
   static napi_value Run(napi_env env, napi_callback_info info);
   static napi_value RunSync(napi_env env, napi_callback_info info);
+  void DefineRunSync(Napi::Env env, Napi::Object self);
   void Start(Napi::Env env, napi_value id);
 
   /// The quick way of runSync; nothing if it does not apply.
@@ -64,6 +70,7 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   std::vector<Slot> inputs_;
   std::vector<Slot> outputs_;
   std::unique_ptr<BindingRunJob> idle_job_;
+  std::shared_ptr<Callee> callee_;
   /// The kind of run that the runtime's binding is set up for.
   bool bound_asynchronous_ = false;
   /// Something may be detached or needs copying: stable unshared memory alone
