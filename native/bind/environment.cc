@@ -127,6 +127,7 @@ Environment::~Environment() {
   defer_.SuppressDestruct();
   session_class.SuppressDestruct();
   binding_class.SuppressDestruct();
+  histogram_class.SuppressDestruct();
 }
 
 Executor& Environment::executor() const { return Executor::Process(threads_); }

@@ -53,9 +53,10 @@ class Environment {
   TaskQueue& maintenance_queue() { return *maintenance_queue_; }
   std::shared_ptr<const EnvironmentState> state() const { return state_; }
 
-  /// The classes NativeSession and NativeBinding; set once when the addon is set up.
+  /// The classes of the addon; set once when it is set up.
   Napi::FunctionReference session_class;
   Napi::FunctionReference binding_class;
+  Napi::FunctionReference histogram_class;
 
   /// Queues the job; it is dispatched under `id` when it has ended. kQueueFull
   /// leaves nothing behind; the id must be free. The environment keeps the
