@@ -30,7 +30,7 @@ void WithThreads(const Work& work, const Meanwhile& meanwhile) {
 
 TEST(HistogramThreads, IntervalsHaveEverySampleOnce) {
   constexpr uint64_t kSamples = 10'000'000;  // of each thread
-  constexpr uint64_t kLargest = 1000 * kThreads;
+  constexpr uint64_t kLargest = uint64_t{1000} * kThreads;
   Histogram histogram;
   Histogram sum;
   uint64_t intervals = 0;
