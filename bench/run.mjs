@@ -22,6 +22,7 @@ const order = [
   'start',
   'memory',
   'pool',
+  'histogram',
   'cancellation',
   'peers',
 ];

@@ -27,11 +27,21 @@ export {
   type ValueMetadata,
 } from './metadata';
 export { type MapElement, type OnnxValue } from './values';
+export { LatencyHistogram, type LatencyHistogramOptions } from './latency-histogram';
 export {
-  type LatencyPhase,
+  type HistogramBucket,
+  type HistogramReader,
   type LatencySnapshot,
+} from './histogram-reader';
+export {
+  type ByErrorCode,
+  type LatencyCounters,
+  type LatencyPhase,
   type PhaseLatency,
   type SessionLatency,
+  type SessionLatencyInterval,
+  type SessionLatencySnapshot,
+  type SessionStatistics,
 } from './latency';
 export { quantize, dequantize } from './quantize';
 export {

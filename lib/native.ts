@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 
-import { OnliteError } from './errors';
+import { OnliteError, type OnliteErrorCode } from './errors';
 import { settleJobs, settleSucceeded, succeededIds } from './jobs';
 
 /** The name of a runtime. */
@@ -121,17 +121,25 @@ export type NativeValue =
   | [kind: 2, keys: NativeValue, values: NativeValue]
   | [kind: 3];
 
-export interface NativeLatencySnapshot {
-  count: number;
-  min: number;
-  mean: number;
-  stddev: number;
-  p50: number;
-  p90: number;
-  p95: number;
-  p99: number;
-  p999: number;
-  max: number;
+/** A histogram of the addon, JavaScript's own or a view of a session's, which cannot be written. */
+export interface NativeHistogram {
+  record(value: number): void;
+  recordAll(values: Float64Array): void;
+  add(other: NativeHistogram): void;
+  /** [count, min, mean, stddev, p50, p90, p95, p99, p99.9, max]. */
+  statistics(): Float64Array;
+  percentile(percentile: number): number;
+  countBetween(lowest: number, highest: number): number;
+  /** [lowest, highest, count, …] of the counters that are not zero. */
+  buckets(): Float64Array;
+  /** [significant digits, highest value]. */
+  layout(): Float64Array;
+  /** HdrHistogram's V2 encoding, uncompressed. */
+  encode(): Uint8Array;
+  /** Of their own. */
+  copy(): NativeHistogram;
+  interval(): NativeHistogram;
+  reset(): void;
 }
 
 /** A binding of the addon. Outputs without memory are dynamic: run gives their values. */
@@ -162,8 +170,12 @@ export interface NativeSession {
   resetVariables(id: number): void;
   resetVariablesSync(): void;
   endProfiling(): string;
-  latencySnapshot(phase: number): NativeLatencySnapshot;
-  latencyPercentile(phase: number, percentile: number): number;
+  latencyPhase(phase: number): NativeHistogram;
+  /** The codes that a run has ever failed with. */
+  latencyFailureCodes(): OnliteErrorCode[];
+  latencyFailure(code: OnliteErrorCode): NativeHistogram;
+  /** Since the last reset, or since it was last called with true. */
+  latencyRejected(interval: boolean): number;
   latencyReset(): void;
   queueDepth(): number;
   /** [rows, how many batches had so many, …]. */
@@ -195,6 +207,9 @@ export interface NativeAddon {
     options: NativeSessionOptions,
     candidates: Record<Engine, readonly LibraryCandidate[]>,
   ): void;
+  newHistogram(significantDigits: number, highest: number): NativeHistogram;
+  /** Of HdrHistogram's V2 encoding, uncompressed. */
+  decodeHistogram(bytes: Uint8Array): NativeHistogram;
   allocateBytes(length: number): NativeBytes;
   copyBytes(bytes: NativeBytes, at: number, data: Uint8Array): void;
   /** Gives whole pages within the memory back to the system; how many bytes. */

@@ -3,6 +3,7 @@
 #include "bind/create_session.h"
 #include "bind/environment.h"
 #include "bind/native_binding.h"
+#include "bind/native_histogram.h"
 #include "bind/native_rows.h"
 #include "bind/native_session.h"
 #include "bind/pages.h"
@@ -19,7 +20,13 @@ Napi::Value Initialise(const Napi::CallbackInfo& info) {
   environment.session_class = Napi::Persistent(onlite::NativeSession::Define(env));
   environment.binding_class = Napi::Persistent(onlite::NativeBinding::Define(env));
   environment.rows_class = Napi::Persistent(onlite::NativeRows::Define(env));
+  environment.histogram_class = Napi::Persistent(onlite::NativeHistogram::Define(env));
   return env.Undefined();
+}
+
+/// newHistogram(digits, highest)
+Napi::Value NewHistogram(const Napi::CallbackInfo& info) {
+  return onlite::Environment::Of(info.Env()).histogram_class.New({info[0], info[1]});
 }
 
 /// prepareExit(): waits for work that the end of the process must not overtake,
@@ -52,6 +59,9 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("flush", Napi::Function::New<Flush>(env, "flush"));
   exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
   exports.Set("createSession", Napi::Function::New<onlite::CreateSession>(env, "createSession"));
+  exports.Set("newHistogram", Napi::Function::New<NewHistogram>(env, "newHistogram"));
+  exports.Set("decodeHistogram",
+              Napi::Function::New<onlite::DecodeHistogram>(env, "decodeHistogram"));
   exports.Set("allocateBytes", Napi::Function::New<onlite::AllocateBytes>(env, "allocateBytes"));
   exports.Set("copyBytes", Napi::Function::New<onlite::CopyBytes>(env, "copyBytes"));
   exports.Set("discardPages", Napi::Function::New<onlite::DiscardPages>(env, "discardPages"));

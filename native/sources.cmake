@@ -5,7 +5,11 @@ set(ONLITE_CORE_SOURCES
   native/core/delay_timer.cc
   native/core/dtype.cc
   native/core/executor.cc
+  native/core/hdr_encoding.cc
   native/core/histogram.cc
+  native/core/histogram_layout.cc
+  native/core/histogram_snapshot.cc
+  native/core/run_statistics.cc
   native/core/status.cc
   native/core/tensor.cc)
 
@@ -69,9 +73,11 @@ set(ONLITE_ADDON_SOURCES
   native/bind/environment.cc
   native/bind/errors.cc
   native/bind/job.cc
+  native/bind/latency_methods.cc
   native/bind/mailbox.cc
   native/bind/native_binding.cc
   native/bind/native_rows.cc
+  native/bind/native_histogram.cc
   native/bind/native_session.cc
   native/bind/pages.cc
   native/bind/run_options.cc

@@ -128,6 +128,7 @@ Environment::~Environment() {
   session_class.SuppressDestruct();
   binding_class.SuppressDestruct();
   rows_class.SuppressDestruct();
+  histogram_class.SuppressDestruct();
 }
 
 Executor& Environment::executor() const { return Executor::Process(threads_); }

@@ -57,6 +57,7 @@ class Environment {
   Napi::FunctionReference session_class;
   Napi::FunctionReference binding_class;
   Napi::FunctionReference rows_class;
+  Napi::FunctionReference histogram_class;
 
   /// Queues the job; it is dispatched under `id` when it has ended. kQueueFull
   /// leaves nothing behind; the id must be free. The environment keeps the

@@ -8,6 +8,7 @@
 #include "bind/batched_run_job.h"
 #include "bind/environment.h"
 #include "bind/errors.h"
+#include "bind/latency_methods.h"
 #include "bind/native_binding.h"
 #include "bind/native_rows.h"
 #include "bind/run_options.h"
@@ -40,14 +41,6 @@ JobId ReadJobId(Napi::Env env, const Napi::Value& value) {
   return value.As<Napi::Number>().Uint32Value();
 }
 
-Phase ReadPhase(Napi::Env env, const Napi::Value& value) {
-  if (value.IsNumber()) {
-    const uint32_t phase = value.As<Napi::Number>().Uint32Value();
-    if (phase < kPhaseNames.size()) return static_cast<Phase>(phase);
-  }
-  ThrowInvalidArgument(env, "phase: expected 0 to 4");
-}
-
 }  // namespace
 
 Napi::Function NativeSession::Define(Napi::Env env) {
@@ -61,8 +54,10 @@ Napi::Function NativeSession::Define(Napi::Env env) {
        InstanceMethod<&NativeSession::ResetVariables>("resetVariables"),
        InstanceMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync"),
        InstanceMethod<&NativeSession::EndProfiling>("endProfiling"),
-       InstanceMethod<&NativeSession::LatencySnapshot>("latencySnapshot"),
-       InstanceMethod<&NativeSession::LatencyPercentile>("latencyPercentile"),
+       InstanceMethod<&NativeSession::LatencyPhase>("latencyPhase"),
+       InstanceMethod<&NativeSession::LatencyFailureCodes>("latencyFailureCodes"),
+       InstanceMethod<&NativeSession::LatencyFailure>("latencyFailure"),
+       InstanceMethod<&NativeSession::LatencyRejected>("latencyRejected"),
        InstanceMethod<&NativeSession::LatencyReset>("latencyReset"),
        InstanceMethod<&NativeSession::QueueDepth>("queueDepth"),
        InstanceMethod<&NativeSession::BatchSizes>("batchSizes")});
@@ -216,44 +211,24 @@ Napi::Value NativeSession::EndProfiling(const Napi::CallbackInfo& info) {
   return Napi::String::New(env, file);
 }
 
-Napi::Value NativeSession::LatencySnapshot(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const HistogramSnapshot snapshot = core_->latency.Snapshot(ReadPhase(env, info[0]));
-  Napi::Object result = Napi::Object::New(env);
-  const auto set = [&](const char* name, double value) {
-    result.Set(name, Napi::Number::New(env, value));
-  };
-  const auto percentile = [&](double percent) {
-    return static_cast<double>(snapshot.Percentile(percent));
-  };
-  set("count", static_cast<double>(snapshot.count()));
-  set("min", static_cast<double>(snapshot.min()));
-  set("mean", snapshot.mean());
-  set("stddev", snapshot.stddev());
-  set("p50", percentile(50));
-  set("p90", percentile(90));
-  set("p95", percentile(95));
-  set("p99", percentile(99));
-  set("p999", percentile(99.9));
-  set("max", static_cast<double>(snapshot.max()));
-  return result;
+Napi::Value NativeSession::LatencyPhase(const Napi::CallbackInfo& info) {
+  return onlite::LatencyPhase(*core_, info);
 }
 
-Napi::Value NativeSession::LatencyPercentile(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const Phase phase = ReadPhase(env, info[0]);
-  if (!info[1].IsNumber()) ThrowInvalidArgument(env, "percentile: expected a number");
-  const double percent = info[1].As<Napi::Number>().DoubleValue();
-  if (!(percent >= 0 && percent <= 100)) {
-    ThrowInvalidArgument(env, "percentile: expected 0 to 100");
-  }
-  const HistogramSnapshot snapshot = core_->latency.Snapshot(phase);
-  return Napi::Number::New(env, static_cast<double>(snapshot.Percentile(percent)));
+Napi::Value NativeSession::LatencyFailureCodes(const Napi::CallbackInfo& info) {
+  return onlite::LatencyFailureCodes(*core_, info);
+}
+
+Napi::Value NativeSession::LatencyFailure(const Napi::CallbackInfo& info) {
+  return onlite::LatencyFailure(*core_, info);
+}
+
+Napi::Value NativeSession::LatencyRejected(const Napi::CallbackInfo& info) {
+  return onlite::LatencyRejected(*core_, info);
 }
 
 Napi::Value NativeSession::LatencyReset(const Napi::CallbackInfo& info) {
-  core_->latency.Reset();
-  return info.Env().Undefined();
+  return onlite::LatencyReset(*core_, info);
 }
 
 Napi::Value NativeSession::QueueDepth(const Napi::CallbackInfo& info) {

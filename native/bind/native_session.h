@@ -31,8 +31,10 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value ResetVariables(const Napi::CallbackInfo& info);
   Napi::Value ResetVariablesSync(const Napi::CallbackInfo& info);
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
-  Napi::Value LatencySnapshot(const Napi::CallbackInfo& info);
-  Napi::Value LatencyPercentile(const Napi::CallbackInfo& info);
+  Napi::Value LatencyPhase(const Napi::CallbackInfo& info);
+  Napi::Value LatencyFailureCodes(const Napi::CallbackInfo& info);
+  Napi::Value LatencyFailure(const Napi::CallbackInfo& info);
+  Napi::Value LatencyRejected(const Napi::CallbackInfo& info);
   Napi::Value LatencyReset(const Napi::CallbackInfo& info);
   Napi::Value QueueDepth(const Napi::CallbackInfo& info);
   Napi::Value BatchSizes(const Napi::CallbackInfo& info);

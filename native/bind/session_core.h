@@ -24,7 +24,9 @@ class SessionCore {
   std::shared_ptr<TaskQueue> queue;
   /// Gathers runs in front of `queue`; null without batching.
   std::shared_ptr<BatchQueue> batches;
-  LatencyRecorder latency;
+  /// What became of the runs; its histograms are shown even after the session is gone.
+  const std::shared_ptr<RunStatistics> statistics = std::make_shared<RunStatistics>();
+  RunStatistics& latency = *statistics;
   bool record_latency = true;
   /// Bytes of ours that live as long as the session, reported to V8.
   int64_t external_bytes = 0;

@@ -2,6 +2,7 @@
 import type { Tensor as CommonTensor } from 'onnxruntime-common';
 import {
   InferenceSession,
+  LatencyHistogram,
   OnliteError,
   Tensor,
   dequantize,
@@ -66,6 +67,13 @@ export async function program(common: CommonTensor): Promise<void> {
   for (const value of session.inputMetadata) describe(value);
   const p99: number = session.latency.invoke.percentile(99);
   const count: number = session.latency.total.snapshot().count;
+  const interval: LatencyHistogram = session.latency.interval().total;
+  const timedOut: number | undefined = session.latency.failures.ERR_TIMEOUT?.count;
+  interval.record(process.hrtime.bigint());
+  // @ts-expect-error -- a session's histogram records its runs alone
+  session.latency.total.record(1);
+  // @ts-expect-error -- not a number of digits
+  new LatencyHistogram({ significantDigits: 4 });
   const engine: 'onnxruntime' | 'tflite' = session.engine;
   const loaded: boolean = runtimeInfo({ load: true }).runtimes.tflite.loaded;
   const small = quantize(new Tensor('float32', [1]), { scale: [1], zeroPoint: [0] }, 'int8');
@@ -73,7 +81,7 @@ export async function program(common: CommonTensor): Promise<void> {
   const real: Tensor<'float32'> = dequantize(small, { scale: [1], zeroPoint: [0] });
   await session.release();
   await using disposed = session;
-  void [output, first, p99, count, engine, loaded, real, disposed];
+  void [output, first, p99, count, timedOut, engine, loaded, real, disposed];
 }
 
 function describe(value: ValueMetadata): string {

@@ -141,6 +141,24 @@ function runOptions(random) {
   ]);
 }
 
+/** Some method of a histogram with whatever is at hand. */
+function anyMethod(random, histogram) {
+  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(histogram));
+  const other = random.pick([
+    () => histogram,
+    () => addon.newHistogram(1, 1000),
+    () => Object.create(Object.getPrototypeOf(histogram)),
+    () => Object.setPrototypeOf({}, Object.getPrototypeOf(histogram)),
+    () => Object.setPrototypeOf(aSession ?? {}, Object.getPrototypeOf(aSession ?? {})),
+    () => Float64Array.of(1, number(random)),
+  ]);
+  const argument = () =>
+    random.pick([() => number(random), () => hostile(random), () => other()])();
+  const method = random.pick(names.filter((name) => name !== 'constructor'));
+  if (random.oneIn(10)) return new histogram.constructor(argument(), argument());
+  return histogram[method].call(random.oneIn(8) ? other() : histogram, argument(), argument());
+}
+
 const sessionMethods = {
   run: (random, session) =>
     session.run(random.below(1000), ...nearlyRight(random), runOptions(random)),
@@ -151,9 +169,16 @@ const sessionMethods = {
     session.runSync(tensors(random), tensors(random), runOptions(random)),
   hostile: (random, session) =>
     session.run(hostile(random), hostile(random), hostile(random), hostile(random)),
-  latencySnapshot: (random, session) =>
-    session.latencySnapshot(random.oneIn(2) ? number(random) : hostile(random)),
-  latencyPercentile: (random, session) => session.latencyPercentile(number(random), number(random)),
+  latencyPhase: (random, session) =>
+    anyMethod(random, session.latencyPhase(random.oneIn(2) ? random.below(5) : hostile(random))),
+  latencyFailure: (random, session) =>
+    anyMethod(
+      random,
+      session.latencyFailure(
+        random.oneIn(2) ? 'ERR_TIMEOUT' : random.pick(['OK', hostile(random)]),
+      ),
+    ),
+  latencyRejected: (random, session) => session.latencyRejected(hostile(random)),
   resetVariables: (random, session) => session.resetVariables(hostile(random)),
   wrongThis: (random, session) =>
     session[random.pick(Object.getOwnPropertyNames(Object.getPrototypeOf(session)))].call(
@@ -192,6 +217,21 @@ const addonFunctions = {
         [['\0', '']],
       ]),
     ),
+  newHistogram: (random) =>
+    anyMethod(
+      random,
+      addon.newHistogram(
+        random.oneIn(3) ? hostile(random) : random.below(5),
+        random.oneIn(3) ? hostile(random) : random.pick([2, 1000, 2 ** 53 - 1, number(random)]),
+      ),
+    ),
+  decodeHistogram: (random) => {
+    const encoded = addon.newHistogram(2, 1000).encode();
+    for (let damage = random.below(4); damage > 0; damage--) {
+      encoded[random.below(encoded.length)] ^= 1 << random.below(8);
+    }
+    return anyMethod(random, addon.decodeHistogram(random.oneIn(3) ? hostile(random) : encoded));
+  },
   describeRuntime: (random) =>
     addon.describeRuntime(
       random.oneIn(2) ? hostile(random) : random.pick(['tflite', 'onnxruntime']),
