@@ -103,8 +103,7 @@ Status TfLiteBinding::PlaceInputs(Interpreter* interpreter, bool may_place) {
     const TfLiteTensor* tensor = runner.Input(index);
     const int place = runner.InputTensorIndex(index);
     if (place < 0) continue;
-    if (may_place && feed.type != ElementType::kString &&
-        placement.Place(place, tensor, feed.data, feed.byte_length)) {
+    if (may_place && feed.type != ElementType::kString && placement.Place(place, tensor, feed)) {
       continue;
     }
     ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));
@@ -121,7 +120,7 @@ Status TfLiteBinding::PlaceOutputs(Interpreter* interpreter, bool may_place) {
     const TfLiteTensor* tensor = place >= 0 ? runner.Output(index) : nullptr;
     if (tensor == nullptr || interpreter->IsPrimaryInput(place)) continue;
     if (may_place && output.alone && HasDims(interpreter->api(), tensor, output.memory.dims) &&
-        placement.Place(place, tensor, output.memory.data, output.memory.byte_length)) {
+        placement.Place(place, tensor, output.memory)) {
       continue;
     }
     ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));

@@ -128,7 +128,7 @@ Status TfLiteSession::Run(const RunRequest& request, RunResult* result) {
 
 Status TfLiteSession::Feed(Interpreter* interpreter, size_t entry, Feeds feeds) {
   const bool may_place =
-      entry == 0 && interpreter->may_place() && interpreters_->IsWorthPlacing(*interpreter);
+      entry == 0 && model_->info().entry_points[0].fixed_shapes && interpreter->may_place();
   ONLITE_RETURN_IF_ERROR(may_place ? interpreter->WithdrawOutputs() : interpreter->WithdrawAll());
   const EntryRunner& runner = interpreter->runner(entry);
   for (size_t index = 0; index < feeds.size(); ++index) {
@@ -138,7 +138,7 @@ Status TfLiteSession::Feed(Interpreter* interpreter, size_t entry, Feeds feeds) 
       Placement& placement = interpreter->placement();
       const int place = runner.InputTensorIndex(index);
       if (feed.byte_length >= kWorthPlacing && feed.type != ElementType::kString &&
-          placement.Place(place, tensor, feed.data, feed.byte_length)) {
+          placement.Place(place, tensor, feed)) {
         continue;
       }
       ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));

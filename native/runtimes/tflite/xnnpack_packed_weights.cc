@@ -9,8 +9,6 @@
 namespace onlite::tflite {
 namespace {
 
-/// XNNPACK's kernels read a little behind what they use (XNN_EXTRA_BYTES).
-constexpr size_t kReadBeyond = 64;
 constexpr size_t kNone = SIZE_MAX;
 
 }  // namespace
