@@ -66,6 +66,8 @@
         "native/runtimes/tflite/variable_verifier.cc",
         "native/runtimes/tflite/verifier.cc",
         "native/runtimes/tflite/xnnpack.cc",
+        "native/runtimes/tflite/xnnpack_packed_weights.cc",
+        "native/runtimes/tflite/xnnpack_weights.cc",
         "native/addon.cc",
         "native/bind/batch_support.cc",
         "native/bind/batched_run.cc",

@@ -62,7 +62,9 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/tflite/tensors.cc
   native/runtimes/tflite/variable_verifier.cc
   native/runtimes/tflite/verifier.cc
-  native/runtimes/tflite/xnnpack.cc)
+  native/runtimes/tflite/xnnpack.cc
+  native/runtimes/tflite/xnnpack_packed_weights.cc
+  native/runtimes/tflite/xnnpack_weights.cc)
 
 set(ONLITE_ADDON_SOURCES
   native/addon.cc

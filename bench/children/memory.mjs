@@ -1,35 +1,53 @@
-// node --expose-gc memory.mjs WARM-MODEL MODEL CONCURRENCY IN-FLIGHT: prints the private memory that
-// a session of MODEL took. The session of WARM-MODEL loads the library and everything that is
-// paid once.
+// node --expose-gc memory.mjs WARM-MODEL MODEL: prints the private memory that a session of MODEL
+// takes, and what it takes more once it has run twice at a time. The session of WARM-MODEL loads
+// the library and everything that is paid once.
 import { readFileSync } from 'node:fs';
+import { getHeapStatistics } from 'node:v8';
 
 import { InferenceSession } from 'onlite';
 
-import { feedLanes } from '../harness/subject.mjs';
+import { bestLanes } from '../harness/subject.mjs';
 
-const [warmModel, model, concurrency, inFlight] = process.argv.slice(2);
+const [warmModel, model] = process.argv.slice(2);
 
-function privateBytes() {
-  for (let round = 0; round < 4; round += 1) globalThis.gc();
+const create = (path) => InferenceSession.create(path, { intraOpNumThreads: 1, concurrency: 2 });
+
+/**
+ * Memory that was written, without JavaScript's heap, which comes and goes by megabytes, and
+ * without what the C library keeps of freed memory: creating a session gives that back. (Clean
+ * private pages are the libraries', and private only while no other process has them mapped.)
+ */
+async function privateBytes() {
+  for (let round = 0; round < 2; round += 1) {
+    await (await create(warmModel)).release();
+    for (let collection = 0; collection < 4; collection += 1) globalThis.gc();
+  }
+  const heap = getHeapStatistics().total_physical_size;
   const text = readFileSync('/proc/self/smaps_rollup', 'utf8');
-  const kibibytes = [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB/gm)];
-  return kibibytes.reduce((sum, [, value]) => sum + Number(value) * 1024, 0);
+  return Number(/^Private_Dirty:\s+(\d+) kB/m.exec(text)[1]) * 1024 - heap;
 }
 
-async function runAll(session) {
-  const lanes = feedLanes(session, Number(inFlight));
-  for (let round = 0; round < 20; round += 1) await Promise.all(lanes.map((run) => run()));
+const rounds = 20;
+async function oneByOne(lanes) {
+  for (let round = 0; round < rounds; round += 1) for (const run of lanes) await run();
 }
-
-const create = (path) =>
-  InferenceSession.create(path, { intraOpNumThreads: 1, concurrency: Number(concurrency) });
+async function atOnce(lanes) {
+  for (let round = 0; round < rounds; round += 1) await Promise.all(lanes.map((run) => run()));
+}
 
 const warm = await create(warmModel);
-await runAll(warm);
-const before = privateBytes();
+const warmLanes = bestLanes(warm, 2);
+await oneByOne(warmLanes);
+await atOnce(warmLanes);
+await privateBytes();
+const before = await privateBytes();
 const session = await create(model);
-await runAll(session);
-const bytes = privateBytes() - before;
-console.log(JSON.stringify({ bytes }));
+// The tensors, which are not the session's, are counted with the first interpreter.
+const lanes = bestLanes(session, 2);
+await oneByOne(lanes);
+const one = await privateBytes();
+await atOnce(lanes);
+const two = await privateBytes();
+console.log(JSON.stringify({ bytes: one - before, further: two - one }));
 await session.release();
 await warm.release();

@@ -61,12 +61,13 @@ Mode ModeOf(const std::string& text) {
   Fail("unknown mode: " + text);
 }
 
-/// The process's private memory; Linux only.
+/// The memory that only this process has and that it has written; Linux only. What
+/// is private and clean is pages of files, and shared once another process has them.
 int64_t PrivateBytes() {
   std::ifstream file("/proc/self/smaps_rollup");
   int64_t kibibytes = 0;
   for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("Private_Clean:") && !line.starts_with("Private_Dirty:")) continue;
+    if (!line.starts_with("Private_Dirty:")) continue;
     kibibytes += std::strtoll(line.c_str() + line.find(':') + 1, nullptr, 10);
   }
   if (kibibytes == 0) Fail("private memory cannot be read here");

@@ -1,6 +1,12 @@
 /** Every block starts at a multiple of this: what TFLite's custom allocations need. */
 export const alignment = 64;
 
+/**
+ * Behind every tensor so many bytes can be read: TensorFlow Lite's kernels do, and
+ * use no memory in place that could end before.
+ */
+export const readableBeyond = 64;
+
 /** The unit of WebAssembly.Memory. */
 export const wasmPageBytes = 65_536;
 

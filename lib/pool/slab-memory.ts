@@ -1,4 +1,4 @@
-import { wasmPageBytes } from './size-class';
+import { readableBeyond, wasmPageBytes } from './size-class';
 
 /** Memory for blocks. */
 export interface SlabMemory {
@@ -27,11 +27,12 @@ let addressSpaceIsShort = false;
 let collected: FinalizationRegistry<undefined> | undefined;
 
 /**
- * A WebAssembly.Memory's buffer of whole pages, page-aligned and zero; nothing when
- * there is no WebAssembly, or its share of the address space is used up.
+ * A WebAssembly.Memory's buffer of whole pages, page-aligned and zero, with more than
+ * `bytes` by at least `readableBeyond` (pages that nobody writes take no memory); nothing
+ * when there is no WebAssembly, or its share of the address space is used up.
  */
 export function allocateStable(bytes: number, shared: boolean): SlabMemory | undefined {
-  const pages = Math.ceil(bytes / wasmPageBytes);
+  const pages = Math.ceil((bytes + readableBeyond) / wasmPageBytes);
   const Memory = (globalThis as { WebAssembly?: { Memory?: WasmMemoryConstructor } }).WebAssembly
     ?.Memory;
   if (Memory === undefined || pages > maxWasmPages) return undefined;

@@ -24,13 +24,14 @@ bool BoundMemory::IsCopied(bool asynchronous) const {
 Status BoundMemory::ViewFor(bool asynchronous, TensorView* view) {
   *view = argument_.view;
   if (!IsCopied(asynchronous)) return Status::Ok();
-  if (!copy_) copy_ = AllocateAligned(argument_.view.byte_length);
+  if (!copy_) copy_ = AllocateAligned(argument_.view.byte_length + kReadBeyond);
   if (!copy_) {
     return {ErrorCode::kPoolExhausted, "out of memory: cannot copy " +
                                            std::to_string(argument_.view.byte_length) +
                                            " bytes of a bound tensor"};
   }
   view->data = copy_.get();
+  view->readable_beyond = kReadBeyond;
   return Status::Ok();
 }
 

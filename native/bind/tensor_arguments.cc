@@ -82,7 +82,20 @@ struct Memory {
   void* data = nullptr;
   size_t byte_length = 0;
   bool shared = false;
+  napi_value buffer = nullptr;
 };
+
+/// Bytes of the buffer behind the tensor. A shared buffer does not tell its
+/// length; the pool's (lib/pool) reach that far.
+size_t ReadableBeyond(Napi::Env env, const Memory& memory, size_t bytes, bool stable) {
+  if (!EndsWithPage(memory.data, bytes)) return kReadBeyond;
+  if (memory.shared) return stable ? kReadBeyond : 0;
+  void* start = nullptr;
+  size_t length = 0;
+  Check(env, napi_get_arraybuffer_info(env, memory.buffer, &start, &length));
+  const auto offset = static_cast<const uint8_t*>(memory.data) - static_cast<uint8_t*>(start);
+  return length - static_cast<size_t>(offset) - bytes;
+}
 
 Memory ReadTypedArray(Napi::Env env, napi_value value) {
   bool is_typed_array = false;
@@ -91,7 +104,7 @@ Memory ReadTypedArray(Napi::Env env, napi_value value) {
   napi_typedarray_type type{};
   size_t length = 0;
   Memory memory;
-  napi_value buffer = nullptr;
+  napi_value& buffer = memory.buffer;
   Check(env, napi_get_typedarray_info(env, value, &type, &length, &memory.data, &buffer, nullptr));
   const size_t bytes_per_element = BytesPerElement(type);
   if (bytes_per_element == 0) ThrowInvalidArgument(env, "data: unknown typed array");
@@ -142,7 +155,7 @@ void TakeSnapshots(Napi::Env env, const std::vector<size_t>& copied, RunArgument
     if (bytes > SIZE_MAX / 2 - total) ThrowInvalidArgument(env, "inputs: too large");
     total += bytes;
   }
-  arguments->snapshots = AllocateAligned(total);
+  arguments->snapshots = AllocateAligned(total + kReadBeyond);
   if (!arguments->snapshots) {
     ThrowStatus(env, {ErrorCode::kPoolExhausted,
                       "out of memory: cannot copy " + std::to_string(total) + " bytes of inputs"});
@@ -152,6 +165,7 @@ void TakeSnapshots(Napi::Env env, const std::vector<size_t>& copied, RunArgument
     TensorView& tensor = arguments->request.inputs[index].tensor;
     if (tensor.byte_length > 0) std::memcpy(to, tensor.data, tensor.byte_length);
     tensor.data = to;
+    tensor.readable_beyond = kReadBeyond;
     to += AlignUp(tensor.byte_length);
   }
 }
@@ -265,6 +279,7 @@ TensorArgument ResolveTensor(Napi::Env env, EncodedTensor encoded) {
   }
   tensor.data = memory.data;
   tensor.byte_length = *needed;
+  if (*needed > 0) tensor.readable_beyond = ReadableBeyond(env, memory, *needed, encoded.stable);
   argument.shared = memory.shared;
   argument.stable = encoded.stable;
   return argument;

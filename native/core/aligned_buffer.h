@@ -12,6 +12,20 @@ namespace onlite {
 /// for memory it uses in place).
 inline constexpr size_t kTensorAlignment = 64;
 
+/// What TFLite must be able to read, and never uses, behind a tensor that it uses
+/// in place (XNN_EXTRA_BYTES, rounded up).
+inline constexpr size_t kReadBeyond = 64;
+
+/// The smallest page of any system.
+inline constexpr uintptr_t kSmallestPage = 4096;
+
+/// Whether so much behind the memory may be of another page than its end, and so
+/// perhaps of none.
+inline bool EndsWithPage(const void* data, size_t bytes) {
+  const uintptr_t end = reinterpret_cast<uintptr_t>(data) + bytes;
+  return bytes == 0 || (end - 1) / kSmallestPage != (end + kReadBeyond - 1) / kSmallestPage;
+}
+
 constexpr size_t AlignUp(size_t bytes) {
   return (bytes + kTensorAlignment - 1) & ~(kTensorAlignment - 1);
 }

@@ -51,12 +51,13 @@ bool JoinRows(std::span<const std::vector<const TensorView*>> requests, size_t r
     total += AlignUp(*bytes);
     joined->tensors.push_back(std::move(tensor));
   }
-  AlignedBuffer memory = AllocateAligned(total);
+  AlignedBuffer memory = AllocateAligned(total + kReadBeyond);
   if (!memory) return false;
   uint8_t* start = memory.get();
   for (size_t index = 0; index < joined->tensors.size(); ++index) {
     TensorView& tensor = joined->tensors[index];
     tensor.data = start;
+    tensor.readable_beyond = kReadBeyond;
     const size_t row_bytes = RowBytes(tensor.type, tensor.dims).value_or(0);
     uint8_t* to = start;
     uint8_t* const end = start + tensor.byte_length;

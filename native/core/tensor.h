@@ -24,6 +24,9 @@ struct TensorView {
   void* data = nullptr;
   size_t byte_length = 0;
   std::vector<std::string> strings;
+  /// Bytes behind the tensor that can be read, whatever they hold; 0 where that is
+  /// not known. It belongs to `data` and is set whenever that is.
+  size_t readable_beyond = 0;
 };
 
 /// What a run produced. A tensor's memory is kept alive by `owner`; when the

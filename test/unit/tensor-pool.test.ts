@@ -74,11 +74,23 @@ describe('acquire', () => {
     const pool = new TensorPool();
     const small = [pool.acquire('int8', [100]), pool.acquire('float64', [100])] as const;
     expect(small[0].data.buffer).toBe(small[1].data.buffer);
-    expect(small[0].data.buffer.byteLength).toBe(MIB);
+    expect(small[0].data.buffer.byteLength).toBe(MIB + 64 * KIB);
     const large = [pool.acquire('int8', [MIB]), pool.acquire('int8', [2 * MIB + 1])] as const;
-    expect(large[0].data.buffer.byteLength).toBe(MIB);
+    expect(large[0].data.buffer.byteLength).toBe(MIB + 64 * KIB);
     expect(large[1].data.buffer.byteLength % (64 * KIB)).toBe(0);
-    expect(large[1].data.buffer.byteLength).toBeLessThanOrEqual((2 * MIB * 17) / 16);
+    expect(large[1].data.buffer.byteLength).toBeLessThanOrEqual((2 * MIB * 17) / 16 + 64 * KIB);
+  });
+
+  it.each([false, true])('has 64 bytes behind every tensor, shared: %s', (shared) => {
+    const pool = new TensorPool({ shared });
+    const image = 224 * 224 * 3;
+    const sizes = [64, 4096, 65_536, 5 * 65_536, 512 * KIB, image, 4 * image, MIB - 64];
+    // So many that they reach the end of a slab, whatever their size; and large ones.
+    const many = sizes.flatMap((bytes) => Array<number>(Math.ceil(MIB / bytes) + 1).fill(bytes));
+    for (const bytes of [...many, MIB - 1, MIB, 17 * 65_536, 5 * MIB]) {
+      const { buffer, byteOffset, byteLength } = bytesOf(pool.acquire('uint8', [bytes]));
+      expect(buffer.byteLength - byteOffset - byteLength).toBeGreaterThanOrEqual(64);
+    }
   });
 
   it('does not see its dims change', () => {

@@ -103,8 +103,7 @@ Status TfLiteBinding::PlaceInputs(Interpreter* interpreter, bool may_place) {
     const TfLiteTensor* tensor = runner.Input(index);
     const int place = runner.InputTensorIndex(index);
     if (place < 0) continue;
-    if (may_place && feed.type != ElementType::kString &&
-        placement.Place(place, tensor, feed.data, feed.byte_length)) {
+    if (may_place && feed.type != ElementType::kString && placement.Place(place, tensor, feed)) {
       continue;
     }
     ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));
@@ -119,14 +118,9 @@ Status TfLiteBinding::PlaceOutputs(Interpreter* interpreter, bool may_place) {
     const Output& output = outputs_[index];
     const int place = runner.OutputTensorIndex(index);
     const TfLiteTensor* tensor = place >= 0 ? runner.Output(index) : nullptr;
-    if (tensor == nullptr) continue;
-    bool is_input = false;
-    for (size_t input = 0; input < feeds_.size(); ++input) {
-      is_input |= runner.InputTensorIndex(input) == place;
-    }
-    if (is_input) continue;
+    if (tensor == nullptr || interpreter->IsPrimaryInput(place)) continue;
     if (may_place && output.alone && HasDims(interpreter->api(), tensor, output.memory.dims) &&
-        placement.Place(place, tensor, output.memory.data, output.memory.byte_length)) {
+        placement.Place(place, tensor, output.memory)) {
       continue;
     }
     ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));
@@ -138,8 +132,7 @@ Status TfLiteBinding::Arrange(Interpreter* interpreter) {
   Placement& placement = interpreter->placement();
   // A signature may share the primary entry point's tensors.
   if (entry_ != 0) return interpreter->WithdrawAll();
-  const bool worth = model_.info().entry_points[0].fixed_shapes ||
-                     interpreter->steady_runs() >= interpreters_->SteadyRunsToPlace();
+  const bool worth = interpreters_->IsWorthPlacing(*interpreter);
   const bool may_place = worth && interpreter->may_place();
   ONLITE_RETURN_IF_ERROR(PlaceInputs(interpreter, may_place));
   ONLITE_RETURN_IF_ERROR(PlaceOutputs(interpreter, may_place));

@@ -14,8 +14,8 @@ namespace onlite::tflite {
 
 /// Memory bound to an entry point. A run borrows an idle interpreter of the
 /// session's and has its tensors lie in the bound memory; what cannot (memory
-/// that is not aligned to 64 bytes or ends with a page, an output that overlaps
-/// another tensor's memory, signatures, interpreters that may not place) is
+/// that is not aligned to 64 bytes or ends with a page behind which nothing is known to be, an
+/// output that overlaps another tensor's memory, signatures, interpreters that may not place) is
 /// copied.
 class TfLiteBinding final : public Binding {
  public:

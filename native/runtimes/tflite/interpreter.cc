@@ -21,7 +21,7 @@ Status Interpreter::Create(const Model& model, const InterpreterSettings& settin
   if (api.has_cancellation()) api.InterpreterOptionsEnableCancellation(options.get(), true);
   if (settings.xnnpack) {
     ONLITE_RETURN_IF_ERROR(CreateXnnpackDelegate(model.library(), settings.threads,
-                                                 settings.weights_cache, &created->delegate_));
+                                                 settings.weights, &created->delegate_));
     api.InterpreterOptionsAddDelegate(options.get(), created->delegate_.get());
   }
   created->handle_ =
@@ -45,11 +45,25 @@ Status Interpreter::WithdrawAll() {
     ONLITE_RETURN_IF_ERROR(
         placement_->Withdraw(runner.InputTensorIndex(index), runner.Input(index)));
   }
-  for (size_t index = 0; index < primary.outputs.size(); ++index) {
-    ONLITE_RETURN_IF_ERROR(
-        placement_->Withdraw(runner.OutputTensorIndex(index), runner.Output(index)));
+  return WithdrawOutputs();
+}
+
+Status Interpreter::WithdrawOutputs() {
+  if (placement_->empty()) return Status::Ok();
+  const EntryRunner& runner = *runners_[0];
+  for (size_t index = 0; index < model_.info().entry_points[0].outputs.size(); ++index) {
+    const int place = runner.OutputTensorIndex(index);
+    if (IsPrimaryInput(place)) continue;
+    ONLITE_RETURN_IF_ERROR(placement_->Withdraw(place, runner.Output(index)));
   }
   return Status::Ok();
+}
+
+bool Interpreter::IsPrimaryInput(int tensor_index) const {
+  for (size_t index = 0; index < model_.info().entry_points[0].inputs.size(); ++index) {
+    if (runners_[0]->InputTensorIndex(index) == tensor_index) return true;
+  }
+  return false;
 }
 
 bool Interpreter::HasShapes(size_t entry, Feeds feeds) const {

@@ -21,8 +21,8 @@ namespace onlite::tflite {
 struct InterpreterSettings {
   int threads = 1;
   bool xnnpack = false;
-  /// Packed weights to share, or null (xnnpack.h).
-  TfLiteXNNPackDelegateWeightsCache* weights_cache = nullptr;
+  /// Packed weights to share, or null (xnnpack_weights.h).
+  TfLiteXNNPackDelegateWeightsCache* weights = nullptr;
 };
 
 /// An interpreter with its delegate. One thread at a time uses it; Cancel may be
@@ -43,6 +43,9 @@ class Interpreter {
   /// that a placed tensor grows. After an error the interpreter is not usable.
   Status SetShapes(size_t entry, Feeds feeds);
 
+  /// No tensors are allocated yet.
+  bool is_new() const { return allocated_.empty(); }
+
   /// The entry point's tensors and its invocation, after SetShapes.
   const EntryRunner& runner(size_t entry) const { return *runners_[entry]; }
 
@@ -54,8 +57,13 @@ class Interpreter {
   /// every shape before it invokes.
   bool may_place() const { return may_place_; }
 
-  /// No tensor lies in a caller's memory any more.
+  /// No tensor of the primary entry point lies in a caller's memory any more; no
+  /// output does, unless it is an input too.
   Status WithdrawAll();
+  Status WithdrawOutputs();
+
+  /// Whether the tensor is an input of the primary entry point, after SetShapes.
+  bool IsPrimaryInput(int tensor_index) const;
 
   /// Runs since the shapes were set.
   uint64_t steady_runs() const { return steady_runs_; }

@@ -48,10 +48,12 @@ void InterpreterPool::Retire(std::unique_ptr<Interpreter> interpreter) {
   --count_;
 }
 
-uint64_t InterpreterPool::SteadyRunsToPlace() const {
+bool InterpreterPool::IsWorthPlacing(const Interpreter& interpreter) const {
+  if (model_.info().entry_points[0].fixed_shapes) return true;
   constexpr uint32_t kMostDoublings = 30;
   const uint32_t retired = retired_.load(std::memory_order_relaxed);
-  return retired == 0 ? 0 : uint64_t{1} << std::min(retired, kMostDoublings);
+  return retired == 0 || interpreter.steady_runs() >= uint64_t{1}
+                                                          << std::min(retired, kMostDoublings);
 }
 
 Status InterpreterPool::Renew() {

@@ -30,10 +30,11 @@ class InterpreterPool {
   /// Destroys one instead, which makes room for a new one.
   void Retire(std::unique_ptr<Interpreter> interpreter);
 
-  /// How many runs with the same shapes an interpreter must have seen before it
-  /// is worth to place tensors in it: the next shapes cost the interpreter. It
-  /// doubles each time they did, so shapes that alternate are copied in the end.
-  uint64_t SteadyRunsToPlace() const;
+  /// Whether it is worth to place tensors in an interpreter: other shapes cost the
+  /// interpreter then. Where shapes can change it must have seen some runs with
+  /// the same ones; their number doubles each time an interpreter was lost, so
+  /// that shapes that alternate are copied in the end.
+  bool IsWorthPlacing(const Interpreter& interpreter) const;
 
   /// Puts a new interpreter in the place of all idle ones. Nothing may be in use.
   Status Renew();

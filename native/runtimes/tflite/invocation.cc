@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "core/heap.h"
+
 namespace onlite::tflite {
 namespace {
 
@@ -40,7 +42,10 @@ Status Lease::AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker) {
     ONLITE_RETURN_IF_ERROR(Acquire());
     if (interpreter_->HasShapes(entry, feeds)) return Status::Ok();
   }
-  return interpreter_->SetShapes(entry, feeds);
+  const bool is_new = interpreter_->is_new();
+  ONLITE_RETURN_IF_ERROR(interpreter_->SetShapes(entry, feeds));
+  if (is_new) TrimHeap();  // of what its delegate packed the weights in
+  return Status::Ok();
 }
 
 // The runtime forgets a cancellation that comes before the invocation, so the

@@ -9,17 +9,6 @@ namespace onlite::tflite {
 
 namespace {
 
-/// XNNPACK reads, and never uses, up to 16 bytes (XNN_EXTRA_BYTES) behind a
-/// tensor.
-constexpr size_t kReadBeyond = 64;
-/// The smallest page of any system: what lies in the same one can be read.
-constexpr uintptr_t kPage = 4096;
-
-bool MayReadBeyond(const void* data, size_t bytes) {
-  const uintptr_t end = reinterpret_cast<uintptr_t>(data) + bytes;
-  return (end - 1) / kPage == (end + kReadBeyond - 1) / kPage;
-}
-
 bool IsPlaceable(const Api& api, const TfLiteTensor* tensor) {
   return IsAllocated(api, tensor, ApiAllocationType::kArena) ||
          IsAllocated(api, tensor, ApiAllocationType::kCustom);
@@ -35,13 +24,16 @@ bool Placement::Assign(int tensor_index, void* data, size_t bytes) {
              reinterpret_cast<const TfLiteCustomAllocation*>(&allocation), 0) == ApiStatus::kOk;
 }
 
-bool Placement::Place(int tensor_index, const TfLiteTensor* tensor, void* data, size_t bytes) {
+bool Placement::Place(int tensor_index, const TfLiteTensor* tensor, const TensorView& memory) {
+  void* const data = memory.data;
+  const size_t bytes = memory.byte_length;
   const auto found = placed_.find(tensor_index);
   if (found != placed_.end() && found->second.data == data) return true;
   // A buffer that is too small is accepted without an error, so sizes are compared here.
   const bool aligned = reinterpret_cast<uintptr_t>(data) % kTensorAlignment == 0;
   if (!aligned || bytes == 0 || api_.TensorByteSize(tensor) != bytes ||
-      !MayReadBeyond(data, bytes) || !IsPlaceable(api_, tensor)) {
+      (EndsWithPage(data, bytes) && memory.readable_beyond < kReadBeyond) ||
+      !IsPlaceable(api_, tensor)) {
     return false;
   }
   Placed& placed = placed_[tensor_index];

@@ -6,6 +6,7 @@
 
 #include "core/aligned_buffer.h"
 #include "core/status.h"
+#include "core/tensor.h"
 #include "runtimes/tflite/api.h"
 
 namespace onlite::tflite {
@@ -19,10 +20,11 @@ class Placement {
   Placement(const Api& api, TfLiteInterpreter* interpreter)
       : api_(api), interpreter_(interpreter) {}
 
-  /// Has the tensor lie at `data` until further notice. False, and nothing has
+  /// Has the tensor lie in the memory until further notice. False, and nothing has
   /// changed, if the library, the tensor or the memory does not allow it; then
-  /// the tensor must be copied.
-  bool Place(int tensor_index, const TfLiteTensor* tensor, void* data, size_t bytes);
+  /// the tensor must be copied. Memory must be aligned, of the tensor's size, and
+  /// followed by kReadBeyond bytes that can be read.
+  bool Place(int tensor_index, const TfLiteTensor* tensor, const TensorView& memory);
 
   /// Makes sure that the tensor is not in a caller's memory.
   Status Withdraw(int tensor_index, const TfLiteTensor* tensor);

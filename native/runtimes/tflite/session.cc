@@ -4,15 +4,19 @@
 #include <string>
 #include <utility>
 
+#include "core/heap.h"
 #include "core/latency.h"
 #include "runtimes/tflite/binding.h"
 #include "runtimes/tflite/invocation.h"
 #include "runtimes/tflite/request.h"
 #include "runtimes/tflite/tensors.h"
-#include "runtimes/tflite/xnnpack.h"
 
 namespace onlite::tflite {
 namespace {
+
+/// A delegate sets its operators up anew for a tensor that lies elsewhere; below
+/// this a copy is cheaper. In bytes.
+constexpr size_t kWorthPlacing = size_t{1} << 16;
 
 /// Feeds of the shapes that the file declares, without data.
 class DeclaredFeeds {
@@ -53,6 +57,7 @@ Status TfLiteSession::Create(const Library& library, const ModelSource& source,
   }
   ONLITE_RETURN_IF_ERROR(created->Start(plans));
   ONLITE_RETURN_IF_ERROR(created->AllocateFixedShapes());
+  TrimHeap();  // of the trial interpreter
   *session = std::move(created);
   return Status::Ok();
 }
@@ -82,24 +87,20 @@ Status TfLiteSession::Start(const std::vector<ProviderPlan>& plans) {
 }
 
 Status TfLiteSession::Start(const ProviderPlan& plan) {
-  const Library& library = model_->library();
-  const Api& api = library.api();
-  // A cache saves memory only where several interpreters share it.
-  WeightsCacheHandle cache(nullptr, {&api});
-  if (plan.xnnpack && info_.concurrency > 1 && CanShareWeights(library)) {
-    cache.reset(api.XNNPackDelegateWeightsCacheCreate());
-  }
-  const InterpreterSettings settings{plan.threads, plan.xnnpack, cache.get()};
+  std::unique_ptr<SharedWeights> weights;
+  if (plan.xnnpack && info_.concurrency > 1) weights = SharedWeights::Create(model_->library());
+  const InterpreterSettings settings{plan.threads, plan.xnnpack,
+                                     weights != nullptr ? weights->handle() : nullptr};
   auto pool = std::make_unique<InterpreterPool>(*model_, settings, info_.concurrency);
-  // The pool's interpreters are destroyed before the cache on every way out.
+  // The pool's interpreters are destroyed before the weights on every way out.
   std::unique_ptr<Interpreter> first;
   ONLITE_RETURN_IF_ERROR(pool->Acquire(&first));
-  if (cache != nullptr && !api.XNNPackDelegateWeightsCacheFinalizeSoft(cache.get())) {
-    return {ErrorCode::kProviderUnavailable, "xnnpack: the weights cache cannot be finalized"};
+  if (weights != nullptr && !weights->Finalize()) {
+    return {ErrorCode::kProviderUnavailable, "xnnpack: the packed weights cannot be shared"};
   }
   pool->GiveBack(std::move(first));
   interpreters_.reset();
-  weights_cache_ = std::move(cache);
+  weights_ = std::move(weights);
   interpreters_ = std::move(pool);
   info_.providers = {"cpu"};
   if (plan.xnnpack) info_.providers = {"xnnpack", "cpu"};
@@ -125,16 +126,35 @@ Status TfLiteSession::Run(const RunRequest& request, RunResult* result) {
   return RunOn(lease.get(), request, feeds, started_ns, result);
 }
 
+Status TfLiteSession::Feed(Interpreter* interpreter, size_t entry, Feeds feeds) {
+  const bool may_place =
+      entry == 0 && model_->info().entry_points[0].fixed_shapes && interpreter->may_place();
+  ONLITE_RETURN_IF_ERROR(may_place ? interpreter->WithdrawOutputs() : interpreter->WithdrawAll());
+  const EntryRunner& runner = interpreter->runner(entry);
+  for (size_t index = 0; index < feeds.size(); ++index) {
+    const TensorView& feed = *feeds[index];
+    TfLiteTensor* tensor = runner.Input(index);
+    if (may_place) {
+      Placement& placement = interpreter->placement();
+      const int place = runner.InputTensorIndex(index);
+      if (feed.byte_length >= kWorthPlacing && feed.type != ElementType::kString &&
+          placement.Place(place, tensor, feed)) {
+        continue;
+      }
+      ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));
+    }
+    ONLITE_RETURN_IF_ERROR(
+        FeedTensor(interpreter->api(), feed, tensor, info_.signatures[entry].inputs[index].name));
+  }
+  return Status::Ok();
+}
+
 Status TfLiteSession::RunOn(Interpreter* interpreter, const RunRequest& request, Feeds feeds,
                             int64_t started_ns, RunResult* result) {
   const SignatureInfo& signature = info_.signatures[request.signature];
   const Api& api = interpreter->api();
   const EntryRunner& runner = interpreter->runner(request.signature);
-  ONLITE_RETURN_IF_ERROR(interpreter->WithdrawAll());
-  for (size_t index = 0; index < feeds.size(); ++index) {
-    ONLITE_RETURN_IF_ERROR(
-        FeedTensor(api, *feeds[index], runner.Input(index), signature.inputs[index].name));
-  }
+  ONLITE_RETURN_IF_ERROR(Feed(interpreter, request.signature, feeds));
   const int64_t bound_ns = MonotonicNow();
   ONLITE_RETURN_IF_ERROR(Invoke(interpreter, request.signature, request.cancel));
   const int64_t invoked_ns = MonotonicNow();

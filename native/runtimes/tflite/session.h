@@ -12,12 +12,13 @@
 #include "runtimes/tflite/model.h"
 #include "runtimes/tflite/providers.h"
 #include "runtimes/tflite/shape_checker.h"
+#include "runtimes/tflite/xnnpack_weights.h"
 
 namespace onlite::tflite {
 
 /// A model, its interpreters and the weights they share. Members are destroyed
 /// from the last to the first: interpreters (each with its delegate) before the
-/// weights cache before the model, which holds the file's bytes.
+/// weights before the model, which holds the file's bytes.
 class TfLiteSession final : public Session {
  public:
   static Status Create(const Library& library, const ModelSource& source,
@@ -38,6 +39,8 @@ class TfLiteSession final : public Session {
   Status Start(const ProviderPlan& plan);
   /// Shapes of the primary entry point that are all fixed, allocated once.
   Status AllocateFixedShapes();
+  /// Inputs in: used where they lie if that pays, else copied.
+  Status Feed(Interpreter* interpreter, size_t entry, Feeds feeds);
   /// Inputs in, invocation, outputs out, on an interpreter that is ours alone.
   Status RunOn(Interpreter* interpreter, const RunRequest& request, Feeds feeds, int64_t started_ns,
                RunResult* result);
@@ -45,7 +48,7 @@ class TfLiteSession final : public Session {
   std::unique_ptr<Model> model_;
   SessionInfo info_;
   ShapeChecker shapes_;
-  WeightsCacheHandle weights_cache_;
+  std::unique_ptr<SharedWeights> weights_;
   std::unique_ptr<InterpreterPool> interpreters_;
 };
 

@@ -18,6 +18,8 @@ constexpr uint32_t kQuantizedUnsigned = 2;  // QU8
 struct Layout {
   std::optional<size_t> flags;
   std::optional<size_t> weights_cache;
+  /// What weights_cache points to is a WeightsProvider.
+  bool provider = false;
 };
 
 struct Version {
@@ -46,9 +48,9 @@ bool ReturnsThroughMemory(const Library& library) {
 }
 
 Layout LayoutOf(const Library& library) {
-  if (Is29(library)) return {4, std::nullopt};
-  if (library.version() == "2.17.1") return {4, 8};
-  if (library.version().starts_with("2.20.")) return {8, 16};
+  if (Is29(library)) return {4, std::nullopt, false};
+  if (library.version() == "2.17.1") return {4, 8, true};
+  if (library.version().starts_with("2.20.")) return {8, 16, false};
   return {};
 }
 
@@ -76,6 +78,10 @@ bool CanUseXnnpack(const Library& library) {
 bool CanShareWeights(const Library& library) {
   return CanUseXnnpack(library) && library.api().has_weights_cache() &&
          LayoutOf(library).weights_cache.has_value();
+}
+
+bool CanProvideWeights(const Library& library) {
+  return CanShareWeights(library) && LayoutOf(library).provider;
 }
 
 Status CreateXnnpackDelegate(const Library& library, int threads,

@@ -12,11 +12,12 @@ bool CanUseXnnpack(const Library& library);
 /// Whether interpreters can share packed weights with this version.
 bool CanShareWeights(const Library& library);
 
+/// Whether they can be shared through a WeightsProvider (xnnpack_packed_weights.h):
+/// it is in no C header, and its layout known for some versions only.
+bool CanProvideWeights(const Library& library);
+
 /// An XNNPACK delegate with `threads` threads; quantized operators are on.
-/// `cache` may be null; where it is not, CanShareWeights must hold, the first
-/// interpreter that uses the delegate packs the weights, and the cache must be
-/// finalized (soft) after that interpreter was created and before its tensors
-/// are allocated.
+/// `cache` may be null; see SharedWeights (xnnpack_weights.h).
 Status CreateXnnpackDelegate(const Library& library, int threads,
                              TfLiteXNNPackDelegateWeightsCache* cache,
                              XnnpackDelegateHandle* delegate);
