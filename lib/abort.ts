@@ -25,7 +25,7 @@ export async function abortable<Result>(
   { signal, timeoutMs }: CheckedRunOptions,
 ): Promise<Result> {
   const abandon = (error: OnliteError): void => {
-    abandonJob(job.id, error, (id) => native().cancel(id));
+    abandonJob(job.id, error, (id) => native().cancel(id, error.code === 'ERR_TIMEOUT'));
   };
   const onAbort = (): void => {
     abandon(abortError(signal?.reason));

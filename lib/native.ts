@@ -199,8 +199,11 @@ export interface NativeAddon {
   flush(): void;
   /** Waits for work that the end of the process must not overtake; more is refused. */
   prepareExit(): void;
-  /** True if the job had not started and will never be settled. */
-  cancel(id: number): boolean;
+  /**
+   * Stops a job whose promise was rejected with ERR_TIMEOUT or else ERR_CANCELLED.
+   * True if the job had not started and will never be settled.
+   */
+  cancel(id: number, timedOut: boolean): boolean;
   createSession(
     id: number,
     source: NativeModelSource,

@@ -45,12 +45,15 @@ Napi::Value Flush(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-/// cancel(id): true if the job had not started and will never be dispatched.
+/// cancel(id, timedOut): true if the job had not started and will never be dispatched.
 Napi::Value Cancel(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsNumber()) throw Napi::TypeError::New(env, "id: expected a number");
   const onlite::JobId id = info[0].As<Napi::Number>().Uint32Value();
-  return Napi::Boolean::New(env, onlite::Environment::Of(env).Cancel(id));
+  const bool timed_out = info[1].ToBoolean();
+  return Napi::Boolean::New(
+      env, onlite::Environment::Of(env).Cancel(
+               id, timed_out ? onlite::ErrorCode::kTimeout : onlite::ErrorCode::kCancelled));
 }
 
 Napi::Object Exports(Napi::Env env, Napi::Object exports) {

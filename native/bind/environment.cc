@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "bind/errors.h"
-#include "core/latency.h"
+#include "core/clock.h"
 #include "runtimes/runtime.h"
 
 namespace onlite {
@@ -151,6 +151,7 @@ Status Environment::Register(Active active, JobId id) {
   }
   active.job->posting.mailbox = mailbox_;
   active.job->posting.id = id;
+  active.job->posting.abandoned = false;
   active_[id] = active;
   ++posted_;
   if (active_count_++ == 0) napi_ref_threadsafe_function(env_, mailbox_->wake());
@@ -197,8 +198,11 @@ void Environment::Withdraw(JobId id) {
   Forget(id);
 }
 
-bool Environment::Cancel(JobId id) {
+bool Environment::Cancel(JobId id, ErrorCode code) {
   if (id >= active_.size() || active_[id].job == nullptr) return false;
+  Job& abandoned = *active_[id].job;
+  if (!abandoned.posting.abandoned) abandoned.Failed(code);
+  abandoned.posting.abandoned = true;
   std::unique_ptr<Job> removed = active_[id].TakeBack(id);
   if (removed) {
     Withdraw(id);
@@ -207,7 +211,7 @@ bool Environment::Cancel(JobId id) {
     job.Retire(std::move(removed));
     return true;
   }
-  active_[id].job->cancel.Cancel();
+  abandoned.cancel.Cancel();
   return false;
 }
 
@@ -270,15 +274,23 @@ void Environment::DispatchAll(Napi::Env env, Mailbox::Jobs& finished) {
   for (std::unique_ptr<Job>& job : finished) {
     Napi::Value error;
     Napi::Value result;
+    const Status& status = job->posting.status;
     try {
-      if (job->posting.status.ok()) {
+      if (job->posting.abandoned) {
+        // JavaScript has its error.
+      } else if (status.ok()) {
         result = job->Result(env);
       } else {
-        error = ToJsError(env, job->posting.status);
+        job->Failed(status.code());
+        error = ToJsError(env, status);
       }
-    } catch (const Napi::Error& thrown) {
+    } catch (const StatusError& thrown) {
       // What one job throws is its own error; the others still hear of theirs.
       error = thrown.Value();
+      job->Failed(thrown.code());
+    } catch (const Napi::Error& thrown) {
+      error = thrown.Value();
+      job->Failed(ErrorCode::kRunFailed);
     }
     job->Settled(env);
     const JobId id = job->posting.id;

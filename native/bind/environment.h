@@ -76,10 +76,11 @@ class Environment {
   /// Asks every job to stop.
   void CancelAll();
 
-  /// Asks a job to stop. True if it had not started: then it is gone and is
-  /// never dispatched. False if it runs (it is told to stop, and dispatched
-  /// when it has) or is unknown.
-  bool Cancel(JobId id);
+  /// Asks a job to stop, whose result nobody waits for any more; `code` is the
+  /// error that JavaScript gave instead. True if it had not started: then it is
+  /// gone and is never dispatched. False if it runs (it is told to stop, and
+  /// dispatched without a result when it has) or is unknown.
+  bool Cancel(JobId id, ErrorCode code);
 
  private:
   /// A posted job that has not been dispatched, at the index of its id. The job

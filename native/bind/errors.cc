@@ -14,9 +14,7 @@ Napi::Value ToJsError(Napi::Env env, const Status& status) {
   return error_class.New({code, message, options});
 }
 
-void ThrowStatus(Napi::Env env, const Status& status) {
-  throw Napi::Error(env, ToJsError(env, status));
-}
+void ThrowStatus(Napi::Env env, const Status& status) { throw StatusError(env, status); }
 
 void ThrowInvalidArgument(Napi::Env env, const std::string& message) {
   ThrowStatus(env, {ErrorCode::kInvalidArgument, message});

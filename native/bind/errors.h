@@ -9,8 +9,18 @@ namespace onlite {
 /// An instance of the JavaScript class OnliteError for a status that is not OK.
 Napi::Value ToJsError(Napi::Env env, const Status& status);
 
-/// Throws ToJsError as a C++ exception that node-addon-api turns into a
-/// JavaScript one.
+/// ToJsError's value as a C++ exception.
+class StatusError : public Napi::Error {
+ public:
+  StatusError(Napi::Env env, const Status& status)
+      : Napi::Error(env, ToJsError(env, status)), code_(status.code()) {}
+  ErrorCode code() const { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+/// Throws a StatusError, which node-addon-api turns into a JavaScript exception.
 [[noreturn]] void ThrowStatus(Napi::Env env, const Status& status);
 
 /// Throws unless `status` is OK.

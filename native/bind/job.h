@@ -29,6 +29,10 @@ class Job : public Task {
   /// for undefined, which costs less than the value. May throw.
   virtual Napi::Value Result(Napi::Env env) = 0;
 
+  /// On the JS thread, once: JavaScript hears of this error instead of a result. It
+  /// may do so before the job has ended, if nobody waits for that any more.
+  virtual void Failed(ErrorCode /*code*/) {}
+
   /// On the JS thread, after Result or instead of it when the job failed or was
   /// taken out of its queue; not when the environment ends. May throw.
   virtual void Settled(Napi::Env /*env*/) {}
@@ -46,8 +50,9 @@ class Job : public Task {
   struct Posting {
     std::shared_ptr<Mailbox> mailbox;
     JobId id = 0;
-    bool detached = false;  // nobody waits for it
-    Status status;          // Execute's
+    bool detached = false;   // nobody ever waits for it
+    bool abandoned = false;  // nobody waits for it any more: it has Failed
+    Status status;           // Execute's
   };
   Posting posting;
 

@@ -41,16 +41,15 @@ class BindingRunJob final : public Job {
 
   Napi::Value Result(Napi::Env env) override {
     SessionCore& session = *core_->session;
-    const int64_t fetch_started = session.record_latency ? MonotonicNow() : 0;
-    binding_->Finished(env, true);
+    const int64_t fetch_started = session.Clock();
     finished_ = true;
+    binding_->Finished(env, true);
     Napi::Value outputs = DynamicOutputsToJs(env, *core_);
-    if (session.record_latency) {
-      const int64_t now = MonotonicNow();
-      RecordRun(session.latency, queue_ns_, times_, now - fetch_started, now - called_at_);
-    }
+    session.RecordSuccess(called_at_, queue_ns_, times_, session.Clock() - fetch_started);
     return outputs;
   }
+
+  void Failed(ErrorCode code) override { core_->session->RecordFailure(called_at_, code); }
 
   void Settled(Napi::Env env) override {
     if (!finished_) binding_->Finished(env, false);
@@ -234,7 +233,8 @@ Napi::Value NativeBinding::SetOutputs(const Napi::CallbackInfo& info) {
 void NativeBinding::Keep(std::unique_ptr<BindingRunJob> job) { idle_job_ = std::move(job); }
 
 void NativeBinding::Start(Napi::Env env, napi_value id) {
-  const int64_t called_at = core_->session->record_latency ? MonotonicNow() : 0;
+  SessionCore& session = *core_->session;
+  const int64_t called_at = session.Clock();
   RequireIdle(env);
   uint32_t job_id = 0;
   if (napi_get_value_uint32(env, id, &job_id) != napi_ok) {
@@ -244,7 +244,7 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   std::unique_ptr<BindingRunJob> job = std::move(idle_job_);
   if (!job) job = std::make_unique<BindingRunJob>(this, core_);
   job->Prepare(called_at);
-  Check(env, Environment::Of(env).Post(*core_->session->queue, job_id, std::move(job)));
+  Check(env, session.RecordPost(Environment::Of(env).Post(*session.queue, job_id, std::move(job))));
   busy_ = true;
 }
 
@@ -267,10 +267,10 @@ Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
   RunTimes times;
   const Status status = core_->binding->Run(nullptr, &times);
   LeaveSynchronousRun(session);
+  if (!status.ok()) session.RecordFailure(called_at, status.code());
   Check(env, status);
   if (session.record_latency) {
-    session.latency.Record(Phase::kInvoke, times.invoke_ns);
-    session.latency.Record(Phase::kTotal, MonotonicNow() - called_at);
+    session.statistics->RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
   }
   return DynamicOutputsToJs(env, *core_);
 }
@@ -283,12 +283,13 @@ std::optional<Status> NativeBinding::RunAtOnce() {
   }
   // All but the run itself takes less than a second pair of clock readings
   // would, so one time serves as invoke and as total.
-  const int64_t started = session.record_latency ? MonotonicNow() : 0;
+  const int64_t started = session.Clock();
   Status status = core_->binding->Run(nullptr, nullptr);
-  if (session.record_latency && status.ok()) {
+  if (!status.ok()) {
+    session.RecordFailure(started, status.code());
+  } else if (session.record_latency) {
     const int64_t total = MonotonicNow() - started;
-    session.latency.Record(Phase::kInvoke, total);
-    session.latency.Record(Phase::kTotal, total);
+    session.statistics->RecordSynchronous(total, total);
   }
   LeaveSynchronousRun(session);
   return status;

@@ -65,11 +65,11 @@ class RowsJob final : public Job, public BatchedRun {
     Napi::Value outputs;
     // Of other shapes than the model declares.
     if (!result_.outputs.empty()) outputs = OutputsToJs(env, result_);
-    if (core()->record_latency) {
-      RecordRun(core()->latency, queue_ns_, result_.times, 0, MonotonicNow() - called_at_);
-    }
+    core()->RecordSuccess(called_at_, queue_ns_, result_.times, 0);
     return outputs;
   }
+
+  void Failed(ErrorCode code) override { core()->RecordFailure(called_at_, code); }
 
   void Retire(std::unique_ptr<Job> self) override {
     owner_->Keep(std::unique_ptr<RowsJob>(static_cast<RowsJob*>(self.release())));
@@ -153,9 +153,10 @@ void NativeRows::Start(Napi::Env env, napi_value id) {
   }
   std::unique_ptr<RowsJob> job = std::move(idle_job_);
   if (!job) job = std::make_unique<RowsJob>(this, session_, memory_);
-  job->Prepare(session_->record_latency ? MonotonicNow() : 0);
+  job->Prepare(session_->Clock());
   BatchMember* const member = job.get();
-  Check(env, Environment::Of(env).PostToBatch(*session_->batches, job_id, std::move(job), member));
+  Check(env, session_->RecordPost(Environment::Of(env).PostToBatch(*session_->batches, job_id,
+                                                                   std::move(job), member)));
   busy_ = true;
 }
 

@@ -119,12 +119,13 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
     if (rows > 0) {
       auto job = std::make_unique<BatchedRunJob>(core_, std::move(arguments), called_at, rows);
       BatchMember* const member = job.get();
-      Check(env, environment.PostToBatch(*core_->batches, id, std::move(job), member));
+      Check(env, core_->RecordPost(
+                     environment.PostToBatch(*core_->batches, id, std::move(job), member)));
       return env.Undefined();
     }
   }
-  Check(env, environment.Post(*core_->queue, id,
-                              std::make_unique<RunJob>(core_, std::move(arguments), called_at)));
+  auto job = std::make_unique<RunJob>(core_, std::move(arguments), called_at);
+  Check(env, core_->RecordPost(environment.Post(*core_->queue, id, std::move(job))));
   return env.Undefined();
 }
 
@@ -141,11 +142,11 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   RunResult result;
   const Status status = core_->session->Run(arguments.request, &result);
   LeaveSynchronousRun(*core_);
+  if (!status.ok() && arguments.record_latency) core_->RecordFailure(called_at, status.code());
   Check(env, status);
   Napi::Value outputs = OutputsToJs(env, result);
   if (core_->record_latency && arguments.record_latency) {
-    core_->latency.Record(Phase::kInvoke, result.times.invoke_ns);
-    core_->latency.Record(Phase::kTotal, MonotonicNow() - called_at);
+    core_->statistics->RecordSynchronous(result.times.invoke_ns, MonotonicNow() - called_at);
   }
   return outputs;
 }

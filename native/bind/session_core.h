@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "core/batch_queue.h"
+#include "core/clock.h"
 #include "core/executor.h"
-#include "core/latency.h"
+#include "core/run_statistics.h"
 #include "runtimes/runtime.h"
 
 namespace onlite {
@@ -26,13 +27,34 @@ class SessionCore {
   std::shared_ptr<BatchQueue> batches;
   /// What became of the runs; its histograms are shown even after the session is gone.
   const std::shared_ptr<RunStatistics> statistics = std::make_shared<RunStatistics>();
-  RunStatistics& latency = *statistics;
   bool record_latency = true;
   /// Bytes of ours that live as long as the session, reported to V8.
   int64_t external_bytes = 0;
   /// Release was asked for: JavaScript may use neither session nor bindings.
   /// JS thread only.
   bool released = false;
+
+  /// The clock, for what is recorded; 0 if nothing is.
+  int64_t Clock() const { return record_latency ? MonotonicNow() : 0; }
+  /// An asynchronous run succeeded; `fetch_ns` is what the JS thread took, beside
+  /// the runtime's.
+  void RecordSuccess(int64_t called_at, int64_t queue_ns, const RunTimes& times, int64_t fetch_ns) {
+    if (!record_latency) return;
+    statistics->RecordSuccess({.queue_ns = queue_ns,
+                               .bind_ns = times.bind_ns,
+                               .invoke_ns = times.invoke_ns,
+                               .fetch_ns = times.fetch_ns + fetch_ns,
+                               .total_ns = MonotonicNow() - called_at});
+  }
+  /// A run that was accepted came to an error.
+  void RecordFailure(int64_t called_at, ErrorCode code) {
+    if (record_latency) statistics->RecordFailure(code, MonotonicNow() - called_at);
+  }
+  /// The outcome of posting a run, which the queue may have refused.
+  const Status& RecordPost(const Status& status) {
+    if (record_latency && status.code() == ErrorCode::kQueueFull) statistics->RecordRejected();
+    return status;
+  }
 
   /// A binding that Close must destroy before the session. JS thread.
   void AddBinding(const std::shared_ptr<BindingCore>& binding);

@@ -31,15 +31,6 @@ Napi::Value OutputsToJs(Napi::Env env, const RunResult& result) {
   return outputs;
 }
 
-void RecordRun(LatencyRecorder& latency, int64_t queue_ns, const RunTimes& times, int64_t fetch_ns,
-               int64_t total_ns) {
-  latency.Record(Phase::kQueue, queue_ns);
-  latency.Record(Phase::kBind, times.bind_ns);
-  latency.Record(Phase::kInvoke, times.invoke_ns);
-  latency.Record(Phase::kFetch, times.fetch_ns + fetch_ns);
-  latency.Record(Phase::kTotal, total_ns);
-}
-
 RunJob::RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
                int64_t called_at)
     : core_(std::move(core)), arguments_(std::move(arguments)), called_at_(called_at) {
@@ -53,13 +44,16 @@ Status RunJob::Execute() {
 }
 
 Napi::Value RunJob::Result(Napi::Env env) {
-  const int64_t fetch_started = MonotonicNow();
+  const int64_t fetch_started = core_->Clock();
   Napi::Value outputs = OutputsToJs(env, result_);
-  if (core_->record_latency && arguments_->record_latency) {
-    const int64_t now = MonotonicNow();
-    RecordRun(core_->latency, queue_ns_, result_.times, now - fetch_started, now - called_at_);
+  if (arguments_->record_latency) {
+    core_->RecordSuccess(called_at_, queue_ns_, result_.times, core_->Clock() - fetch_started);
   }
   return outputs;
+}
+
+void RunJob::Failed(ErrorCode code) {
+  if (arguments_->record_latency) core_->RecordFailure(called_at_, code);
 }
 
 Status ReleaseJob::Execute() {

@@ -17,6 +17,7 @@ class RunJob : public Job {
   Status Execute() override;
   /// An array of ValueToJs, in the order of the requested outputs.
   Napi::Value Result(Napi::Env env) override;
+  void Failed(ErrorCode code) override;
 
  protected:
   const std::shared_ptr<SessionCore> core_;
@@ -58,11 +59,6 @@ Status SessionReleased();
 bool EnterSynchronousRun(SessionCore& core);
 void LeaveSynchronousRun(SessionCore& core);
 Status EveryInterpreterBusy();
-
-/// Records an asynchronous run that succeeded; `fetch_ns` is what it took on the
-/// JS thread, beside the runtime's.
-void RecordRun(LatencyRecorder& latency, int64_t queue_ns, const RunTimes& times, int64_t fetch_ns,
-               int64_t total_ns);
 
 /// Encodes a run's outputs for JavaScript.
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result);

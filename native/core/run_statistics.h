@@ -88,7 +88,4 @@ class RunStatistics {
   std::atomic<uint64_t> rejected_interval_{0};  // until the last interval
 };
 
-/// Its name where there are neither errors nor intervals.
-using LatencyRecorder = RunStatistics;
-
 }  // namespace onlite

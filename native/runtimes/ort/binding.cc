@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "core/latency.h"
+#include "core/clock.h"
 #include "runtimes/ort/cancellation.h"
 #include "runtimes/ort/feeds.h"
 #include "runtimes/ort/model_info.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/latency.h"
+#include "core/clock.h"
 #include "runtimes/ort/binding.h"
 #include "runtimes/ort/cancellation.h"
 #include "runtimes/ort/feeds.h"

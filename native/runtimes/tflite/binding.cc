@@ -3,7 +3,7 @@
 #include <atomic>
 #include <utility>
 
-#include "core/latency.h"
+#include "core/clock.h"
 #include "runtimes/tflite/invocation.h"
 #include "runtimes/tflite/request.h"
 #include "runtimes/tflite/tensors.h"

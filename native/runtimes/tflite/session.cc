@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/heap.h"
-#include "core/latency.h"
 #include "runtimes/tflite/binding.h"
 #include "runtimes/tflite/invocation.h"
 #include "runtimes/tflite/request.h"

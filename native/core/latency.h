@@ -1,4 +1,0 @@
-#pragma once
-
-#include "core/clock.h"
-#include "core/run_statistics.h"
