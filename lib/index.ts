@@ -33,6 +33,13 @@ export {
   type PhaseLatency,
   type SessionLatency,
 } from './latency';
+export { type ProfileOptions } from './profile';
+export {
+  type ModelProfile,
+  type OperatorName,
+  type ProfiledOperator,
+  type ProfiledTensor,
+} from './profile/types';
 export { quantize, dequantize } from './quantize';
 export {
   listSupportedBackends,

@@ -25,6 +25,8 @@ import {
   type NativeTensors,
   type NativeValue,
 } from './native';
+import { profileSession, type ProfileOptions } from './profile';
+import type { ModelProfile } from './profile/types';
 import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
 import { libraryCandidates, withRemedy } from './runtime-locations';
 import {
@@ -357,6 +359,24 @@ export class InferenceSession implements AsyncDisposable {
    */
   endProfiling(): string {
     return this.#native.endProfiling();
+  }
+
+  /**
+   * Says where a run's time goes, operator by operator. The runs are in no
+   * histogram. They take turns with the session's own; TensorFlow Lite's are made
+   * on an interpreter with variables of its own. The feeds must stay as they are
+   * until the promise settles.
+   *
+   * @throws OnliteError as {@link InferenceSession.run}; ERR_UNSUPPORTED where the
+   *   library has no profiler that fits (TensorFlow Lite other than 2.17.1 and
+   *   2.20, ONNX Runtime before 1.25), or the session has `enableProfiling`.
+   */
+  async profile(feeds: Feeds, options?: ProfileOptions): Promise<ModelProfile> {
+    this.#requireOpen();
+    const { engine, executionProviders } = this;
+    const plan = (signature: unknown): SignaturePlan => this.#plan(signature);
+    const session = { engine, executionProviders, native: this.#native, plan };
+    return profileSession(session, feeds, options);
   }
 
   #prepare(
