@@ -16,14 +16,17 @@ export interface ProfileOptions {
   runs?: number;
   /** The signature to run (TensorFlow Lite). */
   signature?: string;
-  /** Aborting rejects the promise with ERR_CANCELLED. */
+  /** Aborting rejects the promise with ERR_CANCELLED, once the run under way has ended. */
   signal?: AbortSignal;
 }
 
 /** What of a session is profiled. */
 export interface ProfiledSession {
   readonly engine: Engine;
+  /** In use. */
   readonly executionProviders: readonly string[];
+  /** Asked for, missing ones too; empty if the choice was onlite's. */
+  readonly requestedProviders: readonly string[];
   readonly native: NativeSession;
   readonly plan: (signature: unknown) => SignaturePlan;
 }
@@ -151,7 +154,11 @@ function summarise(
   const operators = measured
     .map((operator) => ({ ...operator, share: sum === 0 ? 0 : operator.nanoseconds / sum }))
     .sort((a, b) => b.nanoseconds - a.nanoseconds);
-  const accelerators = session.executionProviders.filter((provider) => provider !== 'cpu');
+  const { executionProviders, requestedProviders } = session;
+  const wanted = requestedProviders.length === 0 ? executionProviders : requestedProviders;
+  const accelerators = wanted.filter((provider) => provider !== 'cpu');
+  const missing = accelerators.filter((provider) => !executionProviders.includes(provider));
+  if (missing.length > 0) notes.push(`Asked for and not there: ${missing.join(', ')}.`);
   const notAccelerated = operators
     .filter(({ provider }) => accelerators.length > 0 && !accelerators.includes(provider))
     .map(({ name, type, provider, share }) => ({ name, type, provider, share }));

@@ -80,6 +80,8 @@ export class InferenceSession implements AsyncDisposable {
   /** Of `options.batching`; 0 without. */
   readonly #maxBatchSize: number;
   #released: Promise<void> | undefined;
+  /** The providers that were asked for, those that are missing too. */
+  readonly #requestedProviders: readonly string[];
 
   /** The runtime that runs the model, found from its bytes. */
   readonly engine: Engine;
@@ -102,12 +104,13 @@ export class InferenceSession implements AsyncDisposable {
   readonly latency: SessionLatency;
 
   /** Use {@link InferenceSession.create}. @internal */
-  constructor(session: NativeSession, maxBatchSize = 0) {
+  constructor(session: NativeSession, maxBatchSize: number, requestedProviders: readonly string[]) {
     const info = session.info();
     const [primary, ...others] = info.signatures;
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
     this.#native = session;
     this.#maxBatchSize = maxBatchSize;
+    this.#requestedProviders = requestedProviders;
     this.#primary = planSignature(primary, 0);
     this.#plans = new Map(
       others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
@@ -162,7 +165,8 @@ export class InferenceSession implements AsyncDisposable {
         addon.createSession(id, nativeSource, nativeOptions, candidates);
       });
       const { maxBatchSize = 0 } = (checked['batching'] ?? {}) as Partial<BatchingOptions>;
-      const session = new InferenceSession(await result, maxBatchSize);
+      const requested = nativeOptions.executionProviders.map(({ name }) => name);
+      const session = new InferenceSession(await result, maxBatchSize, requested);
       if (checked['warmUp'] === true) await session.#warmUpOrRelease();
       return session;
     } catch (error) {
@@ -374,8 +378,9 @@ export class InferenceSession implements AsyncDisposable {
   async profile(feeds: Feeds, options?: ProfileOptions): Promise<ModelProfile> {
     this.#requireOpen();
     const { engine, executionProviders } = this;
+    const requestedProviders = this.#requestedProviders;
     const plan = (signature: unknown): SignaturePlan => this.#plan(signature);
-    const session = { engine, executionProviders, native: this.#native, plan };
+    const session = { engine, executionProviders, requestedProviders, native: this.#native, plan };
     return profileSession(session, feeds, options);
   }
 

@@ -53,8 +53,8 @@ export interface ModelProfile {
   /** The longest first. */
   operators: ProfiledOperator[];
   /**
-   * Those that no provider or delegate of the session but the plain CPU ran;
-   * empty for a session that has no other.
+   * Those that ran on none of the providers or delegates that were asked for
+   * (TensorFlow Lite's default is XNNPACK); empty if only `cpu` was.
    */
   notAccelerated: (OperatorName & { provider: string; share: number })[];
   /**

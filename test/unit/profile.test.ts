@@ -1,7 +1,9 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import {
   InferenceSession,
@@ -14,7 +16,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { readOnnxModel } from '../../lib/onnx';
 import { readTfliteModel, type TfliteModel } from '../../lib/tflite';
-import { expectError, fixture, model } from '../integration/support';
+import { expectError, fixture, model, root } from '../integration/support';
 
 /** Temporary folders of this test alone, so that what is left over shows. */
 let scratch: string;
@@ -147,6 +149,47 @@ describe('ONNX Runtime', () => {
     });
     expectSound(profile, 2);
     expect(profile.operators.some(({ type }) => type === 'LSTM')).toBe(true);
+  });
+
+  it('lists what did not run on a provider that was asked for', async () => {
+    const options = { ...onnxOptions, executionProviders: ['nosuch', 'cpu'] };
+    const profile = await withSession(fixture('mlp.onnx'), options, (session) =>
+      session.profile(feedsOf(session), { runs: 1 }),
+    );
+    const { operators } = profile;
+    expect(profile.notAccelerated).toEqual(
+      operators.map(({ name, type, provider, share }) => ({ name, type, provider, share })),
+    );
+    expect(profile.notes.join()).toContain('nosuch');
+  });
+
+  it.skipIf(process.platform === 'win32')('keeps its files private', async () => {
+    await withSession(fixture('add4.onnx'), onnxOptions, async (session) => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const profile = session.profile(feedsOf(session), { runs: 1_000_000, signal });
+      const failed = expectError(() => profile, 'ERR_CANCELLED', /cancelled/);
+      while (leftOver().length === 0) await nextTurn();
+      const [folder = ''] = leftOver();
+      expect(statSync(join(scratch, folder)).mode & 0o777).toBe(0o700);
+      controller.abort();
+      await failed;
+    });
+  });
+
+  it.skipIf(process.platform === 'win32')('leaves no file when the process ends', async () => {
+    const script = `
+      import { InferenceSession, Tensor } from 'onlite';
+      const session = await InferenceSession.create(process.argv[1]);
+      const four = new Tensor('float32', new Float32Array(4), [4]);
+      session.profile({ a: four, b: four }, { runs: 1_000_000 });
+      setTimeout(() => process.exit(7), 100);`;
+    const child = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', script, fixture('add4.onnx')],
+      { cwd: root, env: { ...process.env, NODE_OPTIONS: '' } },
+    );
+    expect(child.status, child.stderr.toString()).toBe(7);
   });
 
   it('says so when the session profiles itself', async () => {
@@ -335,7 +378,11 @@ describe.each(['add4.onnx', 'add4.tflite'])('a profile of %s', (name) => {
 
   it('refuses wrong feeds as a run does', async () => {
     await expectError(() => session.profile(null as never), 'ERR_INVALID_ARGUMENT', /feeds/);
-    await expectError(() => session.profile({ zz: feeds }), 'ERR_INVALID_ARGUMENT', /inputs\.zz/);
+    await expectError(
+      () => session.profile({ zz: feeds } as never),
+      'ERR_INVALID_ARGUMENT',
+      /inputs\.zz/,
+    );
     await expectError(() => session.profile({}), 'ERR_INVALID_ARGUMENT', /inputs/);
     const [input = ''] = session.inputNames;
     const wrong = { ...feeds, [input]: new Tensor('float32', new Float32Array(5), [5]) };

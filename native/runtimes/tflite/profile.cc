@@ -57,7 +57,7 @@ class Describer {
 
   ProfiledTensor Tensor(int64_t subgraph, int32_t index, const DeclaredTensor& declared) const {
     ProfiledTensor tensor;
-    tensor.type = declared.type;
+    tensor.type = static_cast<unsigned char>(declared.type);
     tensor.dims = declared.dims;
     const Api& api = interpreter_.api();
     const TfLiteTensor* actual = subgraph == 0 ? interpreter_.PrimaryTensor(index) : nullptr;
