@@ -8,6 +8,7 @@ import {
   quantize,
   runtimeInfo,
   type ElementType,
+  type ModelProfile,
   type OnliteErrorCode,
   type OnnxValue,
   type TensorDataMap,
@@ -66,6 +67,10 @@ export async function program(common: CommonTensor): Promise<void> {
   for (const value of session.inputMetadata) describe(value);
   const p99: number = session.latency.invoke.percentile(99);
   const count: number = session.latency.total.snapshot().count;
+  const profile: ModelProfile = await session.profile({ a: common }, { runs: 3 });
+  const kernel: string | undefined = profile.operators[0]?.kernel;
+  // @ts-expect-error -- a number
+  await session.profile({ a: common }, { runs: '3' });
   const engine: 'onnxruntime' | 'tflite' = session.engine;
   const loaded: boolean = runtimeInfo({ load: true }).runtimes.tflite.loaded;
   const small = quantize(new Tensor('float32', [1]), { scale: [1], zeroPoint: [0] }, 'int8');
@@ -73,7 +78,7 @@ export async function program(common: CommonTensor): Promise<void> {
   const real: Tensor<'float32'> = dequantize(small, { scale: [1], zeroPoint: [0] });
   await session.release();
   await using disposed = session;
-  void [output, first, p99, count, engine, loaded, real, disposed];
+  void [kernel, output, first, p99, count, engine, loaded, real, disposed];
 }
 
 function describe(value: ValueMetadata): string {

@@ -30,10 +30,11 @@ beforeEach(() => {
   expect(leftOver()).toEqual([]);
 });
 afterAll(async () => {
-  expect(leftOver()).toEqual([]);
+  const left = leftOver();
   if (outerTmp === undefined) delete process.env['TMPDIR'];
   else process.env['TMPDIR'] = outerTmp;
   await rm(scratch, { recursive: true });
+  expect(left).toEqual([]);
 });
 
 async function withSession<Result>(
