@@ -10,7 +10,6 @@
 #include "bind/errors.h"
 #include "bind/native_binding.h"
 #include "bind/native_rows.h"
-#include "bind/profile_job.h"
 #include "bind/run_options.h"
 #include "bind/session_info.h"
 #include "bind/session_jobs.h"
@@ -207,22 +206,6 @@ Napi::Value NativeSession::ResetVariablesSync(const Napi::CallbackInfo& info) {
             : Status(ErrorCode::kBusy, "resetVariablesSync: runs of the session are in flight");
   for (; claimed > 0; --claimed) core_->queue->Leave();
   Check(env, status);
-  return env.Undefined();
-}
-
-Napi::Value NativeSession::Profile(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  RequireOpen(env);
-  const JobId id = ReadJobId(env, info[0]);
-  if (!info[4].IsNumber()) ThrowInvalidArgument(env, "runs: expected a number");
-  const size_t runs = info[4].As<Napi::Number>().Uint32Value();
-  auto arguments = std::make_unique<RunArguments>();
-  ReadRunOptions(env, info[3], arguments.get());
-  ReadRunArguments(env, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
-  // Again: a getter on Array.prototype may have released the session.
-  RequireOpen(env);
-  auto job = std::make_unique<ProfileJob>(core_, std::move(arguments), runs);
-  Check(env, Environment::Of(env).Post(*core_->queue, id, std::move(job)));
   return env.Undefined();
 }
 

@@ -4,6 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "bind/environment.h"
+#include "bind/errors.h"
+#include "bind/native_session.h"
+#include "bind/run_options.h"
 #include "bind/session_jobs.h"
 
 namespace onlite {
@@ -67,6 +71,23 @@ Napi::Value ProfileJob::Result(Napi::Env env) {
   result.Set("operators", OperatorsToJs(env, profile_.operators));
   result.Set("delegated", OperatorsToJs(env, profile_.delegated));
   return result;
+}
+
+Napi::Value NativeSession::Profile(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  if (!info[0].IsNumber()) ThrowInvalidArgument(env, "id: expected a number");
+  if (!info[4].IsNumber()) ThrowInvalidArgument(env, "runs: expected a number");
+  const JobId id = info[0].As<Napi::Number>().Uint32Value();
+  const size_t runs = info[4].As<Napi::Number>().Uint32Value();
+  auto arguments = std::make_unique<RunArguments>();
+  ReadRunOptions(env, info[3], arguments.get());
+  ReadRunArguments(env, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
+  // Again: a getter on Array.prototype may have released the session.
+  RequireOpen(env);
+  auto job = std::make_unique<ProfileJob>(core_, std::move(arguments), runs);
+  Check(env, Environment::Of(env).Post(*core_->queue, id, std::move(job)));
+  return env.Undefined();
 }
 
 }  // namespace onlite
