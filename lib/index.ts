@@ -43,6 +43,13 @@ export {
   type SessionLatencySnapshot,
   type SessionStatistics,
 } from './latency';
+export { type ProfileOptions } from './profile';
+export {
+  type ModelProfile,
+  type OperatorName,
+  type ProfiledOperator,
+  type ProfiledTensor,
+} from './profile/types';
 export { quantize, dequantize } from './quantize';
 export {
   listSupportedBackends,

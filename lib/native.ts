@@ -102,6 +102,8 @@ export interface NativeRunOptions {
   logVerbosityLevel?: number;
   tag?: string;
   configEntries?: [string, string][];
+  /** ONNX Runtime writes the run's profile to a file whose path begins so. */
+  profilePrefix?: string;
 }
 
 /**
@@ -142,6 +144,37 @@ export interface NativeHistogram {
   reset(): void;
 }
 
+/** A tensor of an operator: its type's number in the model's file. */
+export interface NativeProfiledTensor {
+  type: number;
+  dims: number[];
+  bytes: number;
+}
+
+/** One operator of a TensorFlow Lite profile (native/runtimes/runtime.h). */
+export interface NativeProfiledOperator {
+  /** -1 for the delegate's operators, which have no names and tensors either. */
+  builtinCode: number;
+  customName: string;
+  outputName: string;
+  inputs: NativeProfiledTensor[];
+  outputs: NativeProfiledTensor[];
+  kernel: string;
+  subgraph: number;
+  /** -1 for the model's own operators. */
+  partition: number;
+  /** -1 for a partition as a whole. */
+  index: number;
+  count: number;
+  nanoseconds: number;
+}
+
+export interface NativeProfile {
+  totalNs: number;
+  operators: NativeProfiledOperator[];
+  delegated: NativeProfiledOperator[];
+}
+
 /** A binding of the addon. Outputs without memory are dynamic: run gives their values. */
 export interface NativeBinding {
   setInputs(inputs: NativeTensors): void;
@@ -169,6 +202,14 @@ export interface NativeSession {
   release(id: number): void;
   resetVariables(id: number): void;
   resetVariablesSync(): void;
+  /** TensorFlow Lite only; the job's result is a NativeProfile. */
+  profile(
+    id: number,
+    inputs: NativeTensors,
+    outputs: NativeTensors,
+    options: NativeRunOptions,
+    runs: number,
+  ): void;
   endProfiling(): string;
   latencyPhase(phase: number): NativeHistogram;
   /** The codes that a run has ever failed with. */

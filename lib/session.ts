@@ -25,6 +25,8 @@ import {
   type NativeTensors,
   type NativeValue,
 } from './native';
+import { profileSession, type ProfileOptions } from './profile';
+import type { ModelProfile } from './profile/types';
 import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
 import { libraryCandidates, withRemedy } from './runtime-locations';
 import {
@@ -78,6 +80,8 @@ export class InferenceSession implements AsyncDisposable {
   /** Of `options.batching`; 0 without. */
   readonly #maxBatchSize: number;
   #released: Promise<void> | undefined;
+  /** The providers that were asked for, those that are missing too. */
+  readonly #requestedProviders: readonly string[];
 
   /** The runtime that runs the model, found from its bytes. */
   readonly engine: Engine;
@@ -100,12 +104,13 @@ export class InferenceSession implements AsyncDisposable {
   readonly latency: SessionLatency;
 
   /** Use {@link InferenceSession.create}. @internal */
-  constructor(session: NativeSession, maxBatchSize = 0) {
+  constructor(session: NativeSession, maxBatchSize: number, requestedProviders: readonly string[]) {
     const info = session.info();
     const [primary, ...others] = info.signatures;
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
     this.#native = session;
     this.#maxBatchSize = maxBatchSize;
+    this.#requestedProviders = requestedProviders;
     this.#primary = planSignature(primary, 0);
     this.#plans = new Map(
       others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
@@ -160,7 +165,8 @@ export class InferenceSession implements AsyncDisposable {
         addon.createSession(id, nativeSource, nativeOptions, candidates);
       });
       const { maxBatchSize = 0 } = (checked['batching'] ?? {}) as Partial<BatchingOptions>;
-      const session = new InferenceSession(await result, maxBatchSize);
+      const requested = nativeOptions.executionProviders.map(({ name }) => name);
+      const session = new InferenceSession(await result, maxBatchSize, requested);
       if (checked['warmUp'] === true) await session.#warmUpOrRelease();
       return session;
     } catch (error) {
@@ -357,6 +363,25 @@ export class InferenceSession implements AsyncDisposable {
    */
   endProfiling(): string {
     return this.#native.endProfiling();
+  }
+
+  /**
+   * Says where a run's time goes, operator by operator. The runs are in no
+   * histogram. They take turns with the session's own; TensorFlow Lite's are made
+   * on an interpreter with variables of its own. The feeds must stay as they are
+   * until the promise settles.
+   *
+   * @throws OnliteError as {@link InferenceSession.run}; ERR_UNSUPPORTED where the
+   *   library has no profiler that fits (TensorFlow Lite other than 2.17.1 and
+   *   2.20, ONNX Runtime before 1.25), or the session has `enableProfiling`.
+   */
+  async profile(feeds: Feeds, options?: ProfileOptions): Promise<ModelProfile> {
+    this.#requireOpen();
+    const { engine, executionProviders } = this;
+    const requestedProviders = this.#requestedProviders;
+    const plan = (signature: unknown): SignaturePlan => this.#plan(signature);
+    const session = { engine, executionProviders, requestedProviders, native: this.#native, plan };
+    return profileSession(session, feeds, options);
   }
 
   #prepare(

@@ -47,8 +47,11 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/tflite/metadata.cc
   native/runtimes/tflite/model.cc
   native/runtimes/tflite/model_info.cc
+  native/runtimes/tflite/operator_list.cc
   native/runtimes/tflite/operator_options.cc
+  native/runtimes/tflite/operator_recorder.cc
   native/runtimes/tflite/placement.cc
+  native/runtimes/tflite/profile.cc
   native/runtimes/tflite/providers.cc
   native/runtimes/tflite/request.cc
   native/runtimes/tflite/runtime.cc
@@ -82,6 +85,7 @@ set(ONLITE_ADDON_SOURCES
   native/bind/native_histogram.cc
   native/bind/native_session.cc
   native/bind/pages.cc
+  native/bind/profile_job.cc
   native/bind/run_options.cc
   native/bind/runtime_functions.cc
   native/bind/session_core.cc

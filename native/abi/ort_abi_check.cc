@@ -42,6 +42,10 @@ inline constexpr bool kSame = std::is_same_v<typename Normal<A>::Type, typename 
   static_assert(offsetof(::OrtApi, name) == (slot) * sizeof(void*), "slot of " #name); \
   static_assert(kSame<decltype(::OrtApi::name), decltype(Api::name)>, "signature of " #name);
 ONLITE_ORT_FUNCTIONS(ONLITE_CHECK)
+#define ONLITE_CHECK_OPTIONAL(slot, since, result, name, parameters) \
+  ONLITE_CHECK(slot, result, name, parameters)
+ONLITE_ORT_OPTIONAL_FUNCTIONS(ONLITE_CHECK_OPTIONAL)
+#undef ONLITE_CHECK_OPTIONAL
 #undef ONLITE_CHECK
 
 static_assert(kNewestApiVersion == ORT_API_VERSION);

@@ -55,6 +55,7 @@ ONLITE_CHECK(InterpreterOptionsSetNumThreads);
 ONLITE_CHECK(InterpreterOptionsAddDelegate);
 ONLITE_CHECK(InterpreterOptionsSetErrorReporter);
 ONLITE_CHECK(InterpreterOptionsEnableCancellation);
+ONLITE_CHECK(InterpreterOptionsSetTelemetryProfiler);
 ONLITE_CHECK(InterpreterCreate);
 ONLITE_CHECK(InterpreterDelete);
 ONLITE_CHECK(InterpreterGetInputTensorCount);

@@ -38,7 +38,7 @@ Status CheckValue(const ValueInfo& value, const char* list) {
 
 bool HasOptions(const RunOptions& options) {
   return options.log_severity >= 0 || options.log_verbosity > 0 || !options.tag.empty() ||
-         !options.config_entries.empty();
+         !options.config_entries.empty() || !options.profile_prefix.empty();
 }
 
 bool Matches(const ValueInfo& info, const TensorView& tensor, int64_t rows) {

@@ -53,6 +53,7 @@ Napi::Function NativeSession::Define(Napi::Env env) {
        InstanceMethod<&NativeSession::Release>("release"),
        InstanceMethod<&NativeSession::ResetVariables>("resetVariables"),
        InstanceMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync"),
+       InstanceMethod<&NativeSession::Profile>("profile"),
        InstanceMethod<&NativeSession::EndProfiling>("endProfiling"),
        InstanceMethod<&NativeSession::LatencyPhase>("latencyPhase"),
        InstanceMethod<&NativeSession::LatencyFailureCodes>("latencyFailureCodes"),

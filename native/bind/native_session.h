@@ -30,6 +30,7 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value Release(const Napi::CallbackInfo& info);
   Napi::Value ResetVariables(const Napi::CallbackInfo& info);
   Napi::Value ResetVariablesSync(const Napi::CallbackInfo& info);
+  Napi::Value Profile(const Napi::CallbackInfo& info);  // profile_job.cc
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
   Napi::Value LatencyPhase(const Napi::CallbackInfo& info);
   Napi::Value LatencyFailureCodes(const Napi::CallbackInfo& info);

@@ -15,6 +15,7 @@ void ReadRunOptions(Napi::Env env, const Napi::Value& value, RunArguments* argum
   request->options.log_verbosity = options.Int("logVerbosityLevel", -1);
   arguments->record_latency = !options.Bool("warmUp");
   request->options.tag = options.String("tag");
+  request->options.profile_prefix = options.String("profilePrefix");
   request->options.config_entries = options.StringPairs("configEntries");
 }
 

@@ -9,6 +9,7 @@ import {
   quantize,
   runtimeInfo,
   type ElementType,
+  type ModelProfile,
   type OnliteErrorCode,
   type OnnxValue,
   type TensorDataMap,
@@ -74,6 +75,10 @@ export async function program(common: CommonTensor): Promise<void> {
   session.latency.total.record(1);
   // @ts-expect-error -- not a number of digits
   new LatencyHistogram({ significantDigits: 4 });
+  const profile: ModelProfile = await session.profile({ a: common }, { runs: 3 });
+  const kernel: string | undefined = profile.operators[0]?.kernel;
+  // @ts-expect-error -- a number
+  await session.profile({ a: common }, { runs: '3' });
   const engine: 'onnxruntime' | 'tflite' = session.engine;
   const loaded: boolean = runtimeInfo({ load: true }).runtimes.tflite.loaded;
   const small = quantize(new Tensor('float32', [1]), { scale: [1], zeroPoint: [0] }, 'int8');
@@ -81,7 +86,7 @@ export async function program(common: CommonTensor): Promise<void> {
   const real: Tensor<'float32'> = dequantize(small, { scale: [1], zeroPoint: [0] });
   await session.release();
   await using disposed = session;
-  void [output, first, p99, count, timedOut, engine, loaded, real, disposed];
+  void [kernel, output, first, p99, count, timedOut, engine, loaded, real, disposed];
 }
 
 function describe(value: ValueMetadata): string {

@@ -30,15 +30,25 @@ struct Api {
   result(ONLITE_ORT_CALL* name) parameters = nullptr;
   ONLITE_ORT_FUNCTIONS(ONLITE_ORT_MEMBER)
 #undef ONLITE_ORT_MEMBER
+#define ONLITE_ORT_OPTIONAL_MEMBER(slot, since, result, name, parameters) \
+  result(ONLITE_ORT_CALL* name) parameters = nullptr;
+  ONLITE_ORT_OPTIONAL_FUNCTIONS(ONLITE_ORT_OPTIONAL_MEMBER)
+#undef ONLITE_ORT_OPTIONAL_MEMBER
 
-  /// `table` must be of kMinimumApiVersion or newer.
-  static Api FromTable(const void* table) {
+  /// `table` is the one of API version `version`, at least kMinimumApiVersion:
+  /// it ends after that version's functions.
+  static Api FromTable(const void* table, uint32_t version) {
     const auto* slots = static_cast<void* const*>(table);
     Api api;
 #define ONLITE_ORT_COPY(slot, result, name, parameters) \
   api.name = reinterpret_cast<result(ONLITE_ORT_CALL*) parameters>(slots[slot]);
     ONLITE_ORT_FUNCTIONS(ONLITE_ORT_COPY)
 #undef ONLITE_ORT_COPY
+#define ONLITE_ORT_COPY_OPTIONAL(slot, since, result, name, parameters) \
+  if (version >= (since))                                               \
+    api.name = reinterpret_cast<result(ONLITE_ORT_CALL*) parameters>(slots[slot]);
+    ONLITE_ORT_OPTIONAL_FUNCTIONS(ONLITE_ORT_COPY_OPTIONAL)
+#undef ONLITE_ORT_COPY_OPTIONAL
     return api;
   }
 };

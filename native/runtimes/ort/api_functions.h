@@ -164,4 +164,9 @@
   F(254, const char*, GetBuildInfoString, ())                                                     \
   F(279, OrtStatus*, AddExternalInitializersFromFilesInMemory,                                    \
     (OrtSessionOptions*, const char* const*, char* const*, const size_t*, size_t))
+
+/// Functions that only newer libraries have: F(slot, since, result, name,
+/// (parameters)), since = the first API version. Null in older ones.
+#define ONLITE_ORT_OPTIONAL_FUNCTIONS(F)                                                          \
+  F(415, 25, OrtStatus*, RunOptionsEnableProfiling, (OrtRunOptions*, const PathChar*))
 // clang-format on

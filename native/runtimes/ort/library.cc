@@ -47,13 +47,14 @@ Status OpenLibrary(const std::string& path, std::string* version) {
                                              std::to_string(kMinimumApiVersion) + " or newer"};
   }
   // GetApi writes to stderr when it is asked for more than it has.
-  const void* table = base->GetApi(std::min(offered, kNewestApiVersion));
+  const uint32_t asked = std::min(offered, kNewestApiVersion);
+  const void* table = base->GetApi(asked);
   if (table == nullptr) {
     return {ErrorCode::kRuntimeNotFound,
             path + " (ONNX Runtime " + *version + ") refuses its own API version"};
   }
   // Never freed: runs may use it until the process ends.
-  functions.store(new Api(Api::FromTable(table)), std::memory_order_release);
+  functions.store(new Api(Api::FromTable(table, asked)), std::memory_order_release);
   return Status::Ok();
 }
 

@@ -1,5 +1,6 @@
 #include "runtimes/ort/run_options.h"
 
+#include "runtimes/ort/path.h"
 #include "runtimes/ort/status.h"
 
 namespace onlite::ort {
@@ -8,7 +9,7 @@ Status MakeRunOptions(const RunRequest& request, RunOptionsHandle* result) {
   const RunOptions& options = request.options;
   const bool needed = request.cancel != nullptr || options.log_severity >= 0 ||
                       options.log_verbosity >= 0 || !options.tag.empty() ||
-                      !options.config_entries.empty();
+                      !options.config_entries.empty() || !options.profile_prefix.empty();
   if (!needed) return Status::Ok();
 
   const Api& api = Functions();
@@ -32,6 +33,14 @@ Status MakeRunOptions(const RunRequest& request, RunOptionsHandle* result) {
     ONLITE_ORT_RETURN_IF_ERROR(api.AddRunConfigEntry(handle, key.c_str(), value.c_str()), kStage,
                                "extra." + key + ": refused by ONNX Runtime");
   }
+  if (options.profile_prefix.empty()) return Status::Ok();
+  if (api.RunOptionsEnableProfiling == nullptr) {
+    return {ErrorCode::kUnsupported,
+            "profile: this ONNX Runtime cannot profile single runs, 1.25 and later can"};
+  }
+  ONLITE_ORT_RETURN_IF_ERROR(
+      api.RunOptionsEnableProfiling(handle, NativePath(options.profile_prefix).c_str()), kStage,
+      "profile: refused by ONNX Runtime");
   return Status::Ok();
 }
 

@@ -18,6 +18,10 @@ class OrtModelSession final : public Session {
   Status Run(const RunRequest& request, RunResult* result) override;
   Status CreateBinding(size_t signature, std::unique_ptr<Binding>* binding) override;
   Status ResetVariables() override { return Status::Ok(); }
+  Status Profile(const RunRequest& /*request*/, size_t /*runs*/,
+                 OperatorProfile* /*profile*/) override {
+    return {ErrorCode::kUnsupported, "ONNX Runtime profiles single runs"};
+  }
   Status EndProfiling(std::string* file) override;
 
  private:

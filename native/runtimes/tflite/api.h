@@ -17,6 +17,7 @@ struct TfLiteTensor;
 struct TfLiteDelegate;
 struct TfLiteOpaqueTensor;
 struct TfLiteXNNPackDelegateWeightsCache;
+struct TfLiteTelemetryProfilerStruct;
 
 namespace onlite::tflite {
 
@@ -79,6 +80,23 @@ struct CustomAllocation {
   size_t bytes;
 };
 
+/// The vendor's TfLiteTelemetryProfilerStruct: what an interpreter tells of its
+/// work. Its own comment promises no stable layout; operator_recorder.cc says
+/// with which versions this one was tried. No member may be null.
+struct TelemetryProfiler {
+  void* data;
+  void (*ReportTelemetryEvent)(TelemetryProfiler* self, const char* name, uint64_t status);
+  void (*ReportTelemetryOpEvent)(TelemetryProfiler* self, const char* name, int64_t index,
+                                 int64_t subgraph, uint64_t status);
+  void (*ReportSettings)(TelemetryProfiler* self, const char* name, const void* settings);
+  /// The result is handed to ReportEndOpInvokeEvent.
+  uint32_t (*ReportBeginOpInvokeEvent)(TelemetryProfiler* self, const char* name, int64_t index,
+                                       int64_t subgraph);
+  void (*ReportEndOpInvokeEvent)(TelemetryProfiler* self, uint32_t handle);
+  void (*ReportOpInvokeEvent)(TelemetryProfiler* self, const char* name, uint64_t microseconds,
+                              int64_t index, int64_t subgraph);
+};
+
 /// Function pointers by symbol. The names are the vendor's without "TfLite".
 struct Api {
   // Exported by every version onlite supports (2.9 on); a library without one
@@ -135,6 +153,9 @@ struct Api {
   const TfLiteTensor* (*SignatureRunnerGetOutputTensor)(const TfLiteSignatureRunner* runner,
                                                         const char* name);
   ApiAllocationType (*OpaqueTensorGetAllocationType)(const TfLiteOpaqueTensor* tensor);
+  /// The profiler must outlive the interpreters made with the options.
+  void (*InterpreterOptionsSetTelemetryProfiler)(TfLiteInterpreterOptions* options,
+                                                 TfLiteTelemetryProfilerStruct* profiler);
 
   XnnpackOptions (*XNNPackDelegateOptionsDefault)();
   /// The same function, for 2.9 only.

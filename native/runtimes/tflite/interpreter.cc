@@ -19,6 +19,9 @@ Status Interpreter::Create(const Model& model, const InterpreterSettings& settin
   api.InterpreterOptionsSetNumThreads(options.get(), settings.threads);
   api.InterpreterOptionsSetErrorReporter(options.get(), &ErrorLog::Report, &created->log_);
   if (api.has_cancellation()) api.InterpreterOptionsEnableCancellation(options.get(), true);
+  if (settings.profiler != nullptr) {
+    api.InterpreterOptionsSetTelemetryProfiler(options.get(), settings.profiler);
+  }
   if (settings.xnnpack) {
     ONLITE_RETURN_IF_ERROR(CreateXnnpackDelegate(model.library(), settings.threads,
                                                  settings.weights, &created->delegate_));

@@ -23,6 +23,8 @@ struct InterpreterSettings {
   bool xnnpack = false;
   /// Packed weights to share, or null (xnnpack_weights.h).
   TfLiteXNNPackDelegateWeightsCache* weights = nullptr;
+  /// Where the interpreter tells of its operators, or null; outlives it.
+  TfLiteTelemetryProfilerStruct* profiler = nullptr;
 };
 
 /// An interpreter with its delegate. One thread at a time uses it; Cancel may be

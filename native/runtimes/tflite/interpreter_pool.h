@@ -39,6 +39,8 @@ class InterpreterPool {
   /// Puts a new interpreter in the place of all idle ones. Nothing may be in use.
   Status Renew();
 
+  const InterpreterSettings& settings() const { return settings_; }
+
  private:
   Status Create(std::unique_ptr<Interpreter>* interpreter);
 

@@ -44,6 +44,7 @@ std::string Library::Resolve() {
   ONLITE_TFLITE_OPTIONAL(InterpreterSetCustomAllocationForTensor);
   ONLITE_TFLITE_OPTIONAL(InterpreterGetTensor);
   ONLITE_TFLITE_OPTIONAL(OpaqueTensorGetAllocationType);
+  ONLITE_TFLITE_OPTIONAL(InterpreterOptionsSetTelemetryProfiler);
   ONLITE_TFLITE_OPTIONAL(XNNPackDelegateOptionsDefault);
   library_->Resolve("TfLiteXNNPackDelegateOptionsDefault", &api_.XNNPackDelegateOptionsDefault29);
   ONLITE_TFLITE_OPTIONAL(XNNPackDelegateCreate);

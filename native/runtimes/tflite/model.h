@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "runtimes/runtime.h"
@@ -22,6 +23,8 @@ class Model {
 
   const Library& library() const { return library_; }
   const ModelInfo& info() const { return info_; }
+  /// The verified file.
+  std::span<const uint8_t> file() const { return {bytes_.data, bytes_.size}; }
   const TfLiteModel* handle() const { return handle_.get(); }
 
  private:

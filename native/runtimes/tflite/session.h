@@ -28,6 +28,7 @@ class TfLiteSession final : public Session {
   Status Run(const RunRequest& request, RunResult* result) override;
   Status CreateBinding(size_t signature, std::unique_ptr<Binding>* binding) override;
   Status ResetVariables() override;
+  Status Profile(const RunRequest& request, size_t runs, OperatorProfile* profile) override;
   Status EndProfiling(std::string* file) override;
 
  private:

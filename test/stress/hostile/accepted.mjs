@@ -88,6 +88,8 @@ const runOptions = {
   extra: asEntries,
 };
 
+const profileOptions = { runs: oneOrMore, signature: absent, signal: absent };
+
 const numbers = /^(-?0|1|0\.5|-1|1e308|NaN|-?Infinity|2\^\d+)$/;
 const asBytes = new Set([
   'Uint8Array',
@@ -146,6 +148,10 @@ const rules = {
     return runOptions[key].has(value);
   },
   runOptions: (label) => asOptions.has(label),
+  profile(label) {
+    const [form, value] = split(label);
+    return form === 'options' ? asOptions.has(value) : profileOptions[form]?.has(value) === true;
+  },
   tensor(label) {
     const [form, value] = split(label);
     switch (form) {

@@ -417,6 +417,18 @@ function info(random) {
   return { label: `${form}: ${label}`, path: /options/, call: () => runtimeInfo(options) };
 }
 
+function profile(random, { session }) {
+  const { label, value } = hostile(random);
+  const [form, call] = random.pick([
+    ['feeds', () => session.profile(value)],
+    ['options', () => session.profile(goodFeeds(), value)],
+    ['runs', () => session.profile(goodFeeds(), { runs: value })],
+    ['signature', () => session.profile(goodFeeds(), { signature: value })],
+    ['signal', () => session.profile(goodFeeds(), { signal: value })],
+  ]);
+  return { label: `${form}: ${label}`, path: /feeds|inputs|options/, call };
+}
+
 const released = [
   (session) => session.run(goodFeeds()),
   (session) => session.runSync(goodFeeds()),
@@ -424,6 +436,7 @@ const released = [
   (session) => session.resetVariables(),
   (session) => session.resetVariablesSync(),
   (session) => session.endProfiling(),
+  (session) => session.profile(goodFeeds()),
 ];
 
 function afterRelease(random, { releasedSession }) {
@@ -438,7 +451,14 @@ function afterRelease(random, { releasedSession }) {
 /** JavaScript itself refuses these, with a TypeError, before onlite is asked. */
 function wrongThis(random, { session }) {
   const { label, value } = hostile(random);
-  const method = random.pick(['run', 'runSync', 'release', 'resetVariables', 'endProfiling']);
+  const method = random.pick([
+    'run',
+    'runSync',
+    'release',
+    'resetVariables',
+    'endProfiling',
+    'profile',
+  ]);
   const [form, call] = random.pick([
     [method, () => session[method].call(value, goodFeeds())],
     [`${method} of a copy`, () => session[method].call(Object.create(session), goodFeeds())],
@@ -473,6 +493,7 @@ export const families = {
   quantization,
   percentile,
   info,
+  profile,
   afterRelease,
   wrongThis,
 };

@@ -137,6 +137,7 @@ function runOptions(random) {
     { tag: hostile(random), logSeverityLevel: 2 ** 40 },
     { configEntries: [hostile(random)] },
     { configEntries: [['a', hostile(random)]] },
+    { profilePrefix: hostile(random) },
     hostile(random),
   ]);
 }
@@ -164,6 +165,22 @@ const sessionMethods = {
     session.run(random.below(1000), ...nearlyRight(random), runOptions(random)),
   runAny: (random, session) =>
     session.run(number(random), tensors(random), tensors(random), runOptions(random)),
+  profile: (random, session) =>
+    session.profile(
+      random.below(1000),
+      ...nearlyRight(random),
+      runOptions(random),
+      // More would take for ever, which is TypeScript's to bound.
+      random.below(4),
+    ),
+  profileAny: (random, session) =>
+    session.profile(
+      number(random),
+      tensors(random),
+      tensors(random),
+      hostile(random),
+      random.pick([undefined, null, '2', {}, [], NaN, 0.5]),
+    ),
   runSync: (random, session) => session.runSync(...nearlyRight(random), runOptions(random)),
   runSyncAny: (random, session) =>
     session.runSync(tensors(random), tensors(random), runOptions(random)),

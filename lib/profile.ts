@@ -1,0 +1,166 @@
+import { abortable, throwIfAborted } from './abort';
+import { checkOptions, optionalInteger } from './checks';
+import { encodeFeeds } from './feeds';
+import { promiseJob } from './jobs';
+import { Leases } from './leases';
+import type { Engine, NativeProfile, NativeSession } from './native';
+import { profileOnnx } from './profile/onnx';
+import { describeOperator, modelOperatorName } from './profile/tflite';
+import type { MeasuredOperator, ModelProfile } from './profile/types';
+import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
+import type { SignaturePlan } from './signature-plan';
+
+/** How a profile is made. Any other key is an error. */
+export interface ProfileOptions {
+  /** Runs that count, after one that does not. Default 10. */
+  runs?: number;
+  /** The signature to run (TensorFlow Lite). */
+  signature?: string;
+  /** Aborting rejects the promise with ERR_CANCELLED, once the run under way has ended. */
+  signal?: AbortSignal;
+}
+
+/** What of a session is profiled. */
+export interface ProfiledSession {
+  readonly engine: Engine;
+  /** In use. */
+  readonly executionProviders: readonly string[];
+  /** Asked for, missing ones too; empty if the choice was onlite's. */
+  readonly requestedProviders: readonly string[];
+  readonly native: NativeSession;
+  readonly plan: (signature: unknown) => SignaturePlan;
+}
+
+const keys: ReadonlySet<string> = new Set<keyof ProfileOptions>(['runs', 'signature', 'signal']);
+const defaultRuns = 10;
+const maxRuns = 1_000_000;
+
+/** See {@link InferenceSession.profile}. */
+export async function profileSession(
+  session: ProfiledSession,
+  feeds: unknown,
+  value: unknown,
+): Promise<ModelProfile> {
+  const { runs: askedRuns, ...rest } = checkOptions(value, 'options', keys);
+  const runs = optionalInteger({ runs: askedRuns }, 'runs', 'options', 1, maxRuns) ?? defaultRuns;
+  const options = checkRunOptions(rest satisfies RunOptions);
+  const plan = session.plan(options.signature);
+  throwIfAborted(options.signal);
+  return session.engine === 'onnxruntime'
+    ? profileOnnxSession(session, plan, feeds, runs, options)
+    : profileTfliteSession(session, plan, feeds, runs, options);
+}
+
+async function profileOnnxSession(
+  session: ProfiledSession,
+  plan: SignaturePlan,
+  feeds: unknown,
+  runs: number,
+  options: CheckedRunOptions,
+): Promise<ModelProfile> {
+  const traces = await profileOnnx(runs, (profilePrefix) =>
+    runToItsEnd(plan, feeds, options, (id, inputs) => {
+      session.native.run(id, inputs, plan.everything.encoded, {
+        signature: plan.index,
+        warmUp: true,
+        ...(profilePrefix === undefined ? {} : { profilePrefix }),
+      });
+    }).then(() => undefined),
+  );
+  const notes = [
+    'ONNX Runtime counts whole microseconds, rounded down, and profiling itself adds some to ' +
+      'every operator.',
+  ];
+  if (traces.threads > 1) {
+    notes.push(`Operators ran on ${traces.threads} threads at once: their times overlap.`);
+  }
+  return summarise(session, runs, traces.totalNs, traces.operators, notes);
+}
+
+async function profileTfliteSession(
+  session: ProfiledSession,
+  plan: SignaturePlan,
+  feeds: unknown,
+  runs: number,
+  options: CheckedRunOptions,
+): Promise<ModelProfile> {
+  const result = await runToItsEnd<NativeProfile>(plan, feeds, options, (id, inputs) => {
+    session.native.profile(id, inputs, plan.everything.encoded, { signature: plan.index }, runs);
+  });
+  const notes: string[] = [];
+  if (result.operators.some(({ partition }) => partition >= 0)) {
+    notes.push(
+      'XNNPACK counts whole microseconds, rounded down; what a partition took beyond its ' +
+        'operators is in the entry of type TfLiteXNNPackDelegate.',
+      'XNNPACK does not say which of its operators does the work of which of the model: ' +
+        'delegated has the latter.',
+    );
+  }
+  const operators = result.operators.map(describeOperator);
+  const profile = summarise(session, runs, result.totalNs, operators, notes);
+  return { ...profile, delegated: result.delegated.map(modelOperatorName) };
+}
+
+/**
+ * A native job on the feeds. Settles no earlier than the job has ended natively,
+ * also when it is aborted, so that what it uses may be cleaned up.
+ */
+async function runToItsEnd<Result>(
+  plan: SignaturePlan,
+  feeds: unknown,
+  options: CheckedRunOptions,
+  start: (id: number, inputs: ReturnType<typeof encodeFeeds>) => void,
+): Promise<Result> {
+  const leases = new Leases();
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const held = {
+    release: (): void => {
+      leases.release();
+      end();
+    },
+  };
+  let inputs: ReturnType<typeof encodeFeeds>;
+  try {
+    inputs = encodeFeeds(plan, feeds, leases);
+    throwIfAborted(options.signal);
+  } catch (error) {
+    leases.release();
+    throw error;
+  }
+  const job = promiseJob<Result>((id) => {
+    start(id, inputs);
+  }, held);
+  try {
+    return await abortable(job, options);
+  } finally {
+    await ended;
+  }
+}
+
+function summarise(
+  session: ProfiledSession,
+  runs: number,
+  totalNs: number,
+  measured: readonly MeasuredOperator[],
+  notes: string[],
+): ModelProfile {
+  const sum = measured.reduce((total, { nanoseconds }) => total + nanoseconds, 0);
+  if (sum === 0 && measured.length > 0) {
+    notes.push('Every operator was faster than the clock can tell: the shares are 0.');
+  }
+  const operators = measured
+    .map((operator) => ({ ...operator, share: sum === 0 ? 0 : operator.nanoseconds / sum }))
+    .sort((a, b) => b.nanoseconds - a.nanoseconds);
+  const { executionProviders, requestedProviders } = session;
+  const wanted = requestedProviders.length === 0 ? executionProviders : requestedProviders;
+  const accelerators = wanted.filter((provider) => provider !== 'cpu');
+  const missing = accelerators.filter((provider) => !executionProviders.includes(provider));
+  if (missing.length > 0) notes.push(`Asked for and not there: ${missing.join(', ')}.`);
+  const notAccelerated = operators
+    .filter(({ provider }) => accelerators.length > 0 && !accelerators.includes(provider))
+    .map(({ name, type, provider, share }) => ({ name, type, provider, share }));
+  return { engine: session.engine, runs, totalNs, operators, notAccelerated, notes };
+}

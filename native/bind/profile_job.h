@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+
+#include "bind/job.h"
+#include "bind/session_core.h"
+#include "bind/tensor_arguments.h"
+
+namespace onlite {
+
+/// Runs of a TensorFlow Lite session with the operators' times taken. Occupies
+/// one run's place in the session's queue; nothing of it is in the histograms.
+class ProfileJob final : public Job {
+ public:
+  ProfileJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
+             size_t runs);
+  Status Execute() override;
+  /// NativeProfile of lib/native.ts.
+  Napi::Value Result(Napi::Env env) override;
+
+ private:
+  const std::shared_ptr<SessionCore> core_;
+  const std::unique_ptr<RunArguments> arguments_;
+  const size_t runs_;
+  OperatorProfile profile_;
+};
+
+}  // namespace onlite

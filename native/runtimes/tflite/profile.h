@@ -1,0 +1,14 @@
+#pragma once
+
+#include "runtimes/tflite/interpreter.h"
+#include "runtimes/tflite/operator_recorder.h"
+
+namespace onlite::tflite {
+
+/// What was recorded, joined with what the model's file says of its operators.
+/// `interpreter` has just run; its tensors' shapes are taken where the library
+/// can tell them, else the declared ones.
+OperatorProfile DescribeProfile(const Model& model, const Interpreter& interpreter,
+                                const OperatorRecorder& recorder);
+
+}  // namespace onlite::tflite
