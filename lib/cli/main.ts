@@ -24,6 +24,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'bench',
+    {
+      summary: 'measure latency and throughput, compare models and settings',
+      load: async () => (await import('./bench.js')).bench,
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'check this machine and the runtimes, with a remedy for each problem',

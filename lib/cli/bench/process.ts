@@ -1,0 +1,53 @@
+import { fork } from 'node:child_process';
+import path from 'node:path';
+
+import { UsageError } from '../command';
+import type { MeasureRequest, ProcessResult, WorkerMessage } from './protocol';
+
+/** A setting that could not be measured; `code` is the worker's. */
+export class MeasureError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const STDERR_TAIL = 2000;
+
+/**
+ * Measures in a process of its own.
+ *
+ * @throws MeasureError with the code of what failed there; ERR_RUN_FAILED if the process died;
+ *   UsageError if the command line does not fit the model.
+ */
+export function measureInProcess(
+  request: MeasureRequest,
+  onProgress: (stage: string, done: number) => void,
+): Promise<ProcessResult> {
+  return new Promise((resolve, reject) => {
+    const child = fork(path.join(__dirname, 'worker.js'), [], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr = (stderr + chunk).slice(-STDERR_TAIL);
+    });
+    child.on('error', reject);
+    child.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'progress') onProgress(message.stage, message.done);
+      else if (message.kind === 'result') resolve(message.result);
+      else if (message.code === 'ERR_USAGE') reject(new UsageError(message.message));
+      else reject(new MeasureError(message.code, message.message));
+    });
+    // After a result this settles nothing.
+    child.on('close', (code, signal) => {
+      const last = stderr.trim().split('\n').at(-1) ?? '';
+      const end = signal ?? `code ${code}`;
+      const words = last === '' ? '' : `; its last words: ${last}`;
+      reject(new MeasureError('ERR_RUN_FAILED', `the measuring process ended with ${end}${words}`));
+    });
+    child.send(request);
+  });
+}
