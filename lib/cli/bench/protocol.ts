@@ -46,7 +46,12 @@ export interface OperatorShare {
 
 /** Time by operator, or why there is none. */
 export type OperatorProfile =
-  | { readonly runs: number; readonly operators: readonly OperatorShare[] }
+  | {
+      readonly runs: number;
+      readonly operators: readonly OperatorShare[];
+      /** How far the shares can be trusted. */
+      readonly notes: readonly string[];
+    }
   | { readonly unavailable: string };
 
 export const PHASES = ['queue', 'bind', 'invoke', 'fetch', 'total'] as const;

@@ -117,7 +117,7 @@ async function measure(request: MeasureRequest): Promise<ProcessResult> {
   let profile: ProcessResult['profile'];
   if (request.profileRuns > 0) {
     send({ kind: 'progress', stage: 'profiling', done: 0 });
-    profile = await profileOperators(session, feeds, request.profileRuns);
+    profile = await profileOperators(session, feeds, { runs: request.profileRuns, signature });
   }
   return {
     engine: session.engine,

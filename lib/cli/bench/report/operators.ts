@@ -86,7 +86,8 @@ function profileOf(label: string, profile: OperatorProfile, many: boolean): Mark
   if (profile.operators.length === 0)
     return html`${heading}
       <p>No operator was recorded.</p>`;
-  return html`${heading}${bars(byType(profile.operators))}${everyOperator(profile)}`;
+  const notes = profile.notes.length > 0 && html`<p class="sub">${profile.notes.join(' ')}</p>`;
+  return html`${heading}${bars(byType(profile.operators))}${notes}${everyOperator(profile)}`;
 }
 
 /** Where the model's own time goes. Settings of one model have a profile each. */
@@ -101,7 +102,7 @@ export function operatorSection(settings: readonly MeasuredSetting[]): Markup {
   return html`<section aria-labelledby="operators">
     <h2 id="operators">Operators</h2>
     <p>
-      From ${profiles.length > 1 ? 'runs' : 'a run'} of the profiler of its own, which takes time
+      Where the time inside the runtime goes, in some runs with its profiler, which takes time
       itself: shares, not durations.
     </p>
     ${parts}

@@ -9,13 +9,7 @@ import { operatorSection } from './operators';
 import { percentileChart } from './percentile-chart';
 import { phaseChart } from './phase-chart';
 import { STYLE } from './style';
-import {
-  baselineSection,
-  comparisonSection,
-  failures,
-  settingsSection,
-  throughputText,
-} from './tables';
+import { baselineSection, comparisonSection, failures, settingsSection } from './tables';
 import { throughputChart } from './throughput-chart';
 
 /** Words of a command line as a shell would take them. */
@@ -45,7 +39,7 @@ function tiles(settings: readonly MeasuredSetting[]): Markup {
   const p99 = percentileOf(steadiest, 99);
   const prefix = settings.length > 1 ? 'best ' : '';
   return html`<ul class="tiles">
-    ${p50 !== undefined && tile(nanoseconds(p50), `${prefix}p50`, words(fastest, 'median latency'))}${p99 !== undefined && tile(nanoseconds(p99), `${prefix}p99`, words(steadiest, 'one run of 100 takes longer'))}${tile(`${perSecond(busiest.measured.throughput.runsPerSecond)}/s`, `${prefix}throughput`, words(busiest, throughputText(busiest.measured)))}${tile(byteSize(smallest.measured.memory.peak), `${settings.length > 1 ? 'least ' : ''}peak memory`, words(smallest, 'of the whole process'))}
+    ${p50 !== undefined && tile(nanoseconds(p50), `${prefix}p50`, words(fastest, 'median latency'))}${p99 !== undefined && tile(nanoseconds(p99), `${prefix}p99`, words(steadiest, 'one run of 100 takes longer'))}${tile(`${perSecond(busiest.measured.throughput.runsPerSecond)}/s`, `${prefix}throughput`, words(busiest, 'runs, median of the blocks'))}${tile(byteSize(smallest.measured.memory.peak), `${settings.length > 1 ? 'least ' : ''}peak memory`, words(smallest, 'of the whole process'))}
   </ul>`;
 }
 

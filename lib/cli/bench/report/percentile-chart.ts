@@ -4,7 +4,7 @@ import type { MeasuredSetting, PercentileFigure } from '../result';
 import { percentileText } from '../text';
 import { dataTable, PLOT, point, WIDTH, xAxis, yAxis, type Chart } from './chart';
 import { at, html, type Markup } from './markup';
-import { logScale, percentileScale, type Scale } from './scale';
+import { logScale, percentileScale, timeTick, type Scale } from './scale';
 import { dash, legend, marker, MAX_SERIES, seriesClass } from './series';
 
 export interface Distribution {
@@ -102,7 +102,7 @@ export function percentileChart(distributions: readonly Distribution[]): Chart {
       (mark) => html`<g class="${seriesClass(index)}">${mark}</g>`,
     );
   });
-  const drawing = html`${xAxis(x, HEIGHT, 'percentile', (tick) => `${tick} %`)}${yAxis(y, HEIGHT, 'latency', nanoseconds)}<g
+  const drawing = html`${xAxis(x, HEIGHT, 'percentile', (tick) => `${tick} %`)}${yAxis(y, HEIGHT, 'latency', timeTick)}<g
       >${lines}</g
     ><g class="points">${marks}</g>`;
   return {

@@ -60,3 +60,16 @@ export function percentileScale(greatest: number, range: readonly [number, numbe
   const ticks = all.filter((tick) => tick <= end && !(wide && (tick === 75 || tick === 95)));
   return scale([0, end], range, rarity, ticks);
 }
+
+const TIME_UNITS: readonly (readonly [number, string])[] = [
+  [1e9, 's'],
+  [1e6, 'ms'],
+  [1e3, 'µs'],
+  [1, 'ns'],
+];
+
+/** `500 ms`: ticks are round, so no digits are lost. */
+export function timeTick(nanoseconds: number): string {
+  const [size, unit] = TIME_UNITS.find(([least]) => nanoseconds >= least) ?? [1, 'ns'];
+  return `${String(Number((nanoseconds / size).toPrecision(3)))} ${unit}`;
+}

@@ -49,6 +49,7 @@ figcaption{font-size:.9rem;margin:.6rem 0 .9rem;max-width:44rem}
 .points:has(.point:hover) .point:not(:hover),.points:has(.point:focus) .point:not(:focus){opacity:.3}
 .tip rect{fill:var(--tip)}
 .chart .tip text{fill:var(--tip-text);font-weight:600}
+.column{fill:var(--s1)}.interval{stroke:var(--text);fill:none;stroke-width:1.5}
 .part{stroke:var(--card);stroke-width:1}
 .queue{fill:var(--s8)}.bind{fill:var(--s2)}.invoke{fill:var(--s1)}.fetch{fill:var(--s3)}.handover{fill:var(--s4)}
 details{margin:.4rem 0 0}
@@ -57,11 +58,11 @@ table{border-collapse:collapse;font-size:.9rem;width:100%}
 caption{text-align:left;color:var(--soft);padding:.3rem 0}
 th,td{padding:.4rem .7rem .4rem 0;border-bottom:1px solid var(--rule);vertical-align:top}
 thead th{color:var(--soft);font-weight:600;white-space:nowrap}
-tbody th{text-align:left;font-weight:500;overflow-wrap:anywhere;min-width:8rem}
+tbody th{text-align:left;font-weight:500;overflow-wrap:break-word;min-width:13rem}
 .numeric td{text-align:right;white-space:nowrap}
 .numeric thead th{text-align:right}.numeric thead th:first-child{text-align:left}
 .words td,.words thead th{text-align:left}
-.bars .bar{width:45%;text-align:left}
+.bars tbody th{min-width:8rem}.bars .bar{width:45%;text-align:left}
 .bar rect{fill:var(--s1)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1.25rem;margin:0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}

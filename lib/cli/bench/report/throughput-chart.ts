@@ -8,6 +8,7 @@ import { linearScale, type Scale } from './scale';
 import { dash, legend, marker, MAX_SERIES, seriesClass } from './series';
 
 const HEIGHT = 340;
+const MAX_BARS = 24;
 
 /** Settings that differ in concurrency alone. */
 interface Curve {
@@ -99,8 +100,54 @@ function drawCurve(
   return { line, marks };
 }
 
-/** Runs a second against runs in flight. */
-export function throughputChart(settings: readonly MeasuredSetting[]): Chart {
+/** Bars, where every setting has as many runs in flight: there is no curve then. */
+function barChart(settings: readonly MeasuredSetting[]): Chart {
+  const row = 46;
+  const shown = settings.slice(0, MAX_BARS);
+  const height = shown.length * row + PLOT.bottom + 8;
+  const most = Math.max(...shown.map(({ measured }) => measured.throughput.interval[1]));
+  const x = linearScale(most, [16, WIDTH - 30]);
+  const bars = shown.map(({ label, measured }, index) => {
+    const { runsPerSecond, interval } = measured.throughput;
+    const [low, high] = interval;
+    const top = PLOT.top + index * row;
+    const middle = top + 25;
+    const words = `${label}: ${perSecond(runsPerSecond)} runs/s (${perSecond(low)} – ${perSecond(high)})`;
+    const mark = html`<rect
+        class="column"
+        x="${at(x(0))}"
+        y="${top + 16}"
+        width="${at(x(runsPerSecond) - x(0))}"
+        height="18"
+        rx="2"
+      /><path
+        class="interval"
+        d="M${at(x(low))} ${middle}H${at(x(high))}M${at(x(low))} ${middle - 4}v8M${at(x(high))} ${middle - 4}v8"
+      />`;
+    return html`<text x="16" y="${top + 10}">${label}, ${perSecond(runsPerSecond)} runs/s</text
+      >${point(x(runsPerSecond), middle, words, mark)}`;
+  });
+  return {
+    id: 'throughput',
+    title: 'Throughput',
+    caption: 'Runs a second, median of the blocks with its 95 % interval.',
+    drawing: html`${xAxis(x, height, 'runs/s', (tick) => grouped(Number(tick.toPrecision(6))))}<g
+        class="points"
+        >${bars}</g
+      >`,
+    height,
+    table: table(settings),
+    points: shown.length,
+  };
+}
+
+/** Runs a second against runs in flight; undefined for one setting, which is a number. */
+export function throughputChart(settings: readonly MeasuredSetting[]): Chart | undefined {
+  if (settings.length < 2) return undefined;
+  const [first] = settings;
+  if (settings.every(({ setting }) => setting.concurrency === first?.setting.concurrency)) {
+    return barChart(settings);
+  }
   const curves = curvesOf(settings);
   const shown = curves.slice(0, MAX_SERIES);
   const all = shown.flatMap((curve) => curve.settings);
