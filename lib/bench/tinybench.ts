@@ -1,7 +1,8 @@
 import { OnliteError } from '../errors';
+import type { LatencyHistogram } from '../latency-histogram';
 import type { RunOptions } from '../run-options';
 import type { Feeds, InferenceSession } from '../session';
-import { Recorder } from './recorder';
+import { newHistogram } from './recorder';
 
 /** The part of a tinybench `Bench` that {@link addRuns} needs; tinybench itself is never loaded. */
 export interface TinybenchLike {
@@ -77,7 +78,7 @@ export function addRuns<Bench extends TinybenchLike>(
  * @throws OnliteError ERR_INVALID_ARGUMENT if the task has not run, failed, or its bench did not
  *   keep the samples (`retainSamples: true`).
  */
-export function latencyOf(task: TinybenchTaskLike): Recorder {
+export function latencyOf(task: TinybenchTaskLike): LatencyHistogram {
   const { latency } = task.result as { latency?: { samples?: unknown } };
   const samples = latency?.samples;
   if (!Array.isArray(samples)) {
@@ -86,7 +87,7 @@ export function latencyOf(task: TinybenchTaskLike): Recorder {
       `${task.name}: has no samples: run it, in a bench with retainSamples: true`,
     );
   }
-  const recorder = new Recorder();
-  for (const milliseconds of samples as number[]) recorder.record(milliseconds * 1e6);
-  return recorder;
+  const histogram = newHistogram();
+  for (const milliseconds of samples as number[]) histogram.record(milliseconds * 1e6);
+  return histogram;
 }

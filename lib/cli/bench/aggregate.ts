@@ -1,6 +1,7 @@
 import { percentileRanks } from '../../bench/percentile-interval';
-import { Recorder } from '../../bench/recorder';
+import { newHistogram } from '../../bench/recorder';
 import { median, spread } from '../../bench/statistics';
+import { LatencyHistogram } from '../../latency-histogram';
 import { grouped } from '../output';
 import { PHASES, type PhaseFigures, type PhaseName, type ProcessResult } from './protocol';
 import type { LatencyFigures, Measured, PercentileFigure } from './result';
@@ -10,7 +11,11 @@ export const PERCENTILES = [50, 90, 95, 99, 99.9] as const;
 /** p99.9 of fewer runs rests on fewer than 100 of them. */
 const RUNS_FOR_P999 = 100_000;
 
-function percentileFigure(histogram: Recorder, count: number, percent: number): PercentileFigure {
+function percentileFigure(
+  histogram: LatencyHistogram,
+  count: number,
+  percent: number,
+): PercentileFigure {
   if (percent === 99.9 && count <= RUNS_FOR_P999) {
     const need = grouped(RUNS_FOR_P999);
     return {
@@ -30,7 +35,7 @@ function percentileFigure(histogram: Recorder, count: number, percent: number): 
   };
 }
 
-function latencyFigures(histogram: Recorder): LatencyFigures {
+function latencyFigures(histogram: LatencyHistogram): LatencyFigures {
   const { count, min, mean, stddev, max } = histogram.snapshot();
   const percentiles = PERCENTILES.map((percent) => percentileFigure(histogram, count, percent));
   return { count, min, mean, stddev, max, percentiles };
@@ -42,15 +47,12 @@ const sum = (values: readonly number[]): number =>
 function phases(results: readonly ProcessResult[]): Measured['phases'] {
   const merged: Partial<Record<PhaseName, PhaseFigures>> = {};
   for (const phase of PHASES) {
-    const own = results.flatMap((result) => result.phases[phase] ?? []);
-    if (own.length === 0) continue;
-    const middle = (pick: (figures: PhaseFigures) => number): number => median(own.map(pick));
-    merged[phase] = {
-      count: sum(own.map(({ count }) => count)),
-      mean: middle(({ mean }) => mean),
-      p50: middle(({ p50 }) => p50),
-      p99: middle(({ p99 }) => p99),
-    };
+    const encoded = results.flatMap((result) => result.phases[phase] ?? []);
+    const [first, ...others] = encoded.map((text) => LatencyHistogram.decode(text));
+    if (first === undefined) continue;
+    for (const other of others) first.add(other);
+    const { count, mean, p50, p99 } = first.snapshot();
+    merged[phase] = { count, mean, p50, p99 };
   }
   return merged;
 }
@@ -64,10 +66,10 @@ function addCounts(results: readonly ProcessResult[]): Record<string, number> {
 }
 
 /** The blocks' histograms together. */
-export function pooledLatency(results: readonly ProcessResult[]): Recorder {
-  const pooled = new Recorder();
+export function pooledLatency(results: readonly ProcessResult[]): LatencyHistogram {
+  const pooled = newHistogram();
   for (const { histogram } of results.flatMap(({ blocks }) => blocks)) {
-    pooled.add(Recorder.decode(histogram));
+    pooled.add(LatencyHistogram.decode(histogram));
   }
   return pooled;
 }

@@ -1,4 +1,4 @@
-import { Recorder } from '../../bench/recorder';
+import { LatencyHistogram } from '../../latency-histogram';
 import { printable } from '../output';
 import type { BenchDocument } from './document';
 import type { SettingOutcome } from './schedule';
@@ -24,7 +24,7 @@ export function intervalLog(document: BenchDocument, outcomes: readonly SettingO
       .flatMap(({ blocks }) => blocks)
       .map(({ startedAt, seconds: length, histogram }) => {
         const start = startedAt / 1000 - base;
-        const max = Recorder.decode(histogram).snapshot().max / 1e6;
+        const max = LatencyHistogram.decode(histogram).snapshot().max / 1e6;
         const cells = [
           `Tag=s${index + 1}`,
           seconds(start),

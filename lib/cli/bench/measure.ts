@@ -2,7 +2,7 @@ import { now } from '../../bench/clock';
 import { closedLoop } from '../../bench/closed-loop';
 import { EVENT_LOOP_INTERVAL, eventLoopDelay } from '../../bench/event-loop';
 import { openLoop } from '../../bench/open-loop';
-import { Recorder } from '../../bench/recorder';
+import { newHistogram } from '../../bench/recorder';
 import { ThinnedSamples } from '../../bench/thinned-samples';
 import type { Block, BlockLimit } from './protocol';
 import type { Runner } from './runner';
@@ -86,7 +86,7 @@ export async function measureBlock(
   limit: BlockLimit,
   options: LoadOptions,
 ): Promise<Block> {
-  const histogram = new Recorder();
+  const histogram = newHistogram();
   const samples = new ThinnedSamples();
   let seen = 0;
   let told = performance.now();

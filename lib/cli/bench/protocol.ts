@@ -57,7 +57,7 @@ export type OperatorProfile =
 export const PHASES = ['queue', 'bind', 'invoke', 'fetch', 'total'] as const;
 export type PhaseName = (typeof PHASES)[number];
 
-/** Of one phase in one process, nanoseconds. */
+/** Of one phase, nanoseconds. */
 export interface PhaseFigures {
   readonly count: number;
   readonly mean: number;
@@ -84,7 +84,8 @@ export interface ProcessResult {
   readonly firstRunNs: number;
   readonly warmUpRuns: number;
   readonly blocks: readonly Block[];
-  readonly phases: Partial<Record<PhaseName, PhaseFigures>>;
+  /** The session's histograms, encoded; those without runs are left out. */
+  readonly phases: Partial<Record<PhaseName, string>>;
   readonly memory: { readonly before: number; readonly loaded: number; readonly peak: number };
   /** Beyond the timer's interval, nanoseconds; absent for synchronous runs, which block the loop. */
   readonly eventLoopDelay?: { readonly p50: number; readonly p99: number; readonly max: number };

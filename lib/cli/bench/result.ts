@@ -42,7 +42,6 @@ export interface Measured {
   readonly load: Spread;
   readonly firstRun: Spread;
   readonly latency: LatencyFigures;
-  /** Medians over the processes. */
   readonly phases: Partial<Record<PhaseName, PhaseFigures>>;
   readonly throughput: {
     readonly runsPerSecond: number;

@@ -1,4 +1,4 @@
-import type { Recorder } from '../../bench/recorder';
+import type { LatencyHistogram } from '../../latency-histogram';
 import { grouped, nanoseconds } from '../output';
 
 const ROWS = 10;
@@ -15,7 +15,7 @@ export function bar(share: number, width: number): string {
  * A histogram as lines of text: rows of equal ratio from the 0.1 to the 99.9 percentile, what lies
  * outside counted in the first and the last row.
  */
-export function histogramLines(histogram: Recorder, width: number): string[] {
+export function histogramLines(histogram: LatencyHistogram, width: number): string[] {
   const { count, min, max } = histogram.snapshot();
   if (count === 0) return [];
   const low = Math.max(histogram.percentile(0.1), 1);

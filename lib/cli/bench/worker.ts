@@ -15,7 +15,6 @@ import {
   PHASES,
   type Block,
   type MeasureRequest,
-  type PhaseFigures,
   type PhaseName,
   type ProcessResult,
   type WorkerMessage,
@@ -62,11 +61,11 @@ function inputsOf(session: InferenceSession, signature?: string): readonly Value
   throw new OnliteError('ERR_INVALID_ARGUMENT', `--signature ${signature}: the model has ${known}`);
 }
 
-function phaseFigures(session: InferenceSession): ProcessResult['phases'] {
-  const phases: Partial<Record<PhaseName, PhaseFigures>> = {};
+function encodedPhases(session: InferenceSession): ProcessResult['phases'] {
+  const phases: Partial<Record<PhaseName, string>> = {};
   for (const phase of PHASES) {
-    const { count, mean, p50, p99 } = session.latency[phase].snapshot();
-    if (count > 0) phases[phase] = { count, mean, p50, p99 };
+    const histogram = session.latency[phase];
+    if (histogram.count > 0) phases[phase] = histogram.encode();
   }
   return phases;
 }
@@ -111,7 +110,7 @@ async function measure(request: MeasureRequest): Promise<ProcessResult> {
   const measured = runner.runSync
     ? { result: await measureAll(), delay: undefined }
     : await withEventLoopDelay(measureAll);
-  const phases = phaseFigures(session);
+  const phases = encodedPhases(session);
   const peak = peakResident();
 
   let profile: ProcessResult['profile'];

@@ -1,4 +1,4 @@
-import type { Recorder } from '../../../bench/recorder';
+import type { LatencyHistogram } from '../../../latency-histogram';
 import { byteSize, nanoseconds } from '../../output';
 import type { BenchDocument } from '../document';
 import { isMeasured, type MeasuredSetting } from '../result';
@@ -91,7 +91,10 @@ function titleOf({ settings }: BenchDocument): string {
  *
  * @param latencies - the pooled latencies of each setting, in order
  */
-export function renderReport(document: BenchDocument, latencies: readonly Recorder[]): string {
+export function renderReport(
+  document: BenchDocument,
+  latencies: readonly LatencyHistogram[],
+): string {
   const distributions = document.settings.flatMap((setting, index) => {
     const latency = latencies[index];
     if (!isMeasured(setting) || latency === undefined) return [];

@@ -1,4 +1,4 @@
-import type { Recorder } from '../../../bench/recorder';
+import type { LatencyHistogram } from '../../../latency-histogram';
 import { nanoseconds } from '../../output';
 import type { MeasuredSetting, PercentileFigure } from '../result';
 import { percentileText } from '../text';
@@ -9,7 +9,7 @@ import { dash, legend, marker, MAX_SERIES, seriesClass } from './series';
 
 export interface Distribution {
   readonly setting: MeasuredSetting;
-  readonly latency: Recorder;
+  readonly latency: LatencyHistogram;
 }
 
 const HEIGHT = 400;

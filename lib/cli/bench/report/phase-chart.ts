@@ -74,7 +74,7 @@ function table(settings: readonly MeasuredSetting[]): Markup {
       return [[`${label}: ${phase}`, String(count), ...[mean, p50, p99].map(nanoseconds)]];
     }),
   );
-  return dataTable('Phases of a run; percentiles are medians over the processes', header, rows);
+  return dataTable('Phases of a run', header, rows);
 }
 
 /** Where a run's time goes, by the means of its phases; undefined if nothing was recorded. */
