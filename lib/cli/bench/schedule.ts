@@ -52,6 +52,13 @@ export function blockLimits(
   return limits;
 }
 
+/** What comes from outside changes nothing of a run: one profile does for all of those settings. */
+function isFirstOfModel(settings: readonly Setting[], index: number): boolean {
+  const question = (setting: Setting | undefined): string =>
+    JSON.stringify({ ...setting, concurrency: 0, rate: 0 });
+  return settings.findIndex((other) => question(other) === question(settings[index])) === index;
+}
+
 /**
  * Measures every setting, one process at a time, in rounds: each round has a process of each
  * setting, and starts with another one, so that whatever the machine does meanwhile falls on all
@@ -80,7 +87,7 @@ export async function measureAll(options: ScheduleOptions): Promise<SettingOutco
         warmUpMs,
         blocks,
         seed: round + 1,
-        profileRuns: outcome.results.length === 0 ? options.profileRuns : 0,
+        profileRuns: round === 0 && isFirstOfModel(settings, index) ? options.profileRuns : 0,
       };
       try {
         const at = { step, steps, setting: index };

@@ -20,19 +20,29 @@ export const perSecond = (value: number): string =>
 
 const factor = (value: number): string => `${value.toFixed(value < 10 ? 3 : 1)} ×`;
 
-export function ratioText({ ratio, interval: [low, high] }: MetricComparison): string {
-  const upper = high === null ? '∞' : factor(high).slice(0, -2);
-  return `${factor(ratio)} (${factor(low).slice(0, -2)} – ${upper})`;
+/** A figure and, in words, the ends of its interval. */
+export interface FigureParts {
+  readonly value: string;
+  readonly interval: string;
 }
 
-export function percentileText({ value, low, high, note }: PercentileFigure): string {
-  if (value === undefined) return `— (${note ?? ''})`;
-  const ends =
-    low === undefined
-      ? ''
-      : ` (${nanoseconds(low)} – ${high === undefined ? '?' : nanoseconds(high)})`;
-  return nanoseconds(value) + ends;
+export function ratioParts({ ratio, interval: [low, high] }: MetricComparison): FigureParts {
+  const upper = high === null ? '∞' : factor(high).slice(0, -2);
+  return { value: factor(ratio), interval: `${factor(low).slice(0, -2)} – ${upper}` };
 }
+
+export function percentileParts({ value, low, high, note }: PercentileFigure): FigureParts {
+  if (value === undefined) return { value: '—', interval: note ?? '' };
+  if (low === undefined) return { value: nanoseconds(value), interval: '' };
+  const upper = high === undefined ? '?' : nanoseconds(high);
+  return { value: nanoseconds(value), interval: `${nanoseconds(low)} – ${upper}` };
+}
+
+const inLine = ({ value, interval }: FigureParts): string =>
+  interval === '' ? value : `${value} (${interval})`;
+
+const ratioText = (comparison: MetricComparison): string => inLine(ratioParts(comparison));
+export const percentileText = (figure: PercentileFigure): string => inLine(percentileParts(figure));
 
 export function errorsText(errors: Readonly<Record<string, number>>): string {
   return Object.entries(errors)

@@ -1,3 +1,4 @@
+import type { FigureParts } from '../text';
 import { at, html, type Markup } from './markup';
 import type { Scale } from './scale';
 
@@ -105,6 +106,10 @@ export function renderChart(chart: Chart): Markup {
     </details>
   </section>`;
 }
+
+/** A figure with its interval below it. */
+export const withInterval = ({ value, interval }: FigureParts): Markup =>
+  html`${value}${interval !== '' && html`<small>${interval}</small>`}`;
 
 /** A table whose first column names the rows; the others are numbers. */
 export function dataTable(

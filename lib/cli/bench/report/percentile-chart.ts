@@ -1,8 +1,8 @@
 import type { LatencyHistogram } from '../../../latency-histogram';
 import { nanoseconds } from '../../output';
 import type { MeasuredSetting, PercentileFigure } from '../result';
-import { percentileText } from '../text';
-import { dataTable, PLOT, point, WIDTH, xAxis, yAxis, type Chart } from './chart';
+import { percentileParts, percentileText } from '../text';
+import { dataTable, PLOT, point, WIDTH, withInterval, xAxis, yAxis, type Chart } from './chart';
 import { at, html, type Markup } from './markup';
 import { logScale, percentileScale, timeTick, type Scale } from './scale';
 import { dash, legend, marker, MAX_SERIES, seriesClass } from './series';
@@ -72,7 +72,7 @@ function table(distributions: readonly Distribution[]): Markup {
       setting.label,
       String(latency.count),
       nanoseconds(latency.min),
-      ...latency.percentiles.map(percentileText),
+      ...latency.percentiles.map((figure) => withInterval(percentileParts(figure))),
       nanoseconds(latency.max),
     ];
   });

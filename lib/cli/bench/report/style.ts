@@ -60,6 +60,8 @@ th,td{padding:.4rem .7rem .4rem 0;border-bottom:1px solid var(--rule);vertical-a
 thead th{color:var(--soft);font-weight:600;white-space:nowrap}
 tbody th{text-align:left;font-weight:500;overflow-wrap:break-word;min-width:13rem}
 .numeric td{text-align:right;white-space:nowrap}
+td small{display:block;color:var(--soft);font-size:.8rem;white-space:normal;min-width:6.5rem}
+.scroll:has(table){margin-bottom:.75rem}
 .numeric thead th{text-align:right}.numeric thead th:first-child{text-align:left}
 .words td,.words thead th{text-align:left}
 .bars tbody th{min-width:8rem}.bars .bar{width:45%;text-align:left}

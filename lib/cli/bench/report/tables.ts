@@ -3,14 +3,14 @@ import type { BaselineComparison } from '../baseline';
 import type { BenchDocument } from '../document';
 import { METRICS, type Metric, type MetricComparison, type Verdict } from '../metrics';
 import type { MeasuredSetting } from '../result';
-import { errorsText, perSecond, ratioText, VERDICTS } from '../text';
-import { dataTable } from './chart';
+import { errorsText, perSecond, ratioParts, VERDICTS } from '../text';
+import { dataTable, withInterval } from './chart';
 import { html, type Markup } from './markup';
 
-const ratioCells = (metrics: Partial<Record<Metric, MetricComparison>>): string[] =>
+const ratioCells = (metrics: Partial<Record<Metric, MetricComparison>>): Markup[] =>
   METRICS.map((metric) => {
     const comparison = metrics[metric];
-    return comparison ? ratioText(comparison) : '—';
+    return comparison ? withInterval(ratioParts(comparison)) : html`—`;
   });
 
 const verdictCell = (verdict: Verdict | 'not-comparable'): Markup =>
@@ -49,10 +49,10 @@ export function comparisonSection({ comparison }: BenchDocument): Markup {
   if (!comparison || !first) return html``;
   const rows = comparison.map(({ label, metrics }) => [
     label,
-    ...ratioCells(metrics),
     verdictCell(metrics.p50?.verdict ?? 'unclear'),
+    ...ratioCells(metrics),
   ]);
-  const header = ['setting', ...METRICS.map((name) => `${name}, ratio`), 'by p50'];
+  const header = ['setting', 'by p50', ...METRICS.map((name) => `${name}, ratio`)];
   return html`<section aria-labelledby="comparison">
     <h2 id="comparison">Side by side</h2>
     <p>
