@@ -39,5 +39,8 @@ export function html(strings: TemplateStringsArray, ...values: Content[]): Marku
   return new Markup(text.join(''));
 }
 
+/** An ISO date and time, to the minute. */
+export const moment = (iso: string): string => `${iso.slice(0, 16).replace('T', ' ')} UTC`;
+
 /** A coordinate in an attribute. */
 export const at = (value: number): string => String(Number(value.toFixed(2)));

@@ -4,7 +4,7 @@ import type { BenchDocument } from '../document';
 import { isMeasured, type MeasuredSetting } from '../result';
 import { perSecond, protocolText } from '../text';
 import { renderChart, type Chart } from './chart';
-import { html, Markup } from './markup';
+import { html, Markup, moment } from './markup';
 import { operatorSection } from './operators';
 import { percentileChart } from './percentile-chart';
 import { phaseChart } from './phase-chart';
@@ -61,7 +61,7 @@ function machineSection(document: BenchDocument): Markup {
     ['Node', `${versions.node}, V8 ${versions.v8}`],
     ['ONNX Runtime', versions.onnxruntime ?? 'not installed'],
     ['TensorFlow Lite', versions.tflite ?? 'not installed'],
-    ['Measured', `${document.date}; ${protocolText(document)}`],
+    ['Measured', `${moment(document.date)}; ${protocolText(document)}`],
     ['Command', html`<code>onlite ${command.map(quoted).join(' ')}</code>`],
   ];
   if (cgroup?.cpus !== undefined) rows.splice(2, 0, ['CPU quota', cgroup.cpus.toFixed(2)]);

@@ -8,8 +8,6 @@ export const STYLE = `
 @media (prefers-color-scheme:dark){:root{--page:#0e1217;--card:#171d25;--text:#e7ecf2;--soft:#a3afbd;--rule:#323c48;--grid:#262f3a;--accent:#7cb9ff;--good:#6fd58f;--bad:#ff8a80;--warn:#ffc069;--tip:#e7ecf2;--tip-text:#12171d;
 --s1:#6cb2ff;--s2:#ffa657;--s3:#56d364;--s4:#c9a0ff;--s5:#ff8fc1;--s6:#4fd1e0;--s7:#d5cf4a;--s8:#a9b4c0}}
 *{box-sizing:border-box}
-html{scroll-behavior:smooth}
-@media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 body{margin:0;background:var(--page);color:var(--text);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums}
 header,main,footer{max-width:58rem;margin:0 auto;padding:0 1.25rem}
 header{padding-top:2.25rem}

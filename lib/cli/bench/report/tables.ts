@@ -5,7 +5,7 @@ import { METRICS, type Metric, type MetricComparison, type Verdict } from '../me
 import type { MeasuredSetting } from '../result';
 import { errorsText, perSecond, ratioParts, VERDICTS } from '../text';
 import { dataTable, withInterval } from './chart';
-import { html, type Markup } from './markup';
+import { html, moment, type Markup } from './markup';
 
 const ratioCells = (metrics: Partial<Record<Metric, MetricComparison>>): Markup[] =>
   METRICS.map((metric) => {
@@ -31,9 +31,9 @@ export function baselineSection(baseline: BaselineComparison): Markup {
   return html`<section aria-labelledby="baseline">
     <h2 id="baseline">Against the baseline</h2>
     <p>
-      Compared with <code>${baseline.file}</code> of ${baseline.date}. A setting is slower or faster
-      where the 95 % interval of the ratio lies beyond ${(baseline.tolerance * 100).toPrecision(2)}
-      %.
+      Compared with <code>${baseline.file}</code> of ${moment(baseline.date)}. A setting is slower
+      or faster where the 95 % interval of the ratio lies beyond
+      ${(baseline.tolerance * 100).toPrecision(2)} %.
     </p>
     ${
       changes.length > 0 &&
