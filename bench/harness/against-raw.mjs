@@ -1,8 +1,8 @@
+import { batchFor, interleave, sampleSync, warmUp } from 'onlite/bench';
+
 import { engineOf, modelPath } from '../models/models.mjs';
 import { fromInterleaved } from './context.mjs';
-import { interleave } from './interleave.mjs';
 import { rawProgram } from './raw.mjs';
-import { batchFor, sampleSync, warmUp } from './sample.mjs';
 
 /**
  * A synchronous function's p50 as a ratio to the raw C call of the same model, interleaved.

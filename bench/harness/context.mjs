@@ -1,6 +1,7 @@
+import { spread } from 'onlite/bench';
+
 import { figures } from './figures.mjs';
 import { Skip } from './skip.mjs';
-import { spread } from './statistics.mjs';
 
 /** How long everything takes: per side of an interleaved case, `repetitions` slices of `sliceMs`. */
 const paces = {

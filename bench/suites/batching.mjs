@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
 
+import { closedLoop, interleave, openLoop } from 'onlite/bench';
+
 import { fromInterleaved } from '../harness/context.mjs';
-import { interleave } from '../harness/interleave.mjs';
-import { openLoop } from '../harness/open-loop.mjs';
-import { closedLoop } from '../harness/sample.mjs';
 import { Skip } from '../harness/skip.mjs';
 import { createSession, feedLanes } from '../harness/subject.mjs';
 

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { summarize } from 'onlite/bench';
+
 import { duration } from '../harness/format.mjs';
 import { Skip } from '../harness/skip.mjs';
-import { summarize } from '../harness/statistics.mjs';
 import { createSession, feedsFor } from '../harness/subject.mjs';
 
 export const name = 'cancellation';

@@ -1,11 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import {
+  batchFor,
+  closedLoop,
+  eventLoopDelay,
+  interleave,
+  sampleAsync,
+  sampleSync,
+  warmUp,
+} from 'onlite/bench';
+
 import { fromInterleaved, fromValues } from '../harness/context.mjs';
-import { eventLoopDelay } from '../harness/event-loop.mjs';
-import { interleave } from '../harness/interleave.mjs';
 import { rawProgram } from '../harness/raw.mjs';
-import { batchFor, closedLoop, sampleAsync, sampleSync, warmUp } from '../harness/sample.mjs';
 import { Skip } from '../harness/skip.mjs';
 import {
   bestLanes,

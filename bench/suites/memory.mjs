@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
 
 import { runtimeInfo } from 'onlite';
+import { median } from 'onlite/bench';
 
 import { childScript, runNode } from '../harness/child.mjs';
 import { fromValues } from '../harness/context.mjs';
 import { RawProgram } from '../harness/raw.mjs';
 import { Skip } from '../harness/skip.mjs';
-import { median } from '../harness/statistics.mjs';
 import { engineOf, MOBILENETS, modelPath, WAKE_WORD } from '../models/models.mjs';
 
 export const name = 'memory';

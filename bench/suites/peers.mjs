@@ -1,8 +1,8 @@
+import { batchFor, interleave, sampleAsync } from 'onlite/bench';
+
 import { loadOnnxruntimeNode, loadTfjsTflite, pythonPeer } from '../harness/peer-packages.mjs';
 import { fromInterleaved } from '../harness/context.mjs';
-import { interleave } from '../harness/interleave.mjs';
 import { rawProgram } from '../harness/raw.mjs';
-import { batchFor, sampleAsync } from '../harness/sample.mjs';
 import { engineOf, MOBILENETS, modelPath } from '../models/models.mjs';
 
 export const name = 'peers';

@@ -1,10 +1,9 @@
 import { InferenceSession } from 'onlite';
+import { interleave, summarize } from 'onlite/bench';
 
 import { childScript, runNode } from '../harness/child.mjs';
 import { fromInterleaved, fromValues } from '../harness/context.mjs';
-import { interleave } from '../harness/interleave.mjs';
 import { rawProgram } from '../harness/raw.mjs';
-import { summarize } from '../harness/statistics.mjs';
 import { engineOf, MOBILENETS, modelPath } from '../models/models.mjs';
 
 export const name = 'start';

@@ -1,4 +1,5 @@
 // The report in a real browser, as its readers see it.
+/// <reference lib="dom" />
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -30,7 +31,7 @@ describe.skipIf(skipped)(skipped ? remedy : 'the report', () => {
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'onlite-report-'));
   const report = path.join(scratch, 'report.html');
   const single = path.join(scratch, 'single.html');
-  let browser: Browser;
+  let browser: Browser | undefined;
 
   /** What a page did that it must not do. */
   interface Visit {
@@ -40,7 +41,7 @@ describe.skipIf(skipped)(skipped ? remedy : 'the report', () => {
   }
 
   async function visit(scheme: 'light' | 'dark', file = report, width = 1100): Promise<Visit> {
-    const page = await browser.newPage();
+    const page = await browser!.newPage();
     const problems: string[] = [];
     const requests: string[] = [];
     page.on('console', (message) => problems.push(message.text()));
@@ -115,7 +116,7 @@ describe.skipIf(skipped)(skipped ? remedy : 'the report', () => {
       const opaque = (element: Element | null): string => {
         for (let at = element; at; at = at.parentElement) {
           const { backgroundColor } = getComputedStyle(at);
-          if (!/, 0\)$/.test(backgroundColor)) return backgroundColor;
+          if (!backgroundColor.endsWith(', 0)')) return backgroundColor;
         }
         return 'rgb(255, 255, 255)';
       };

@@ -369,7 +369,7 @@ describe('terminal', () => {
     const line = new ProgressLine(stream(true));
     line.show('a line that is \u001b[31m far too long for it');
     line.clear();
-    expect(written[0]).toMatch(/^\r\u001b\[2Ka line that is \\u00$/);
+    expect(written[0]).toBe('\r\u001b[2Ka line that is \\u00');
     expect(written.at(-1)).toBe('\r\u001b[2K');
     expect(progressBar(0.5, 4)).toBe('[##--]');
   });

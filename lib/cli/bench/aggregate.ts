@@ -23,6 +23,12 @@ function percentileFigure(
       note: `needs more than ${need} runs, there are ${grouped(count)}`,
     };
   }
+  // With fewer, even the slowest of them is not beyond the percentile.
+  const least = Math.round(100 / (100 - percent));
+  if (count < least) {
+    const note = `needs ${grouped(least)} runs, there are ${grouped(count)}`;
+    return { percentile: percent, note };
+  }
   const { low, high } = percentileRanks(count, percent);
   const valueAt = (rank: number): number => histogram.percentile((100 * (rank - 0.5)) / count);
   return {

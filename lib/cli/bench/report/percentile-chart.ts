@@ -28,6 +28,7 @@ function curve({ setting, latency }: Distribution, x: Scale, y: Scale): string {
     const [left, top] = [at(x(percent)), at(y(Math.max(latency.percentile(percent), 1)))];
     commands.push(step === 0 ? `M${left} ${top}` : `L${left} ${top}`);
   }
+  commands.push(`V${at(y(setting.measured.latency.max))}`);
   return commands.join('');
 }
 

@@ -44,7 +44,7 @@ figcaption{font-size:.9rem;margin:.6rem 0 .9rem;max-width:44rem}
 .point .tip{visibility:hidden;pointer-events:none}
 .point:hover .tip,.point:focus .tip{visibility:visible}
 .point:focus .target{stroke:var(--accent);stroke-width:2.5}
-.points:has(.point:hover) .point:not(:hover),.points:has(.point:focus) .point:not(:focus){opacity:.3}
+.points:has(.point:hover) .point:not(:hover),.points:has(.point:focus) .point:not(:focus){opacity:.15}
 .tip rect{fill:var(--tip)}
 .chart .tip text{fill:var(--tip-text);font-weight:600}
 .column{fill:var(--s1)}.interval{stroke:var(--text);fill:none;stroke-width:1.5}
