@@ -6,7 +6,8 @@ import path from 'node:path';
 import hdr from 'hdr-histogram-js';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { model, onlite, type CliResult } from './cli-support';
+import { main, model, onlite } from './bench-support';
+import type { CliResult } from './cli-support';
 
 interface Percentile {
   percentile: number;
@@ -254,7 +255,6 @@ describe('--hdr', () => {
 
 describe.skipIf(process.platform === 'win32')('on a terminal', () => {
   it('shows progress and a histogram', () => {
-    const main = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
     const words = [process.execPath, main, 'bench', add, ...short];
     const script = `import pty, sys; sys.exit(pty.spawn(${JSON.stringify(words)}) >> 8)`;
     const { status, stdout } = spawnSync('python3', ['-c', script], {

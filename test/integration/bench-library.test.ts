@@ -16,7 +16,7 @@ import {
 import { Bench } from 'tinybench';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { model } from './cli-support';
+import { model } from './bench-support';
 
 const root = path.join(import.meta.dirname, '..', '..');
 const feeds = {
