@@ -167,6 +167,22 @@ describe('onlite bench', () => {
     expect(onlite(args).stdout).toContain('Failed');
   });
 
+  it('reports a process that dies, as a vendor’s kernel may have it, and goes on', () => {
+    const deadly = file('deadly.cjs');
+    // Only the measuring processes have a channel to a parent.
+    writeFileSync(
+      deadly,
+      `if (process.send) process.prependOnceListener('message', ({ setting }) => {
+        if (setting.model.endsWith('.tflite')) process.kill(process.pid, 'SIGKILL');
+      });`,
+    );
+    const args = ['bench', model('add4.tflite'), add, ...short, '--json'];
+    const { status, stdout } = onlite(args, { NODE_OPTIONS: `--require ${deadly}` });
+    const { settings } = JSON.parse(stdout) as Result;
+    expect([status, settings[0]!.failed?.code]).toEqual([1, 'ERR_RUN_FAILED']);
+    expect(settings[1]!.measured!.latency.count).toBe(40);
+  });
+
   it.each([
     [['bench'], 2, 'MODEL is missing'],
     [['bench', add, '--threads', 'many'], 2, '--threads'],

@@ -14,11 +14,12 @@ vi.setConfig({ testTimeout: TIMEOUT, hookTimeout: TIMEOUT });
 export const main = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 /** Runs `onlite bench` as built, in a process of its own. */
-export function onlite(args: readonly string[]): CliResult {
+export function onlite(args: readonly string[], env: NodeJS.ProcessEnv = {}): CliResult {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
     timeout: TIMEOUT,
     maxBuffer: 2 ** 27,
+    env: { ...process.env, ...env },
   });
   return { status, stdout, stderr };
 }
