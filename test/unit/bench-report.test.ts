@@ -18,9 +18,11 @@ describe('markup', () => {
 
   it('takes markup, lists and nothing', () => {
     const list = [1, 2].map((item) => html`<li>${item}</li>`);
-    expect(html`<ul>${list}${undefined}${false}${new Markup('<br>')}</ul>`.text).toBe(
-      '<ul><li>1</li><li>2</li><br></ul>',
-    );
+    expect(
+      html`<ul>
+        ${list}${undefined}${false}${new Markup('<br>')}
+      </ul>`.text,
+    ).toBe('<ul><li>1</li><li>2</li><br></ul>');
   });
 });
 
