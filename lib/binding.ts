@@ -2,7 +2,7 @@ import { abortable, throwIfAborted } from './abort';
 import { elementTypeOfCode, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
-import { startJob, type Job } from './jobs';
+import { Lookout, startRun, type Job } from './jobs';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from './native';
 import { release, retain, type Lease } from './pool/lease';
 import { checkRunOptions, type RunOptions } from './run-options';
@@ -52,6 +52,7 @@ export class IoBinding<
   readonly #native: NativeBinding;
   readonly #runNative: NativeBinding['runSync'];
   readonly #plan: SignaturePlan;
+  readonly #lookout = new Lookout();
   readonly #dynamic: string[] = [];
   readonly #inputs: Record<string, Tensor> = {};
   readonly #outputs: Record<string, Tensor> = {};
@@ -144,7 +145,7 @@ export class IoBinding<
     if (job.running) throw new OnliteError('ERR_BUSY', "the binding's own run is in flight");
     job.resolve = resolve;
     job.reject = reject;
-    const id = startJob(job, this.#startNative);
+    const id = startRun(job, this.#startNative, this.#lookout);
     job.running = true;
     return id;
   }

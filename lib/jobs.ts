@@ -49,6 +49,52 @@ function forget(id: number): void {
   firstFree = id;
 }
 
+/**
+ * Whether the JS thread looks for the end of a run at once, which is quicker than
+ * to sleep and be woken for runs of a few microseconds, and in vain for others: each
+ * time in vain doubles the runs that it is left out for. One for runs of a kind.
+ */
+export class Lookout {
+  skip = 0;
+  nextSkip = 1;
+}
+
+const maxSkip = 256;
+const pollNothing = 0;
+const pollDispatched = 1;
+let poll: () => number = () => pollNothing;
+let pollIsQueued = false;
+
+/** Sets the native function that looks for finished jobs and settles them. */
+export function usePoll(nativePoll: () => number): void {
+  poll = nativePoll;
+}
+
+/** {@link startJob} for a run, which may have finished by the time that JavaScript is done. */
+export function startRun(job: Job, start: (id: number) => void, lookout: Lookout): number {
+  const id = startJob(job, start);
+  if (lookout.skip > 0) lookout.skip--;
+  else if (!pollIsQueued) {
+    pollIsQueued = true;
+    void pollSoon(lookout);
+  }
+  return id;
+}
+
+async function pollSoon(lookout: Lookout): Promise<void> {
+  // After what else is to be done now: perhaps more runs are started.
+  // eslint-disable-next-line @typescript-eslint/await-thenable -- only to be a microtask later
+  await undefined;
+  pollIsQueued = false;
+  const outcome = poll();
+  if (outcome === pollDispatched) {
+    lookout.nextSkip = 1;
+  } else if (outcome === pollNothing) {
+    lookout.skip = lookout.nextSkip;
+    lookout.nextSkip = Math.min(2 * lookout.nextSkip, maxSkip);
+  }
+}
+
 /** A promise of a native job's result. */
 class PromiseJob<Result> implements Job {
   readonly #resolve: (result: Result) => void;
@@ -84,15 +130,18 @@ class PromiseJob<Result> implements Job {
  * @param start - makes the native call under the id; what it throws is the
  *   promise's rejection
  * @param held - whose memory the native side uses; released once when that has ended
+ * @param lookout - the session's, if the job is a run
  */
 export function promiseJob<Result>(
   start: (id: number) => void,
   held?: Held,
+  lookout?: Lookout,
 ): { id: number; result: Promise<Result> } {
   let id = -1;
   const result = new Promise<Result>((resolve, reject) => {
+    const job = new PromiseJob(resolve, reject, held);
     try {
-      id = startJob(new PromiseJob(resolve, reject, held), start);
+      id = lookout === undefined ? startJob(job, start) : startRun(job, start, lookout);
     } catch (error) {
       held?.release();
       throw error;

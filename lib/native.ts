@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 
 import { OnliteError, type OnliteErrorCode } from './errors';
-import { settleJobs, settleSucceeded, succeededIds } from './jobs';
+import { settleJobs, settleSucceeded, succeededIds, usePoll } from './jobs';
 
 /** The name of a runtime. */
 export type Engine = 'onnxruntime' | 'tflite';
@@ -238,6 +238,8 @@ export interface NativeAddon {
   }): void;
   /** Dispatches the completions that were put off by a call of `defer`. */
   flush(): void;
+  /** Looks for finished jobs: 0 none, 1 some were dispatched, 2 it is not the time. */
+  poll(): number;
   /** Waits for work that the end of the process must not overtake; more is refused. */
   prepareExit(): void;
   /**
@@ -316,6 +318,7 @@ function load(): NativeAddon {
     isMainThread,
     threads: threadCount,
   });
+  usePoll(() => loaded.poll());
   // Workers end by their cleanup hooks, before the main thread does.
   if (isMainThread) {
     process.on('exit', () => {

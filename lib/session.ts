@@ -5,7 +5,7 @@ import { checkOptions } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeFeeds, type TensorLike } from './feeds';
 import { fillFetch, isFetches, parseFetches } from './fetches';
-import { promiseJob } from './jobs';
+import { Lookout, promiseJob } from './jobs';
 import { Leases } from './leases';
 import { SessionLatency } from './latency';
 import {
@@ -79,6 +79,7 @@ export class InferenceSession implements AsyncDisposable {
   #smallRuns: SmallRuns | SmallRows | null | undefined;
   /** Of `options.batching`; 0 without. */
   readonly #maxBatchSize: number;
+  readonly #lookout = new Lookout();
   #released: Promise<void> | undefined;
   /** The providers that were asked for, those that are missing too. */
   readonly #requestedProviders: readonly string[];
@@ -215,9 +216,13 @@ export class InferenceSession implements AsyncDisposable {
       throw error;
     }
     const { inputs, outputs, native: options } = run;
-    const job = promiseJob<NativeValue[]>((id) => {
-      this.#native.run(id, inputs, outputs.encoded, options);
-    }, leases);
+    const job = promiseJob<NativeValue[]>(
+      (id) => {
+        this.#native.run(id, inputs, outputs.encoded, options);
+      },
+      leases,
+      this.#lookout,
+    );
     const isPlain = run.options.signal === undefined && run.options.timeoutMs === undefined;
     return decodeOutputs(run.outputs, await (isPlain ? job.result : abortable(job, run.options)));
   }

@@ -1,5 +1,5 @@
 import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from './element-type';
-import { startJob, type Job } from './jobs';
+import { Lookout, startRun, type Job } from './jobs';
 import type {
   NativeBinding,
   NativeSession,
@@ -60,7 +60,7 @@ class SmallRun implements Job {
     this.#resolve = resolve;
     this.#reject = reject;
     try {
-      startJob(this, this.#startNative);
+      startRun(this, this.#startNative, this.#runs.lookout);
     } catch (error) {
       this.end();
       throw error;
@@ -134,6 +134,7 @@ class SmallRun implements Job {
  * also has the error messages.
  */
 export class SmallRuns {
+  readonly lookout = new Lookout();
   readonly #bind: Bind;
   readonly #inputs: Slot[];
   readonly #outputs: Slot[];

@@ -45,6 +45,13 @@ Napi::Value Flush(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+/// poll(): 0 if no job has finished soon enough, 1 if some had and were dispatched,
+/// 2 if it is not the time to look.
+Napi::Value Poll(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Napi::Number::New(env, static_cast<int>(onlite::Environment::Of(env).Poll(env)));
+}
+
 /// cancel(id, timedOut): true if the job had not started and will never be dispatched.
 Napi::Value Cancel(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -60,6 +67,7 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("initialise", Napi::Function::New<Initialise>(env, "initialise"));
   exports.Set("prepareExit", Napi::Function::New<PrepareExit>(env, "prepareExit"));
   exports.Set("flush", Napi::Function::New<Flush>(env, "flush"));
+  exports.Set("poll", Napi::Function::New<Poll>(env, "poll"));
   exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
   exports.Set("createSession", Napi::Function::New<onlite::CreateSession>(env, "createSession"));
   exports.Set("newHistogram", Napi::Function::New<NewHistogram>(env, "newHistogram"));

@@ -14,6 +14,9 @@ namespace onlite {
 /// run a setter that somebody put on Array.prototype.
 constexpr size_t kCompletionsPerCall = 256;
 
+/// About what it costs the JS thread to go to sleep and be woken.
+constexpr std::chrono::microseconds kPoll{10};
+
 /// Ids are handed out densely, so one far beyond the others is none of ours.
 constexpr size_t kIdSlack = 1024;
 
@@ -228,6 +231,13 @@ void Environment::Flush(Napi::Env env) {
   if (state_->closing) return;
   burst_began_ns_ = MonotonicNow();
   Dispatch(env);
+}
+
+Environment::PollResult Environment::Poll(Napi::Env env) {
+  if (state_->closing || active_count_ == 0 || HogsEventLoop()) return PollResult::kNotNow;
+  if (!mailbox_->AwaitFinished(kPoll)) return PollResult::kNothing;
+  Dispatch(env);
+  return PollResult::kDispatched;
 }
 
 void Environment::CancelAll() {

@@ -73,6 +73,12 @@ class Environment {
   /// Dispatches what was put off to this turn of the event loop.
   void Flush(Napi::Env env);
 
+  enum class PollResult : uint8_t { kNothing, kDispatched, kNotNow };
+  /// Looks for finished jobs for as long as waking the JS thread would take, and
+  /// dispatches them. Not now: nothing is under way, or the event loop is to have
+  /// a turn first.
+  PollResult Poll(Napi::Env env);
+
   /// Asks every job to stop.
   void CancelAll();
 

@@ -2,6 +2,8 @@
 
 #include <node_api.h>
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
@@ -29,6 +31,10 @@ class Mailbox {
   /// Swaps what has finished into `jobs`, which is empty. The next Put wakes again.
   void Take(Jobs* jobs);
 
+  /// Waits for a finished job without sleeping, up to `limit`; false if there is
+  /// none. Meanwhile Put need not wake the JS thread, whose call this is.
+  bool AwaitFinished(std::chrono::nanoseconds limit);
+
   /// Wakes nobody any more, and gives the function back to be released.
   napi_threadsafe_function Close();
   /// Returns when `posted` jobs have ended since the beginning; then drops them.
@@ -39,8 +45,10 @@ class Mailbox {
   std::condition_variable changed_;
   napi_threadsafe_function wake_ = nullptr;  // null once the environment closes
   bool wake_sent_ = false;
+  bool awaited_ = false;
   size_t ended_ = 0;
   Jobs finished_;
+  std::atomic<bool> has_finished_{false};  // for AwaitFinished, which looks without the lock
 };
 
 }  // namespace onlite
