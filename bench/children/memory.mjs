@@ -14,12 +14,14 @@ const create = (path) => InferenceSession.create(path, { intraOpNumThreads: 1, c
 
 /**
  * Memory that was written, without JavaScript's heap, which comes and goes by megabytes, and
- * without what the C library keeps of freed memory: creating a session gives that back. (Clean
+ * without what the C library keeps of freed memory: a session's first run gives that back. (Clean
  * private pages are the libraries', and private only while no other process has them mapped.)
  */
 async function privateBytes() {
   for (let round = 0; round < 2; round += 1) {
-    await (await create(warmModel)).release();
+    const other = await create(warmModel);
+    await oneByOne(bestLanes(other, 1));
+    await other.release();
     for (let collection = 0; collection < 4; collection += 1) globalThis.gc();
   }
   const heap = getHeapStatistics().total_physical_size;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/status.h"
@@ -45,9 +46,6 @@ class Interpreter {
   /// that a placed tensor grows. After an error the interpreter is not usable.
   Status SetShapes(size_t entry, Feeds feeds);
 
-  /// No tensors are allocated yet.
-  bool is_new() const { return allocated_.empty(); }
-
   /// The entry point's tensors and its invocation, after SetShapes.
   const EntryRunner& runner(size_t entry) const { return *runners_[entry]; }
 
@@ -69,7 +67,11 @@ class Interpreter {
 
   /// Runs since the shapes were set.
   uint64_t steady_runs() const { return steady_runs_; }
-  void CountRun() { ++steady_runs_; }
+  /// True for the first run of all.
+  bool CountRun() {
+    ++steady_runs_;
+    return !std::exchange(has_run_, true);
+  }
 
   /// A tensor of the primary subgraph, or null if the library cannot tell.
   const TfLiteTensor* PrimaryTensor(int index) const;
@@ -101,6 +103,7 @@ class Interpreter {
   std::set<uint32_t> allocated_;
   bool may_place_ = false;
   uint64_t steady_runs_ = 0;
+  bool has_run_ = false;
   bool usable_ = true;
 };
 

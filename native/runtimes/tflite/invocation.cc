@@ -42,10 +42,7 @@ Status Lease::AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker) {
     ONLITE_RETURN_IF_ERROR(Acquire());
     if (interpreter_->HasShapes(entry, feeds)) return Status::Ok();
   }
-  const bool is_new = interpreter_->is_new();
-  ONLITE_RETURN_IF_ERROR(interpreter_->SetShapes(entry, feeds));
-  if (is_new) TrimHeap();  // of what its delegate packed the weights in
-  return Status::Ok();
+  return interpreter_->SetShapes(entry, feeds);
 }
 
 // The runtime forgets a cancellation that comes before the invocation, so the
@@ -53,8 +50,11 @@ Status Lease::AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker) {
 Status Invoke(Interpreter* interpreter, size_t entry, CancelToken* cancel) {
   const Armed armed(cancel, interpreter);
   if (!armed.ready()) return Cancelled();
-  interpreter->CountRun();
+  const bool is_first = interpreter->CountRun();
   const ApiStatus status = interpreter->runner(entry).Invoke();
+  // What the trial interpreter and the packing of weights have freed. Not when the
+  // session is created: one that is never run would pay for it.
+  if (is_first) TrimHeap();
   if (status == ApiStatus::kCancelled || (cancel != nullptr && cancel->cancelled())) {
     return Cancelled();
   }

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/clock.h"
-#include "core/heap.h"
 #include "runtimes/tflite/binding.h"
 #include "runtimes/tflite/invocation.h"
 #include "runtimes/tflite/request.h"
@@ -57,7 +56,6 @@ Status TfLiteSession::Create(const Library& library, const ModelSource& source,
   }
   ONLITE_RETURN_IF_ERROR(created->Start(plans));
   ONLITE_RETURN_IF_ERROR(created->AllocateFixedShapes());
-  TrimHeap();  // of the trial interpreter
   *session = std::move(created);
   return Status::Ok();
 }
