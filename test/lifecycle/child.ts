@@ -20,8 +20,19 @@ export interface ChildOptions {
   kill?: { signal: NodeJS.Signals; afterMs: number };
 }
 
-/** A sanitizer makes everything several times slower. */
-const patience = process.env['ONLITE_SANITIZER'] === undefined ? 25_000 : 100_000;
+const isSanitized = process.env['ONLITE_SANITIZER'] !== undefined;
+
+/** Milliseconds until a child is said to hang. A sanitizer makes all several times slower. */
+const patience = isSanitized ? 100_000 : 30_000;
+
+/** For a test that waits for one child. */
+export const testTimeout = patience + 10_000;
+
+/** How often each thing is tried: a fault that depends on timing shows in some of them. */
+export const rounds = isSanitized ? 3 : 20;
+
+/** Workers that are ended with runs in flight. */
+export const workerCount = isSanitized ? 21 : 200;
 
 export const engines = ['onnxruntime', 'tflite'] as const;
 
@@ -73,7 +84,8 @@ function readReports(output: string): Record<string, unknown>[] {
 export function outcome({ code, signal, hung, reports, errors }: ChildResult): object {
   const failures = reports.filter((report) => report['error'] !== null);
   const failed = code !== 0 || hung;
-  return { code, signal, hung, failures, ...(failed ? { errors } : {}) };
+  const last = reports.at(-1)?.['name'];
+  return { code, signal, hung, failures, ...(failed ? { last, errors } : {}) };
 }
 
 /** The outcome of a script that ended by itself and whose cases all passed. */

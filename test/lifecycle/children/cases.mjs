@@ -2,17 +2,21 @@
 export const report = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
 /**
- * Runs a script's cases one after the other for the engine that is its argument,
- * and reports each: `{name, error}`. The process must then end by itself.
+ * Runs a script's cases one after the other for the engine that is its first
+ * argument, each as often as its second says (once), and reports each:
+ * `{name, error}`. A case gets the engine and the number of the round. The
+ * process must then end by itself; a case whose promise is lost ends it with 13.
  */
 export async function runCases(cases) {
-  const engine = process.argv[2];
+  const [engine, rounds = '1'] = process.argv.slice(2);
   for (const [name, run] of Object.entries(cases)) {
     let error = null;
-    try {
-      await run(engine);
-    } catch (thrown) {
-      error = String(thrown?.stack ?? thrown);
+    for (let round = 0; round < Number(rounds) && error === null; round++) {
+      try {
+        await run(engine, round);
+      } catch (thrown) {
+        error = `round ${round}: ${thrown?.stack ?? thrown}`;
+      }
     }
     report({ name, error });
   }

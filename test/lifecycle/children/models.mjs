@@ -4,10 +4,21 @@ import { InferenceSession, Tensor } from 'onlite';
 
 const path = (name) => fileURLToPath(new URL(`../../fixtures/models/${name}`, import.meta.url));
 
-/** For each engine a model of microseconds and one whose runs take as long as one likes. */
+/**
+ * For each engine a model of microseconds, one whose runs take as long as one
+ * likes, and one with a dynamic first dimension.
+ */
 const models = {
-  onnxruntime: { small: path('add4.onnx'), long: path('control_scan.onnx') },
-  tflite: { small: path('add4.tflite'), long: path('control_while.tflite') },
+  onnxruntime: {
+    small: path('add4.onnx'),
+    long: path('control_scan.onnx'),
+    rows: path('mlp.onnx'),
+  },
+  tflite: {
+    small: path('add4.tflite'),
+    long: path('control_while.tflite'),
+    rows: path('mlp.tflite'),
+  },
 };
 
 // About; on a slow machine a run is longer, which no test minds.
@@ -22,6 +33,22 @@ export const createSmall = (engine, options) =>
 /** A model that loops as often as its feeds say, see {@link longFeeds}. */
 export const createLong = (engine, options) =>
   InferenceSession.create(models[engine].long, options);
+
+/** A model that gathers concurrent runs of {@link rowFeeds} into batches. */
+export const createBatched = (engine, options) =>
+  InferenceSession.create(models[engine].rows, {
+    batching: { maxBatchSize: 16, maxDelayMs: 1 },
+    ...options,
+  });
+
+/** One row for the model that batches. */
+export const rowFeeds = (number = 1) => ({
+  x: new Tensor(
+    'float32',
+    Float32Array.from({ length: 16 }, (_, index) => Math.sin(number * 31 + index)),
+    [1, 16],
+  ),
+});
 
 /** Feeds of the small model; {@link isSum} knows the result. */
 export const smallFeeds = (number = 1) => ({
@@ -58,6 +85,9 @@ export const runLong = (session, ms, options) =>
   session.run(longFeeds(session.engine, ms), [longOutput(session.engine)], options);
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A turn of the event loop. */
+export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** The error a promise rejects with; fails if it does not. */
 export async function rejection(promise) {

@@ -1,45 +1,27 @@
 // Ends the process in the way and after the milliseconds given, while runs of
 // both runtimes are in flight and waiting.
-import { report } from './cases.mjs';
-import { createLong, createSmall, runLong, sleep, smallFeeds, smallModel } from './models.mjs';
 import { InferenceSession } from 'onlite';
 
+import { report } from './cases.mjs';
+import { sleep, smallFeeds, smallModel } from './models.mjs';
+import { Traffic } from './traffic.mjs';
+
 const [way, delay] = process.argv.slice(2);
-let ending = false;
-let started = 0;
-let settled = 0;
-
-async function keepBusy(start) {
-  while (!ending) {
-    started++;
-    try {
-      await start();
-    } finally {
-      settled++;
-    }
-  }
-}
-
-const sessions = [];
-for (const engine of ['onnxruntime', 'tflite']) {
-  const long = await createLong(engine, { concurrency: 2 });
-  const small = await createSmall(engine);
-  sessions.push(long, small);
-  for (let lane = 0; lane < 3; lane++) keepBusy(() => runLong(long, 2));
-  for (let lane = 0; lane < 8; lane++) keepBusy(() => small.run(smallFeeds()));
-}
+const traffic = new Traffic();
+for (const engine of ['onnxruntime', 'tflite']) await traffic.start(engine);
+const [, small] = traffic.sessions;
 
 const ways = {
   return: () => {
-    ending = true;
-    process.on('exit', () => report({ started, settled }));
+    traffic.end();
+    process.on('exit', () => report({ started: traffic.started, settled: traffic.settled }));
   },
   exit: () => process.exit(7),
   'exit in a completion': () => {
-    sessions[1].run(smallFeeds()).then(() => process.exit(7));
+    small.run(smallFeeds()).then(() => process.exit(7));
   },
   'exit after a release': () => {
-    for (const session of sessions) session.release();
+    for (const session of traffic.sessions) session.release();
     process.exit(7);
   },
   'exit while creating': () => {
@@ -51,8 +33,8 @@ const ways = {
   },
   'a synchronous run in an exit listener': () => {
     process.on('exit', () => {
-      sessions[1].runSync(smallFeeds());
-      sessions[1].run(smallFeeds());
+      small.runSync(smallFeeds());
+      small.run(smallFeeds());
     });
     process.exit(7);
   },
@@ -64,10 +46,14 @@ const ways = {
   rejection: () => {
     Promise.reject(new Error('on purpose'));
   },
+  "a run's own rejection": () => {
+    small.run({});
+  },
   // The test sends them.
   SIGTERM: () => {},
   SIGINT: () => {},
   'SIGTERM with a listener': () => process.on('SIGTERM', () => process.exit(7)),
+  'SIGINT with a listener': () => process.on('SIGINT', () => process.exit(7)),
 };
 
 const end = ways[way];

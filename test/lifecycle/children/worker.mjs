@@ -4,35 +4,22 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 import { InferenceSession } from 'onlite';
 
-import { createLong, createSmall, runLong, sleep, smallFeeds, smallModel } from './models.mjs';
+import { smallModel } from './models.mjs';
+import { Traffic } from './traffic.mjs';
 
-const { end, delay } = workerData;
-let ending = false;
-
-async function keepBusy(start) {
-  while (!ending) await start();
-}
+const { end, delay, counts } = workerData;
+const engines = ['onnxruntime', 'tflite'];
+const traffic = new Traffic(counts);
 
 if (end === 'terminate while creating') {
+  const creating = traffic.keep(() =>
+    Promise.all(engines.map((engine) => InferenceSession.create(smallModel(engine)))),
+  );
   parentPort.postMessage('busy');
-  await keepBusy(() =>
-    Promise.all(
-      ['onnxruntime', 'tflite'].map((engine) => InferenceSession.create(smallModel(engine))),
-    ),
-  );
+  await creating;
 }
-for (const engine of ['onnxruntime', 'tflite']) {
-  const long = await createLong(engine, { concurrency: 2 });
-  const small = await createSmall(engine, { concurrency: 2 });
-  for (let lane = 0; lane < 3; lane++) keepBusy(() => runLong(long, 3));
-  // So many that completions arrive in batches.
-  for (let lane = 0; lane < 32; lane++) keepBusy(() => small.run(smallFeeds()));
-  keepBusy(() =>
-    small
-      .run({ ...smallFeeds(), b: { type: 'float32', dims: [1], data: new Float32Array(1) } })
-      .catch(() => sleep(0)),
-  );
-}
+// So many lanes that completions arrive in batches.
+for (const engine of engines) await traffic.start(engine, { longMs: 3, lanes: 16 });
 parentPort.postMessage('busy');
 if (end === 'exit') setTimeout(() => process.exit(3), delay);
 if (end === 'throw') {
@@ -40,4 +27,10 @@ if (end === 'throw') {
     throw new Error('on purpose');
   }, delay);
 }
-if (end === 'return') setTimeout(() => (ending = true), delay);
+if (end === 'return') setTimeout(() => traffic.end(), delay);
+if (end === 'release and exit') {
+  setTimeout(() => {
+    for (const session of traffic.sessions) session.release();
+    process.exit(3);
+  }, delay);
+}

@@ -1,20 +1,38 @@
-// The process ends by process.exit while workers and the main thread have runs in flight.
+// The process ends in the way and after the milliseconds given, while workers
+// have runs in flight, and the main thread has too or has never loaded the addon.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-import { createLong, runLong, sleep } from './models.mjs';
+import { report } from './cases.mjs';
 
+const [way, main, delay] = process.argv.slice(2);
 const workers = Array.from(
-  { length: 3 },
+  { length: 2 },
   () =>
     new Worker(new URL('./worker.mjs', import.meta.url), {
       workerData: { end: 'terminate', delay: 0 },
     }),
 );
 await Promise.all(workers.map((worker) => once(worker, 'message')));
-for (const engine of ['onnxruntime', 'tflite']) {
-  const session = await createLong(engine, { concurrency: 2 });
-  for (let run = 0; run < 4; run++) runLong(session, 50);
+if (main === 'busy') {
+  const { Traffic } = await import('./traffic.mjs');
+  const traffic = new Traffic();
+  for (const engine of ['onnxruntime', 'tflite']) await traffic.start(engine);
 }
-await sleep(Number(process.argv[2]));
-process.exit(7);
+const ways = {
+  exit: () => process.exit(7),
+  uncaught: () => {
+    throw new Error('on purpose');
+  },
+  // The test sends it.
+  SIGTERM: () => {},
+  // One ends the other, whose threads may be the last that use the addon.
+  terminate: async () => {
+    await workers[0].terminate();
+    await workers[1].terminate();
+    process.exitCode = 7;
+    if (main === 'busy') process.exit();
+  },
+};
+report({ ready: true });
+setTimeout(() => ways[way](), Number(delay));

@@ -15,7 +15,17 @@ const ends = [
   'terminate',
   'throw',
   'return',
+  'release and exit',
 ];
+
+/** Others end with 1. */
+const expectedCodes = {
+  exit: [3],
+  'release and exit': [3],
+  return: [0],
+  // One that has not begun yet ends with 0.
+  'terminate at once': [0, 1],
+};
 
 const endings = {};
 let next = 0;
@@ -23,8 +33,10 @@ let next = 0;
 async function endOne(index) {
   const end = ends[index % ends.length];
   const delay = (index * 7) % 20;
+  // Runs started and settled, which outlive the worker.
+  const counts = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(new URL('./worker.mjs', import.meta.url), {
-    workerData: { end, delay },
+    workerData: { end, delay, counts },
   });
   let error;
   worker.on('error', (thrown) => (error = thrown.message));
@@ -37,10 +49,11 @@ async function endOne(index) {
     });
   }
   const code = await exited;
-  // One that has not begun yet ends with 0.
-  const expected = { exit: [3], return: [0], 'terminate at once': [0, 1] }[end] ?? [1];
+  const expected = expectedCodes[end] ?? [1];
   assert.ok(expected.includes(code), `${end}: exit code ${code}, ${error}`);
   assert.equal(error, end === 'throw' ? 'on purpose' : undefined, end);
+  if (end !== 'terminate at once') assert.ok(counts[0] > 0, 'runs were in flight');
+  if (end === 'return') assert.equal(counts[1], counts[0], 'every promise was settled');
   endings[end] = (endings[end] ?? 0) + 1;
 }
 
