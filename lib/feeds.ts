@@ -11,7 +11,7 @@ import type { Leases } from './leases';
 import { poolMemoryOf } from './pool/lease';
 import type { NativeTensors } from './native';
 import type { SignaturePlan } from './signature-plan';
-import { isDetached, typedArrayName } from './typed-array';
+import { lossOf, typedArrayName } from './typed-array';
 
 /** What a feed must look like: any object with these properties will do. */
 export interface TensorLike {
@@ -108,7 +108,8 @@ function checkData(
   }
   const array = data as Uint16Array;
   if (array.length !== expected) {
-    if (isDetached(array)) throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: detached`);
+    const loss = lossOf(array);
+    if (loss !== undefined) throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: ${loss}`);
     throw wrongLength(path, expected, array.length, dims);
   }
   // Node-API has no name for a Float16Array yet.

@@ -3,7 +3,7 @@ import { OnliteError, describe, invalidArgument } from './errors';
 import { checkArray } from './checks';
 import { encodeOutput, type RequestedOutputs, type SignaturePlan } from './signature-plan';
 import { Tensor } from './tensor';
-import { isDetached, typedArrayName } from './typed-array';
+import { lossOf, typedArrayName } from './typed-array';
 
 /**
  * Tells `run(feeds, x)`'s x apart, by onnxruntime-common's rule: fetches if it is
@@ -112,7 +112,8 @@ function copyElements(path: string, type: string, to: unknown, from: Uint8Array)
     );
   }
   if (to.byteLength !== from.byteLength) {
-    if (isDetached(to)) throw new OnliteError('ERR_BUFFER_DETACHED', `${path}.data: detached`);
+    const loss = lossOf(to);
+    if (loss !== undefined) throw new OnliteError('ERR_BUFFER_DETACHED', `${path}.data: ${loss}`);
     throw new OnliteError(
       'ERR_SHAPE_MISMATCH',
       `${path}.data: expected ${from.byteLength} bytes, got ${to.byteLength}`,

@@ -5,9 +5,11 @@ export function typedArrayName(value: unknown): string | undefined {
   return Reflect.get(prototype, Symbol.toStringTag, value) as string | undefined;
 }
 
-/** Whether a view's buffer is detached: its length is 0 then, but so is an empty view's. */
-export function isDetached(view: ArrayBufferView): boolean {
-  return view.byteLength === 0 && isDetachedBuffer(view.buffer);
+/** What became of a view that has not the length it should have; undefined if it never had. */
+export function lossOf(view: ArrayBufferView): 'detached' | 'resized' | undefined {
+  const { buffer } = view as { buffer: ArrayBufferLike & { resizable?: boolean } };
+  if (view.byteLength === 0 && isDetachedBuffer(buffer)) return 'detached';
+  return buffer.resizable === true ? 'resized' : undefined;
 }
 
 export function isDetachedBuffer(buffer: ArrayBufferLike): boolean {
