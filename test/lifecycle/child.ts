@@ -31,6 +31,9 @@ export const testTimeout = patience + 10_000;
 /** How often each thing is tried: a fault that depends on timing shows in some of them. */
 export const rounds = isSanitized ? 3 : 20;
 
+/** Fewer, for what takes long or is many tries in itself. */
+export const fewRounds = isSanitized ? 1 : 4;
+
 /** Workers that are ended with runs in flight. */
 export const workerCount = isSanitized ? 21 : 200;
 
@@ -79,6 +82,15 @@ function readReports(output: string): Record<string, unknown>[] {
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
+
+/**
+ * For scripts that collect garbage or transfer buffers: Node 20 has
+ * `ArrayBuffer.prototype.transfer` behind a flag, which later ones do not know.
+ */
+export const memoryFlags = [
+  '--expose-gc',
+  ...('transfer' in ArrayBuffer.prototype ? [] : ['--harmony-rab-gsab-transfer']),
+];
 
 /** What a script of cases (children/cases.mjs) did, for one comparison. */
 export function outcome({ code, signal, hung, reports, errors }: ChildResult): object {

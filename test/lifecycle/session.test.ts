@@ -1,15 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { rounds } from './child';
+import { testScripts } from './script-tests';
 
-import { engines, outcome, passed, runChild } from './child';
-
-const scripts = ['release', 'abort', 'queue', 'collection', 'model-file'];
-
-// A script reports each of its cases; then its process must end by itself.
-describe.each(engines)('%s', (engine) => {
-  it.each(scripts)('%s', async (script) => {
-    const file = `lifecycle/children/${script}.mjs`;
-    const child = await runChild(file, [engine], { flags: ['--expose-gc'] });
-    expect(outcome(child)).toEqual(passed);
-    expect(child.reports.length).toBeGreaterThan(1);
-  });
-});
+testScripts({ release: rounds, abort: 1, queue: 1, collection: 1, 'model-file': rounds });

@@ -20,4 +20,5 @@ export async function runCases(cases) {
     }
     report({ name, error });
   }
+  report({ name: 'all cases', error: null });
 }

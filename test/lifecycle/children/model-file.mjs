@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { InferenceSession } from 'onlite';
 
 import { runCases } from './cases.mjs';
-import { isSum, rejection, smallFeeds, smallModel } from './models.mjs';
+import { isSum, rejection, smallFeeds, smallModel, turn } from './models.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'onlite-lifecycle-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -44,6 +44,28 @@ await runCases({
     // The interpreter made anew reads the model again.
     await session.resetVariables();
     await assertRuns(session);
+    await session.release();
+  },
+
+  'overwritten in place while runs are in flight': async (engine) => {
+    const file = copyOf(engine);
+    const good = readFileSync(file);
+    const session = await InferenceSession.create(file, { concurrency: 2 });
+    const io = session.bind();
+    let rewrites = 0;
+    const lanes = Array.from({ length: 8 }, async (_, lane) => {
+      for (let number = 0; rewrites < 10; number++) {
+        if (lane === 0) await io.run();
+        // Interpreters that are made anew do not look at the file.
+        else if (lane === 1) await session.resetVariables();
+        else assert.ok(isSum(await session.run(smallFeeds(number)), number));
+      }
+    });
+    for (; rewrites < 10; rewrites++) {
+      writeFileSync(file, [Buffer.alloc(good.length, 0xff), Buffer.alloc(0), good][rewrites % 3]);
+      await turn();
+    }
+    await Promise.all(lanes);
     await session.release();
   },
 

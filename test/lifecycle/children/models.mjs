@@ -84,6 +84,10 @@ export const longOutput = (engine) => (engine === 'tflite' ? 'Identity' : 'total
 export const runLong = (session, ms, options) =>
   session.run(longFeeds(session.engine, ms), [longOutput(session.engine)], options);
 
+/** Outputs of a binding that the runtime allocates. */
+export const dynamicOutputs = (session) =>
+  Object.fromEntries(session.outputNames.map((name) => [name, 'dynamic']));
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A turn of the event loop. */

@@ -4,6 +4,7 @@ import {
   createBatched,
   createLong,
   createSmall,
+  dynamicOutputs,
   longFeeds,
   longOutput,
   rowFeeds,
@@ -64,7 +65,9 @@ export class Traffic {
     const batched = await createBatched(engine);
     this.sessions.push(long, small, batched);
     for (let lane = 0; lane < 3; lane++) this.keep(() => runLong(long, longMs));
-    this.#keepBound(long.bind({ inputs: longFeeds(engine, longMs), outputs: dynamic(long) }));
+    this.#keepBound(
+      long.bind({ inputs: longFeeds(engine, longMs), outputs: dynamicOutputs(long) }),
+    );
     for (let lane = 0; lane < lanes; lane++) {
       this.keep(() => small.run(smallFeeds()));
       this.keep(() => batched.run(rowFeeds(lane)));
@@ -82,10 +85,6 @@ export class Traffic {
     this.keep(() => io.run());
   }
 }
-
-/** Outputs of a binding that the runtime allocates; the slow one's are all needed. */
-const dynamic = (session) =>
-  Object.fromEntries(session.outputNames.map((name) => [name, 'dynamic']));
 
 /** A run that is stopped about half-way. */
 async function cancelled(session, ms) {
