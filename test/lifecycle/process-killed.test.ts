@@ -6,11 +6,9 @@ import { exit, killed, testWays } from './process-ways';
 describe('the process is ended with runs in flight', () => {
   testWays([
     { way: 'uncaught', ending: exit(1), says: 'on purpose' },
-    { way: 'rejection', ending: exit(1), says: 'on purpose' },
-    { way: "a run's own rejection", ending: exit(1), says: 'inputs.a: missing' },
+    { way: 'the rejection of a run', ending: exit(1), says: 'inputs.a: missing' },
     { way: 'SIGTERM', ending: killed('SIGTERM'), kill: 'SIGTERM' },
     { way: 'SIGINT', ending: killed('SIGINT'), kill: 'SIGINT' },
     { way: 'SIGTERM with a listener', ending: exit(7), kill: 'SIGTERM' },
-    { way: 'SIGINT with a listener', ending: exit(7), kill: 'SIGINT' },
   ]);
 });

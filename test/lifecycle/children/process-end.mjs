@@ -8,7 +8,7 @@ import { Traffic } from './traffic.mjs';
 
 const [way, delay] = process.argv.slice(2);
 const traffic = new Traffic();
-for (const engine of ['onnxruntime', 'tflite']) await traffic.start(engine);
+await traffic.start(['onnxruntime', 'tflite']);
 const [, small] = traffic.sessions;
 
 const ways = {
@@ -43,17 +43,13 @@ const ways = {
       throw new Error('on purpose');
     });
   },
-  rejection: () => {
-    Promise.reject(new Error('on purpose'));
-  },
-  "a run's own rejection": () => {
+  'the rejection of a run': () => {
     small.run({});
   },
   // The test sends them.
   SIGTERM: () => {},
   SIGINT: () => {},
   'SIGTERM with a listener': () => process.on('SIGTERM', () => process.exit(7)),
-  'SIGINT with a listener': () => process.on('SIGINT', () => process.exit(7)),
 };
 
 const end = ways[way];

@@ -54,20 +54,28 @@ export class Traffic {
   }
 
   /**
-   * Creates an engine's sessions and starts their runs.
+   * Creates each engine's sessions, then starts their runs.
    *
    * @param longMs - about what a run of the slow model takes
    * @param lanes - quick runs of each kind in flight
    */
-  async start(engine, { longMs = 2, lanes = 8 } = {}) {
-    const long = await createLong(engine, { concurrency: 2 });
-    const small = await createSmall(engine, { concurrency: 2 });
-    const batched = await createBatched(engine);
-    this.sessions.push(long, small, batched);
+  async start(engines, { longMs = 2, lanes = 5 } = {}) {
+    for (const engine of engines) {
+      this.sessions.push(
+        await createLong(engine, { concurrency: 2 }),
+        await createSmall(engine, { concurrency: 2 }),
+        await createBatched(engine),
+      );
+    }
+    for (let first = 0; first < this.sessions.length; first += 3) {
+      this.#startRuns(this.sessions.slice(first, first + 3), longMs, lanes);
+    }
+  }
+
+  #startRuns([long, small, batched], longMs, lanes) {
     for (let lane = 0; lane < 3; lane++) this.keep(() => runLong(long, longMs));
-    this.#keepBound(
-      long.bind({ inputs: longFeeds(engine, longMs), outputs: dynamicOutputs(long) }),
-    );
+    const inputs = longFeeds(long.engine, longMs);
+    this.#keepBound(long.bind({ inputs, outputs: dynamicOutputs(long) }));
     for (let lane = 0; lane < lanes; lane++) {
       this.keep(() => small.run(smallFeeds()));
       this.keep(() => batched.run(rowFeeds(lane)));

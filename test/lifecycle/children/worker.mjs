@@ -7,8 +7,7 @@ import { InferenceSession } from 'onlite';
 import { smallModel } from './models.mjs';
 import { Traffic } from './traffic.mjs';
 
-const { end, delay, counts } = workerData;
-const engines = ['onnxruntime', 'tflite'];
+const { end, delay, counts, engines = ['onnxruntime', 'tflite'] } = workerData;
 const traffic = new Traffic(counts);
 
 if (end === 'terminate while creating') {
@@ -19,7 +18,7 @@ if (end === 'terminate while creating') {
   await creating;
 }
 // So many lanes that completions arrive in batches.
-for (const engine of engines) await traffic.start(engine, { longMs: 3, lanes: 16 });
+await traffic.start(engines, { longMs: 3, lanes: 10 });
 parentPort.postMessage('busy');
 if (end === 'exit') setTimeout(() => process.exit(3), delay);
 if (end === 'throw') {

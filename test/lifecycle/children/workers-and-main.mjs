@@ -6,18 +6,17 @@ import { Worker } from 'node:worker_threads';
 import { report } from './cases.mjs';
 
 const [way, main, delay] = process.argv.slice(2);
-const workers = Array.from(
-  { length: 2 },
-  () =>
+const workers = ['onnxruntime', 'tflite'].map(
+  (engine) =>
     new Worker(new URL('./worker.mjs', import.meta.url), {
-      workerData: { end: 'terminate', delay: 0 },
+      workerData: { end: 'terminate', delay: 0, engines: [engine] },
     }),
 );
 await Promise.all(workers.map((worker) => once(worker, 'message')));
 if (main === 'busy') {
   const { Traffic } = await import('./traffic.mjs');
   const traffic = new Traffic();
-  for (const engine of ['onnxruntime', 'tflite']) await traffic.start(engine);
+  await traffic.start(['onnxruntime', 'tflite']);
 }
 const ways = {
   exit: () => process.exit(7),
