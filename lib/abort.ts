@@ -1,5 +1,6 @@
+import { whenAborted } from './abort-listeners';
 import { OnliteError } from './errors';
-import { abandonJob } from './jobs';
+import { abandonJob, type StartedJob } from './jobs';
 import { native } from './native';
 import type { CheckedRunOptions } from './run-options';
 
@@ -21,14 +22,11 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  * When one fires the job is rejected at once and its late result dropped.
  */
 export async function abortable<Result>(
-  job: { id: number; result: Promise<Result> },
+  job: StartedJob & { result: Promise<Result> },
   { signal, timeoutMs }: CheckedRunOptions,
 ): Promise<Result> {
   const abandon = (error: OnliteError): void => {
-    abandonJob(job.id, error, (id) => native().cancel(id, error.code === 'ERR_TIMEOUT'));
-  };
-  const onAbort = (): void => {
-    abandon(abortError(signal?.reason));
+    abandonJob(job, error, (id) => native().cancel(id, error.code === 'ERR_TIMEOUT'));
   };
   const timer =
     timeoutMs === undefined
@@ -36,11 +34,15 @@ export async function abortable<Result>(
       : setTimeout(() => {
           abandon(new OnliteError('ERR_TIMEOUT', `the run was not finished in ${timeoutMs} ms`));
         }, timeoutMs);
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const forget =
+    signal &&
+    whenAborted(signal, () => {
+      abandon(abortError(signal.reason));
+    });
   try {
     return await job.result;
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
+    forget?.();
   }
 }

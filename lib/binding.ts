@@ -2,7 +2,7 @@ import { abortable, throwIfAborted } from './abort';
 import { elementTypeOfCode, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
-import { Lookout, startRun, type Job } from './jobs';
+import { Lookout, OneRun, startRun, type Job } from './jobs';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from './native';
 import { release, retain, type Lease } from './pool/lease';
 import { checkRunOptions, type RunOptions } from './run-options';
@@ -132,20 +132,21 @@ export class IoBinding<
     }
     this.#requireUndisposed();
     throwIfAborted(checked.signal);
+    const job = new OneRun(this.#job);
     let id = -1;
     const result = new Promise<void>((resolve, reject) => {
-      id = this.#startJob(resolve, reject);
+      id = this.#startJob(resolve, reject, job);
     });
-    await abortable({ id, result }, checked);
+    await abortable({ id, job, result }, checked);
   }
 
-  #startJob(resolve: () => void, reject: (error: unknown) => void): number {
+  #startJob(resolve: () => void, reject: (error: unknown) => void, started?: Job): number {
     this.#requireUndisposed();
     const job = this.#job;
     if (job.running) throw new OnliteError('ERR_BUSY', "the binding's own run is in flight");
     job.resolve = resolve;
     job.reject = reject;
-    const id = startRun(job, this.#startNative, this.#lookout);
+    const id = startRun(started ?? job, this.#startNative, this.#lookout);
     job.running = true;
     return id;
   }

@@ -136,10 +136,11 @@ export function promiseJob<Result>(
   start: (id: number) => void,
   held?: Held,
   lookout?: Lookout,
-): { id: number; result: Promise<Result> } {
+): StartedJob & { result: Promise<Result> } {
   let id = -1;
+  let job: Job | undefined;
   const result = new Promise<Result>((resolve, reject) => {
-    const job = new PromiseJob(resolve, reject, held);
+    job = new PromiseJob(resolve, reject, held);
     try {
       id = lookout === undefined ? startJob(job, start) : startRun(job, start, lookout);
     } catch (error) {
@@ -147,23 +148,53 @@ export function promiseJob<Result>(
       throw error;
     }
   });
-  return { id, result };
+  return { id, job, result };
+}
+
+/** A job that was started. Its id is another's once it has ended; the object is its own. */
+export interface StartedJob {
+  id: number;
+  job: Job | undefined;
 }
 
 /**
- * Rejects a job's promise now. Its late result is dropped.
+ * Rejects a job's promise now, if it has not ended. Its late result is dropped.
  *
  * @param cancel - the native call: true if the job is gone for good
  */
-export function abandonJob(id: number, error: OnliteError, cancel: (id: number) => boolean): void {
-  const job = jobs[id];
-  if (typeof job !== 'object' || job instanceof AbandonedJob) return;
+export function abandonJob(
+  { id, job }: StartedJob,
+  error: OnliteError,
+  cancel: (id: number) => boolean,
+): void {
+  if (job === undefined || jobs[id] !== job) return;
   job.fail(error);
   if (cancel(id)) {
     forget(id);
     job.end();
   } else {
     jobs[id] = new AbandonedJob(job);
+  }
+}
+
+/** One run of a job object that serves many. */
+export class OneRun implements Job {
+  readonly #job: Job;
+
+  constructor(job: Job) {
+    this.#job = job;
+  }
+
+  succeed(result: unknown): void {
+    this.#job.succeed(result);
+  }
+
+  fail(error: unknown): void {
+    this.#job.fail(error);
+  }
+
+  end(): void {
+    this.#job.end();
   }
 }
 

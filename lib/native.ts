@@ -236,7 +236,7 @@ export interface NativeAddon {
     isMainThread: boolean;
     threads: number;
   }): void;
-  /** Dispatches the completions that were put off by a call of `defer`. */
+  /** The event loop has turned: dispatches what was put off. */
   flush(): void;
   /** Looks for finished jobs: 0 none, 1 some were dispatched, 2 it is not the time. */
   poll(): number;
@@ -272,6 +272,9 @@ export const packageRoot = join(__dirname, '..').replace(
 
 /** The executor's threads, and the default of the runtimes' own pools. */
 export const threadCount = availableParallelism();
+
+/** Node's own, whatever a test's fake timers put into its place. */
+const immediately = setImmediate;
 
 let addon: NativeAddon | undefined;
 let addonFile: string | undefined;
@@ -311,7 +314,7 @@ function load(): NativeAddon {
     dispatchSucceeded: settleSucceeded,
     succeeded: succeededIds,
     defer: () => {
-      setImmediate(() => {
+      immediately(() => {
         loaded.flush();
       });
     },

@@ -23,9 +23,8 @@ constexpr size_t kIdSlack = 1024;
 /// Nobody removes a detached job, so they share a tag; it is no id and no batch's.
 constexpr uint64_t kDetachedTag = UINT64_MAX;
 
-/// Dispatches that follow each other within the gap are one burst; after so long
-/// a burst the event loop gets a turn.
-constexpr int64_t kBurstGapNs = 100'000;
+/// Completions may follow each other for so long before the event loop gets a turn,
+/// half of it before we ask to be told of one.
 constexpr int64_t kBurstNs = 1'000'000;
 
 /// Collects what JavaScript is to be told, and tells it.
@@ -219,22 +218,31 @@ bool Environment::Cancel(JobId id, ErrorCode code) {
 }
 
 // Node calls a thread-safe function up to 1000 times without a turn of the event
-// loop as long as it is called anew meanwhile, which small runs in a closed loop
-// see to.
-bool Environment::HogsEventLoop() {
-  const int64_t now = MonotonicNow();
-  if (now - dispatched_ns_ > kBurstGapNs) burst_began_ns_ = now;
-  return now - burst_began_ns_ > kBurstNs;
+// loop as long as it is called anew meanwhile, and polling never lets it turn, which
+// small runs in a closed loop see to. That it has turned only a callback of its own
+// tells: what JavaScript does with the results may take any time.
+bool Environment::AwaitsTurn(int64_t now) const {
+  return turn_is_asked_ && now - asked_ns_ > kBurstNs / 2;
+}
+
+void Environment::AskForTurn(int64_t now) {
+  if (turn_is_asked_ || now - turned_ns_ < kBurstNs / 2) return;
+  turn_is_asked_ = true;
+  asked_ns_ = now;
+  defer_.Value().Call({});
 }
 
 void Environment::Flush(Napi::Env env) {
   if (state_->closing) return;
-  burst_began_ns_ = MonotonicNow();
+  turn_is_asked_ = false;
+  turned_ns_ = MonotonicNow();
   Dispatch(env);
 }
 
 Environment::PollResult Environment::Poll(Napi::Env env) {
-  if (state_->closing || active_count_ == 0 || HogsEventLoop()) return PollResult::kNotNow;
+  if (state_->closing || active_count_ == 0 || AwaitsTurn(MonotonicNow())) {
+    return PollResult::kNotNow;
+  }
   if (!mailbox_->AwaitFinished(kPoll)) return PollResult::kNothing;
   Dispatch(env);
   return PollResult::kDispatched;
@@ -251,12 +259,8 @@ void Environment::OnWake(napi_env env, napi_value /*callback*/, void* context, v
   // Node calls with a null env while it tears the function down.
   if (env == nullptr || environment->state_->closing) return;
   try {
-    if (environment->HogsEventLoop()) {
-      // wake_sent stays set: nobody wakes us until Flush.
-      environment->defer_.Value().Call({});
-    } else {
-      environment->Dispatch(Napi::Env(env));
-    }
+    // Else nobody wakes us until Flush, as the mailbox was not emptied.
+    if (!environment->AwaitsTurn(MonotonicNow())) environment->Dispatch(Napi::Env(env));
   } catch (const Napi::Error& error) {
     // A worker that is being terminated cannot run JavaScript any more; its
     // cleanup hook sees to the rest. Anything else is an uncaught exception.
@@ -275,7 +279,7 @@ void Environment::Dispatch(Napi::Env env) {
   DispatchAll(env, finished);
   finished.clear();
   dispatching_ = std::move(finished);
-  dispatched_ns_ = MonotonicNow();
+  AskForTurn(MonotonicNow());
 }
 
 void Environment::DispatchAll(Napi::Env env, Mailbox::Jobs& finished) {

@@ -70,7 +70,7 @@ class Environment {
   /// A job nobody waits for; it does not keep the process alive.
   void PostDetached(TaskQueue& queue, std::unique_ptr<Job> job);
 
-  /// Dispatches what was put off to this turn of the event loop.
+  /// The event loop has turned since `defer` was called: dispatches what was put off.
   void Flush(Napi::Env env);
 
   enum class PollResult : uint8_t { kNothing, kDispatched, kNotNow };
@@ -107,7 +107,8 @@ class Environment {
 
   void Dispatch(Napi::Env env);
   void DispatchAll(Napi::Env env, Mailbox::Jobs& finished);
-  bool HogsEventLoop();
+  bool AwaitsTurn(int64_t now) const;
+  void AskForTurn(int64_t now);
   Status Register(Active active, JobId id);
   void Forget(JobId id);
   void Withdraw(JobId id);
@@ -119,8 +120,10 @@ class Environment {
   Napi::FunctionReference dispatch_succeeded_;
   Napi::Reference<Napi::Uint32Array> succeeded_;
   Napi::FunctionReference defer_;
-  int64_t burst_began_ns_ = 0;
-  int64_t dispatched_ns_ = 0;
+  /// The event loop turned, as far as we know, and we asked to be told of a turn.
+  int64_t turned_ns_ = 0;
+  int64_t asked_ns_ = 0;
+  bool turn_is_asked_ = false;
   size_t threads_;
   std::shared_ptr<EnvironmentState> state_;
   std::shared_ptr<TaskQueue> maintenance_queue_;

@@ -15,6 +15,17 @@ namespace {
 // Marks the Externals of Wrap, so that a foreign External is refused.
 constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL};
 
+/// The dynamic outputs for JavaScript: an array in the order of
+/// BindingCore::dynamic_outputs, or nothing if there are none.
+Napi::Value ValuesToJs(Napi::Env env, const std::vector<Value>& values) {
+  if (values.empty()) return {};
+  Napi::Array outputs = Napi::Array::New(env, values.size());
+  for (uint32_t place = 0; place < values.size(); ++place) {
+    outputs.Set(place, ValueToJs(env, values[place]));
+  }
+  return outputs;
+}
+
 }  // namespace
 
 /// The asynchronous runs of a binding, one after the other.
@@ -29,14 +40,17 @@ class BindingRunJob final : public Job {
     cancel.Reset();
     called_at_ = called_at;
     times_ = {};
+    dynamic_outputs_.clear();
     finished_ = false;
   }
 
   Status Execute() override {
     if (!core_->binding) return SessionReleased();
-    if (!core_->session->record_latency) return core_->binding->Run(&cancel, nullptr);
-    queue_ns_ = MonotonicNow() - called_at_;
-    return core_->binding->Run(&cancel, &times_);
+    const bool timed = core_->session->record_latency;
+    if (timed) queue_ns_ = MonotonicNow() - called_at_;
+    ONLITE_RETURN_IF_ERROR(core_->binding->Run(&cancel, timed ? &times_ : nullptr));
+    // Not in Result: a release that waits behind this run may close the binding before.
+    return core_->session->TakeOutputs(*core_, &dynamic_outputs_);
   }
 
   Napi::Value Result(Napi::Env env) override {
@@ -44,7 +58,7 @@ class BindingRunJob final : public Job {
     const int64_t fetch_started = session.Clock();
     finished_ = true;
     binding_->Finished(env, true);
-    Napi::Value outputs = DynamicOutputsToJs(env, *core_);
+    Napi::Value outputs = ValuesToJs(env, dynamic_outputs_);
     session.RecordSuccess(called_at_, queue_ns_, times_, session.Clock() - fetch_started);
     return outputs;
   }
@@ -56,6 +70,7 @@ class BindingRunJob final : public Job {
   }
 
   void Retire(std::unique_ptr<Job> self) override {
+    dynamic_outputs_.clear();
     binding_->Keep(std::unique_ptr<BindingRunJob>(static_cast<BindingRunJob*>(self.release())));
   }
 
@@ -65,19 +80,9 @@ class BindingRunJob final : public Job {
   int64_t called_at_ = 0;
   int64_t queue_ns_ = 0;
   RunTimes times_;
+  std::vector<Value> dynamic_outputs_;
   bool finished_ = false;
 };
-
-Napi::Value DynamicOutputsToJs(Napi::Env env, BindingCore& core) {
-  if (core.dynamic_outputs.empty()) return {};
-  std::vector<Value> values;
-  Check(env, core.session->TakeOutputs(core, &values));
-  Napi::Array outputs = Napi::Array::New(env, values.size());
-  for (uint32_t place = 0; place < values.size(); ++place) {
-    outputs.Set(place, ValueToJs(env, values[place]));
-  }
-  return outputs;
-}
 
 Napi::Function NativeBinding::Define(Napi::Env env) {
   return DefineClass(env, "NativeBinding",
@@ -272,7 +277,9 @@ Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
   if (session.record_latency) {
     session.statistics->RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
   }
-  return DynamicOutputsToJs(env, *core_);
+  std::vector<onlite::Value> dynamic_outputs;
+  Check(env, session.TakeOutputs(*core_, &dynamic_outputs));
+  return ValuesToJs(env, dynamic_outputs);
 }
 
 std::optional<Status> NativeBinding::RunAtOnce() {

@@ -79,8 +79,4 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   bool busy_ = false;
 };
 
-/// Encodes the dynamic outputs of the last run for JavaScript: an array in the
-/// order of BindingCore::dynamic_outputs, or undefined if there are none.
-Napi::Value DynamicOutputsToJs(Napi::Env env, BindingCore& core);
-
 }  // namespace onlite

@@ -17,6 +17,7 @@ void SessionCore::CloseBinding(BindingCore& binding) {
 }
 
 Status SessionCore::TakeOutputs(BindingCore& binding, std::vector<Value>* values) {
+  if (binding.dynamic_outputs.empty()) return Status::Ok();
   const std::lock_guard lock(mutex_);
   if (!binding.binding) return SessionReleased();
   for (const size_t index : binding.dynamic_outputs) {

@@ -116,7 +116,7 @@ class Executor {
  private:
   friend class TaskQueue;
 
-  static constexpr std::chrono::microseconds kSpin{40};
+  static constexpr std::chrono::microseconds kSpin{25};
 
   void StartThreads();
   void Serve();
