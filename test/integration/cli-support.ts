@@ -17,7 +17,7 @@ export function onlite(args: readonly string[], env: NodeJS.ProcessEnv = {}): Cl
   const main = path.join(root, 'dist', 'cli', 'main.js');
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 120_000,
     env: { ...process.env, ...env },
   });
   return { status, stdout, stderr };

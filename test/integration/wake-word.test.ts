@@ -38,7 +38,7 @@ interface Exit {
 function listen(...args: string[]): Promise<Exit> {
   return new Promise((done) => {
     const main = join(example, 'main.mjs');
-    execFile(process.execPath, [main, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [main, ...args], { timeout: 180_000 }, (error, stdout, stderr) => {
       done({ code: error ? error.code : 0, stdout, stderr });
     });
   });

@@ -23,7 +23,7 @@ export interface ChildOptions {
 const isSanitized = process.env['ONLITE_SANITIZER'] !== undefined;
 
 /** Milliseconds until a child is said to hang. A sanitizer makes all several times slower. */
-const patience = isSanitized ? 100_000 : 30_000;
+const patience = isSanitized ? 400_000 : 120_000;
 
 /** For a test that waits for one child. */
 export const testTimeout = patience + 10_000;

@@ -13,7 +13,7 @@ async function runScript(
 ): Promise<Record<string, unknown>> {
   const file = fileURLToPath(new URL(`pool/${script}`, import.meta.url));
   const args = [...flags, file, JSON.stringify(task)];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 180_000 });
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 

@@ -37,7 +37,7 @@ function countsOf({ reports }: ChildResult): Record<string, number> {
   return reports.at(-1)?.done ?? {};
 }
 
-const timeout = 120_000;
+const timeout = 600_000;
 
 describe.each(['add4.onnx', 'add4.tflite'])('%s', (name) => {
   const file = model(name);

@@ -21,7 +21,7 @@ describe('markup', () => {
     expect(
       html`<ul>
         ${list}${undefined}${false}${new Markup('<br>')}
-      </ul>`.text,
+      </ul>`.text.replaceAll(/\n */g, ''),
     ).toBe('<ul><li>1</li><li>2</li><br></ul>');
   });
 });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <cstdlib>
 #include <memory>
 #include <string_view>
 
@@ -24,11 +25,22 @@ uint32_t ApiVersionOf(std::string_view version) {
   return error == std::errc() && end != begin ? minor : 0;
 }
 
+/// From 1.30 on the npm package's library for Linux reports use to its vendor, and
+/// leaves a file in the temporary directory for each process, unless this is set
+/// before it is opened. Whoever wants that sets the variable to 0.
+void DisableTelemetry() {
+#ifndef _WIN32
+  constexpr int kOverwrite = 0;
+  static_cast<void>(setenv("ORT_DISABLE_TELEMETRY", "1", kOverwrite));
+#endif
+}
+
 }  // namespace
 
 const Api& Functions() { return *functions.load(std::memory_order_acquire); }
 
 Status OpenLibrary(const std::string& path, std::string* version) {
+  DisableTelemetry();
   std::unique_ptr<DynamicLibrary> library;
   ONLITE_RETURN_IF_ERROR(DynamicLibrary::Open(path, &library));
 
