@@ -12,7 +12,8 @@ export const description = 'requests gathered into batches, closed loop and Pois
 const threads = Math.min(2, availableParallelism());
 const mlp = 'mlp.onnx';
 const mobilenet = 'mobilenet_v2_float32.onnx';
-const batching = { maxBatchSize: 64, maxDelayMs: 1 };
+// Half of what is in flight, so that one batch gathers while another runs.
+const batching = { maxBatchSize: 32, maxDelayMs: 1 };
 
 async function createBatching(model, options) {
   try {

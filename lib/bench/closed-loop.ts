@@ -42,10 +42,10 @@ export async function closedLoop(
   const end = start + ms * 1e6;
   let started = 0;
   let runs = 0;
-  let failed = false;
+  let ended = false;
   const follow = async (run: () => Promise<unknown>): Promise<void> => {
     let before = start;
-    while (started < limit && !failed) {
+    while (started < limit && !ended) {
       started++;
       if (timed) before = now();
       try {
@@ -58,13 +58,13 @@ export async function closedLoop(
         runs++;
       } catch (error) {
         if (onError === undefined) {
-          failed = true;
+          ended = true;
           throw error;
         }
         onError(error);
       }
       // The clock is read by every 16th run only where the runs' own times are not wanted.
-      if ((timed || runs % 16 === 0) && now() >= end) break;
+      if ((timed || runs % 16 === 0) && now() >= end) ended = true;
     }
   };
   await Promise.all(lanes.map(follow));
