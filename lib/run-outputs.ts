@@ -141,6 +141,7 @@ export class RunOutputs implements Held {
   release(): void {
     this.#options.leases?.release();
     if (this.#delivered || this.#options.pool === undefined) return;
+    // eslint-disable-next-line @typescript-eslint/prefer-for-of -- the iterator may be replaced, and nobody would catch what it throws
     for (let place = 0; place < this.#targets.length; place++) {
       this.#targets[place]?.tensor?.dispose();
     }

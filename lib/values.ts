@@ -96,7 +96,7 @@ function resultOf(value: NativeValue): Result | undefined {
     dims,
     byteLength: byteLengthOf(type, dims),
     copyTo: (bytes) => {
-      if (kind === 4) native().takeResult(data as NativeHeld, bytes);
+      if (kind === 4) native().takeResult(data, bytes);
       else bytes.set(new Uint8Array(data as ArrayBuffer));
     },
   };

@@ -28,12 +28,11 @@ napi_value Hold(Napi::Env env, Value value) {
 
 napi_value HoldResult(Napi::Env env, const RunRequest& request, Value value) {
   // An output of the graph that is one of its inputs lies where that does.
-  const bool holdable = value.kind == Value::Kind::kTensor && value.owner &&
-                        value.tensor.type != ElementType::kString &&
-                        std::none_of(request.inputs.begin(), request.inputs.end(),
-                                     [&](const RunInput& input) {
-                                       return Overlap(value.tensor, input.tensor);
-                                     });
+  const bool holdable =
+      value.kind == Value::Kind::kTensor && value.owner &&
+      value.tensor.type != ElementType::kString &&
+      std::none_of(request.inputs.begin(), request.inputs.end(),
+                   [&](const RunInput& input) { return Overlap(value.tensor, input.tensor); });
   if (!holdable) return ValueToJs(env, value);
   const TensorView tensor = value.tensor;
   Napi::Array encoded(env, TensorToJs(env, tensor, Hold(env, std::move(value))));

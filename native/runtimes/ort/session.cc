@@ -105,9 +105,8 @@ std::vector<bool> OrtModelSession::GivenOutputs(const RunRequest& request) const
     const RunOutput& output = request.outputs[index];
     if (output.into.data == nullptr || passed_through_[output.index]) continue;
     const SignatureInfo& signature = info_.signatures[request.signature];
-    given[index] =
-        !output.flexible || (shapes_[output.index] == Shape::kAsDeclared &&
-                             CheckOutput(signature, output.index, output.into).ok());
+    given[index] = !output.flexible || (shapes_[output.index] == Shape::kAsDeclared &&
+                                        CheckOutput(signature, output.index, output.into).ok());
   }
   return given;
 }
