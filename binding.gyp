@@ -78,6 +78,7 @@
         "native/bind/create_session.cc",
         "native/bind/environment.cc",
         "native/bind/errors.cc",
+        "native/bind/held_result.cc",
         "native/bind/job.cc",
         "native/bind/latency_methods.cc",
         "native/bind/mailbox.cc",

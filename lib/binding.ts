@@ -3,8 +3,9 @@ import { elementTypeOfCode, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
 import { Lookout, OneRun, startRun, type Job } from './jobs';
+import { BoundLeases } from './leases';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from './native';
-import { release, retain, type Lease } from './pool/lease';
+import { release, retain } from './pool/lease';
 import { checkRunOptions, type RunOptions } from './run-options';
 import { encodeOutput, type SignaturePlan } from './signature-plan';
 import type { Tensor } from './tensor';
@@ -58,10 +59,10 @@ export class IoBinding<
   readonly #outputs: Record<string, Tensor> = {};
   /** Tensors that were left out, and so are ours to give back. */
   readonly #own = new Set<Tensor>();
-  /** Holds on bound pooled tensors, by path: their memory stays as long as it is bound. */
-  readonly #leases = new Map<string, Lease>();
+  readonly #leases = new BoundLeases();
   readonly #job = new BindingJob(
     () => {
+      this.#leases.end();
       if (this.#disposed) this.#giveBack();
     },
     (values) => {
@@ -108,11 +109,13 @@ export class IoBinding<
    * Runs on the calling thread, in place.
    *
    * @throws OnliteError as InferenceSession.runSync; ERR_BUSY while this binding's
-   *   own asynchronous run is in flight; ERR_BUFFER_DETACHED if a bound buffer
-   *   was detached or resized.
+   *   own asynchronous run is in flight, or another run in flight writes one of
+   *   its pooled tensors or reads one of its pooled outputs; ERR_BUFFER_DETACHED
+   *   if a bound buffer was detached or resized.
    */
   runSync(): void {
     this.#requireUndisposed();
+    this.#leases.requireAccess();
     const dynamic = this.#runNative();
     if (dynamic !== undefined) this.#takeDynamic(dynamic);
   }
@@ -120,6 +123,8 @@ export class IoBinding<
   /**
    * Runs on a thread of its own. Pooled tensors are used in place and must be
    * left alone until the promise settles; others are copied in and out.
+   *
+   * @throws OnliteError ERR_BUSY as {@link IoBinding.runSync}.
    */
   run(options?: RunOptions): Promise<void> {
     return options === undefined ? new Promise(this.#start) : this.#runWith(options);
@@ -127,7 +132,11 @@ export class IoBinding<
 
   async #runWith(options: RunOptions): Promise<void> {
     const checked = checkRunOptions(options);
-    if (checked.signature !== undefined || checked.native !== undefined) {
+    if (
+      checked.signature !== undefined ||
+      checked.native !== undefined ||
+      checked.pool !== undefined
+    ) {
       throw invalidArgument('options', 'only signal and timeoutMs in a bound run', options);
     }
     this.#requireUndisposed();
@@ -146,9 +155,15 @@ export class IoBinding<
     if (job.running) throw new OnliteError('ERR_BUSY', "the binding's own run is in flight");
     job.resolve = resolve;
     job.reject = reject;
-    const id = startRun(started ?? job, this.#startNative, this.#lookout);
-    job.running = true;
-    return id;
+    this.#leases.begin();
+    try {
+      const id = startRun(started ?? job, this.#startNative, this.#lookout);
+      job.running = true;
+      return id;
+    } catch (error) {
+      this.#leases.end();
+      throw error;
+    }
   }
 
   /** Binds another tensor to an input. @throws OnliteError as for a feed; ERR_BUSY during a run. */
@@ -181,8 +196,7 @@ export class IoBinding<
   #giveBack(): void {
     for (const tensor of this.#own) tensor.dispose();
     this.#own.clear();
-    for (const lease of this.#leases.values()) release(lease);
-    this.#leases.clear();
+    this.#leases.release();
   }
 
   #set(
@@ -203,10 +217,7 @@ export class IoBinding<
       if (lease !== undefined) release(lease);
       throw error;
     }
-    const previousLease = this.#leases.get(path);
-    if (previousLease !== undefined) release(previousLease);
-    if (lease === undefined) this.#leases.delete(path);
-    else this.#leases.set(path, lease);
+    this.#leases.set(path, record !== this.#inputs, lease);
     const previous = record[name];
     if (previous !== undefined && this.#own.delete(previous)) previous.dispose();
     Object.assign(record, { [name]: tensor });

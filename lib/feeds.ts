@@ -5,11 +5,12 @@ import {
   elementType,
   maxRank,
   type ElementTypeInfo,
+  type NumericData,
 } from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
-import type { Leases } from './leases';
+import { requireAccess, type Leases } from './leases';
 import { poolMemoryOf } from './pool/lease';
-import type { NativeTensors } from './native';
+import { memoryKind, type NativeTensors } from './native';
 import type { SignaturePlan } from './signature-plan';
 import { lossOf, typedArrayName } from './typed-array';
 
@@ -27,7 +28,8 @@ export interface TensorLike {
  * types and dims are the model's is checked by the runtime's adapter.
  *
  * @param leases - holds on the pooled tensors, for a run that goes on when this has returned
- * @throws OnliteError with the path of what is wrong, e.g. `inputs.image.dims[0]`.
+ * @throws OnliteError with the path of what is wrong, e.g. `inputs.image.dims[0]`;
+ *   ERR_BUSY if a run in flight writes a pooled tensor.
  */
 export function encodeFeeds(
   plan: SignaturePlan,
@@ -43,8 +45,10 @@ export function encodeFeeds(
     if (index === undefined) throw unknownInput(plan, name);
     const value = (feeds as Record<string, unknown>)[name];
     if ((value === null || value === undefined) && plan.inputs[index]?.optional === true) continue;
-    encodeTensor(encoded, index, value, `inputs.${name}`);
-    leases?.add(value);
+    const path = `inputs.${name}`;
+    encodeTensor(encoded, index, value, path);
+    if (leases === undefined) requireAccess(value, false, path);
+    else leases.add(value, false, path);
   }
   return encoded;
 }
@@ -83,7 +87,13 @@ export function encodeTensor(
   // A pooled tensor's own view: the property may have been redefined.
   const pooled = poolMemoryOf(value);
   const data = checkData(type, pooled?.data ?? tensor.data, dims, `${path}.data`);
-  encoded.push(index, type.code, dims, data, pooled?.stable ?? false);
+  encoded.push(
+    index,
+    type.code,
+    dims,
+    data,
+    pooled?.stable === true ? memoryKind.pooled : memoryKind.ordinary,
+  );
 }
 
 function copyDims(dims: unknown, path: string): number[] {
@@ -112,8 +122,12 @@ function checkData(
     if (loss !== undefined) throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: ${loss}`);
     throw wrongLength(path, expected, array.length, dims);
   }
-  // Node-API has no name for a Float16Array yet.
-  return name === 'Float16Array'
+  return nativeArray(array);
+}
+
+/** A typed array as Node-API knows it: it has no name for a Float16Array yet. */
+export function nativeArray(array: NumericData): NumericData {
+  return typedArrayName(array) === 'Float16Array'
     ? new Uint16Array(array.buffer, array.byteOffset, array.length)
     : array;
 }

@@ -1,7 +1,7 @@
-import { elementType, maxRank } from './element-type';
-import { OnliteError, describe, invalidArgument } from './errors';
 import { checkArray } from './checks';
-import { encodeOutput, type RequestedOutputs, type SignaturePlan } from './signature-plan';
+import { maxRank, type ElementTypeInfo } from './element-type';
+import { OnliteError, describe, invalidArgument } from './errors';
+import type { RequestedOutputs, SignaturePlan } from './signature-plan';
 import { Tensor } from './tensor';
 import { lossOf, typedArrayName } from './typed-array';
 
@@ -13,11 +13,12 @@ import { lossOf, typedArrayName } from './typed-array';
 export function isFetches(plan: SignaturePlan, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return true;
-  return Object.keys(value).some((name) => {
-    if (!plan.outputIndex.has(name)) return false;
+  for (const name of Object.keys(value)) {
+    if (!plan.outputIndex.has(name)) continue;
     const fetch = (value as Record<string, unknown>)[name];
-    return fetch === null || isTensorLike(fetch);
-  });
+    if (fetch === null || isTensorLike(fetch)) return true;
+  }
+  return false;
 }
 
 function isTensorLike(value: unknown): boolean {
@@ -34,25 +35,26 @@ function isTensorLike(value: unknown): boolean {
  * @throws OnliteError ERR_INVALID_ARGUMENT naming the fetch.
  */
 export function parseFetches(plan: SignaturePlan, fetches: unknown): RequestedOutputs {
-  const names = Array.isArray(fetches)
+  const isList = Array.isArray(fetches);
+  const names = isList
     ? checkArray(fetches, 'fetches', plan.outputIndex.size)
     : Object.keys(fetches as object);
   if (names.length === 0) throw invalidArgument('fetches', 'at least one output name', fetches);
-  const encoded: unknown[] = [];
-  const tensors: unknown[] = [];
-  const seen = new Set<unknown>();
+  const indexes: number[] = [];
+  const tensors: unknown[] | undefined = isList ? undefined : [];
   for (const name of names) {
     const index = typeof name === 'string' ? plan.outputIndex.get(name) : undefined;
     if (index === undefined) {
       const expected = `one of ${[...plan.outputIndex.keys()].join(', ')}`;
       throw invalidArgument('fetches', expected, name);
     }
-    if (seen.has(name)) throw invalidArgument('fetches', 'each output once', name);
-    seen.add(name);
-    encoded.push(...encodeOutput(index));
-    tensors.push(Array.isArray(fetches) ? null : givenTensor(fetches, name as string));
+    if (isList && indexes.includes(index)) {
+      throw invalidArgument('fetches', 'each output once', name);
+    }
+    indexes.push(index);
+    tensors?.push(givenTensor(fetches, name as string));
   }
-  return { names: names as string[], encoded, tensors };
+  return { indexes, tensors };
 }
 
 function givenTensor(fetches: unknown, name: string): unknown {
@@ -61,65 +63,86 @@ function givenTensor(fetches: unknown, name: string): unknown {
   throw invalidArgument(`fetches.${name}`, 'null or a tensor', value);
 }
 
+/** A result that is to be written into a tensor of the caller's. */
+export interface Result {
+  readonly type: ElementTypeInfo;
+  readonly dims: readonly number[];
+  readonly byteLength: number;
+  /** Copies the elements; not of strings. */
+  copyTo(bytes: Uint8Array): void;
+}
+
 /**
  * Writes a result into the tensor the caller gave for it.
  *
+ * @param result - or the strings of one
  * @returns the caller's tensor
  * @throws OnliteError ERR_TYPE_MISMATCH, ERR_SHAPE_MISMATCH, or
  *   ERR_BUFFER_DETACHED if the caller's memory has gone away since.
  */
-export function fillFetch(name: string, given: unknown, result: unknown): unknown {
+export function fillFetch(
+  name: string,
+  given: unknown,
+  result: Result,
+  strings?: readonly string[],
+): unknown {
   const path = `outputs.${name}`;
-  if (!(result instanceof Tensor)) {
-    throw new OnliteError('ERR_TYPE_MISMATCH', `${path}: the result is not a tensor`);
-  }
   const { type, dims, data } = given as { type: unknown; dims: unknown; data: unknown };
-  if (type !== result.type) {
+  if (type !== result.type.name) {
     throw new OnliteError(
       'ERR_TYPE_MISMATCH',
-      `${path}.type: the result is ${result.type}, the given tensor is ${describe(type)}`,
+      `${path}.type: the result is ${result.type.name}, the given tensor is ${describe(type)}`,
     );
   }
   const givenDims = checkArray(dims, `${path}.dims`, maxRank);
-  if (
-    givenDims.length !== result.dims.length ||
-    givenDims.some((dim, axis) => dim !== result.dims[axis])
-  ) {
+  if (!hasDims(givenDims, result.dims)) {
     throw new OnliteError(
       'ERR_SHAPE_MISMATCH',
       `${path}.dims: the result has [${result.dims.join()}], ` +
         `the given tensor has [${givenDims.map(describe).join()}]`,
     );
   }
-  const elements: unknown = result.data;
-  if (elementType(type)?.array === undefined) {
+  if (strings !== undefined) {
     if (!Array.isArray(data)) throw invalidArgument(`${path}.data`, 'an array', data);
-    for (const [index, text] of (elements as string[]).entries()) data[index] = text;
+    for (const [index, text] of strings.entries()) data[index] = text;
     return given;
   }
-  copyElements(path, String(result.type), data, elements as Uint8Array);
+  result.copyTo(writableBytes(path, data, result));
   return given;
 }
 
-function copyElements(path: string, type: string, to: unknown, from: Uint8Array): void {
-  const name = typedArrayName(to);
+export function hasDims(dims: readonly unknown[], expected: readonly number[]): boolean {
+  if (dims.length !== expected.length) return false;
+  for (let axis = 0; axis < expected.length; axis++) {
+    if (dims[axis] !== expected[axis]) return false;
+  }
+  return true;
+}
+
+/** Whether an array is of the class that a tensor of the type has. */
+export function isArrayOf(type: ElementTypeInfo, data: unknown): boolean {
+  const name = typedArrayName(data);
   // A Float16Array's elements may be given and received as 16-bit patterns.
-  const isSame = name === typedArrayName(from) || (type === 'float16' && name === 'Uint16Array');
-  if (!isSame || !ArrayBuffer.isView(to)) {
+  return (
+    name !== undefined &&
+    (name === type.array?.name || (type.name === 'float16' && name === 'Uint16Array'))
+  );
+}
+
+function writableBytes(path: string, to: unknown, { type, byteLength }: Result): Uint8Array {
+  if (!isArrayOf(type, to) || !ArrayBuffer.isView(to)) {
     throw new OnliteError(
       'ERR_TYPE_MISMATCH',
-      `${path}.data: expected a ${typedArrayName(from)} for ${type}, got ${describe(to)}`,
+      `${path}.data: expected a ${type.array?.name} for ${type.name}, got ${describe(to)}`,
     );
   }
-  if (to.byteLength !== from.byteLength) {
+  if (to.byteLength !== byteLength) {
     const loss = lossOf(to);
     if (loss !== undefined) throw new OnliteError('ERR_BUFFER_DETACHED', `${path}.data: ${loss}`);
     throw new OnliteError(
       'ERR_SHAPE_MISMATCH',
-      `${path}.data: expected ${from.byteLength} bytes, got ${to.byteLength}`,
+      `${path}.data: expected ${byteLength} bytes, got ${to.byteLength}`,
     );
   }
-  new Uint8Array(to.buffer, to.byteOffset, to.byteLength).set(
-    new Uint8Array(from.buffer, from.byteOffset, from.byteLength),
-  );
+  return new Uint8Array(to.buffer, to.byteOffset, to.byteLength);
 }

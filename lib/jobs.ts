@@ -100,19 +100,22 @@ class PromiseJob<Result> implements Job {
   readonly #resolve: (result: Result) => void;
   readonly #reject: (error: unknown) => void;
   readonly #held: Held | undefined;
+  readonly #decode: ((result: unknown) => Result) | undefined;
 
   constructor(
     resolve: (result: Result) => void,
     reject: (error: unknown) => void,
     held: Held | undefined,
+    decode: ((result: unknown) => Result) | undefined,
   ) {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#held = held;
+    this.#decode = decode;
   }
 
   succeed(result: unknown): void {
-    this.#resolve(result as Result);
+    this.#resolve(this.#decode === undefined ? (result as Result) : this.#decode(result));
   }
 
   fail(error: unknown): void {
@@ -131,16 +134,18 @@ class PromiseJob<Result> implements Job {
  *   promise's rejection
  * @param held - whose memory the native side uses; released once when that has ended
  * @param lookout - the session's, if the job is a run
+ * @param decode - makes the native side's result the promise's
  */
 export function promiseJob<Result>(
   start: (id: number) => void,
   held?: Held,
   lookout?: Lookout,
+  decode?: (result: unknown) => Result,
 ): StartedJob & { result: Promise<Result> } {
   let id = -1;
   let job: Job | undefined;
   const result = new Promise<Result>((resolve, reject) => {
-    job = new PromiseJob(resolve, reject, held);
+    job = new PromiseJob(resolve, reject, held, decode);
     try {
       id = lookout === undefined ? startJob(job, start) : startRun(job, start, lookout);
     } catch (error) {

@@ -107,10 +107,24 @@ export interface NativeRunOptions {
 }
 
 /**
- * [index, element type code, dims, data, stable, …] for each tensor; stable is
- * true for the pool's memory, which is never detached.
+ * [index, element type code, dims, data, {@link memoryKind}, …] for each tensor.
+ * An output without data becomes an ArrayBuffer if it is `ordinary`, and is held
+ * if it is `pooled`.
  */
 export type NativeTensors = unknown[];
+
+/** What is promised of a tensor's memory for as long as native code may use it. */
+export const memoryKind = {
+  /** Nothing: it may be detached, resized or written at any time. */
+  ordinary: 0,
+  /** Never detached, moved or freed. */
+  pooled: 1,
+  /** Only the package can reach it. */
+  private: 2,
+} as const;
+
+/** An External of a result that takeResult copies out. */
+export type NativeHeld = object & { readonly __nativeHeld: never };
 
 /**
  * A value that came out of a run: null if it was written into memory of the
@@ -121,7 +135,9 @@ export type NativeValue =
   | [kind: 0, type: number, dims: number[], data: ArrayBuffer | string[]]
   | [kind: 1, items: NativeValue[]]
   | [kind: 2, keys: NativeValue, values: NativeValue]
-  | [kind: 3];
+  | [kind: 3]
+  /** A held tensor. */
+  | [kind: 4, type: number, dims: number[], data: NativeHeld];
 
 /** A histogram of the addon, JavaScript's own or a view of a session's, which cannot be written. */
 export interface NativeHistogram {
@@ -256,6 +272,8 @@ export interface NativeAddon {
   newHistogram(significantDigits: number, highest: number): NativeHistogram;
   /** Of HdrHistogram's V2 encoding, uncompressed. */
   decodeHistogram(bytes: Uint8Array): NativeHistogram;
+  /** Copies a held result, once, into a typed array of exactly its bytes. */
+  takeResult(held: NativeHeld, array: Uint8Array): void;
   allocateBytes(length: number): NativeBytes;
   copyBytes(bytes: NativeBytes, at: number, data: Uint8Array): void;
   /** Gives whole pages within the memory back to the system; how many bytes. */

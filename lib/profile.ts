@@ -60,7 +60,7 @@ async function profileOnnxSession(
 ): Promise<ModelProfile> {
   const traces = await profileOnnx(runs, (profilePrefix) =>
     runToItsEnd(plan, feeds, options, (id, inputs) => {
-      session.native.run(id, inputs, plan.everything.encoded, {
+      session.native.run(id, inputs, plan.encodedEverything, {
         signature: plan.index,
         warmUp: true,
         ...(profilePrefix === undefined ? {} : { profilePrefix }),
@@ -85,7 +85,7 @@ async function profileTfliteSession(
   options: CheckedRunOptions,
 ): Promise<ModelProfile> {
   const result = await runToItsEnd<NativeProfile>(plan, feeds, options, (id, inputs) => {
-    session.native.profile(id, inputs, plan.everything.encoded, { signature: plan.index }, runs);
+    session.native.profile(id, inputs, plan.encodedEverything, { signature: plan.index }, runs);
   });
   const notes: string[] = [];
   if (result.operators.some(({ partition }) => partition >= 0)) {

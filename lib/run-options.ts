@@ -7,6 +7,7 @@ import {
 } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import type { NativeRunOptions } from './native';
+import { isTensorPool, type TensorPool } from './pool/tensor-pool';
 import { assignDefined } from './session-options';
 
 /** How one run is made. Any other key is an error. */
@@ -15,6 +16,11 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** After so many milliseconds, waiting included, the run is rejected with ERR_TIMEOUT. */
   timeoutMs?: number;
+  /**
+   * Where the tensors of the result come from, those of `fetches` aside. The
+   * caller disposes them.
+   */
+  pool?: TensorPool;
   /** The signature whose names and subgraph are used (TensorFlow Lite). */
   signature?: string;
   logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
@@ -29,6 +35,7 @@ export interface RunOptions {
 const keys: ReadonlySet<string> = new Set<keyof RunOptions>([
   'signal',
   'timeoutMs',
+  'pool',
   'signature',
   'logSeverityLevel',
   'logVerbosityLevel',
@@ -44,6 +51,7 @@ const maxTimeout = 0x7fff_ffff;
 export interface CheckedRunOptions {
   signal: AbortSignal | undefined;
   timeoutMs: number | undefined;
+  pool: TensorPool | undefined;
   signature: string | undefined;
   /** Undefined when every option for the runtime has its default. */
   native: Omit<NativeRunOptions, 'signature'> | undefined;
@@ -52,6 +60,7 @@ export interface CheckedRunOptions {
 const defaults: CheckedRunOptions = {
   signal: undefined,
   timeoutMs: undefined,
+  pool: undefined,
   signature: undefined,
   native: undefined,
 };
@@ -81,6 +90,10 @@ export function checkRunOptions(value: unknown): CheckedRunOptions {
   ) {
     throw invalidArgument(`${path}.timeoutMs`, `a number from 0 to ${maxTimeout}`, timeoutMs);
   }
+  const pool = options['pool'];
+  if (pool !== undefined && !isTensorPool(pool)) {
+    throw invalidArgument(`${path}.pool`, 'a TensorPool', pool);
+  }
   const native: NonNullable<CheckedRunOptions['native']> = {};
   assignDefined(native, {
     logSeverityLevel: optionalInteger(options, 'logSeverityLevel', path, 0, 4),
@@ -95,6 +108,7 @@ export function checkRunOptions(value: unknown): CheckedRunOptions {
   return {
     signal,
     timeoutMs,
+    pool,
     signature: optionalString(options, 'signature', path),
     native: Object.keys(native).length === 0 ? undefined : native,
   };

@@ -4,8 +4,8 @@ import { IoBinding, type BindOptions, type Tensors } from './binding';
 import { checkOptions } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeFeeds, type TensorLike } from './feeds';
-import { fillFetch, isFetches, parseFetches } from './fetches';
-import { Lookout, promiseJob } from './jobs';
+import { isFetches, parseFetches } from './fetches';
+import { Lookout, promiseJob, type StartedJob } from './jobs';
 import { Leases } from './leases';
 import { SessionLatency } from './latency';
 import {
@@ -22,12 +22,12 @@ import {
   type Engine,
   type NativeRunOptions,
   type NativeSession,
-  type NativeTensors,
   type NativeValue,
 } from './native';
 import { profileSession, type ProfileOptions } from './profile';
 import type { ModelProfile } from './profile/types';
 import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
+import { RunOutputs } from './run-outputs';
 import { libraryCandidates, withRemedy } from './runtime-locations';
 import {
   checkSessionOptions,
@@ -36,9 +36,8 @@ import {
   type SessionOptions,
 } from './session-options';
 import { planSignature, type RequestedOutputs, type SignaturePlan } from './signature-plan';
-import { SmallRows, SmallRuns, defaultPool } from './small-runs';
+import { SmallRows, SmallRuns, defaultPool, type SmallRun } from './small-runs';
 import type { Tensor } from './tensor';
-import { decodeValue } from './values';
 import { zeroFeeds } from './warm-up';
 
 /** A run's inputs by name. Any object with `type`, `data` and `dims` is a tensor. */
@@ -57,9 +56,9 @@ const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
   'signature',
 ]);
 
-/** A run, checked and ready for the addon. */
-interface PreparedRun {
-  inputs: NativeTensors;
+/** What is asked of a run beside its feeds, checked. */
+interface RunRequest {
+  plan: SignaturePlan;
   outputs: RequestedOutputs;
   native: NativeRunOptions | undefined;
   options: CheckedRunOptions;
@@ -196,7 +195,7 @@ export class InferenceSession implements AsyncDisposable {
     if (second === undefined && third === undefined) {
       try {
         const small = this.#smallRunsOf()?.prepare(feeds);
-        if (small !== undefined) return small.run();
+        if (small !== undefined) return small.run().result;
       } catch (error) {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
         return Promise.reject(error);
@@ -206,25 +205,36 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   async #runAny(feeds: unknown, second: unknown, third: unknown): Promise<object> {
+    const request = this.#requestOf(second, third);
+    const { options } = request;
+    throwIfAborted(options.signal);
+    const isPlain = options.signal === undefined && options.timeoutMs === undefined;
+    const job = this.#smallRun(feeds, request)?.run(!isPlain) ?? this.#start(feeds, request);
+    return isPlain ? job.result : abortable(job, options);
+  }
+
+  /** Starts a run the ordinary way. */
+  #start(
+    feeds: unknown,
+    { plan, outputs: requested, native: options, options: { pool } }: RunRequest,
+  ): StartedJob & { result: Promise<object> } {
     const leases = new Leases();
-    let run: PreparedRun;
     try {
-      run = this.#prepare(feeds, second, third, leases);
-      throwIfAborted(run.options.signal);
+      const inputs = encodeFeeds(plan, feeds, leases);
+      const batched = this.#maxBatchSize !== 0;
+      const outputs = new RunOutputs(plan, requested, { pool, leases, batched });
+      return promiseJob<object>(
+        (id) => {
+          this.#native.run(id, inputs, outputs.encoded, options);
+        },
+        outputs,
+        this.#lookout,
+        (values) => outputs.decode(values as NativeValue[]),
+      );
     } catch (error) {
       leases.release();
       throw error;
     }
-    const { inputs, outputs, native: options } = run;
-    const job = promiseJob<NativeValue[]>(
-      (id) => {
-        this.#native.run(id, inputs, outputs.encoded, options);
-      },
-      leases,
-      this.#lookout,
-    );
-    const isPlain = run.options.signal === undefined && run.options.timeoutMs === undefined;
-    return decodeOutputs(run.outputs, await (isPlain ? job.result : abortable(job, run.options)));
   }
 
   /**
@@ -247,16 +257,29 @@ export class InferenceSession implements AsyncDisposable {
       const small = this.#smallRunsOf()?.prepare(feeds);
       if (small !== undefined) return small.runSync();
     }
-    const run = this.#prepare(feeds, second, third, undefined);
+    const request = this.#requestOf(second, third);
+    const { plan, options } = request;
     for (const key of ['signal', 'timeoutMs'] as const) {
-      if (run.options[key] !== undefined) {
-        throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', run.options[key]);
+      if (options[key] !== undefined) {
+        throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', options[key]);
       }
     }
-    return decodeOutputs(
-      run.outputs,
-      this.#native.runSync(run.inputs, run.outputs.encoded, run.native),
-    );
+    if (this.#maxBatchSize === 0) {
+      const small = this.#smallRun(feeds, request);
+      if (small !== undefined) return small.runSync();
+    }
+    const inputs = encodeFeeds(plan, feeds, undefined);
+    const { pool } = options;
+    const outputs = new RunOutputs(plan, request.outputs, {
+      pool,
+      leases: undefined,
+      batched: false,
+    });
+    try {
+      return outputs.decode(this.#native.runSync(inputs, outputs.encoded, request.native));
+    } finally {
+      outputs.release();
+    }
   }
 
   /**
@@ -291,12 +314,17 @@ export class InferenceSession implements AsyncDisposable {
       throw invalidArgument('runs', 'a non-negative integer', runs);
     }
     this.#requireOpen();
-    const inputs = encodeFeeds(this.#primary, feeds ?? zeroFeeds(this.#primary), undefined);
-    const { encoded } = this.#primary.everything;
-    for (let run = 0; run < runs; run++) {
-      await promiseJob((id) => {
-        this.#native.run(id, inputs, encoded, { signature: 0, warmUp: true });
-      }).result;
+    const leases = new Leases();
+    try {
+      const inputs = encodeFeeds(this.#primary, feeds ?? zeroFeeds(this.#primary), leases);
+      for (let run = 0; run < runs; run++) {
+        await promiseJob((id) => {
+          const options = { signature: 0, warmUp: true };
+          this.#native.run(id, inputs, this.#primary.encodedEverything, options);
+        }).result;
+      }
+    } finally {
+      leases.release();
     }
     if (this.hasVariables) await this.resetVariables();
   }
@@ -389,22 +417,17 @@ export class InferenceSession implements AsyncDisposable {
     return profileSession(session, feeds, options);
   }
 
-  #prepare(
-    feeds: unknown,
-    second: unknown,
-    third: unknown,
-    leases: Leases | undefined,
-  ): PreparedRun {
+  #requestOf(second: unknown, third: unknown): RunRequest {
     this.#requireOpen();
     if (second === null) throw invalidArgument('fetches', 'names, an object or options', null);
     // A signature has names of its own, so it is looked up before the fetches are.
-    const signatureOf = (options: unknown): SignaturePlan =>
-      this.#plan((options as RunOptions | null | undefined)?.signature);
-    const hasFetches = second !== undefined && isFetches(signatureOf(third), second);
+    const hasFetches =
+      second !== undefined &&
+      isFetches(this.#plan((third as RunOptions | null | undefined)?.signature), second);
     const options = checkRunOptions(hasFetches ? third : (second ?? third));
     const plan = this.#plan(options.signature);
     return {
-      inputs: encodeFeeds(plan, feeds, leases),
+      plan,
       outputs: hasFetches ? parseFetches(plan, second) : plan.everything,
       native:
         plan.index === 0 && options.native === undefined
@@ -412,6 +435,14 @@ export class InferenceSession implements AsyncDisposable {
           : { signature: plan.index, ...options.native },
       options,
     };
+  }
+
+  /** A run over kept memory, with the feeds copied in; undefined if it takes the ordinary way. */
+  #smallRun(
+    feeds: unknown,
+    { outputs, native: options, options: { pool } }: RunRequest,
+  ): SmallRun | undefined {
+    return options === undefined ? this.#smallRunsOf()?.prepare(feeds, outputs, pool) : undefined;
   }
 
   /** Nothing if this model takes the ordinary way. */
@@ -462,18 +493,3 @@ export declare namespace InferenceSession {
 type OnliteSessionOptions = SessionOptions;
 type OnliteRunOptions = RunOptions;
 type OnliteValueMetadata = ValueMetadata;
-
-function decodeOutputs(requested: RequestedOutputs, values: NativeValue[]): object {
-  const result: Record<string, unknown> = {};
-  for (const [index, name] of requested.names.entries()) {
-    const value = decodeValue(values[index] ?? null);
-    const given = requested.tensors?.[index] ?? null;
-    const output = given === null ? value : fillFetch(name, given, value);
-    if (name === '__proto__') {
-      Object.defineProperty(result, name, { value: output, enumerable: true });
-    } else {
-      result[name] = output;
-    }
-  }
-  return result;
-}

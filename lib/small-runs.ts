@@ -1,16 +1,19 @@
 import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from './element-type';
-import { Lookout, startRun, type Job } from './jobs';
-import type {
-  NativeBinding,
-  NativeSession,
-  NativeTensors,
-  NativeValue,
-  NativeValueInfo,
+import { fillFetch } from './fetches';
+import { Lookout, OneRun, startRun, type Job, type StartedJob } from './jobs';
+import { requireAccess } from './leases';
+import {
+  memoryKind,
+  type NativeBinding,
+  type NativeSession,
+  type NativeTensors,
+  type NativeValue,
+  type NativeValueInfo,
 } from './native';
-import type { SignaturePlan } from './signature-plan';
-import { TensorPool } from './pool/tensor-pool';
-import { Tensor, dataOf, isTensor } from './tensor';
-import { decodeValue } from './values';
+import { TensorPool, acquireFrom } from './pool/tensor-pool';
+import type { RequestedOutputs, SignaturePlan } from './signature-plan';
+import { Tensor, blockOf, dataOf, isTensor } from './tensor';
+import { placeValue } from './values';
 
 /** Up to so many bytes of inputs and outputs, copying costs less than binding anew. */
 const maxBytes = 64 << 10;
@@ -33,6 +36,14 @@ export function defaultPool(): TensorPool {
   return sharedPool;
 }
 
+let keptPool: TensorPool | undefined;
+
+/** Kept memory lies apart: no program ever gets a view of it, nor of what is beside it. */
+function poolOfKept(): TensorPool {
+  keptPool ??= new TensorPool();
+  return keptPool;
+}
+
 /** What runs over memory that it is given once. */
 interface Bound {
   run(id: number): void;
@@ -43,10 +54,14 @@ interface Bound {
 type Bind = (inputs: NativeTensors, outputs: NativeTensors) => Bound;
 
 /** Memory of its own, for one run at a time. */
-class SmallRun implements Job {
+export class SmallRun implements Job {
   readonly #bound: Bound;
   readonly inputs: NumericData[] = [];
   readonly outputs: NumericData[] = [];
+  /** What the run under way is asked for; undefined for every output. */
+  requested: RequestedOutputs | undefined;
+  /** Where the run's results are taken from. */
+  pool: TensorPool | undefined;
   /** Kept alive: the bound memory is theirs. */
   readonly #tensors: Tensor[] = [];
 
@@ -56,11 +71,13 @@ class SmallRun implements Job {
   readonly #startNative = (id: number): void => {
     this.#bound.run(id);
   };
+  #id = -1;
+  #job: Job = this;
   readonly #start = (resolve: (result: object) => void, reject: (error: unknown) => void): void => {
     this.#resolve = resolve;
     this.#reject = reject;
     try {
-      startRun(this, this.#startNative, this.#runs.lookout);
+      this.#id = startRun(this.#job, this.#startNative, this.#runs.lookout);
     } catch (error) {
       this.end();
       throw error;
@@ -80,18 +97,26 @@ class SmallRun implements Job {
   #acquire(slots: readonly Slot[], views: NumericData[]): NativeTensors {
     const encoded: NativeTensors = [];
     for (const [index, slot] of slots.entries()) {
-      const tensor = defaultPool().acquire(slot.type.name as 'float32', slot.dims);
+      const tensor = acquireFrom(poolOfKept(), slot.type, slot.dims);
       const view = dataOf(tensor) as NumericData;
       this.#tensors.push(tensor);
       views.push(view);
-      encoded.push(index, slot.type.code, [...slot.dims], view, true);
+      encoded.push(index, slot.type.code, [...slot.dims], view, memoryKind.private);
     }
     return encoded;
   }
 
-  /** Runs once, asynchronously, and goes back to where it came from. */
-  run(): Promise<object> {
-    return new Promise(this.#start);
+  /**
+   * Runs once, asynchronously, and goes back to where it came from.
+   *
+   * @param abortable - the run may be abandoned, so it needs an object of its own
+   */
+  run(abortable = false): StartedJob & { result: Promise<object> } {
+    const job = abortable ? new OneRun(this) : this;
+    this.#job = job;
+    this.#id = -1;
+    const result = new Promise(this.#start);
+    return { id: this.#id, job, result };
   }
 
   /** The same on the calling thread. */
@@ -106,7 +131,9 @@ class SmallRun implements Job {
 
   succeed(values: unknown): void {
     this.#resolve?.(
-      values === undefined ? this.#runs.results(this) : this.#runs.decode(values as NativeValue[]),
+      values === undefined
+        ? this.#runs.results(this)
+        : this.#runs.decode(this, values as NativeValue[]),
     );
   }
 
@@ -117,6 +144,8 @@ class SmallRun implements Job {
   end(): void {
     this.#resolve = undefined;
     this.#reject = undefined;
+    this.requested = undefined;
+    this.pool = undefined;
     this.#runs.giveBack(this);
   }
 
@@ -174,41 +203,105 @@ export class SmallRuns {
     this.#outputs = outputs;
   }
 
-  /** A run with the feeds copied in; undefined if they need the ordinary way. Run it once. */
-  prepare(feeds: unknown): SmallRun | undefined {
+  /**
+   * A run with the feeds copied in; undefined if it needs the ordinary way. Run it once.
+   *
+   * @param requested - which outputs, by default every one as a new tensor
+   * @param pool - where those come from
+   * @throws OnliteError ERR_BUSY if a run in flight uses a pooled tensor
+   */
+  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): SmallRun | undefined {
     if (typeof feeds !== 'object' || feeds === null) return undefined;
     const inputs = this.#inputs;
     if (Object.keys(feeds).length !== inputs.length) return undefined;
     const datas: NumericData[] = [];
     for (const slot of inputs) {
-      const data = matchingData((feeds as Record<string, unknown>)[slot.name], slot);
+      const tensor = (feeds as Record<string, unknown>)[slot.name];
+      const data = matchingData(tensor, slot);
       if (data === undefined || !Object.hasOwn(feeds, slot.name)) return undefined;
+      requireAccess(tensor, false, `inputs.${slot.name}`);
       datas.push(data);
     }
+    if (requested?.tensors !== undefined && !this.#canFill(requested)) return undefined;
     const run = this.#free.pop() ?? new SmallRun(this, this.#bind, inputs, this.#outputs);
     for (let index = 0; index < datas.length; index++) {
       run.inputs[index]?.set(datas[index] as never);
     }
+    run.requested = requested;
+    run.pool = pool;
     return run;
   }
 
+  /**
+   * Whether the given tensors are what the model declares. A pooled one has to be
+   * leased, and may be written in place, so it takes the ordinary way.
+   */
+  #canFill({ indexes, tensors = [] }: RequestedOutputs): boolean {
+    for (let place = 0; place < indexes.length; place++) {
+      const slot = this.#outputs[indexes[place] ?? -1];
+      const tensor = tensors[place];
+      if (slot === undefined) return false;
+      if (tensor === null) continue;
+      if (matchingData(tensor, slot) === undefined) return false;
+      if (blockOf(tensor as Tensor) !== undefined) return false;
+    }
+    return true;
+  }
+
   /** The results of a run, copied out. */
-  results(run: SmallRun): Record<string, Tensor> {
-    const result: Record<string, Tensor> = {};
-    for (const [index, slot] of this.#outputs.entries()) {
-      const data = run.outputs[index]?.slice();
-      if (data !== undefined) {
+  results(run: SmallRun): Record<string, unknown> {
+    const { requested, pool } = run;
+    const result: Record<string, unknown> = {};
+    if (requested === undefined && pool === undefined) {
+      for (let index = 0; index < this.#outputs.length; index++) {
+        const slot = this.#outputs[index];
+        const data = run.outputs[index]?.slice();
+        if (slot === undefined || data === undefined) continue;
         result[slot.name] = Tensor.fromTrusted(slot.type, data, [...slot.dims]);
       }
+      return result;
     }
-    return result;
+    return this.#place(run, (slot, given, index) => {
+      const view = run.outputs[index];
+      if (view === undefined) throw new RangeError('outputs: index');
+      if (given !== null) return fill(slot, given as Tensor, view);
+      if (pool === undefined) return Tensor.fromTrusted(slot.type, view.slice(), [...slot.dims]);
+      const tensor = acquireFrom(pool, slot.type, slot.dims);
+      (dataOf(tensor) as NumericData).set(view as never);
+      return tensor;
+    });
   }
 
   /** The results of a run that are not as the model declares. */
-  decode(values: readonly NativeValue[]): Record<string, unknown> {
+  decode(run: SmallRun, values: readonly NativeValue[]): Record<string, unknown> {
+    return this.#place(run, ({ name }, given, index) =>
+      placeValue(name, values[index] ?? null, given, run.pool),
+    );
+  }
+
+  #place(
+    { requested, pool }: SmallRun,
+    make: (slot: Slot, given: unknown, index: number) => unknown,
+  ): Record<string, unknown> {
+    const count = requested?.indexes.length ?? this.#outputs.length;
     const result: Record<string, unknown> = {};
-    for (const [index, slot] of this.#outputs.entries()) {
-      result[slot.name] = decodeValue(values[index] ?? null);
+    const made: unknown[] = [];
+    try {
+      for (let place = 0; place < count; place++) {
+        const index = requested?.indexes[place] ?? place;
+        const slot = this.#outputs[index];
+        if (slot === undefined) continue;
+        const given = requested?.tensors?.[place] ?? null;
+        const value = make(slot, given, index);
+        result[slot.name] = value;
+        if (given === null) made[made.length] = value;
+      }
+    } catch (error) {
+      // What was taken from the caller's pool goes back to it.
+      if (pool !== undefined) {
+        for (const value of made) if (isTensor(value)) value.dispose();
+      }
+      throw error;
     }
     return result;
   }
@@ -241,9 +334,9 @@ export class SmallRows {
   }
 
   /** As {@link SmallRuns.prepare}. */
-  prepare(feeds: unknown): SmallRun | undefined {
+  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): SmallRun | undefined {
     const rows = rowsOf(feeds, this.#plan);
-    return rows === undefined ? undefined : this.#ofRows(rows)?.prepare(feeds);
+    return rows === undefined ? undefined : this.#ofRows(rows)?.prepare(feeds, requested, pool);
   }
 
   #ofRows(rows: number): SmallRuns | undefined {
@@ -258,6 +351,25 @@ export class SmallRows {
   close(): void {
     for (const runs of this.#byRows.values()) runs?.close();
   }
+}
+
+/** Writes a result into a tensor of the caller's that was exactly as declared before the run. */
+function fill(slot: Slot, given: Tensor, view: NumericData): Tensor {
+  const data = matchingData(given, slot);
+  if (data !== undefined) {
+    data.set(view as never);
+    return given;
+  }
+  // For the error that says what became of it.
+  fillFetch(slot.name, given, {
+    type: slot.type,
+    dims: slot.dims,
+    byteLength: view.byteLength,
+    copyTo: (bytes) => {
+      bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    },
+  });
+  return given;
 }
 
 /** The first dimension of the first input. */

@@ -1,7 +1,15 @@
-import { elementTypeOfCode } from './element-type';
+import {
+  dataLength,
+  elementCount,
+  elementTypeOfCode,
+  type ElementTypeInfo,
+  type NumericData,
+} from './element-type';
 import { OnliteError } from './errors';
-import type { NativeValue } from './native';
-import { Tensor } from './tensor';
+import { fillFetch, type Result } from './fetches';
+import { native, type NativeHeld, type NativeValue } from './native';
+import { acquireFrom, type TensorPool } from './pool/tensor-pool';
+import { Tensor, dataOf } from './tensor';
 
 /** The key or value of an ONNX map. */
 export type MapElement = string | bigint | number;
@@ -25,14 +33,77 @@ export function decodeValue(value: NativeValue): OnnxValue {
       return decodeMap(decodeValue(value[1]), decodeValue(value[2]));
     case 3:
       return null;
+    case 4:
+      return decodeHeld(value[1], value[2], value[3]);
   }
 }
 
-function decodeTensor(code: number, dims: number[], data: ArrayBuffer | string[]): Tensor {
+function typeOf(code: number): ElementTypeInfo {
   const type = elementTypeOfCode(code);
-  if (type === undefined) {
-    throw new OnliteError('ERR_UNSUPPORTED', 'the result has an element type without a name');
+  if (type !== undefined) return type;
+  throw new OnliteError('ERR_UNSUPPORTED', 'the result has an element type without a name');
+}
+
+function decodeHeld(code: number, dims: number[], held: NativeHeld): Tensor {
+  const type = typeOf(code);
+  const buffer = new ArrayBuffer(byteLengthOf(type, dims));
+  native().takeResult(held, new Uint8Array(buffer));
+  return decodeTensor(code, dims, buffer);
+}
+
+function byteLengthOf(type: ElementTypeInfo, dims: readonly number[]): number {
+  return dataLength(type, elementCount(dims, 'dims')) * (type.array?.BYTES_PER_ELEMENT ?? 0);
+}
+
+/**
+ * Puts a result where the caller wants it.
+ *
+ * @param given - the caller's tensor for it, or null
+ * @param pool - where else its memory is taken from
+ * @returns the given tensor, the pool's, or a tensor or another value of its own
+ */
+export function placeValue(
+  name: string,
+  value: NativeValue,
+  given: unknown,
+  pool: TensorPool | undefined,
+): unknown {
+  if (given === null && pool === undefined) return decodeValue(value);
+  const result = resultOf(value);
+  if (given !== null) {
+    if (result === undefined) {
+      throw new OnliteError('ERR_TYPE_MISMATCH', `outputs.${name}: the result is not a tensor`);
+    }
+    const data = value?.[0] === 0 ? value[3] : undefined;
+    return fillFetch(name, given, result, Array.isArray(data) ? data : undefined);
   }
+  if (result === undefined || pool === undefined || result.type.array === undefined) {
+    return decodeValue(value);
+  }
+  const tensor = acquireFrom(pool, result.type, result.dims);
+  const data = dataOf(tensor) as NumericData;
+  result.copyTo(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return tensor;
+}
+
+/** A tensor that can be copied to where it belongs; undefined for other values. */
+function resultOf(value: NativeValue): Result | undefined {
+  if (value?.[0] !== 0 && value?.[0] !== 4) return undefined;
+  const [kind, code, dims, data] = value;
+  const type = typeOf(code);
+  return {
+    type,
+    dims,
+    byteLength: byteLengthOf(type, dims),
+    copyTo: (bytes) => {
+      if (kind === 4) native().takeResult(data, bytes);
+      else bytes.set(new Uint8Array(data as ArrayBuffer));
+    },
+  };
+}
+
+function decodeTensor(code: number, dims: number[], data: ArrayBuffer | string[]): Tensor {
+  const type = typeOf(code);
   const array = Array.isArray(data) || type.array === undefined ? data : new type.array(data);
   return Tensor.fromTrusted(type, array as string[], dims);
 }

@@ -2,6 +2,7 @@
 
 #include "bind/create_session.h"
 #include "bind/environment.h"
+#include "bind/held_result.h"
 #include "bind/native_binding.h"
 #include "bind/native_histogram.h"
 #include "bind/native_rows.h"
@@ -75,6 +76,7 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<onlite::DecodeHistogram>(env, "decodeHistogram"));
   exports.Set("allocateBytes", Napi::Function::New<onlite::AllocateBytes>(env, "allocateBytes"));
   exports.Set("copyBytes", Napi::Function::New<onlite::CopyBytes>(env, "copyBytes"));
+  exports.Set("takeResult", Napi::Function::New<onlite::TakeResult>(env, "takeResult"));
   exports.Set("discardPages", Napi::Function::New<onlite::DiscardPages>(env, "discardPages"));
   exports.Set("loadRuntime", Napi::Function::New<onlite::LoadRuntime>(env, "loadRuntime"));
   exports.Set("describeRuntime",

@@ -77,6 +77,7 @@ set(ONLITE_ADDON_SOURCES
   native/bind/create_session.cc
   native/bind/environment.cc
   native/bind/errors.cc
+  native/bind/held_result.cc
   native/bind/job.cc
   native/bind/latency_methods.cc
   native/bind/mailbox.cc

@@ -47,6 +47,10 @@ export class Block {
   watch: Watch | undefined;
   /** Native runs that use the memory. */
   leases = 0;
+  /** Asynchronous runs under way that read the memory. */
+  readers = 0;
+  /** Asynchronous runs under way that write it. */
+  writers = 0;
   isFree = false;
   /** Disposed while it was leased: free when the last lease ends. */
   isDisposed = false;

@@ -44,6 +44,16 @@ export interface TensorPoolStats {
   misses: number;
 }
 
+// Not methods, which a program could redefine on its pool.
+/** Whether a value was made by {@link TensorPool}'s constructor. */
+export let isTensorPool: (value: unknown) => value is TensorPool;
+/** `pool.acquire()` for a type that is not string and dims that have been checked. */
+export let acquireFrom: (
+  pool: TensorPool,
+  type: ElementTypeInfo,
+  dims: readonly number[],
+) => Tensor;
+
 const optionKeys = new Set(['maxBytes', 'shared', 'zero', 'debug']);
 const defaultMaxBytes = 2 ** 30;
 const maxMaxBytes = 2 ** 46;
@@ -75,6 +85,12 @@ export class TensorPool {
   readonly #zero: boolean;
   readonly #debug: boolean;
   readonly #allocator: Allocator;
+
+  static {
+    isTensorPool = (value): value is TensorPool =>
+      typeof value === 'object' && value !== null && #allocator in value;
+    acquireFrom = (pool, type, dims) => pool.#acquire(type, [...dims]);
+  }
 
   /** @throws OnliteError ERR_INVALID_ARGUMENT for a bad or unknown option */
   constructor(options?: TensorPoolOptions) {
@@ -110,16 +126,19 @@ export class TensorPool {
       throw new OnliteError('ERR_UNSUPPORTED', 'type: strings have no memory to be pooled');
     }
     if (!Array.isArray(dims)) throw invalidArgument('dims', 'an array of numbers', dims);
-    const shape: number[] = [...(dims as number[])];
+    return this.#acquire(info, [...(dims as number[])]) as Tensor<T>;
+  }
+
+  #acquire(info: ElementTypeInfo, shape: readonly number[]): Tensor {
     const size = elementCount(shape, 'dims');
-    if (size === 0) return this.#acquireEmpty(info, shape) as Tensor<T>;
+    if (size === 0) return this.#acquireEmpty(info, shape);
     const length = dataLength(info, size);
-    const bytes = length * info.array.BYTES_PER_ELEMENT;
+    const bytes = length * (info.array?.BYTES_PER_ELEMENT ?? 1);
     const block = this.#allocator.acquire(info, length, bytes);
     const view = takeView(block);
     if (this.#zero) new Uint8Array(view.buffer, view.byteOffset, bytes).fill(0);
     if (this.#debug) block.place = placeOf();
-    return pooledTensor(info, view, shape, size, block) as Tensor<T>;
+    return pooledTensor(info, view, shape, size, block);
   }
 
   /** A snapshot of the pool's counters. */
@@ -161,9 +180,9 @@ function takeView(block: Block): NumericData {
   return view;
 }
 
-/** The stack above `acquire`. */
+/** The stack above the call for a tensor. */
 function placeOf(): string {
-  return (new Error().stack ?? '').split('\n').slice(3).join('\n');
+  return (new Error().stack ?? '').split('\n').slice(4).join('\n');
 }
 
 /** Warns of a forgotten tensor, once for each place of acquisition. */

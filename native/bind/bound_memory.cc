@@ -9,16 +9,16 @@
 namespace onlite {
 BoundMemory::BoundMemory(Napi::Env env, TensorArgument argument, Use use, napi_value array)
     : argument_(std::move(argument)), use_(use) {
-  if (argument_.stable || argument_.view.type == ElementType::kString) return;
+  if (argument_.kind != MemoryKind::kOrdinary || argument_.view.type == ElementType::kString) {
+    return;
+  }
   array_ = Napi::Persistent(Napi::Object(env, array));
 }
 
 bool BoundMemory::IsAlwaysInPlace() const { return array_.IsEmpty() && !IsCopied(true); }
 
 bool BoundMemory::IsCopied(bool asynchronous) const {
-  if (use_ == Use::kOutput) return asynchronous && !argument_.stable;
-  return MustCopyFeed(argument_,
-                      asynchronous ? FeedPolicy::kAsynchronous : FeedPolicy::kSynchronous);
+  return MustCopy(argument_, asynchronous ? FeedPolicy::kAsynchronous : FeedPolicy::kSynchronous);
 }
 
 Status BoundMemory::ViewFor(bool asynchronous, TensorView* view) {

@@ -23,10 +23,9 @@ class BoundMemory {
   /// Neither a copy nor a look at the memory is ever needed.
   bool IsAlwaysInPlace() const;
 
-  /// Whether a run works on the private copy instead (DESIGN §4): an
-  /// asynchronous one unless the memory is stable, unshared and, for an input,
-  /// of a type that no kernel uses as an index; a synchronous one only for
-  /// inputs in shared memory.
+  /// Whether a run works on the private copy instead (DESIGN §4, MustCopy): an
+  /// asynchronous one unless the memory is a pool's, unshared, and of a type that
+  /// no kernel uses as an index; a synchronous one only for shared memory.
   bool IsCopied(bool asynchronous) const;
 
   /// The view that such a run is bound to. kPoolExhausted if there is no memory

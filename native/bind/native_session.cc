@@ -145,7 +145,7 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   LeaveSynchronousRun(*core_);
   if (!status.ok() && arguments.record_latency) core_->RecordFailure(called_at, status.code());
   Check(env, status);
-  Napi::Value outputs = OutputsToJs(env, result);
+  Napi::Value outputs = OutputsToJs(env, arguments, &result);
   if (core_->record_latency && arguments.record_latency) {
     core_->statistics->RecordSynchronous(result.times.invoke_ns, MonotonicNow() - called_at);
   }

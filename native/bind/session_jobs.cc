@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "bind/errors.h"
+#include "bind/held_result.h"
 
 namespace onlite {
 
@@ -31,6 +32,16 @@ Napi::Value OutputsToJs(Napi::Env env, const RunResult& result) {
   return outputs;
 }
 
+Napi::Value OutputsToJs(Napi::Env env, const RunArguments& arguments, RunResult* result) {
+  Napi::Array outputs = Napi::Array::New(env, result->outputs.size());
+  for (uint32_t index = 0; index < result->outputs.size(); ++index) {
+    Value& value = result->outputs[index];
+    outputs.Set(index, arguments.held[index] ? HoldResult(env, arguments.request, std::move(value))
+                                             : ValueToJs(env, value));
+  }
+  return outputs;
+}
+
 RunJob::RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
                int64_t called_at)
     : core_(std::move(core)), arguments_(std::move(arguments)), called_at_(called_at) {
@@ -45,7 +56,7 @@ Status RunJob::Execute() {
 
 Napi::Value RunJob::Result(Napi::Env env) {
   const int64_t fetch_started = core_->Clock();
-  Napi::Value outputs = OutputsToJs(env, result_);
+  Napi::Value outputs = OutputsToJs(env, *arguments_, &result_);
   if (arguments_->record_latency) {
     core_->RecordSuccess(called_at_, queue_ns_, result_.times, core_->Clock() - fetch_started);
   }

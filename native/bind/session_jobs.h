@@ -63,4 +63,7 @@ Status EveryInterpreterBusy();
 /// Encodes a run's outputs for JavaScript.
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result);
 
+/// The same with those that the arguments want held taken out of `result`.
+Napi::Value OutputsToJs(Napi::Env env, const RunArguments& arguments, RunResult* result);
+
 }  // namespace onlite

@@ -1,5 +1,6 @@
 #include "bind/tensor_arguments.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -40,6 +41,14 @@ ElementType Type(Napi::Env env, napi_value value) {
     ThrowInvalidArgument(env, "type: unknown element type " + std::to_string(code));
   }
   return static_cast<ElementType>(code);
+}
+
+MemoryKind Kind(Napi::Env env, napi_value value) {
+  const int64_t code = Integer(env, value, "memory");
+  if (code > static_cast<int64_t>(MemoryKind::kPrivate)) {
+    ThrowInvalidArgument(env, "memory: expected 0, 1 or 2");
+  }
+  return static_cast<MemoryKind>(code);
 }
 
 Dims ReadDims(Napi::Env env, napi_value value) {
@@ -87,9 +96,9 @@ struct Memory {
 
 /// Bytes of the buffer behind the tensor. A shared buffer does not tell its
 /// length; the pool's (lib/pool) reach that far.
-size_t ReadableBeyond(Napi::Env env, const Memory& memory, size_t bytes, bool stable) {
+size_t ReadableBeyond(Napi::Env env, const Memory& memory, size_t bytes, bool pooled) {
   if (!EndsWithPage(memory.data, bytes)) return kReadBeyond;
-  if (memory.shared) return stable ? kReadBeyond : 0;
+  if (memory.shared) return pooled ? kReadBeyond : 0;
   void* start = nullptr;
   size_t length = 0;
   Check(env, napi_get_arraybuffer_info(env, memory.buffer, &start, &length));
@@ -176,19 +185,37 @@ void AddInputs(Napi::Env env, std::vector<EncodedTensor> inputs, FeedPolicy poli
   for (EncodedTensor& encoded : inputs) {
     const size_t index = encoded.index;
     TensorArgument argument = ResolveTensor(env, std::move(encoded));
-    if (MustCopyFeed(argument, policy)) copied.push_back(arguments->request.inputs.size());
+    if (MustCopy(argument, policy)) copied.push_back(arguments->request.inputs.size());
     arguments->request.inputs.push_back({index, std::move(argument.view)});
   }
   if (!copied.empty()) TakeSnapshots(env, copied, arguments);
 }
 
-void AddOutputs(Napi::Env env, std::vector<EncodedTensor> outputs, RunArguments* arguments) {
+/// Whether a tensor that the run uses in place, or another output, lies there too.
+bool IsUsedTwice(const TensorView& memory, const RunRequest& request) {
+  return std::any_of(request.inputs.begin(), request.inputs.end(),
+                     [&](const RunInput& input) { return Overlap(memory, input.tensor); }) ||
+         std::any_of(request.outputs.begin(), request.outputs.end(),
+                     [&](const RunOutput& output) { return Overlap(memory, output.into); });
+}
+
+void AddOutputs(Napi::Env env, std::vector<EncodedTensor> outputs, FeedPolicy policy,
+                RunArguments* arguments) {
   for (EncodedTensor& encoded : outputs) {
     RunOutput output;
     output.index = encoded.index;
-    if (encoded.has_memory) output.into = ResolveTensor(env, std::move(encoded)).view;
-    if (output.into.type == ElementType::kString) {
-      ThrowInvalidArgument(env, "outputs: strings cannot be written in place");
+    // A model may make other shapes than it declares, and than the caller expects.
+    output.flexible = true;
+    arguments->held.push_back(encoded.kind == MemoryKind::kPooled ||
+                              (encoded.has_memory && encoded.kind == MemoryKind::kOrdinary));
+    if (encoded.has_memory) {
+      TensorArgument argument = ResolveTensor(env, std::move(encoded));
+      if (argument.view.type == ElementType::kString) {
+        ThrowInvalidArgument(env, "outputs: strings cannot be written in place");
+      }
+      if (!MustCopy(argument, policy) && !IsUsedTwice(argument.view, arguments->request)) {
+        output.into = std::move(argument.view);
+      }
     }
     arguments->request.outputs.push_back(std::move(output));
   }
@@ -213,7 +240,9 @@ napi_value BytesToJs(Napi::Env env, const TensorView& tensor) {
   return buffer;
 }
 
-napi_value TensorToJs(Napi::Env env, const TensorView& tensor) {
+}  // namespace
+
+napi_value TensorToJs(Napi::Env env, const TensorView& tensor, napi_value data) {
   Napi::Array dims = Napi::Array::New(env, tensor.dims.size());
   for (uint32_t axis = 0; axis < tensor.dims.size(); ++axis) {
     dims.Set(axis, Napi::Number::New(env, static_cast<double>(tensor.dims[axis])));
@@ -222,18 +251,15 @@ napi_value TensorToJs(Napi::Env env, const TensorView& tensor) {
   encoded.Set(0U, 0);
   encoded.Set(1U, static_cast<int>(tensor.type));
   encoded.Set(2U, dims);
-  encoded.Set(3U, tensor.type == ElementType::kString ? StringsToJs(env, tensor.strings)
-                                                      : BytesToJs(env, tensor));
+  encoded.Set(3U, data);
   return encoded;
 }
 
-}  // namespace
-
-bool MustCopyFeed(const TensorArgument& argument, FeedPolicy policy) {
+bool MustCopy(const TensorArgument& argument, FeedPolicy policy) {
   if (argument.view.type == ElementType::kString) return false;
   if (argument.shared) return true;
-  if (policy == FeedPolicy::kSynchronous) return false;
-  return !argument.stable || MayBeIndex(argument.view.type);
+  if (policy == FeedPolicy::kSynchronous || argument.kind == MemoryKind::kPrivate) return false;
+  return argument.kind == MemoryKind::kOrdinary || MayBeIndex(argument.view.type);
 }
 
 std::vector<EncodedTensor> ReadTensors(Napi::Env env, napi_value tensors, const char* what) {
@@ -249,12 +275,10 @@ std::vector<EncodedTensor> ReadTensors(Napi::Env env, napi_value tensors, const 
     napi_valuetype kind{};
     Check(env, napi_typeof(env, encoded.data, &kind));
     encoded.has_memory = kind != napi_null;
+    encoded.kind = Kind(env, Element(env, tensors, at + 4));
     if (encoded.has_memory) {
       encoded.type = Type(env, Element(env, tensors, at + 1));
       encoded.dims = ReadDims(env, Element(env, tensors, at + 2));
-      if (napi_get_value_bool(env, Element(env, tensors, at + 4), &encoded.stable) != napi_ok) {
-        ThrowInvalidArgument(env, std::string(what) + ": expected a boolean as fifth field");
-      }
       if (encoded.type == ElementType::kString) {
         encoded.strings = ReadStrings(env, encoded.data, encoded.dims);
       }
@@ -279,9 +303,12 @@ TensorArgument ResolveTensor(Napi::Env env, EncodedTensor encoded) {
   }
   tensor.data = memory.data;
   tensor.byte_length = *needed;
-  if (*needed > 0) tensor.readable_beyond = ReadableBeyond(env, memory, *needed, encoded.stable);
+  if (*needed > 0) {
+    tensor.readable_beyond =
+        ReadableBeyond(env, memory, *needed, encoded.kind == MemoryKind::kPooled);
+  }
   argument.shared = memory.shared;
-  argument.stable = encoded.stable;
+  argument.kind = encoded.kind;
   return argument;
 }
 
@@ -298,7 +325,7 @@ void ReadRunArguments(Napi::Env env, napi_value inputs, napi_value outputs, Feed
   std::vector<EncodedTensor> encoded_outputs = ReadTensors(env, outputs, "outputs");
   // From here on no JavaScript runs, so no address that is read goes stale.
   AddInputs(env, std::move(encoded_inputs), policy, arguments);
-  AddOutputs(env, std::move(encoded_outputs), arguments);
+  AddOutputs(env, std::move(encoded_outputs), policy, arguments);
 }
 
 napi_value ValueToJs(Napi::Env env, const Value& value) {
@@ -306,7 +333,10 @@ napi_value ValueToJs(Napi::Env env, const Value& value) {
     case Value::Kind::kTensor:
       // No owner: the run wrote into memory of the caller's.
       if (!value.owner && value.tensor.type != ElementType::kString) return env.Null();
-      return TensorToJs(env, value.tensor);
+      return TensorToJs(env, value.tensor,
+                        value.tensor.type == ElementType::kString
+                            ? StringsToJs(env, value.tensor.strings)
+                            : BytesToJs(env, value.tensor));
     case Value::Kind::kSequence: {
       Napi::Array items = Napi::Array::New(env, value.items.size());
       for (uint32_t index = 0; index < value.items.size(); ++index) {

@@ -11,42 +11,58 @@
 
 namespace onlite {
 
-/// How a run uses the memory of its feeds (DESIGN §4). This file and its .cc
+/// How a run uses the memory of its tensors (DESIGN §4). This file and its .cc
 /// are the one place that decides between in place and a copy.
 enum class FeedPolicy : uint8_t {
   /// The run ends before JavaScript continues: in place, but memory that other
   /// threads may write (SharedArrayBuffer) is copied.
   kSynchronous,
-  /// JavaScript goes on while the run reads: in place only what the pool keeps
-  /// from being detached and no kernel uses as an index; the rest is copied.
+  /// JavaScript goes on while the run reads and writes: in place only what the
+  /// pool keeps from being detached and no kernel uses as an index; the rest is
+  /// copied.
   kAsynchronous,
+};
+
+/// What lib/ promises of a tensor's memory: the fifth field of its description.
+enum class MemoryKind : uint8_t {
+  /// Nothing: JavaScript may detach, resize or write it at any time.
+  kOrdinary = 0,
+  /// It is never detached, moved or freed while its tensor lives: a pool's.
+  kPooled = 1,
+  /// No JavaScript but lib/'s own can reach it until the run has ended.
+  kPrivate = 2,
 };
 
 /// A tensor as a flat array of lib/ describes it, and what is known of its memory.
 struct TensorArgument {
   TensorView view;
-  /// The memory is never detached, moved or freed while its tensor lives: the pool's.
-  bool stable = false;
+  MemoryKind kind = MemoryKind::kOrdinary;
   /// Other threads may write it: a SharedArrayBuffer.
   bool shared = false;
 };
 
-/// The decision of DESIGN §4 for a tensor that a run reads.
-bool MustCopyFeed(const TensorArgument& argument, FeedPolicy policy);
+/// The decision of DESIGN §4 for a tensor that a run reads or writes: an output
+/// may be read by the model too, so it is as dangerous as an input.
+bool MustCopy(const TensorArgument& argument, FeedPolicy policy);
 
 /// A run's request, read from JavaScript, and the memory that its snapshots use.
 struct RunArguments {
   RunRequest request;
   AlignedBuffer snapshots;
+  /// By requested output: lib/ copies the result to where it belongs (held_result.h).
+  std::vector<bool> held;
   /// Not for warm-up runs, whose times nobody wants in the histograms.
   bool record_latency = true;
 };
 
 /// Reads the flat arrays that lib/run.ts builds:
-/// inputs  [index, element type, dims, data, stable, …], data a typed array or,
-///         for strings, an array of strings;
-/// outputs [index, element type, dims, memory, stable, …], memory a typed array
-///         that the result is written to, or null.
+/// inputs  [index, element type, dims, data, MemoryKind, …], data a typed array
+///         or, for strings, an array of strings;
+/// outputs [index, element type, dims, memory, MemoryKind, …], memory a typed
+///         array that the result is written to if that is safe and it has the
+///         type and shape. Without memory the kind says whether the result
+///         becomes an ArrayBuffer (kOrdinary) or is held (kPooled), which a
+///         result that could not be written to memory of JavaScript's is, too.
 /// Throws ERR_INVALID_ARGUMENT for anything of another form,
 /// ERR_BUFFER_DETACHED for detached memory. The arrays are ours, but a getter
 /// on Array.prototype may run: check what must hold for the run after this.
@@ -61,7 +77,7 @@ struct EncodedTensor {
   Dims dims;
   napi_value data = nullptr;
   bool has_memory = false;
-  bool stable = false;
+  MemoryKind kind = MemoryKind::kOrdinary;
   std::vector<std::string> strings;
 };
 
@@ -80,5 +96,8 @@ size_t TypedArrayBytes(Napi::Env env, napi_value array, void** data);
 /// or an array of strings; [1, items] for a sequence; [2, keys, values] for a
 /// map; [3] for an optional without a value.
 napi_value ValueToJs(Napi::Env env, const Value& value);
+
+/// The encoding of a tensor whose data is encoded already.
+napi_value TensorToJs(Napi::Env env, const TensorView& tensor, napi_value data);
 
 }  // namespace onlite

@@ -11,4 +11,10 @@ std::string DimsToString(const Dims& dims) {
   return text + "]";
 }
 
+bool Overlap(const TensorView& a, const TensorView& b) {
+  const auto begin_a = reinterpret_cast<uintptr_t>(a.data);
+  const auto begin_b = reinterpret_cast<uintptr_t>(b.data);
+  return begin_a < begin_b + b.byte_length && begin_b < begin_a + a.byte_length;
+}
+
 }  // namespace onlite

@@ -29,6 +29,9 @@ struct TensorView {
   size_t readable_beyond = 0;
 };
 
+/// Whether the memory of two tensors has a byte in common.
+bool Overlap(const TensorView& a, const TensorView& b);
+
 /// What a run produced. A tensor's memory is kept alive by `owner`; when the
 /// run wrote into memory the caller had provided, `owner` is null.
 /// Sequences nest; a map has its keys in `items[0]` and its values in

@@ -158,10 +158,13 @@ struct RunInput {
 
 /// One requested output of a run, by its index in the signature's outputs.
 /// With `into.data` set the result must be written there: the adapter refuses
-/// (kTypeMismatch, kShapeMismatch) a result of another type, shape or length.
+/// (kTypeMismatch, kShapeMismatch) a result of another type, shape or length, or,
+/// if `flexible`, gives such a result in memory of its own. Whatever becomes of
+/// the run, `into` may have been written.
 struct RunOutput {
   size_t index = 0;
   TensorView into;
+  bool flexible = false;
 };
 
 struct RunOptions {

@@ -62,6 +62,82 @@ TEST_F(OrtRunTest, RefusesGivenMemoryOfAnotherShape) {
               "outputs.y.data: expected 4000 bytes");
 }
 
+Status RunFlexibly(Session* session, std::vector<float>* x, std::vector<float>* y,
+                   RunResult* result) {
+  const auto dims = [](const std::vector<float>& data) {
+    return Dims{static_cast<int64_t>(data.size())};
+  };
+  RunRequest request;
+  request.inputs.push_back({0, Floats(dims(*x), x)});
+  request.outputs.push_back({0, Floats(dims(*y), y), true});
+  return session->Run(request, result);
+}
+
+TEST_F(OrtRunTest, FlexibleMemoryTakesWhatFits) {
+  // The declared shape holds for inputs of three elements only.
+  const auto session =
+      MustCreate(ob::Model({{ob::Node("Neg", {"x"}, {"y"})},
+                            {ob::NamedValue("x", ob::TensorType(ob::kFloat, {"n"}))},
+                            {ob::NamedValue("y", ob::TensorType(ob::kFloat, {3}))},
+                            {}}));
+  for (const size_t size : {3U, 3U, 5U, 3U, 2U}) {
+    SCOPED_TRACE(size);
+    std::vector<float> x(size, 2);
+    std::vector<float> y(3, 7);
+    RunResult result;
+    const Status status = RunFlexibly(session.get(), &x, &y, &result);
+    ASSERT_TRUE(status.ok()) << status.message() << status.cause();
+    EXPECT_EQ(result.outputs[0].tensor.dims, (Dims{static_cast<int64_t>(size)}));
+    EXPECT_EQ(FloatsOf(result.outputs[0]), std::vector<float>(size, -2));
+    EXPECT_EQ(result.outputs[0].owner == nullptr, size == 3);
+    EXPECT_EQ(y[0], size == 3 ? -2 : 7);
+  }
+}
+
+TEST_F(OrtRunTest, FlexibleMemoryOfAWrongKind) {
+  const auto session = MustCreate(ob::UnaryModel("Neg", ob::kFloat, {"n"}));
+  std::vector<float> x = {1, 2, 3};
+  std::vector<int32_t> other(3, 7);
+  std::vector<float> small(1, 7);
+  TensorView too_short = Floats({3}, &small);
+  too_short.byte_length = 4;
+  for (const TensorView& into : {View(ElementType::kInt32, {3}, &other), too_short}) {
+    for (int round = 0; round < 2; ++round) {
+      RunRequest request;
+      request.inputs.push_back({0, Floats({3}, &x)});
+      request.outputs.push_back({0, into, true});
+      RunResult result;
+      ASSERT_TRUE(session->Run(request, &result).ok());
+      EXPECT_EQ(FloatsOf(result.outputs[0]), (std::vector<float>{-1, -2, -3}));
+      EXPECT_NE(result.outputs[0].owner, nullptr);
+    }
+  }
+  EXPECT_EQ(other, std::vector<int32_t>(3, 7));
+  EXPECT_EQ(small[0], 7);
+}
+
+TEST_F(OrtRunTest, FlexibleRunsFailAsOthersDo) {
+  const auto session =
+      MustCreate(ob::Model({{ob::Node("Reshape", {"x", "s"}, {"y"})},
+                            {ob::NamedValue("x", ob::TensorType(ob::kFloat, {"n"}))},
+                            {ob::NamedValue("y", ob::TensorType(ob::kFloat, {"a", "b"}))},
+                            {ob::RawTensor("s", ob::kInt64, {2},
+                                           std::string("\2\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 16))}}));
+  std::vector<float> four(4, 1);
+  std::vector<float> five(5, 1);
+  std::vector<float> y(4, 0);
+  for (int round = 0; round < 2; ++round) {
+    RunRequest request;
+    request.inputs.push_back({0, Floats({4}, &four)});
+    request.outputs.push_back({0, Floats({2, 2}, &y), true});
+    RunResult result;
+    ASSERT_TRUE(session->Run(request, &result).ok());
+    EXPECT_EQ(y, four);
+    request.inputs[0].tensor = Floats({5}, &five);
+    ExpectError(session->Run(request, &result), ErrorCode::kRunFailed, "");
+  }
+}
+
 /// Models whose output no kernel writes: a graph input, an initializer, a view.
 TEST_F(OrtRunTest, GivenMemoryOfOutputsWithoutAKernel) {
   const std::string dynamic = ob::TensorType(ob::kFloat, {"n"});

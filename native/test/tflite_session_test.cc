@@ -255,6 +255,14 @@ TEST_F(TfLiteSessionTest, OutputsGoWhereTheyAreAsked) {
   request.outputs[0].into = target.view;
   request.outputs[0].into.type = ElementType::kInt32;
   EXPECT_EQ(session->Run(request, &result).code(), ErrorCode::kTypeMismatch);
+  // Flexible: what does not fit is delivered all the same.
+  request.outputs[0].flexible = true;
+  ASSERT_TRUE(session->Run(request, &result).ok());
+  EXPECT_NE(result.outputs[0].owner, nullptr);
+  EXPECT_EQ(OutputBytes(result.outputs[0]), OutputBytes(expected.outputs[0]));
+  request.outputs[0].into = target.view;
+  ASSERT_TRUE(session->Run(request, &result).ok());
+  EXPECT_EQ(result.outputs[0].owner, nullptr);
 }
 
 TEST_F(TfLiteSessionTest, CancelledRunsEndAndLeaveTheSessionUsable) {

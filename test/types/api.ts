@@ -5,6 +5,7 @@ import {
   LatencyHistogram,
   OnliteError,
   Tensor,
+  TensorPool,
   dequantize,
   quantize,
   runtimeInfo,
@@ -59,6 +60,11 @@ export async function program(common: CommonTensor): Promise<void> {
   // A tensor of onnxruntime-common's is as good as ours.
   const results = await session.run({ a: common, b: bytes }, ['y'], { timeoutMs: 5 });
   const output: Tensor | undefined = results['y'];
+  using pool = new TensorPool();
+  await session.run({ a: common }, { pool, timeoutMs: 5 });
+  session.runSync({ a: common }, ['y'], { pool });
+  // @ts-expect-error -- a pool is not its options
+  session.runSync({ a: common }, { pool: { maxBytes: 1 } });
   const classified = await session.run<{ probabilities: OnnxValue[] }>({ a: common });
   const first: OnnxValue | undefined = classified.probabilities[0];
   session.runSync({ a: { type: 'float32', data: new Float32Array(1), dims: [1] } }, { y: null });

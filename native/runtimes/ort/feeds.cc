@@ -136,7 +136,7 @@ Status CheckRequest(const SignatureInfo& signature, const RunRequest& request) {
   for (const RunOutput& output : request.outputs) {
     ONLITE_RETURN_IF_ERROR(CheckIndex(output.index, signature.outputs, "outputs"));
     ONLITE_RETURN_IF_ERROR(Claim(output.index, signature.outputs, "outputs", &wanted));
-    if (output.into.data == nullptr) continue;
+    if (output.into.data == nullptr || output.flexible) continue;
     ONLITE_RETURN_IF_ERROR(CheckOutput(signature, output.index, output.into));
   }
   return Status::Ok();

@@ -26,8 +26,9 @@ struct Arguments {
   std::vector<ValueHandle> owned_outputs;
 };
 
-Status Bind(const SignatureInfo& signature, const std::vector<bool>& passed_through,
-            const RunRequest& request, OrtMemoryInfo* cpu, Arguments* arguments) {
+/// `given` tells which outputs ONNX Runtime is to write into the request's memory.
+Status Bind(const SignatureInfo& signature, const RunRequest& request,
+            const std::vector<bool>& given, OrtMemoryInfo* cpu, Arguments* arguments) {
   arguments->input_names.reserve(request.inputs.size());
   arguments->inputs.reserve(request.inputs.size());
   arguments->owned_inputs.reserve(request.inputs.size());
@@ -38,11 +39,10 @@ Status Bind(const SignatureInfo& signature, const std::vector<bool>& passed_thro
     arguments->inputs.push_back(value.get());
     arguments->owned_inputs.push_back(std::move(value));
   }
-  for (const RunOutput& output : request.outputs) {
+  for (size_t index = 0; index < request.outputs.size(); ++index) {
+    const RunOutput& output = request.outputs[index];
     ValueHandle value;
-    if (output.into.data != nullptr && !passed_through[output.index]) {
-      ONLITE_RETURN_IF_ERROR(WrapTensor(output.into, cpu, &value));
-    }
+    if (given[index]) ONLITE_RETURN_IF_ERROR(WrapTensor(output.into, cpu, &value));
     arguments->output_names.push_back(signature.outputs[output.index].name.c_str());
     arguments->outputs.push_back(value.get());
     arguments->owned_outputs.push_back(std::move(value));
@@ -50,26 +50,32 @@ Status Bind(const SignatureInfo& signature, const std::vector<bool>& passed_thro
   return Status::Ok();
 }
 
-/// Leaves in `value` the given memory's view; the run has filled it, or the
-/// result is copied there.
-Status TakeGiven(const RunOutput& output, const ValueHandle& handle, const std::string& name,
+/// Leaves in `value` the given memory's view, which the run has filled or the
+/// result is copied to; or the result, if it has another shape.
+Status TakeGiven(const RunOutput& output, ValueHandle handle, const std::string& name,
                  Value* value) {
   ElementType type = ElementType::kUndefined;
   Dims dims;
   ONLITE_RETURN_IF_ERROR(ReadDims(handle.get(), &type, &dims));
-  if (type != output.into.type || dims != output.into.dims) {
+  const size_t bytes = TensorBytes(type, dims).value_or(SIZE_MAX);
+  if (type != output.into.type || dims != output.into.dims || output.into.byte_length < bytes) {
+    if (output.flexible) return TakeValue(std::move(handle), name, value);
     return {ErrorCode::kShapeMismatch, "outputs." + name + ".dims: expected " + DimsToString(dims) +
                                            ", got " + DimsToString(output.into.dims)};
   }
   void* data = nullptr;
   ONLITE_ORT_RETURN_IF_ERROR(Functions().GetTensorMutableData(handle.get(), &data), Stage::kRun,
                              "cannot read a tensor");
-  const size_t bytes = TensorBytes(type, dims).value_or(0);
   if (data != output.into.data && bytes > 0) std::memmove(output.into.data, data, bytes);
   value->kind = Value::Kind::kTensor;
   value->tensor = output.into;
   ClearPadding(value->tensor);
   return Status::Ok();
+}
+
+bool IsFixed(const ValueInfo& info) {
+  return !info.unknown_rank &&
+         std::all_of(info.dims.begin(), info.dims.end(), [](int64_t dim) { return dim >= 0; });
 }
 
 std::vector<bool> PassedThrough(const SignatureInfo& signature) {
@@ -88,19 +94,59 @@ OrtModelSession::OrtModelSession(SessionInfo info, SharedBytes model, MemoryInfo
                                  SessionHandle session)
     : info_(std::move(info)),
       passed_through_(PassedThrough(info_.signatures[0])),
+      shapes_(info_.signatures[0].outputs.size()),
       model_(std::move(model)),
       cpu_(std::move(cpu)),
       session_(std::move(session)) {}
+
+std::vector<bool> OrtModelSession::GivenOutputs(const RunRequest& request) const {
+  std::vector<bool> given(request.outputs.size(), false);
+  for (size_t index = 0; index < given.size(); ++index) {
+    const RunOutput& output = request.outputs[index];
+    if (output.into.data == nullptr || passed_through_[output.index]) continue;
+    const SignatureInfo& signature = info_.signatures[request.signature];
+    given[index] = !output.flexible || (shapes_[output.index] == Shape::kAsDeclared &&
+                                        CheckOutput(signature, output.index, output.into).ok());
+  }
+  return given;
+}
+
+void OrtModelSession::LearnShape(size_t index, const TensorView& result) {
+  const ValueInfo& info = info_.signatures[0].outputs[index];
+  if (result.type == ElementType::kUndefined || shapes_[index] == Shape::kOther) return;
+  // A dynamic shape promises nothing: whether the memory fits is the caller's guess.
+  const bool holds = !IsFixed(info) || (result.type == info.type && result.dims == info.dims);
+  shapes_[index] = holds ? Shape::kAsDeclared : Shape::kOther;
+}
 
 Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
   const int64_t started = MonotonicNow();
   if (request.signature >= info_.signatures.size()) {
     return {ErrorCode::kInvalidArgument, "signature: the model has one only"};
   }
+  ONLITE_RETURN_IF_ERROR(CheckRequest(info_.signatures[request.signature], request));
+  std::vector<bool> given = GivenOutputs(request);
+  Status status = RunOnce(request, given, started, result);
+  if (status.code() != ErrorCode::kRunFailed && status.code() != ErrorCode::kShapeMismatch) {
+    return status;
+  }
+  // Perhaps only because the model does not make the shape of some memory, which
+  // is an error like any other to ONNX Runtime: without that memory it is none.
+  // Its sessions keep nothing from run to run but where random numbers continue.
+  bool again = false;
+  for (size_t index = 0; index < given.size(); ++index) {
+    if (!given[index] || !request.outputs[index].flexible) continue;
+    given[index] = false;
+    again = true;
+  }
+  return again ? RunOnce(request, given, started, result) : status;
+}
+
+Status OrtModelSession::RunOnce(const RunRequest& request, const std::vector<bool>& given,
+                                int64_t started, RunResult* result) {
   const SignatureInfo& signature = info_.signatures[request.signature];
-  ONLITE_RETURN_IF_ERROR(CheckRequest(signature, request));
   Arguments arguments;
-  ONLITE_RETURN_IF_ERROR(Bind(signature, passed_through_, request, cpu_.get(), &arguments));
+  ONLITE_RETURN_IF_ERROR(Bind(signature, request, given, cpu_.get(), &arguments));
   RunOptionsHandle options;
   ONLITE_RETURN_IF_ERROR(MakeRunOptions(request, &options));
 
@@ -134,8 +180,12 @@ Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
     const std::string& name = signature.outputs[output.index].name;
     ValueHandle& handle = arguments.owned_outputs[index];
     Value* value = &result->outputs[index];
-    ONLITE_RETURN_IF_ERROR(output.into.data != nullptr ? TakeGiven(output, handle, name, value)
-                                                       : TakeValue(std::move(handle), name, value));
+    const bool has_memory = output.into.data != nullptr &&
+                            signature.outputs[output.index].kind == ValueInfo::Kind::kTensor &&
+                            signature.outputs[output.index].type != ElementType::kString;
+    ONLITE_RETURN_IF_ERROR(has_memory ? TakeGiven(output, std::move(handle), name, value)
+                                      : TakeValue(std::move(handle), name, value));
+    LearnShape(output.index, value->tensor);
   }
   result->times = {bound - started, invoked - bound, MonotonicNow() - invoked};
   return Status::Ok();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,10 +27,23 @@ class OrtModelSession final : public Session {
   Status EndProfiling(std::string* file) override;
 
  private:
+  /// What is known of an output's shape. ONNX Runtime only warns of a result of
+  /// another shape than the model declares, but fails where it has memory for
+  /// the declared one. So nothing flexible is given before a first result.
+  enum class Shape : uint8_t { kUnknown, kAsDeclared, kOther };
+
+  /// Which of the request's outputs ONNX Runtime writes into the given memory;
+  /// to the others' memory results are copied.
+  std::vector<bool> GivenOutputs(const RunRequest& request) const;
+  void LearnShape(size_t index, const TensorView& result);
+  Status RunOnce(const RunRequest& request, const std::vector<bool>& given, int64_t started,
+                 RunResult* result);
+
   SessionInfo info_;
   /// Outputs that are inputs of the graph. ONNX Runtime gives those back and
   /// leaves memory given for them as it was, without an error.
   std::vector<bool> passed_through_;
+  std::vector<std::atomic<Shape>> shapes_;
   // Destroyed from the last to the first: the session before what it reads.
   SharedBytes model_;
   MemoryInfoHandle cpu_;

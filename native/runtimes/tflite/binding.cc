@@ -9,16 +9,6 @@
 #include "runtimes/tflite/tensors.h"
 
 namespace onlite::tflite {
-namespace {
-
-bool Overlap(const TensorView& a, const TensorView& b) {
-  const auto begin_a = reinterpret_cast<uintptr_t>(a.data);
-  const auto begin_b = reinterpret_cast<uintptr_t>(b.data);
-  return begin_a < begin_b + b.byte_length && begin_b < begin_a + a.byte_length;
-}
-
-}  // namespace
-
 TfLiteBinding::TfLiteBinding(const Model& model, size_t entry, ShapeChecker* shapes,
                              InterpreterPool* interpreters)
     : model_(model),
@@ -163,7 +153,7 @@ Status TfLiteBinding::Fetch(Interpreter* interpreter) {
     if (output.alone && tensor != nullptr && api.TensorData(tensor) == output.memory.data) continue;
     Value value;
     ONLITE_RETURN_IF_ERROR(
-        FetchTensor(api, tensor, output.memory, signature().outputs[index].name, &value));
+        FetchTensor(api, tensor, output.memory, false, signature().outputs[index].name, &value));
     if (output.dynamic) output.value = std::move(value);
   }
   return Status::Ok();

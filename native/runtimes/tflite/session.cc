@@ -161,7 +161,7 @@ Status TfLiteSession::RunOn(Interpreter* interpreter, const RunRequest& request,
   for (size_t index = 0; index < request.outputs.size(); ++index) {
     const RunOutput& output = request.outputs[index];
     ONLITE_RETURN_IF_ERROR(FetchTensor(api, runner.Output(output.index), output.into,
-                                       signature.outputs[output.index].name,
+                                       output.flexible, signature.outputs[output.index].name,
                                        &result->outputs[index]));
   }
   result->times = {bound_ns - started_ns, invoked_ns - bound_ns, MonotonicNow() - invoked_ns};

@@ -153,7 +153,7 @@ Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
 }
 
 Status FetchTensor(const Api& api, const TfLiteTensor* tensor, const TensorView& into,
-                   const std::string& name, Value* value) {
+                   bool flexible, const std::string& name, Value* value) {
   const Path path{"outputs", name};
   if (tensor == nullptr) return {ErrorCode::kRunFailed, path + ": the runtime made no such output"};
   TensorView view;
@@ -164,7 +164,7 @@ Status FetchTensor(const Api& api, const TfLiteTensor* tensor, const TensorView&
   }
   value->kind = Value::Kind::kTensor;
   if (view.type == ElementType::kString) {
-    if (into.data != nullptr) return CheckTarget(view, into, path);
+    if (into.data != nullptr && !flexible) return CheckTarget(view, into, path);
     ONLITE_RETURN_IF_ERROR(FetchStrings(api, tensor, path, &view));
     value->tensor = std::move(view);
     return Status::Ok();
@@ -178,8 +178,9 @@ Status FetchTensor(const Api& api, const TfLiteTensor* tensor, const TensorView&
     return {ErrorCode::kRunFailed, path + ": the runtime's tensor has no data"};
   }
   view.byte_length = *needed;
-  if (into.data != nullptr) {
-    ONLITE_RETURN_IF_ERROR(CheckTarget(view, into, path));
+  Status fits = into.data != nullptr ? CheckTarget(view, into, path) : Status::Ok();
+  if (!fits.ok() && !flexible) return fits;
+  if (into.data != nullptr && fits.ok()) {
     view.data = into.data;
   } else {
     value->owner = std::shared_ptr<uint8_t[]>(AllocateAligned(*needed));

@@ -28,8 +28,9 @@ Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
                   const std::string& name);
 
 /// Takes an output out: into the caller's memory if the request has some (after
-/// its type, shape and length were compared), else into memory of its own.
+/// its type, shape and length were compared), else into memory of its own, and
+/// there as well if they differ and the request is `flexible`.
 Status FetchTensor(const Api& api, const TfLiteTensor* tensor, const TensorView& into,
-                   const std::string& name, Value* value);
+                   bool flexible, const std::string& name, Value* value);
 
 }  // namespace onlite::tflite

@@ -81,7 +81,7 @@ function tensors(random) {
       ? hostile(random)
       : Array.from({ length: random.below(4) }, () => random.pick([0, 1, 2, 4, 4, number(random)]));
     const index = random.oneIn(6) ? number(random) : random.below(2);
-    items.push(index, random.oneIn(4) ? number(random) : 1, dims, data, false);
+    items.push(index, random.oneIn(4) ? number(random) : 1, dims, data, 0);
   }
   if (random.oneIn(8)) items.pop();
   if (random.oneIn(8)) items[random.below(4)] = hostile(random);
@@ -110,15 +110,15 @@ function addGetter(items, random) {
 }
 
 function goodInputs() {
-  return [0, 1, [4], new Float32Array(4), false, 1, 1, [4], new Float32Array(4), false];
+  return [0, 1, [4], new Float32Array(4), 0, 1, 1, [4], new Float32Array(4), 0];
 }
 
 /** The right run, with one thing wrong at most. */
 function nearlyRight(random) {
   const inputs = goodInputs();
   const outputs = random.oneIn(2)
-    ? [0, 0, [], null, false]
-    : [0, 1, [4], new Float32Array(4), false];
+    ? [0, 0, [], null, 0]
+    : [0, 1, [4], new Float32Array(4), 0];
   const where = random.oneIn(2) ? inputs : outputs;
   const slot = random.below(where.length);
   // The fifth field is a promise that memory stays: only the package may give it.
@@ -335,7 +335,7 @@ for (let wait = 0; pending.size > 0 && wait < 400; wait++) {
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
 for (const session of sessions) {
-  const [[, , , sum]] = session.runSync(goodInputs(), [0, 0, [], null, false]);
+  const [[, , , sum]] = session.runSync(goodInputs(), [0, 0, [], null, 0]);
   if (sum.byteLength !== 16) report({ bad: 'a session is broken afterwards' });
 }
 report({ done: counts });
