@@ -14,6 +14,11 @@ export const figures = [
   'session creation, each MobileNetV2 file, warm file cache',
   'pool acquire + dispose',
   'a further TensorFlow Lite interpreter',
+  'idle, and Add at 100 runs a second',
+  '`record()` from one thread / from two at once',
+  'recording, added to a bound `runSync`',
+  'a snapshot of one histogram',
+  'p99 of the tiny model while Prometheus scrapes',
 ];
 
 /**

@@ -159,6 +159,55 @@ async function againstThreads(context, model) {
   );
 }
 
+/** What the threads take of a core when there is little or nothing to do. */
+async function idle(context) {
+  const figure = 'idle, and Add at 100 runs a second';
+  const share = async (ms, work) => {
+    const before = process.cpuUsage();
+    const started = performance.now();
+    await work(started + ms);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 10 / (performance.now() - started);
+  };
+  const paced = (run) => async (end) => {
+    while (performance.now() < end) {
+      await Promise.all([run(), sleep(10)]);
+    }
+  };
+  const ms = 2000;
+  const cases = [
+    ['idle: share of a core', 0.2, () => (end) => sleep(end - performance.now())],
+    ['a timer of 10 ms: share of a core', undefined, () => paced(async () => {})],
+    [
+      'Add, 100 runs a second: share of a core',
+      2,
+      (session) => {
+        const binding = bindingFor(session);
+        return paced(() => binding.run());
+      },
+    ],
+  ];
+  for (const [caseName, atMost, make] of cases) {
+    const target = atMost === undefined ? undefined : { atMost };
+    const row = { name: caseName, unit: 'percent', target, figure: target && figure };
+    await context.case(row, () =>
+      withSession('add.onnx', {}, async (session) => {
+        const work = make(session);
+        await share(ms, work);
+        const values = [];
+        for (
+          let repetition = 0;
+          repetition < Math.min(context.pace.repetitions, 7);
+          repetition += 1
+        ) {
+          values.push(await share(ms, work));
+        }
+        return fromValues(values, { values });
+      }),
+    );
+  }
+}
+
 /** The curve: more and more runs in flight. */
 async function sweep(context, model, concurrency) {
   const { warmUpMs } = context.pace;
@@ -187,6 +236,7 @@ async function sweep(context, model, concurrency) {
 export async function run(context) {
   await oneAtATime(context);
   await manyInFlight(context);
+  await idle(context);
   const models = context.isQuick ? MOBILENETS.filter((model) => /float32/.test(model)) : MOBILENETS;
   for (const model of models) await againstThreads(context, model);
   await sweep(context, 'add.onnx', 1);

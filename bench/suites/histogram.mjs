@@ -1,9 +1,12 @@
 import { LatencyHistogram } from 'onlite';
 
+import { batchFor, interleave, sampleSync, warmUp } from 'onlite/bench';
+
 import { output } from '../harness/command.mjs';
-import { fromValues } from '../harness/context.mjs';
+import { fromInterleaved, fromValues } from '../harness/context.mjs';
 import { micro } from '../harness/micro.mjs';
 import { rawFile } from '../harness/raw.mjs';
+import { bindingFor, createSession } from '../harness/subject.mjs';
 
 export const name = 'histogram';
 export const description = 'latency histograms: recording and reading, in C++ and from JavaScript';
@@ -65,13 +68,37 @@ const calls = {
 /** What is stated of a call from JavaScript, in nanoseconds. */
 const targets = { 'snapshot()': { atMost: 20_000 } };
 
+/** What the histograms add to the smallest run: the same with `latency: false` as the other side. */
+async function recording(context) {
+  const { warmUpMs, sliceMs } = context.pace;
+  const caseName = 'Add, bound runSync: latency on above off';
+  const figure = 'recording, added to a bound `runSync`';
+  await context.case({ name: caseName, unit: 'ns', target: { atMost: 120 }, figure }, async () => {
+    const sessions = [];
+    const sides = [];
+    for (const latency of [true, false]) {
+      const session = await createSession('add.onnx', { latency });
+      const binding = bindingFor(session);
+      const run = () => binding.runSync();
+      const batch = batchFor(await warmUp(run, { ms: warmUpMs }));
+      sessions.push(session);
+      sides.push(() => sampleSync(run, { ms: sliceMs, batch }));
+    }
+    const [subject, baseline] = sides;
+    const result = await interleave({ subject, baseline, ...context.repetitions(caseName) });
+    for (const session of sessions) await session.release();
+    return fromInterleaved(result, { key: 'difference', sides: ['on', 'off'] });
+  });
+}
+
 export async function run(context) {
+  await recording(context);
   const { warmUpMs, sliceMs } = context.pace;
   const repetitions = Math.min(context.pace.repetitions, 7);
 
   /** `value`: of one process's answer; each repetition is a process. */
-  async function rawCase(caseName, target, args, value) {
-    await context.case({ name: caseName, unit: 'ns', target }, () => {
+  async function rawCase(caseName, target, args, value, figure) {
+    await context.case({ name: caseName, unit: 'ns', target, figure }, () => {
       const results = Array.from({ length: repetitions }, (_, index) => {
         context.progress(`${caseName} ${index + 1}/${repetitions}`);
         return raw(...args, sliceMs);
@@ -84,16 +111,26 @@ export async function run(context) {
   for (const shape of ['spread', 'same']) {
     const what = shape === 'spread' ? 'a distribution' : 'one value';
     const record = (threads) => ['record', threads, shape];
-    await rawCase(`record, ${what}, 1 thread`, { atMost: 25 }, record(1), ({ p50 }) => p50);
+    const figure = '`record()` from one thread / from two at once';
+    await rawCase(`record, ${what}, 1 thread`, { atMost: 25 }, record(1), ({ p50 }) => p50, figure);
     // The threads do not run side by side all the time: the slow parts are when they do.
-    await rawCase(`record, ${what}, 2 at once`, { atMost: 60 }, record(2), ({ p90 }) => p90);
+    await rawCase(
+      `record, ${what}, 2 at once`,
+      { atMost: 60 },
+      record(2),
+      ({ p90 }) => p90,
+      figure,
+    );
   }
-  await rawCase('snapshot, p99, stddev', { atMost: 20_000 }, ['snapshot'], ({ p50 }) => p50);
+  const figure = 'a snapshot of one histogram';
+  const target = { atMost: 20_000 };
+  await rawCase('snapshot, p99, stddev', target, ['snapshot'], ({ p50 }) => p50, figure);
   await rawCase('interval, p99, stddev', undefined, ['interval'], ({ p50 }) => p50);
 
   for (const [call, make] of Object.entries(calls)) {
     const caseName = `${call} from JavaScript`;
-    await context.case({ name: caseName, unit: 'ns', target: targets[call] }, async () => {
+    const row = { name: caseName, unit: 'ns', target: targets[call] };
+    await context.case({ ...row, figure: row.target && figure }, async () => {
       const step = make();
       const results = [];
       for (let repetition = 0; repetition < repetitions; repetition += 1) {
