@@ -229,7 +229,7 @@ export class InferenceSession implements AsyncDisposable {
         },
         outputs,
         this.#lookout,
-        (values) => outputs.decode(values as NativeValue[]),
+        decoderOf(outputs),
       );
     } catch (error) {
       leases.release();
@@ -472,6 +472,11 @@ export class InferenceSession implements AsyncDisposable {
     }
     return plan;
   }
+}
+
+/** Apart from the session, which its runs must not keep: a forgotten one is collected. */
+function decoderOf(outputs: RunOutputs): (values: unknown) => object {
+  return (values) => outputs.decode(values as NativeValue[]);
 }
 
 // The type names of onnxruntime-common's InferenceSession namespace.
