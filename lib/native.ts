@@ -247,13 +247,9 @@ export interface NativeAddon {
     /** Tells of the first so many ids in `succeeded`. */
     dispatchSucceeded: (count: number) => void;
     succeeded: Uint32Array;
-    /** Calls flush in the next turn of the event loop. */
-    defer: () => void;
     isMainThread: boolean;
     threads: number;
   }): void;
-  /** The event loop has turned: dispatches what was put off. */
-  flush(): void;
   /** Looks for finished jobs: 0 none, 1 some were dispatched, 2 it is not the time. */
   poll(): number;
   /** Waits for work that the end of the process must not overtake; more is refused. */
@@ -290,9 +286,6 @@ export const packageRoot = join(__dirname, '..').replace(
 
 /** The executor's threads, and the default of the runtimes' own pools. */
 export const threadCount = availableParallelism();
-
-/** Node's own, whatever a test's fake timers put into its place. */
-const immediately = setImmediate;
 
 let addon: NativeAddon | undefined;
 let addonFile: string | undefined;
@@ -331,11 +324,6 @@ function load(): NativeAddon {
     dispatch: settleJobs,
     dispatchSucceeded: settleSucceeded,
     succeeded: succeededIds,
-    defer: () => {
-      immediately(() => {
-        loaded.flush();
-      });
-    },
     isMainThread,
     threads: threadCount,
   });

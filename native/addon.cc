@@ -39,13 +39,6 @@ Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-/// flush(): dispatches what was put off by a call of `defer`.
-Napi::Value Flush(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  onlite::Environment::Of(env).Flush(env);
-  return env.Undefined();
-}
-
 /// poll(): 0 if no job has finished soon enough, 1 if some had and were dispatched,
 /// 2 if it is not the time to look.
 Napi::Value Poll(const Napi::CallbackInfo& info) {
@@ -67,7 +60,6 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
 Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("initialise", Napi::Function::New<Initialise>(env, "initialise"));
   exports.Set("prepareExit", Napi::Function::New<PrepareExit>(env, "prepareExit"));
-  exports.Set("flush", Napi::Function::New<Flush>(env, "flush"));
   exports.Set("poll", Napi::Function::New<Poll>(env, "poll"));
   exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
   exports.Set("createSession", Napi::Function::New<onlite::CreateSession>(env, "createSession"));

@@ -72,7 +72,7 @@ void Environment::Create(Napi::Env env, const Napi::Object& config) {
   if (env.GetInstanceData<Environment>() != nullptr) {
     throw Napi::Error::New(env, "onlite: the addon is initialised already");
   }
-  for (const char* name : {"errorClass", "dispatch", "dispatchSucceeded", "defer"}) {
+  for (const char* name : {"errorClass", "dispatch", "dispatchSucceeded"}) {
     if (!config.Get(name).IsFunction()) {
       throw Napi::TypeError::New(env, std::string(name) + ": expected a function");
     }
@@ -99,7 +99,6 @@ Environment::Environment(Napi::Env env, const Napi::Object& config)
       dispatch_(Napi::Persistent(config.Get("dispatch").As<Napi::Function>())),
       dispatch_succeeded_(Napi::Persistent(config.Get("dispatchSucceeded").As<Napi::Function>())),
       succeeded_(Napi::Persistent(config.Get("succeeded").As<Napi::Uint32Array>())),
-      defer_(Napi::Persistent(config.Get("defer").As<Napi::Function>())),
       threads_(std::max<size_t>(1, config.Get("threads").ToNumber().Uint32Value())),
       state_(std::make_shared<EnvironmentState>(
           EnvironmentState{config.Get("isMainThread").ToBoolean(), false})),
@@ -108,11 +107,16 @@ Environment::Environment(Napi::Env env, const Napi::Object& config)
   // One place less than there are threads: a model that loads must not hold up every run.
   maintenance_queue_ =
       executor().CreateQueue(std::max<size_t>(1, executor().thread_count() - 1), SIZE_MAX / 2);
-  napi_threadsafe_function wake = nullptr;
-  Check(env,
-        napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "onlite"), 0,
-                                        1, nullptr, nullptr, this, &Environment::OnWake, &wake));
-  Check(env, napi_unref_threadsafe_function(env, wake));
+  const auto create = [&](napi_threadsafe_function_call_js call) {
+    napi_threadsafe_function function = nullptr;
+    Check(env,
+          napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "onlite"),
+                                          0, 1, nullptr, nullptr, this, call, &function));
+    Check(env, napi_unref_threadsafe_function(env, function));
+    return function;
+  };
+  napi_threadsafe_function wake = create(&Environment::OnWake);
+  turn_ = create(&Environment::OnTurn);
   mailbox_->Open(wake);
   // Hooks run last in, first out: ours must come before the one of the
   // thread-safe function, which frees it.
@@ -126,7 +130,6 @@ Environment::~Environment() {
   dispatch_.SuppressDestruct();
   dispatch_succeeded_.SuppressDestruct();
   succeeded_.SuppressDestruct();
-  defer_.SuppressDestruct();
   session_class.SuppressDestruct();
   binding_class.SuppressDestruct();
   rows_class.SuppressDestruct();
@@ -219,24 +222,25 @@ bool Environment::Cancel(JobId id, ErrorCode code) {
 
 // Node calls a thread-safe function up to 1000 times without a turn of the event
 // loop as long as it is called anew meanwhile, and polling never lets it turn, which
-// small runs in a closed loop see to. That it has turned only a callback of its own
-// tells: what JavaScript does with the results may take any time.
+// small runs in a closed loop see to. How much time has passed says nothing: what
+// JavaScript does with the results may take any. So we send ourselves a message, and
+// an answer to that: OnWake comes before OnTurn in each turn of the event loop,
+// and OnWake's next call, after it, in the next turn.
 bool Environment::AwaitsTurn(int64_t now) const {
   return turn_is_asked_ && now - asked_ns_ > kBurstNs / 2;
 }
 
 void Environment::AskForTurn(int64_t now) {
   if (turn_is_asked_ || now - turned_ns_ < kBurstNs / 2) return;
-  turn_is_asked_ = true;
   asked_ns_ = now;
-  defer_.Value().Call({});
+  turn_is_asked_ = napi_call_threadsafe_function(turn_, nullptr, napi_tsfn_nonblocking) == napi_ok;
 }
 
-void Environment::Flush(Napi::Env env) {
-  if (state_->closing) return;
-  turn_is_asked_ = false;
-  turned_ns_ = MonotonicNow();
-  Dispatch(env);
+void Environment::OnTurn(napi_env env, napi_value /*callback*/, void* context, void* /*data*/) {
+  auto* environment = static_cast<Environment*>(context);
+  if (env == nullptr || environment->state_->closing) return;
+  environment->turn_is_near_ = true;
+  napi_call_threadsafe_function(environment->mailbox_->wake(), nullptr, napi_tsfn_nonblocking);
 }
 
 Environment::PollResult Environment::Poll(Napi::Env env) {
@@ -259,8 +263,14 @@ void Environment::OnWake(napi_env env, napi_value /*callback*/, void* context, v
   // Node calls with a null env while it tears the function down.
   if (env == nullptr || environment->state_->closing) return;
   try {
-    // Else nobody wakes us until Flush, as the mailbox was not emptied.
-    if (!environment->AwaitsTurn(MonotonicNow())) environment->Dispatch(Napi::Env(env));
+    const int64_t now = MonotonicNow();
+    if (environment->turn_is_near_) {
+      environment->turn_is_near_ = false;
+      environment->turn_is_asked_ = false;
+      environment->turned_ns_ = now;
+    }
+    // Else the mailbox is not emptied, so that nobody wakes us before the turn.
+    if (!environment->AwaitsTurn(now)) environment->Dispatch(Napi::Env(env));
   } catch (const Napi::Error& error) {
     // A worker that is being terminated cannot run JavaScript any more; its
     // cleanup hook sees to the rest. Anything else is an uncaught exception.
@@ -331,6 +341,7 @@ void Environment::Close() {
   active_.clear();
   mailbox_->WaitForAll(posted_);
   napi_release_threadsafe_function(wake, napi_tsfn_abort);
+  napi_release_threadsafe_function(turn_, napi_tsfn_abort);
 }
 
 }  // namespace onlite

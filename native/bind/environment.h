@@ -70,9 +70,6 @@ class Environment {
   /// A job nobody waits for; it does not keep the process alive.
   void PostDetached(TaskQueue& queue, std::unique_ptr<Job> job);
 
-  /// The event loop has turned since `defer` was called: dispatches what was put off.
-  void Flush(Napi::Env env);
-
   enum class PollResult : uint8_t { kNothing, kDispatched, kNotNow };
   /// Looks for finished jobs for as long as waking the JS thread would take, and
   /// dispatches them. Not now: nothing is under way, or the event loop is to have
@@ -104,6 +101,7 @@ class Environment {
   Environment(Napi::Env env, const Napi::Object& config);
   static void CleanUp(void* environment);
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
+  static void OnTurn(napi_env env, napi_value callback, void* context, void* data);
 
   void Dispatch(Napi::Env env);
   void DispatchAll(Napi::Env env, Mailbox::Jobs& finished);
@@ -119,11 +117,13 @@ class Environment {
   Napi::FunctionReference dispatch_;
   Napi::FunctionReference dispatch_succeeded_;
   Napi::Reference<Napi::Uint32Array> succeeded_;
-  Napi::FunctionReference defer_;
+  /// Calls OnTurn. The mailbox has the other one, which calls OnWake.
+  napi_threadsafe_function turn_ = nullptr;
   /// The event loop turned, as far as we know, and we asked to be told of a turn.
   int64_t turned_ns_ = 0;
   int64_t asked_ns_ = 0;
   bool turn_is_asked_ = false;
+  bool turn_is_near_ = false;
   size_t threads_;
   std::shared_ptr<EnvironmentState> state_;
   std::shared_ptr<TaskQueue> maintenance_queue_;

@@ -116,9 +116,7 @@ function goodInputs() {
 /** The right run, with one thing wrong at most. */
 function nearlyRight(random) {
   const inputs = goodInputs();
-  const outputs = random.oneIn(2)
-    ? [0, 0, [], null, 0]
-    : [0, 1, [4], new Float32Array(4), 0];
+  const outputs = random.oneIn(2) ? [0, 0, [], null, 0] : [0, 1, [4], new Float32Array(4), 0];
   const where = random.oneIn(2) ? inputs : outputs;
   const slot = random.below(where.length);
   // The fifth field is a promise that memory stays: only the package may give it.
@@ -301,13 +299,11 @@ async function attempt(number, name, make) {
 
 const sessions = [];
 if (state === 'own') {
-  const defer = () => setImmediate(() => addon.flush());
   addon.initialise({
     errorClass: CodedError,
     dispatch,
     dispatchSucceeded,
     succeeded,
-    defer,
     isMainThread: true,
     threads: 2,
   });
