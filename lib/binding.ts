@@ -2,9 +2,10 @@ import { abortable, throwIfAborted } from './abort';
 import { elementTypeOfCode, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
-import { startJob, type Job } from './jobs';
+import type { Job } from './jobs';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from './native';
 import { release, retain, type Lease } from './pool/lease';
+import { runChannel, type RunObserver } from './run-channel';
 import { checkRunOptions, type RunOptions } from './run-options';
 import { encodeOutput, type SignaturePlan } from './signature-plan';
 import type { Tensor } from './tensor';
@@ -52,6 +53,7 @@ export class IoBinding<
   readonly #native: NativeBinding;
   readonly #runNative: NativeBinding['runSync'];
   readonly #plan: SignaturePlan;
+  readonly #observer: RunObserver;
   readonly #dynamic: string[] = [];
   readonly #inputs: Record<string, Tensor> = {};
   readonly #outputs: Record<string, Tensor> = {};
@@ -81,8 +83,10 @@ export class IoBinding<
     plan: SignaturePlan,
     options: BindOptions,
     source: TensorSource,
+    observer: RunObserver,
   ) {
     this.#native = native;
+    this.#observer = observer;
     this.#runNative = native.runSync;
     this.#plan = plan;
     try {
@@ -112,7 +116,9 @@ export class IoBinding<
    */
   runSync(): void {
     this.#requireUndisposed();
-    const dynamic = this.#runNative();
+    const dynamic = runChannel.hasSubscribers
+      ? this.#observer.runSync(this.#runNative)
+      : this.#runNative();
     if (dynamic !== undefined) this.#takeDynamic(dynamic);
   }
 
@@ -144,7 +150,7 @@ export class IoBinding<
     if (job.running) throw new OnliteError('ERR_BUSY', "the binding's own run is in flight");
     job.resolve = resolve;
     job.reject = reject;
-    const id = startJob(job, this.#startNative);
+    const id = this.#observer.startJob(job, this.#startNative);
     job.running = true;
     return id;
   }

@@ -84,15 +84,17 @@ class PromiseJob<Result> implements Job {
  * @param start - makes the native call under the id; what it throws is the
  *   promise's rejection
  * @param held - whose memory the native side uses; released once when that has ended
+ * @param starter - what starts the job, for those that are watched
  */
 export function promiseJob<Result>(
   start: (id: number) => void,
   held?: Held,
+  starter: typeof startJob = startJob,
 ): { id: number; result: Promise<Result> } {
   let id = -1;
   const result = new Promise<Result>((resolve, reject) => {
     try {
-      id = startJob(new PromiseJob(resolve, reject, held), start);
+      id = starter(new PromiseJob(resolve, reject, held), start);
     } catch (error) {
       held?.release();
       throw error;

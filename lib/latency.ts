@@ -4,7 +4,7 @@ import { adoptHistogram, type LatencyHistogram } from './latency-histogram';
 import type { NativeHistogram, NativeSession } from './native';
 
 /** The parts of a run, in order. The index is that of Phase in native/core/run_statistics.h. */
-const phases = ['queue', 'bind', 'invoke', 'fetch', 'total'] as const;
+export const phases = ['queue', 'bind', 'invoke', 'fetch', 'total'] as const;
 
 /** A part of a run, or the whole. */
 export type LatencyPhase = (typeof phases)[number];
@@ -48,11 +48,13 @@ export type SessionLatencyInterval = SessionStatistics<LatencyHistogram>;
  */
 export class PhaseLatency extends HistogramReader {
   readonly #native: NativeHistogram;
+  readonly #beforeReset: () => void;
 
   /** @internal */
-  constructor(histogram: NativeHistogram) {
+  constructor(histogram: NativeHistogram, beforeReset: () => void) {
     super(histogram);
     this.#native = histogram;
+    this.#beforeReset = beforeReset;
   }
 
   /** A histogram of its own with the samples that there are now. */
@@ -71,6 +73,7 @@ export class PhaseLatency extends HistogramReader {
 
   /** Forgets every sample of this histogram. */
   reset(): void {
+    this.#beforeReset();
     this.#native.reset();
   }
 }
@@ -91,6 +94,13 @@ export class SessionLatency {
   /** Batches by rows until the last reset and until the last interval. */
   #batchesAtReset: BatchSizes = new Map();
   #batchesAtInterval: BatchSizes = new Map();
+
+  /**
+   * Told of a part that is about to be reset, or of all of them, for counters that must not
+   * go backwards. Owned by onlite/metrics.
+   * @internal
+   */
+  beforeReset: ((part: LatencyPhase | OnliteErrorCode | undefined) => void) | undefined;
 
   /** @internal */
   constructor(session: NativeSession) {
@@ -170,6 +180,7 @@ export class SessionLatency {
 
   /** Forgets every sample and sets the counters to 0. */
   reset(): void {
+    this.beforeReset?.(undefined);
     this.#session.latencyReset();
     this.#batchesAtReset = this.#batches();
     this.#batchesAtInterval = this.#batchesAtReset;
@@ -178,7 +189,9 @@ export class SessionLatency {
   #phase(name: LatencyPhase): PhaseLatency {
     let phase = this.#phases.get(name);
     if (phase === undefined) {
-      phase = new PhaseLatency(this.#session.latencyPhase(phases.indexOf(name)));
+      phase = new PhaseLatency(this.#session.latencyPhase(phases.indexOf(name)), () =>
+        this.beforeReset?.(name),
+      );
       this.#phases.set(name, phase);
     }
     return phase;
@@ -203,7 +216,9 @@ export class SessionLatency {
     for (const code of this.#session.latencyFailureCodes()) {
       let failures = this.#failures.get(code);
       if (failures === undefined) {
-        failures = new PhaseLatency(this.#session.latencyFailure(code));
+        failures = new PhaseLatency(this.#session.latencyFailure(code), () =>
+          this.beforeReset?.(code),
+        );
         this.#failures.set(code, failures);
       }
       const value = read(failures);

@@ -8,6 +8,7 @@ import { fillFetch, isFetches, parseFetches } from './fetches';
 import { promiseJob } from './jobs';
 import { Leases } from './leases';
 import { SessionLatency } from './latency';
+import { liveSessions } from './live-sessions';
 import {
   modelMetadata,
   signatureMetadata,
@@ -16,7 +17,7 @@ import {
   type SignatureMetadata,
   type ValueMetadata,
 } from './metadata';
-import { parseCreateArguments, toNativeSource, type ModelSource } from './model-source';
+import { modelName, parseCreateArguments, toNativeSource, type ModelSource } from './model-source';
 import {
   native,
   type Engine,
@@ -27,6 +28,7 @@ import {
 } from './native';
 import { profileSession, type ProfileOptions } from './profile';
 import type { ModelProfile } from './profile/types';
+import { RunObserver, runChannel } from './run-channel';
 import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
 import { libraryCandidates, withRemedy } from './runtime-locations';
 import {
@@ -82,7 +84,10 @@ export class InferenceSession implements AsyncDisposable {
   #released: Promise<void> | undefined;
   /** The providers that were asked for, those that are missing too. */
   readonly #requestedProviders: readonly string[];
+  readonly #observer: RunObserver;
 
+  /** What metrics and traces call the model; see {@link SessionOptions.name}. */
+  readonly name: string;
   /** The runtime that runs the model, found from its bytes. */
   readonly engine: Engine;
   /** The execution providers or delegates in use, in order. */
@@ -104,7 +109,12 @@ export class InferenceSession implements AsyncDisposable {
   readonly latency: SessionLatency;
 
   /** Use {@link InferenceSession.create}. @internal */
-  constructor(session: NativeSession, maxBatchSize: number, requestedProviders: readonly string[]) {
+  constructor(
+    session: NativeSession,
+    name: string,
+    maxBatchSize: number,
+    requestedProviders: readonly string[],
+  ) {
     const info = session.info();
     const [primary, ...others] = info.signatures;
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
@@ -132,6 +142,10 @@ export class InferenceSession implements AsyncDisposable {
     this.signatures = signatures;
     this.modelMetadata = modelMetadata(info.metadata);
     this.latency = new SessionLatency(session);
+    this.name = name;
+    const { engine, latency } = this;
+    this.#observer = new RunObserver(session, name, engine);
+    liveSessions.add(this.#observer, { model: name, engine, native: session, latency });
   }
 
   /**
@@ -166,7 +180,8 @@ export class InferenceSession implements AsyncDisposable {
       });
       const { maxBatchSize = 0 } = (checked['batching'] ?? {}) as Partial<BatchingOptions>;
       const requested = nativeOptions.executionProviders.map(({ name }) => name);
-      const session = new InferenceSession(await result, maxBatchSize, requested);
+      const name = modelName(source, checked);
+      const session = new InferenceSession(await result, name, maxBatchSize, requested);
       if (checked['warmUp'] === true) await session.#warmUpOrRelease();
       return session;
     } catch (error) {
@@ -215,9 +230,10 @@ export class InferenceSession implements AsyncDisposable {
       throw error;
     }
     const { inputs, outputs, native: options } = run;
-    const job = promiseJob<NativeValue[]>((id) => {
+    const start = (id: number): void => {
       this.#native.run(id, inputs, outputs.encoded, options);
-    }, leases);
+    };
+    const job = promiseJob<NativeValue[]>(start, leases, this.#observer.startJob);
     const isPlain = run.options.signal === undefined && run.options.timeoutMs === undefined;
     return decodeOutputs(run.outputs, await (isPlain ? job.result : abortable(job, run.options)));
   }
@@ -248,9 +264,11 @@ export class InferenceSession implements AsyncDisposable {
         throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', run.options[key]);
       }
     }
+    const runNative = (): NativeValue[] =>
+      this.#native.runSync(run.inputs, run.outputs.encoded, run.native);
     return decodeOutputs(
       run.outputs,
-      this.#native.runSync(run.inputs, run.outputs.encoded, run.native),
+      runChannel.hasSubscribers ? this.#observer.runSync(runNative) : runNative(),
     );
   }
 
@@ -268,7 +286,8 @@ export class InferenceSession implements AsyncDisposable {
     this.#requireOpen();
     const checked = checkOptions(options, 'options', bindKeys) as BindOptions;
     const plan = this.#plan(checked.signature);
-    return new IoBinding(this.#native.bind(plan.index), plan, checked, defaultPool());
+    const binding = this.#native.bind(plan.index);
+    return new IoBinding(binding, plan, checked, defaultPool(), this.#observer);
   }
 
   /**
@@ -329,7 +348,9 @@ export class InferenceSession implements AsyncDisposable {
     if (this.#released === undefined) {
       this.#released = promiseJob<undefined>((id) => {
         this.#native.release(id);
-      }).result;
+      }).result.then(() => {
+        liveSessions.remove(this.#observer);
+      });
       this.#smallRuns?.close();
     }
     return this.#released;
@@ -415,8 +436,8 @@ export class InferenceSession implements AsyncDisposable {
     if (this.#smallRuns === undefined) {
       this.#smallRuns =
         this.#maxBatchSize === 0
-          ? (SmallRuns.for(this.#native, this.#primary) ?? null)
-          : new SmallRows(this.#native, this.#primary, this.#maxBatchSize);
+          ? (SmallRuns.for(this.#native, this.#primary, this.#observer) ?? null)
+          : new SmallRows(this.#native, this.#primary, this.#maxBatchSize, this.#observer);
     }
     return this.#smallRuns;
   }

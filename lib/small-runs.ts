@@ -1,5 +1,5 @@
 import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from './element-type';
-import { startJob, type Job } from './jobs';
+import type { Job } from './jobs';
 import type {
   NativeBinding,
   NativeSession,
@@ -7,6 +7,7 @@ import type {
   NativeValue,
   NativeValueInfo,
 } from './native';
+import { runChannel, type RunObserver } from './run-channel';
 import type { SignaturePlan } from './signature-plan';
 import { TensorPool } from './pool/tensor-pool';
 import { Tensor, dataOf, isTensor } from './tensor';
@@ -60,7 +61,7 @@ class SmallRun implements Job {
     this.#resolve = resolve;
     this.#reject = reject;
     try {
-      startJob(this, this.#startNative);
+      this.#runs.observer.startJob(this, this.#startNative);
     } catch (error) {
       this.end();
       throw error;
@@ -97,7 +98,8 @@ class SmallRun implements Job {
   /** The same on the calling thread. */
   runSync(): object {
     try {
-      this.#bound.runSync?.();
+      if (runChannel.hasSubscribers) this.#runs.observer.runSync(() => this.#bound.runSync?.());
+      else this.#bound.runSync?.();
       return this.#runs.results(this);
     } finally {
       this.end();
@@ -134,6 +136,7 @@ class SmallRun implements Job {
  * also has the error messages.
  */
 export class SmallRuns {
+  readonly observer: RunObserver;
   readonly #bind: Bind;
   readonly #inputs: Slot[];
   readonly #outputs: Slot[];
@@ -141,8 +144,12 @@ export class SmallRuns {
   #closed = false;
 
   /** Undefined if the signature's shapes are not all known, or too large together. */
-  static for(session: NativeSession, plan: SignaturePlan): SmallRuns | undefined {
-    return SmallRuns.#of(plan, undefined, (inputs, outputs) => {
+  static for(
+    session: NativeSession,
+    plan: SignaturePlan,
+    observer: RunObserver,
+  ): SmallRuns | undefined {
+    return SmallRuns.#of(plan, undefined, observer, (inputs, outputs) => {
       const binding = session.bind(plan.index);
       binding.setInputs(inputs);
       binding.setOutputs(outputs);
@@ -151,11 +158,22 @@ export class SmallRuns {
   }
 
   /** The same for runs of so many rows of a session that batches: asynchronous ones only. */
-  static ofRows(session: NativeSession, plan: SignaturePlan, rows: number): SmallRuns | undefined {
-    return SmallRuns.#of(plan, rows, (inputs, outputs) => session.bindRows(inputs, outputs));
+  static ofRows(
+    session: NativeSession,
+    plan: SignaturePlan,
+    rows: number,
+    observer: RunObserver,
+  ): SmallRuns | undefined {
+    const bind: Bind = (inputs, outputs) => session.bindRows(inputs, outputs);
+    return SmallRuns.#of(plan, rows, observer, bind);
   }
 
-  static #of(plan: SignaturePlan, rows: number | undefined, bind: Bind): SmallRuns | undefined {
+  static #of(
+    plan: SignaturePlan,
+    rows: number | undefined,
+    observer: RunObserver,
+    bind: Bind,
+  ): SmallRuns | undefined {
     if (plan.inputs.some((input) => input.overridableInitializer)) return undefined;
     const inputs = fixedSlots(plan.inputs, rows);
     const outputs = fixedSlots(plan.outputs, rows);
@@ -164,10 +182,11 @@ export class SmallRuns {
     for (const { type, length } of [...inputs, ...outputs]) {
       bytes += length * (type.array?.BYTES_PER_ELEMENT ?? 0);
     }
-    return bytes <= maxBytes ? new SmallRuns(bind, inputs, outputs) : undefined;
+    return bytes <= maxBytes ? new SmallRuns(observer, bind, inputs, outputs) : undefined;
   }
 
-  private constructor(bind: Bind, inputs: Slot[], outputs: Slot[]) {
+  private constructor(observer: RunObserver, bind: Bind, inputs: Slot[], outputs: Slot[]) {
+    this.observer = observer;
     this.#bind = bind;
     this.#inputs = inputs;
     this.#outputs = outputs;
@@ -231,9 +250,16 @@ export class SmallRows {
   readonly #session: NativeSession;
   readonly #plan: SignaturePlan;
   readonly #maxRows: number;
+  readonly #observer: RunObserver;
   readonly #byRows = new Map<number, SmallRuns | undefined>();
 
-  constructor(session: NativeSession, plan: SignaturePlan, maxRows: number) {
+  constructor(
+    session: NativeSession,
+    plan: SignaturePlan,
+    maxRows: number,
+    observer: RunObserver,
+  ) {
+    this.#observer = observer;
     this.#session = session;
     this.#plan = plan;
     this.#maxRows = maxRows;
@@ -248,7 +274,7 @@ export class SmallRows {
   #ofRows(rows: number): SmallRuns | undefined {
     if (this.#byRows.has(rows)) return this.#byRows.get(rows);
     if (rows > this.#maxRows || this.#byRows.size >= maxKept) return undefined;
-    const runs = SmallRuns.ofRows(this.#session, this.#plan, rows);
+    const runs = SmallRuns.ofRows(this.#session, this.#plan, rows, this.#observer);
     this.#byRows.set(rows, runs);
     return runs;
   }
