@@ -28,6 +28,11 @@ interface Slot {
 
 let sharedPool: TensorPool | undefined;
 
+/** The default pool, if there was need of it. */
+export function defaultPoolIfMade(): TensorPool | undefined {
+  return sharedPool;
+}
+
 /** The pool of everything that no caller chose a pool for. */
 export function defaultPool(): TensorPool {
   sharedPool ??= new TensorPool();
@@ -253,12 +258,7 @@ export class SmallRows {
   readonly #observer: RunObserver;
   readonly #byRows = new Map<number, SmallRuns | undefined>();
 
-  constructor(
-    session: NativeSession,
-    plan: SignaturePlan,
-    maxRows: number,
-    observer: RunObserver,
-  ) {
+  constructor(session: NativeSession, plan: SignaturePlan, maxRows: number, observer: RunObserver) {
     this.#observer = observer;
     this.#session = session;
     this.#plan = plan;

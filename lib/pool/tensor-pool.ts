@@ -8,6 +8,7 @@ import {
   type NumericData,
 } from '../element-type';
 import { OnliteError, invalidArgument } from '../errors';
+import { addPool } from '../live-pools';
 import { pooledTensor, type Tensor } from '../tensor';
 import type { Allocator } from './allocator';
 import type { Block } from './block';
@@ -92,6 +93,7 @@ export class TensorPool {
       this.#debug ? leakReporter() : undefined,
     );
     this.maxBytes = this.#allocator.maxBytes;
+    addPool(this);
   }
 
   /**
