@@ -39,17 +39,23 @@ export class BucketCounts {
   toClassic(edges: readonly number[]): HistogramValues {
     const counts = edges.map(() => 0);
     let count = 0;
-    let halves = 0n; // of nanoseconds; exact, so that a sum never goes backwards
+    // Of half nanoseconds, and exact, so that the sum never goes backwards.
+    let sum = 0n;
+    let part = 0;
     for (const [lowest, counter] of this.#counters) {
       const place = firstAtLeast(edges, lowest / 1e9);
       if (place < counts.length) counts[place] = (counts[place] ?? 0) + counter.count;
       count += counter.count;
-      halves += BigInt(counter.count * (lowest + counter.highest));
+      part += counter.count * (lowest + counter.highest);
+      if (part >= 2 ** 52) {
+        sum += BigInt(part);
+        part = 0;
+      }
     }
     for (let index = 1; index < counts.length; index++) {
       counts[index] = (counts[index] ?? 0) + (counts[index - 1] ?? 0);
     }
-    return { counts, count, sum: Number(halves) / 2e9 };
+    return { counts, count, sum: Number(sum + BigInt(part)) / 2e9 };
   }
 
   /** The highest value of the bucket that the sample at this rank is in, in nanoseconds; 0 without samples. */

@@ -1,5 +1,5 @@
-import { livePools } from '../live-pools';
 import { phases } from '../latency';
+import { livePools } from '../pool/tensor-pool';
 import { defaultPoolIfMade } from '../small-runs';
 import { BucketCounts, firstAtLeast } from './bucket-counts';
 import { histogramSamples, type HistogramValues, type MetricFamily } from './families';

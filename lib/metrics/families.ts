@@ -1,11 +1,13 @@
-/** A label's name, as Prometheus has them, and its value; `le` is a bucket's upper edge. */
-export type Labels = Readonly<Record<string, string | number>>;
+/** Labels by name, as Prometheus has them. */
+export type Labels = Readonly<Record<string, string>>;
 
 /** One number of a metric family. */
 export interface MetricSample {
   /** What the sample's name has beside the family's; of histograms only. */
   readonly suffix?: '_bucket' | '_sum' | '_count';
   readonly labels: Labels;
+  /** A bucket's upper edge: the label `le`. */
+  readonly le?: number;
   readonly value: number;
 }
 
@@ -35,11 +37,12 @@ export function histogramSamples(
 ): MetricSample[] {
   const samples: MetricSample[] = edges.map((le, index) => ({
     suffix: '_bucket',
-    labels: { ...labels, le },
+    labels,
+    le,
     value: counts[index] ?? 0,
   }));
   samples.push(
-    { suffix: '_bucket', labels: { ...labels, le: Infinity }, value: count },
+    { suffix: '_bucket', labels, le: Infinity, value: count },
     { suffix: '_sum', labels, value: sum },
     { suffix: '_count', labels, value: count },
   );

@@ -1,5 +1,5 @@
 import { allFamilies, collect } from './collect';
-import type { Labels, MetricFamily } from './families';
+import type { MetricFamily } from './families';
 import { sampleGpus } from './gpus';
 import { checkMetricsOptions, type CheckedMetricsOptions, type MetricsOptions } from './options';
 
@@ -19,7 +19,7 @@ interface PromClientMetric {
 
 interface PromClientValue {
   readonly metricName?: string;
-  readonly labels: Labels;
+  readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
 }
 
@@ -101,10 +101,9 @@ class Member implements PromClientMetric {
     const families = await this.#collection.get();
     const samples = families.get(this.family.name)?.samples ?? [];
     const { name, help, type, aggregator } = this;
-    const values = samples.map(({ suffix, labels, value }) => ({
+    const values = samples.map(({ suffix, labels, le, value }) => ({
       ...(suffix === undefined ? {} : { metricName: `${this.family.name}${suffix}` }),
-      labels:
-        'le' in labels ? { ...labels, le: labels.le === Infinity ? '+Inf' : labels.le } : labels,
+      labels: le === undefined ? labels : { ...labels, le: le === Infinity ? '+Inf' : le },
       value,
     }));
     return { name, help, type, aggregator, values };

@@ -51,19 +51,22 @@ function appendFamily(lines: string[], family: MetricFamily, openMetrics: boolea
   const familyName = openMetrics && type === 'counter' ? name.replace(/_total$/, '') : name;
   lines.push(`# HELP ${familyName} ${openMetrics ? escapeLabel(help) : escapeHelp(help)}`);
   lines.push(`# TYPE ${familyName} ${type}`);
-  for (const { suffix = '', labels, value } of samples) {
-    lines.push(`${name}${suffix}${formatLabels(labels, openMetrics)} ${formatNumber(value)}`);
+  // A histogram's samples share their labels.
+  let shared: Labels | undefined;
+  let text = '';
+  for (const { suffix = '', labels, le, value } of samples) {
+    if (labels !== shared) text = formatLabels(labels);
+    shared = labels;
+    const edge = le === undefined ? '' : `le="${formatEdge(le, openMetrics)}"`;
+    const all = text === '' || edge === '' ? text + edge : `${text},${edge}`;
+    lines.push(`${name}${suffix}${all === '' ? '' : `{${all}}`} ${formatNumber(value)}`);
   }
 }
 
-function formatLabels(labels: Labels, openMetrics: boolean): string {
-  const entries = Object.entries(labels);
-  if (entries.length === 0) return '';
-  const pairs = entries.map(([name, value]) => {
-    const text = typeof value === 'number' ? formatEdge(value, openMetrics) : escapeLabel(value);
-    return `${name}="${text}"`;
-  });
-  return `{${pairs.join(',')}}`;
+function formatLabels(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
+    .join(',');
 }
 
 function formatNumber(value: number): string {

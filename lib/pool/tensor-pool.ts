@@ -8,7 +8,6 @@ import {
   type NumericData,
 } from '../element-type';
 import { OnliteError, invalidArgument } from '../errors';
-import { addPool } from '../live-pools';
 import { pooledTensor, type Tensor } from '../tensor';
 import type { Allocator } from './allocator';
 import type { Block } from './block';
@@ -93,7 +92,7 @@ export class TensorPool {
       this.#debug ? leakReporter() : undefined,
     );
     this.maxBytes = this.#allocator.maxBytes;
-    addPool(this);
+    remember(this);
   }
 
   /**
@@ -154,6 +153,25 @@ export class TensorPool {
     const buffer = this.shared ? new SharedArrayBuffer(0) : new ArrayBuffer(0);
     return pooledTensor(type, new Data(buffer), dims, 0, undefined);
   }
+}
+
+const known = new Set<WeakRef<TensorPool>>();
+let pruneAt = 64;
+
+function remember(pool: TensorPool): void {
+  known.add(new WeakRef(pool));
+  if (known.size >= pruneAt) pruneAt = 2 * livePools().length + 64;
+}
+
+/** The pools of this environment that have not been collected. */
+export function livePools(): TensorPool[] {
+  const live: TensorPool[] = [];
+  for (const reference of known) {
+    const pool = reference.deref();
+    if (pool === undefined) known.delete(reference);
+    else live.push(pool);
+  }
+  return live;
 }
 
 function takeView(block: Block): NumericData {

@@ -18,9 +18,9 @@ using Result = int;
 constexpr Result kSuccess = 0;
 
 struct Memory {
-  unsigned long long total;
-  unsigned long long free;
-  unsigned long long used;
+  uint64_t total;
+  uint64_t free;
+  uint64_t used;
 };
 struct Utilization {
   unsigned int gpu;

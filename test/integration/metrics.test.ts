@@ -189,7 +189,7 @@ describe('the handler', () => {
   const listening = async (
     listener: Parameters<typeof createServer>[1],
   ): Promise<{ url: string } & AsyncDisposable> => {
-    const server = createServer(listener!);
+    const server = createServer(listener);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     return {

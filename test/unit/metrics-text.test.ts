@@ -94,7 +94,7 @@ describe('options', () => {
     [{ bucket: [1] }, 'options'],
     [7, 'options'],
   ])('%j is refused', (options, path) => {
-    expect(() => checkMetricsOptions(options)).toThrowError(
+    expect(() => checkMetricsOptions(options)).toThrow(
       expect.objectContaining({
         code: 'ERR_INVALID_ARGUMENT',
         message: expect.stringContaining(`${path}:`),
