@@ -20,6 +20,7 @@
         "native/runtimes/default_threads.cc",
         "native/runtimes/dynamic_library.cc",
         "native/runtimes/model_file.cc",
+        "native/runtimes/nvidia_management.cc",
         "native/runtimes/ort/binding.cc",
         "native/runtimes/ort/create_session.cc",
         "native/runtimes/ort/element_type.cc",
@@ -79,6 +80,7 @@
         "native/bind/environment.cc",
         "native/bind/errors.cc",
         "native/bind/held_result.cc",
+        "native/bind/gpu_job.cc",
         "native/bind/job.cc",
         "native/bind/latency_methods.cc",
         "native/bind/mailbox.cc",
@@ -91,6 +93,7 @@
         "native/bind/run_options.cc",
         "native/bind/runtime_functions.cc",
         "native/bind/session_core.cc",
+        "native/bind/session_gauges.cc",
         "native/bind/session_info.cc",
         "native/bind/session_jobs.cc",
         "native/bind/tensor_arguments.cc"

@@ -23,6 +23,7 @@ const order = [
   'memory',
   'pool',
   'histogram',
+  'metrics',
   'cancellation',
   'peers',
 ];

@@ -2,10 +2,11 @@ import { abortable, throwIfAborted } from './abort';
 import { elementTypeOfCode, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
-import { Lookout, OneRun, startRun, type Job } from './jobs';
+import { Lookout, OneRun, type Job } from './jobs';
 import { BoundLeases } from './leases';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from './native';
 import { release, retain } from './pool/lease';
+import { runChannel, type RunObserver } from './run-channel';
 import { checkRunOptions, type RunOptions } from './run-options';
 import { encodeOutput, type SignaturePlan } from './signature-plan';
 import type { Tensor } from './tensor';
@@ -28,6 +29,14 @@ export interface BindOptions {
   /** The signature whose inputs and outputs these are (TensorFlow Lite). */
   signature?: string;
 }
+
+/** The keys of {@link BindOptions}. */
+export const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
+  'inputs',
+  'outputs',
+  'dims',
+  'signature',
+]);
 
 /** Bound tensors by name. */
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -54,6 +63,7 @@ export class IoBinding<
   readonly #runNative: NativeBinding['runSync'];
   readonly #plan: SignaturePlan;
   readonly #lookout = new Lookout();
+  readonly #observer: RunObserver;
   readonly #dynamic: string[] = [];
   readonly #inputs: Record<string, Tensor> = {};
   readonly #outputs: Record<string, Tensor> = {};
@@ -83,8 +93,10 @@ export class IoBinding<
     plan: SignaturePlan,
     options: BindOptions,
     source: TensorSource,
+    observer: RunObserver,
   ) {
     this.#native = native;
+    this.#observer = observer;
     this.#runNative = native.runSync;
     this.#plan = plan;
     try {
@@ -116,7 +128,9 @@ export class IoBinding<
   runSync(): void {
     this.#requireUndisposed();
     this.#leases.requireAccess();
-    const dynamic = this.#runNative();
+    const dynamic = runChannel.hasSubscribers
+      ? this.#observer.runSync(this.#runNative)
+      : this.#runNative();
     if (dynamic !== undefined) this.#takeDynamic(dynamic);
   }
 
@@ -157,7 +171,7 @@ export class IoBinding<
     job.reject = reject;
     this.#leases.begin();
     try {
-      const id = startRun(started ?? job, this.#startNative, this.#lookout);
+      const id = this.#observer.startRun(started ?? job, this.#startNative, this.#lookout);
       job.running = true;
       return id;
     } catch (error) {

@@ -5,6 +5,8 @@ export interface Job {
   /** The native side has a result. May throw: then `fail` is called with that. */
   succeed(result: unknown): void;
   fail(error: unknown): void;
+  /** The job that this one was started for, with something added. */
+  readonly wraps?: Job;
   /** The native side has ended and uses nothing any more, whatever became of the promise. */
   end(): void;
 }
@@ -133,13 +135,13 @@ class PromiseJob<Result> implements Job {
  * @param start - makes the native call under the id; what it throws is the
  *   promise's rejection
  * @param held - whose memory the native side uses; released once when that has ended
- * @param lookout - the session's, if the job is a run
+ * @param starter - what starts the job, if it is a run
  * @param decode - makes the native side's result the promise's
  */
 export function promiseJob<Result>(
   start: (id: number) => void,
   held?: Held,
-  lookout?: Lookout,
+  starter: (job: Job, start: (id: number) => void) => number = startJob,
   decode?: (result: unknown) => Result,
 ): StartedJob & { result: Promise<Result> } {
   let id = -1;
@@ -147,7 +149,7 @@ export function promiseJob<Result>(
   const result = new Promise<Result>((resolve, reject) => {
     job = new PromiseJob(resolve, reject, held, decode);
     try {
-      id = lookout === undefined ? startJob(job, start) : startRun(job, start, lookout);
+      id = starter(job, start);
     } catch (error) {
       held?.release();
       throw error;
@@ -172,13 +174,15 @@ export function abandonJob(
   error: OnliteError,
   cancel: (id: number) => boolean,
 ): void {
-  if (job === undefined || jobs[id] !== job) return;
-  job.fail(error);
+  const current = jobs[id];
+  if (job === undefined || typeof current !== 'object') return;
+  if (current !== job && current.wraps !== job) return;
+  current.fail(error);
   if (cancel(id)) {
     forget(id);
-    job.end();
+    current.end();
   } else {
-    jobs[id] = new AbandonedJob(job);
+    jobs[id] = new AbandonedJob(current);
   }
 }
 

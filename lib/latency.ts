@@ -4,7 +4,7 @@ import { adoptHistogram, type LatencyHistogram } from './latency-histogram';
 import type { NativeHistogram, NativeSession } from './native';
 
 /** The parts of a run, in order. The index is that of Phase in native/core/run_statistics.h. */
-const phases = ['queue', 'bind', 'invoke', 'fetch', 'total'] as const;
+export const phases = ['queue', 'bind', 'invoke', 'fetch', 'total'] as const;
 
 /** A part of a run, or the whole. */
 export type LatencyPhase = (typeof phases)[number];
@@ -48,11 +48,13 @@ export type SessionLatencyInterval = SessionStatistics<LatencyHistogram>;
  */
 export class PhaseLatency extends HistogramReader {
   readonly #native: NativeHistogram;
+  readonly #beforeReset: () => void;
 
   /** @internal */
-  constructor(histogram: NativeHistogram) {
+  constructor(histogram: NativeHistogram, beforeReset: () => void) {
     super(histogram);
     this.#native = histogram;
+    this.#beforeReset = beforeReset;
   }
 
   /** A histogram of its own with the samples that there are now. */
@@ -71,6 +73,7 @@ export class PhaseLatency extends HistogramReader {
 
   /** Forgets every sample of this histogram. */
   reset(): void {
+    this.#beforeReset();
     this.#native.reset();
   }
 }
@@ -91,6 +94,13 @@ export class SessionLatency {
   /** Batches by rows until the last reset and until the last interval. */
   #batchesAtReset: BatchSizes = new Map();
   #batchesAtInterval: BatchSizes = new Map();
+
+  /**
+   * Told of a part that is about to be reset, or of all of them, for counters that must not
+   * go backwards. Owned by onlite/metrics.
+   * @internal
+   */
+  beforeReset: ((part: LatencyPhase | OnliteErrorCode | undefined) => void) | undefined;
 
   /** @internal */
   constructor(session: NativeSession) {
@@ -170,6 +180,7 @@ export class SessionLatency {
 
   /** Forgets every sample and sets the counters to 0. */
   reset(): void {
+    this.beforeReset?.(undefined);
     this.#session.latencyReset();
     this.#batchesAtReset = this.#batches();
     this.#batchesAtInterval = this.#batchesAtReset;
@@ -178,7 +189,9 @@ export class SessionLatency {
   #phase(name: LatencyPhase): PhaseLatency {
     let phase = this.#phases.get(name);
     if (phase === undefined) {
-      phase = new PhaseLatency(this.#session.latencyPhase(phases.indexOf(name)));
+      phase = new PhaseLatency(this.#session.latencyPhase(phases.indexOf(name)), () =>
+        this.beforeReset?.(name),
+      );
       this.#phases.set(name, phase);
     }
     return phase;
@@ -203,7 +216,9 @@ export class SessionLatency {
     for (const code of this.#session.latencyFailureCodes()) {
       let failures = this.#failures.get(code);
       if (failures === undefined) {
-        failures = new PhaseLatency(this.#session.latencyFailure(code));
+        failures = new PhaseLatency(this.#session.latencyFailure(code), () =>
+          this.beforeReset?.(code),
+        );
         this.#failures.set(code, failures);
       }
       const value = read(failures);
@@ -213,12 +228,7 @@ export class SessionLatency {
   }
 
   #batches(): BatchSizes {
-    const sizes = this.#session.batchSizes();
-    const batches = new Map<number, number>();
-    for (let index = 0; index + 1 < sizes.length; index += 2) {
-      batches.set(sizes[index] ?? 0, sizes[index + 1] ?? 0);
-    }
-    return batches;
+    return batchSizesOf(this.#session);
   }
 }
 
@@ -245,5 +255,13 @@ function difference(now: BatchSizes, before: BatchSizes): Record<number, number>
     const more = count - (before.get(rows) ?? 0);
     if (more > 0) sizes[rows] = more;
   }
+  return sizes;
+}
+
+/** How many batches of how many rows a session has started. */
+export function batchSizesOf(session: NativeSession): Map<number, number> {
+  const flat = session.batchSizes();
+  const sizes = new Map<number, number>();
+  for (let at = 0; at + 1 < flat.length; at += 2) sizes.set(flat[at] ?? 0, flat[at + 1] ?? 0);
   return sizes;
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { parse } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -43,6 +44,14 @@ export function parseCreateArguments(args: readonly unknown[]): CreateArguments 
     source: new Uint8Array(first, offset, length),
     options: typeof third === 'number' || third === undefined ? fourth : third,
   };
+}
+
+/** What metrics and traces call the model: the option, or else the file's name without extension. */
+export function modelName(source: string | Uint8Array, options: Unchecked): string {
+  const name = options['name'];
+  if (typeof name === 'string') return name;
+  const file = typeof source === 'string' ? parse(source).name : '';
+  return file === '' ? 'unnamed' : file;
 }
 
 /** The bytes of a view, as they are now. @throws OnliteError ERR_BUFFER_DETACHED. */

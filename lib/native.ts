@@ -237,6 +237,17 @@ export interface NativeSession {
   queueDepth(): number;
   /** [rows, how many batches had so many, …]. */
   batchSizes(): number[];
+  /** Tasks on executor threads; a batch is one. */
+  runsInFlight(): number;
+  /** Our own memory: [the model's, the histograms'] bytes. */
+  memory(): Float64Array;
+  /** Keep what was measured of each run until it is taken, or keep nothing. */
+  observeRuns(kept: boolean): void;
+  /**
+   * [queue, bind, invoke, fetch, total in ns, rows of the batch] of the ended run of this id,
+   * without one of the last synchronous run; -1 for what was not measured, 0 without a batch.
+   */
+  takeRunRecord(id?: number): Float64Array | undefined;
 }
 
 /** Everything the addon exports. */
@@ -274,6 +285,11 @@ export interface NativeAddon {
   copyBytes(bytes: NativeBytes, at: number, data: Uint8Array): void;
   /** Gives whole pages within the memory back to the system; how many bytes. */
   discardPages(memory: Uint8Array): number;
+  /**
+   * Asks NVIDIA's management library. The job's result: [uuid, name, total bytes, used bytes,
+   * busy percent, memory busy percent, …], -1 for what is unknown.
+   */
+  sampleGpus(id: number, library: string): void;
   loadRuntime(engine: Engine, candidates: readonly LibraryCandidate[]): void;
   describeRuntime(engine: Engine): NativeRuntimeDescription;
 }

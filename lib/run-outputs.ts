@@ -100,6 +100,11 @@ export class RunOutputs implements Held {
       : undefined;
   }
 
+  /** {@link decode} as a function without the session, which its runs must not keep. */
+  decoder(): (values: unknown) => object {
+    return (values) => this.decode(values as NativeValue[]);
+  }
+
   /** The caller's values. At most once. */
   decode(values: readonly NativeValue[]): Record<string, unknown> {
     const result: Record<string, unknown> = {};

@@ -61,6 +61,11 @@ export interface SessionOptions {
   mmap?: boolean;
   /** Record latency histograms. Default true. */
   latency?: boolean;
+  /**
+   * What metrics and traces call the model: 1 to 256 characters. By default the name of its
+   * file without the extension; `'unnamed'` for bytes.
+   */
+  name?: string;
   /** Run once on zeros before `create` resolves; see {@link InferenceSession.warmUp}. */
   warmUp?: boolean;
   /** External data of an ONNX model that is not to be read from the model's folder. */
@@ -95,6 +100,7 @@ const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'batching',
   'mmap',
   'latency',
+  'name',
   'warmUp',
   'externalData',
   'freeDimensionOverrides',
@@ -130,6 +136,7 @@ const path = 'options';
 const maxThreads = Math.max(1024, cpus().length);
 const maxConcurrency = 1024;
 const maxProviders = 64;
+const maxNameLength = 256;
 
 /** The user's options, checked and without getters. */
 export function checkSessionOptions(value: unknown): Unchecked {
@@ -169,10 +176,18 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
     logSeverityLevel: optionalInteger(options, 'logSeverityLevel', path, 0, 4),
     logVerbosityLevel: optionalInteger(options, 'logVerbosityLevel', path, 0, 0x7fff_ffff),
   });
+  checkName(options);
   optionalBoolean(options, 'mmap', path);
   optionalBoolean(options, 'warmUp', path);
   optionalBoolean(options, 'enableGraphCapture', path);
   return native;
+}
+
+function checkName(options: Unchecked): void {
+  const name = optionalString(options, 'name', path);
+  if (name !== undefined && (name === '' || name.length > maxNameLength)) {
+    throw invalidArgument(`${path}.name`, `1 to ${maxNameLength} characters`, name);
+  }
 }
 
 /** Copies the properties that have a value. */

@@ -1,13 +1,14 @@
 import { abortable, throwIfAborted } from './abort';
 import type { BatchingOptions } from './batching-options';
-import { IoBinding, type BindOptions, type Tensors } from './binding';
+import { IoBinding, bindKeys, type BindOptions, type Tensors } from './binding';
 import { checkOptions } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeFeeds, type TensorLike } from './feeds';
 import { isFetches, parseFetches } from './fetches';
-import { Lookout, promiseJob, type StartedJob } from './jobs';
+import { promiseJob, type StartedJob } from './jobs';
 import { Leases } from './leases';
-import { SessionLatency } from './latency';
+import { SessionLatency, batchSizesOf } from './latency';
+import { liveSessions } from './live-sessions';
 import {
   modelMetadata,
   signatureMetadata,
@@ -16,7 +17,7 @@ import {
   type SignatureMetadata,
   type ValueMetadata,
 } from './metadata';
-import { parseCreateArguments, toNativeSource, type ModelSource } from './model-source';
+import { modelName, parseCreateArguments, toNativeSource, type ModelSource } from './model-source';
 import {
   native,
   type Engine,
@@ -26,8 +27,10 @@ import {
 } from './native';
 import { profileSession, type ProfileOptions } from './profile';
 import type { ModelProfile } from './profile/types';
+import { RunObserver, runChannel } from './run-channel';
 import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
 import { RunOutputs } from './run-outputs';
+import type { Feeds, Fetches, RunResult } from './run-types';
 import { libraryCandidates, withRemedy } from './runtime-locations';
 import {
   checkSessionOptions,
@@ -40,21 +43,7 @@ import { SmallRows, SmallRuns, defaultPool, type SmallRun } from './small-runs';
 import type { Tensor } from './tensor';
 import { zeroFeeds } from './warm-up';
 
-/** A run's inputs by name. Any object with `type`, `data` and `dims` is a tensor. */
-export type Feeds = Readonly<Record<string, TensorLike | null | undefined>>;
-
-/** The outputs wanted: names, or names with null or a tensor to write the result to. */
-export type Fetches = readonly string[] | Readonly<Record<string, TensorLike | null>>;
-
-/** A run's outputs by name. Models with sequences or maps give {@link OnnxValue}s. */
-export type RunResult = Record<string, Tensor>;
-
-const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
-  'inputs',
-  'outputs',
-  'dims',
-  'signature',
-]);
+export type { Feeds, Fetches, RunResult };
 
 /** What is asked of a run beside its feeds, checked. */
 interface RunRequest {
@@ -78,11 +67,13 @@ export class InferenceSession implements AsyncDisposable {
   #smallRuns: SmallRuns | SmallRows | null | undefined;
   /** Of `options.batching`; 0 without. */
   readonly #maxBatchSize: number;
-  readonly #lookout = new Lookout();
   #released: Promise<void> | undefined;
   /** The providers that were asked for, those that are missing too. */
   readonly #requestedProviders: readonly string[];
+  readonly #observer: RunObserver;
 
+  /** What metrics and traces call the model; see {@link SessionOptions.name}. */
+  readonly name: string;
   /** The runtime that runs the model, found from its bytes. */
   readonly engine: Engine;
   /** The execution providers or delegates in use, in order. */
@@ -104,7 +95,12 @@ export class InferenceSession implements AsyncDisposable {
   readonly latency: SessionLatency;
 
   /** Use {@link InferenceSession.create}. @internal */
-  constructor(session: NativeSession, maxBatchSize: number, requestedProviders: readonly string[]) {
+  constructor(
+    session: NativeSession,
+    name: string,
+    maxBatchSize: number,
+    requestedProviders: readonly string[],
+  ) {
     const info = session.info();
     const [primary, ...others] = info.signatures;
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
@@ -132,6 +128,10 @@ export class InferenceSession implements AsyncDisposable {
     this.signatures = signatures;
     this.modelMetadata = modelMetadata(info.metadata);
     this.latency = new SessionLatency(session);
+    this.name = name;
+    const { engine, latency } = this;
+    this.#observer = new RunObserver(session, name, engine);
+    liveSessions.add(this.#observer, { model: name, engine, native: session, latency });
   }
 
   /**
@@ -166,7 +166,8 @@ export class InferenceSession implements AsyncDisposable {
       });
       const { maxBatchSize = 0 } = (checked['batching'] ?? {}) as Partial<BatchingOptions>;
       const requested = nativeOptions.executionProviders.map(({ name }) => name);
-      const session = new InferenceSession(await result, maxBatchSize, requested);
+      const name = modelName(source, checked);
+      const session = new InferenceSession(await result, name, maxBatchSize, requested);
       if (checked['warmUp'] === true) await session.#warmUpOrRelease();
       return session;
     } catch (error) {
@@ -228,8 +229,8 @@ export class InferenceSession implements AsyncDisposable {
           this.#native.run(id, inputs, outputs.encoded, options);
         },
         outputs,
-        this.#lookout,
-        decoderOf(outputs),
+        this.#observer.startRun,
+        outputs.decoder(),
       );
     } catch (error) {
       leases.release();
@@ -275,8 +276,12 @@ export class InferenceSession implements AsyncDisposable {
       leases: undefined,
       batched: false,
     });
+    const runNative = (): NativeValue[] =>
+      this.#native.runSync(inputs, outputs.encoded, request.native);
     try {
-      return outputs.decode(this.#native.runSync(inputs, outputs.encoded, request.native));
+      return outputs.decode(
+        runChannel.hasSubscribers ? this.#observer.runSync(runNative) : runNative(),
+      );
     } finally {
       outputs.release();
     }
@@ -296,7 +301,8 @@ export class InferenceSession implements AsyncDisposable {
     this.#requireOpen();
     const checked = checkOptions(options, 'options', bindKeys) as BindOptions;
     const plan = this.#plan(checked.signature);
-    return new IoBinding(this.#native.bind(plan.index), plan, checked, defaultPool());
+    const binding = this.#native.bind(plan.index);
+    return new IoBinding(binding, plan, checked, defaultPool(), this.#observer);
   }
 
   /**
@@ -362,7 +368,9 @@ export class InferenceSession implements AsyncDisposable {
     if (this.#released === undefined) {
       this.#released = promiseJob<undefined>((id) => {
         this.#native.release(id);
-      }).result;
+      }).result.then(() => {
+        liveSessions.remove(this.#observer);
+      });
       this.#smallRuns?.close();
     }
     return this.#released;
@@ -373,10 +381,7 @@ export class InferenceSession implements AsyncDisposable {
    * for choosing the sizes. Empty without batching.
    */
   get batchSizes(): ReadonlyMap<number, number> {
-    const flat = this.#native.batchSizes();
-    const sizes = new Map<number, number>();
-    for (let at = 0; at < flat.length; at += 2) sizes.set(flat[at] ?? 0, flat[at + 1] ?? 0);
-    return sizes;
+    return batchSizesOf(this.#native);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -451,8 +456,8 @@ export class InferenceSession implements AsyncDisposable {
     if (this.#smallRuns === undefined) {
       this.#smallRuns =
         this.#maxBatchSize === 0
-          ? (SmallRuns.for(this.#native, this.#primary) ?? null)
-          : new SmallRows(this.#native, this.#primary, this.#maxBatchSize);
+          ? (SmallRuns.for(this.#native, this.#primary, this.#observer) ?? null)
+          : new SmallRows(this.#native, this.#primary, this.#maxBatchSize, this.#observer);
     }
     return this.#smallRuns;
   }
@@ -472,11 +477,6 @@ export class InferenceSession implements AsyncDisposable {
     }
     return plan;
   }
-}
-
-/** Apart from the session, which its runs must not keep: a forgotten one is collected. */
-function decoderOf(outputs: RunOutputs): (values: unknown) => object {
-  return (values) => outputs.decode(values as NativeValue[]);
 }
 
 // The type names of onnxruntime-common's InferenceSession namespace.

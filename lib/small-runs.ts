@@ -1,6 +1,6 @@
 import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from './element-type';
 import { fillFetch } from './fetches';
-import { Lookout, OneRun, startRun, type Job, type StartedJob } from './jobs';
+import { Lookout, OneRun, type Job, type StartedJob } from './jobs';
 import { requireAccess } from './leases';
 import {
   memoryKind,
@@ -11,6 +11,7 @@ import {
   type NativeValueInfo,
 } from './native';
 import { TensorPool, acquireFrom } from './pool/tensor-pool';
+import { runChannel, type RunObserver } from './run-channel';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';
 import { Tensor, blockOf, dataOf, isTensor } from './tensor';
 import { placeValue } from './values';
@@ -29,6 +30,11 @@ interface Slot {
 }
 
 let sharedPool: TensorPool | undefined;
+
+/** The default pool, if there was need of it. */
+export function defaultPoolIfMade(): TensorPool | undefined {
+  return sharedPool;
+}
 
 /** The pool of everything that no caller chose a pool for. */
 export function defaultPool(): TensorPool {
@@ -77,7 +83,8 @@ export class SmallRun implements Job {
     this.#resolve = resolve;
     this.#reject = reject;
     try {
-      this.#id = startRun(this.#job, this.#startNative, this.#runs.lookout);
+      const { observer, lookout } = this.#runs;
+      this.#id = observer.startRun(this.#job, this.#startNative, lookout);
     } catch (error) {
       this.end();
       throw error;
@@ -122,7 +129,8 @@ export class SmallRun implements Job {
   /** The same on the calling thread. */
   runSync(): object {
     try {
-      this.#bound.runSync?.();
+      if (runChannel.hasSubscribers) this.#runs.observer.runSync(() => this.#bound.runSync?.());
+      else this.#bound.runSync?.();
       return this.#runs.results(this);
     } finally {
       this.end();
@@ -164,6 +172,7 @@ export class SmallRun implements Job {
  */
 export class SmallRuns {
   readonly lookout = new Lookout();
+  readonly observer: RunObserver;
   readonly #bind: Bind;
   readonly #inputs: Slot[];
   readonly #outputs: Slot[];
@@ -171,8 +180,12 @@ export class SmallRuns {
   #closed = false;
 
   /** Undefined if the signature's shapes are not all known, or too large together. */
-  static for(session: NativeSession, plan: SignaturePlan): SmallRuns | undefined {
-    return SmallRuns.#of(plan, undefined, (inputs, outputs) => {
+  static for(
+    session: NativeSession,
+    plan: SignaturePlan,
+    observer: RunObserver,
+  ): SmallRuns | undefined {
+    return SmallRuns.#of(plan, undefined, observer, (inputs, outputs) => {
       const binding = session.bind(plan.index);
       binding.setInputs(inputs);
       binding.setOutputs(outputs);
@@ -181,11 +194,22 @@ export class SmallRuns {
   }
 
   /** The same for runs of so many rows of a session that batches: asynchronous ones only. */
-  static ofRows(session: NativeSession, plan: SignaturePlan, rows: number): SmallRuns | undefined {
-    return SmallRuns.#of(plan, rows, (inputs, outputs) => session.bindRows(inputs, outputs));
+  static ofRows(
+    session: NativeSession,
+    plan: SignaturePlan,
+    rows: number,
+    observer: RunObserver,
+  ): SmallRuns | undefined {
+    const bind: Bind = (inputs, outputs) => session.bindRows(inputs, outputs);
+    return SmallRuns.#of(plan, rows, observer, bind);
   }
 
-  static #of(plan: SignaturePlan, rows: number | undefined, bind: Bind): SmallRuns | undefined {
+  static #of(
+    plan: SignaturePlan,
+    rows: number | undefined,
+    observer: RunObserver,
+    bind: Bind,
+  ): SmallRuns | undefined {
     if (plan.inputs.some((input) => input.overridableInitializer)) return undefined;
     const inputs = fixedSlots(plan.inputs, rows);
     const outputs = fixedSlots(plan.outputs, rows);
@@ -194,10 +218,11 @@ export class SmallRuns {
     for (const { type, length } of [...inputs, ...outputs]) {
       bytes += length * (type.array?.BYTES_PER_ELEMENT ?? 0);
     }
-    return bytes <= maxBytes ? new SmallRuns(bind, inputs, outputs) : undefined;
+    return bytes <= maxBytes ? new SmallRuns(observer, bind, inputs, outputs) : undefined;
   }
 
-  private constructor(bind: Bind, inputs: Slot[], outputs: Slot[]) {
+  private constructor(observer: RunObserver, bind: Bind, inputs: Slot[], outputs: Slot[]) {
+    this.observer = observer;
     this.#bind = bind;
     this.#inputs = inputs;
     this.#outputs = outputs;
@@ -325,9 +350,11 @@ export class SmallRows {
   readonly #session: NativeSession;
   readonly #plan: SignaturePlan;
   readonly #maxRows: number;
+  readonly #observer: RunObserver;
   readonly #byRows = new Map<number, SmallRuns | undefined>();
 
-  constructor(session: NativeSession, plan: SignaturePlan, maxRows: number) {
+  constructor(session: NativeSession, plan: SignaturePlan, maxRows: number, observer: RunObserver) {
+    this.#observer = observer;
     this.#session = session;
     this.#plan = plan;
     this.#maxRows = maxRows;
@@ -342,7 +369,7 @@ export class SmallRows {
   #ofRows(rows: number): SmallRuns | undefined {
     if (this.#byRows.has(rows)) return this.#byRows.get(rows);
     if (rows > this.#maxRows || this.#byRows.size >= maxKept) return undefined;
-    const runs = SmallRuns.ofRows(this.#session, this.#plan, rows);
+    const runs = SmallRuns.ofRows(this.#session, this.#plan, rows, this.#observer);
     this.#byRows.set(rows, runs);
     return runs;
   }

@@ -2,6 +2,7 @@
 
 #include "bind/create_session.h"
 #include "bind/environment.h"
+#include "bind/gpu_job.h"
 #include "bind/held_result.h"
 #include "bind/native_binding.h"
 #include "bind/native_histogram.h"
@@ -70,6 +71,7 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("copyBytes", Napi::Function::New<onlite::CopyBytes>(env, "copyBytes"));
   exports.Set("takeResult", Napi::Function::New<onlite::TakeResult>(env, "takeResult"));
   exports.Set("discardPages", Napi::Function::New<onlite::DiscardPages>(env, "discardPages"));
+  exports.Set("sampleGpus", Napi::Function::New<onlite::SampleGpus>(env, "sampleGpus"));
   exports.Set("loadRuntime", Napi::Function::New<onlite::LoadRuntime>(env, "loadRuntime"));
   exports.Set("describeRuntime",
               Napi::Function::New<onlite::DescribeRuntime>(env, "describeRuntime"));

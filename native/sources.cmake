@@ -17,6 +17,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/default_threads.cc
   native/runtimes/dynamic_library.cc
   native/runtimes/model_file.cc
+  native/runtimes/nvidia_management.cc
   native/runtimes/ort/binding.cc
   native/runtimes/ort/create_session.cc
   native/runtimes/ort/element_type.cc
@@ -78,6 +79,7 @@ set(ONLITE_ADDON_SOURCES
   native/bind/environment.cc
   native/bind/errors.cc
   native/bind/held_result.cc
+  native/bind/gpu_job.cc
   native/bind/job.cc
   native/bind/latency_methods.cc
   native/bind/mailbox.cc
@@ -90,6 +92,7 @@ set(ONLITE_ADDON_SOURCES
   native/bind/run_options.cc
   native/bind/runtime_functions.cc
   native/bind/session_core.cc
+  native/bind/session_gauges.cc
   native/bind/session_info.cc
   native/bind/session_jobs.cc
   native/bind/tensor_arguments.cc)

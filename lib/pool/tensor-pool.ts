@@ -108,6 +108,7 @@ export class TensorPool {
       this.#debug ? leakReporter() : undefined,
     );
     this.maxBytes = this.#allocator.maxBytes;
+    remember(this);
   }
 
   /**
@@ -171,6 +172,25 @@ export class TensorPool {
     const buffer = this.shared ? new SharedArrayBuffer(0) : new ArrayBuffer(0);
     return pooledTensor(type, new Data(buffer), dims, 0, undefined);
   }
+}
+
+const known = new Set<WeakRef<TensorPool>>();
+let pruneAt = 64;
+
+function remember(pool: TensorPool): void {
+  known.add(new WeakRef(pool));
+  if (known.size >= pruneAt) pruneAt = 2 * livePools().length + 64;
+}
+
+/** The pools of this environment that have not been collected. */
+export function livePools(): TensorPool[] {
+  const live: TensorPool[] = [];
+  for (const reference of known) {
+    const pool = reference.deref();
+    if (pool === undefined) known.delete(reference);
+    else live.push(pool);
+  }
+  return live;
 }
 
 function takeView(block: Block): NumericData {

@@ -112,7 +112,7 @@ void BatchedRun::RunAs(const Members& members, CancelToken* cancel) {
     std::vector<Value> outputs;
     outputs.reserve(parts.size());
     for (std::vector<Value>& part : parts) outputs.push_back(std::move(part[index]));
-    members[index]->TakePart(std::move(outputs), started, result.times);
+    members[index]->TakePart(std::move(outputs), total, started, result.times);
   }
 }
 

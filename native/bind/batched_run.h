@@ -22,9 +22,10 @@ class BatchedRun : public BatchMember {
   /// The first dimension of every input is `rows()`; no output has memory.
   virtual const RunRequest& request() const = 0;
   virtual CancelToken& token() = 0;
-  /// This run's rows of the outputs, in the order of the request's, when the batch
-  /// began, and the batch's times. On an executor thread.
-  virtual void TakePart(std::vector<Value> outputs, int64_t started, const RunTimes& times) = 0;
+  /// This run's rows of the outputs, in the order of the request's, the batch's rows
+  /// without padding, when it began, and its times. On an executor thread.
+  virtual void TakePart(std::vector<Value> outputs, size_t batch_rows, int64_t started,
+                        const RunTimes& times) = 0;
 
  protected:
   ~BatchedRun() = default;  // owned by its task

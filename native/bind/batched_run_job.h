@@ -20,13 +20,19 @@ class BatchedRunJob final : public RunJob, public BatchedRun {
   const RunRequest& request() const override { return arguments_->request; }
   CancelToken& token() override { return cancel; }
 
-  void TakePart(std::vector<Value> outputs, int64_t started, const RunTimes& times) override {
+  void TakePart(std::vector<Value> outputs, size_t batch_rows, int64_t started,
+                const RunTimes& times) override {
     queue_ns_ = started - called_at_;
+    batch_rows_ = batch_rows;
     result_ = {std::move(outputs), times};
     has_part_ = true;
   }
 
-  Status Execute() override { return has_part_ ? Status::Ok() : RunJob::Execute(); }
+  Status Execute() override {
+    if (has_part_) return Status::Ok();
+    batch_rows_ = rows_;
+    return RunJob::Execute();
+  }
 
  private:
   const size_t rows_;

@@ -59,11 +59,14 @@ class BindingRunJob final : public Job {
     finished_ = true;
     binding_->Finished(env, true);
     Napi::Value outputs = ValuesToJs(env, dynamic_outputs_);
-    session.RecordSuccess(called_at_, queue_ns_, times_, session.Clock() - fetch_started);
+    session.RecordSuccess(posting.id, called_at_, queue_ns_, times_,
+                          session.Clock() - fetch_started);
     return outputs;
   }
 
-  void Failed(ErrorCode code) override { core_->session->RecordFailure(called_at_, code); }
+  void Failed(ErrorCode code) override {
+    core_->session->RecordFailure(posting.id, called_at_, code);
+  }
 
   void Settled(Napi::Env env) override {
     if (!finished_) binding_->Finished(env, false);
@@ -272,11 +275,9 @@ Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
   RunTimes times;
   const Status status = core_->binding->Run(nullptr, &times);
   LeaveSynchronousRun(session);
-  if (!status.ok()) session.RecordFailure(called_at, status.code());
+  if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, called_at, status.code());
   Check(env, status);
-  if (session.record_latency) {
-    session.statistics->RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
-  }
+  session.RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
   std::vector<onlite::Value> dynamic_outputs;
   Check(env, session.TakeOutputs(*core_, &dynamic_outputs));
   return ValuesToJs(env, dynamic_outputs);
@@ -293,10 +294,10 @@ std::optional<Status> NativeBinding::RunAtOnce() {
   const int64_t started = session.Clock();
   Status status = core_->binding->Run(nullptr, nullptr);
   if (!status.ok()) {
-    session.RecordFailure(started, status.code());
-  } else if (session.record_latency) {
-    const int64_t total = MonotonicNow() - started;
-    session.statistics->RecordSynchronous(total, total);
+    session.RecordFailure(RunRecords::kSynchronous, started, status.code());
+  } else {
+    const int64_t total = session.Clock() - started;
+    session.RecordSynchronous(total, total);
   }
   LeaveSynchronousRun(session);
   return status;

@@ -43,8 +43,10 @@ class RowsJob final : public Job, public BatchedRun {
   const RunRequest& request() const override { return memory_->arguments.request; }
   CancelToken& token() override { return cancel; }
 
-  void TakePart(std::vector<Value> outputs, int64_t started, const RunTimes& times) override {
+  void TakePart(std::vector<Value> outputs, size_t batch_rows, int64_t started,
+                const RunTimes& times) override {
     queue_ns_ = started - called_at_;
+    batch_rows_ = batch_rows;
     result_ = {std::move(outputs), times};
     WriteOut();
     has_part_ = true;
@@ -54,6 +56,7 @@ class RowsJob final : public Job, public BatchedRun {
     if (has_part_) return Status::Ok();
     if (!core()->session) return SessionReleased();
     queue_ns_ = MonotonicNow() - called_at_;
+    batch_rows_ = rows();
     RunRequest request = memory_->arguments.request;
     request.cancel = &cancel;
     ONLITE_RETURN_IF_ERROR(core()->session->Run(request, &result_));
@@ -65,11 +68,11 @@ class RowsJob final : public Job, public BatchedRun {
     Napi::Value outputs;
     // Of other shapes than the model declares.
     if (!result_.outputs.empty()) outputs = OutputsToJs(env, result_);
-    core()->RecordSuccess(called_at_, queue_ns_, result_.times, 0);
+    core()->RecordSuccess(posting.id, called_at_, queue_ns_, result_.times, 0, batch_rows_);
     return outputs;
   }
 
-  void Failed(ErrorCode code) override { core()->RecordFailure(called_at_, code); }
+  void Failed(ErrorCode code) override { core()->RecordFailure(posting.id, called_at_, code); }
 
   void Retire(std::unique_ptr<Job> self) override {
     owner_->Keep(std::unique_ptr<RowsJob>(static_cast<RowsJob*>(self.release())));
@@ -98,6 +101,7 @@ class RowsJob final : public Job, public BatchedRun {
   const std::shared_ptr<const RowsMemory> memory_;
   int64_t called_at_ = 0;
   int64_t queue_ns_ = 0;
+  size_t batch_rows_ = 0;
   bool has_part_ = false;
   RunResult result_;
 };

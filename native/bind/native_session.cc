@@ -12,6 +12,7 @@
 #include "bind/native_binding.h"
 #include "bind/native_rows.h"
 #include "bind/run_options.h"
+#include "bind/session_gauges.h"
 #include "bind/session_info.h"
 #include "bind/session_jobs.h"
 
@@ -44,24 +45,28 @@ JobId ReadJobId(Napi::Env env, const Napi::Value& value) {
 }  // namespace
 
 Napi::Function NativeSession::Define(Napi::Env env) {
-  return DefineClass(
-      env, "NativeSession",
-      {InstanceMethod<&NativeSession::Info>("info"), InstanceMethod<&NativeSession::Run>("run"),
-       InstanceMethod<&NativeSession::RunSync>("runSync"),
-       InstanceMethod<&NativeSession::Bind>("bind"),
-       InstanceMethod<&NativeSession::BindRows>("bindRows"),
-       InstanceMethod<&NativeSession::Release>("release"),
-       InstanceMethod<&NativeSession::ResetVariables>("resetVariables"),
-       InstanceMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync"),
-       InstanceMethod<&NativeSession::Profile>("profile"),
-       InstanceMethod<&NativeSession::EndProfiling>("endProfiling"),
-       InstanceMethod<&NativeSession::LatencyPhase>("latencyPhase"),
-       InstanceMethod<&NativeSession::LatencyFailureCodes>("latencyFailureCodes"),
-       InstanceMethod<&NativeSession::LatencyFailure>("latencyFailure"),
-       InstanceMethod<&NativeSession::LatencyRejected>("latencyRejected"),
-       InstanceMethod<&NativeSession::LatencyReset>("latencyReset"),
-       InstanceMethod<&NativeSession::QueueDepth>("queueDepth"),
-       InstanceMethod<&NativeSession::BatchSizes>("batchSizes")});
+  return DefineClass(env, "NativeSession",
+                     {InstanceMethod<&NativeSession::Info>("info"),
+                      InstanceMethod<&NativeSession::Run>("run"),
+                      InstanceMethod<&NativeSession::RunSync>("runSync"),
+                      InstanceMethod<&NativeSession::Bind>("bind"),
+                      InstanceMethod<&NativeSession::BindRows>("bindRows"),
+                      InstanceMethod<&NativeSession::Release>("release"),
+                      InstanceMethod<&NativeSession::ResetVariables>("resetVariables"),
+                      InstanceMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync"),
+                      InstanceMethod<&NativeSession::Profile>("profile"),
+                      InstanceMethod<&NativeSession::EndProfiling>("endProfiling"),
+                      InstanceMethod<&NativeSession::LatencyPhase>("latencyPhase"),
+                      InstanceMethod<&NativeSession::LatencyFailureCodes>("latencyFailureCodes"),
+                      InstanceMethod<&NativeSession::LatencyFailure>("latencyFailure"),
+                      InstanceMethod<&NativeSession::LatencyRejected>("latencyRejected"),
+                      InstanceMethod<&NativeSession::LatencyReset>("latencyReset"),
+                      InstanceMethod<&NativeSession::QueueDepth>("queueDepth"),
+                      InstanceMethod<&NativeSession::BatchSizes>("batchSizes"),
+                      InstanceMethod<&NativeSession::RunsInFlight>("runsInFlight"),
+                      InstanceMethod<&NativeSession::Memory>("memory"),
+                      InstanceMethod<&NativeSession::ObserveRuns>("observeRuns"),
+                      InstanceMethod<&NativeSession::TakeRunRecord>("takeRunRecord")});
 }
 
 Napi::Object NativeSession::Wrap(Napi::Env env, std::shared_ptr<SessionCore> core) {
@@ -143,11 +148,12 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   RunResult result;
   const Status status = core_->session->Run(arguments.request, &result);
   LeaveSynchronousRun(*core_);
-  if (!status.ok() && arguments.record_latency) core_->RecordFailure(called_at, status.code());
+  if (!status.ok() && arguments.record_latency)
+    core_->RecordFailure(RunRecords::kSynchronous, called_at, status.code());
   Check(env, status);
   Napi::Value outputs = OutputsToJs(env, arguments, &result);
-  if (core_->record_latency && arguments.record_latency) {
-    core_->statistics->RecordSynchronous(result.times.invoke_ns, MonotonicNow() - called_at);
+  if (arguments.record_latency) {
+    core_->RecordSynchronous(result.times.invoke_ns, MonotonicNow() - called_at);
   }
   return outputs;
 }
@@ -236,6 +242,22 @@ Napi::Value NativeSession::LatencyReset(const Napi::CallbackInfo& info) {
 Napi::Value NativeSession::QueueDepth(const Napi::CallbackInfo& info) {
   const size_t waiting = core_->batches ? core_->batches->waiting() : core_->queue->waiting();
   return Napi::Number::New(info.Env(), static_cast<double>(waiting));
+}
+
+Napi::Value NativeSession::RunsInFlight(const Napi::CallbackInfo& info) {
+  return onlite::RunsInFlight(*core_, info);
+}
+
+Napi::Value NativeSession::Memory(const Napi::CallbackInfo& info) {
+  return onlite::SessionMemory(*core_, info);
+}
+
+Napi::Value NativeSession::ObserveRuns(const Napi::CallbackInfo& info) {
+  return onlite::ObserveRuns(*core_, info);
+}
+
+Napi::Value NativeSession::TakeRunRecord(const Napi::CallbackInfo& info) {
+  return onlite::TakeRunRecord(*core_, info);
 }
 
 Napi::Value NativeSession::BatchSizes(const Napi::CallbackInfo& info) {

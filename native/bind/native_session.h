@@ -39,6 +39,10 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value LatencyReset(const Napi::CallbackInfo& info);
   Napi::Value QueueDepth(const Napi::CallbackInfo& info);
   Napi::Value BatchSizes(const Napi::CallbackInfo& info);
+  Napi::Value RunsInFlight(const Napi::CallbackInfo& info);
+  Napi::Value Memory(const Napi::CallbackInfo& info);
+  Napi::Value ObserveRuns(const Napi::CallbackInfo& info);
+  Napi::Value TakeRunRecord(const Napi::CallbackInfo& info);
 
   void RequireOpen(Napi::Env env) const;
 

@@ -5,6 +5,40 @@
 
 namespace onlite {
 
+void SessionCore::RecordSuccess(uint32_t id, int64_t called_at, int64_t queue_ns,
+                                const RunTimes& times, int64_t fetch_ns, size_t batch_rows) {
+  RunRecord record;
+  if (record_latency) {
+    record.phases = {.queue_ns = queue_ns,
+                     .bind_ns = times.bind_ns,
+                     .invoke_ns = times.invoke_ns,
+                     .fetch_ns = times.fetch_ns + fetch_ns,
+                     .total_ns = MonotonicNow() - called_at};
+    statistics->RecordSuccess(record.phases);
+  }
+  if (!records.kept()) return;
+  record.batch_rows = batch_rows;
+  records.Keep(id, record);
+}
+
+void SessionCore::KeepSynchronous(int64_t invoke_ns, int64_t total_ns) {
+  RunRecord record;
+  if (record_latency) {
+    record.phases.invoke_ns = invoke_ns;
+    record.phases.total_ns = total_ns;
+  }
+  records.Keep(RunRecords::kSynchronous, record);
+}
+
+void SessionCore::RecordFailure(uint32_t id, int64_t called_at, ErrorCode code) {
+  RunRecord record;
+  if (record_latency) {
+    record.phases.total_ns = MonotonicNow() - called_at;
+    statistics->RecordFailure(code, record.phases.total_ns);
+  }
+  if (records.kept()) records.Keep(id, record);
+}
+
 void SessionCore::AddBinding(const std::shared_ptr<BindingCore>& binding) {
   const std::lock_guard lock(mutex_);
   std::erase_if(bindings_, [](const auto& other) { return other.expired(); });

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "bind/run_records.h"
 #include "core/batch_queue.h"
 #include "core/clock.h"
 #include "core/executor.h"
@@ -28,6 +29,8 @@ class SessionCore {
   /// What became of the runs; its histograms are shown even after the session is gone.
   const std::shared_ptr<RunStatistics> statistics = std::make_shared<RunStatistics>();
   bool record_latency = true;
+  /// Of the runs that JavaScript watches. JS thread only.
+  RunRecords records;
   /// Bytes of ours that live as long as the session, reported to V8.
   int64_t external_bytes = 0;
   /// Release was asked for: JavaScript may use neither session nor bindings.
@@ -36,20 +39,18 @@ class SessionCore {
 
   /// The clock, for what is recorded; 0 if nothing is.
   int64_t Clock() const { return record_latency ? MonotonicNow() : 0; }
-  /// An asynchronous run succeeded; `fetch_ns` is what the JS thread took, beside
-  /// the runtime's.
-  void RecordSuccess(int64_t called_at, int64_t queue_ns, const RunTimes& times, int64_t fetch_ns) {
-    if (!record_latency) return;
-    statistics->RecordSuccess({.queue_ns = queue_ns,
-                               .bind_ns = times.bind_ns,
-                               .invoke_ns = times.invoke_ns,
-                               .fetch_ns = times.fetch_ns + fetch_ns,
-                               .total_ns = MonotonicNow() - called_at});
+  /// The asynchronous run of this job's id succeeded; `fetch_ns` is what the JS
+  /// thread took, beside the runtime's; `batch_rows` as in RunRecord.
+  void RecordSuccess(uint32_t id, int64_t called_at, int64_t queue_ns, const RunTimes& times,
+                     int64_t fetch_ns, size_t batch_rows = 0);
+  /// A synchronous run succeeded.
+  void RecordSynchronous(int64_t invoke_ns, int64_t total_ns) {
+    if (record_latency) statistics->RecordSynchronous(invoke_ns, total_ns);
+    if (records.kept()) KeepSynchronous(invoke_ns, total_ns);
   }
-  /// A run that was accepted came to an error.
-  void RecordFailure(int64_t called_at, ErrorCode code) {
-    if (record_latency) statistics->RecordFailure(code, MonotonicNow() - called_at);
-  }
+  /// A run that was accepted came to an error; `id` is its job's or
+  /// RunRecords::kSynchronous.
+  void RecordFailure(uint32_t id, int64_t called_at, ErrorCode code);
   /// The outcome of posting a run, which the queue may have refused.
   const Status& RecordPost(const Status& status) {
     if (record_latency && status.code() == ErrorCode::kQueueFull) statistics->RecordRejected();
@@ -70,6 +71,8 @@ class SessionCore {
   void Close();
 
  private:
+  void KeepSynchronous(int64_t invoke_ns, int64_t total_ns);
+
   /// A forgotten binding is destroyed, and a finished one read, on the JS
   /// thread, perhaps while Close runs on another.
   std::mutex mutex_;

@@ -24,6 +24,7 @@ class RunJob : public Job {
   const std::unique_ptr<RunArguments> arguments_;
   const int64_t called_at_;
   int64_t queue_ns_ = 0;
+  size_t batch_rows_ = 0;
   RunResult result_;
 };
 

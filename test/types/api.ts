@@ -16,6 +16,7 @@ import {
   type TensorDataMap,
   type ValueMetadata,
 } from 'onlite';
+import { metricsText, observeWith, registerWith, traceWith } from 'onlite/metrics';
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -108,3 +109,17 @@ export function handle(error: unknown): OnliteErrorCode | undefined {
   if (error.code === 'ERR_NONSENSE') return undefined;
   return error.code;
 }
+
+// onlite/metrics takes the real registries, providers and tracers, without importing their types.
+declare const registry: import('prom-client').Registry;
+declare const meters: import('@opentelemetry/api').MeterProvider;
+declare const tracer: import('@opentelemetry/api').Tracer;
+expectTrue<Equal<ReturnType<typeof metricsText>, string>>();
+const stops: (() => void)[] = [
+  registerWith(registry, { buckets: [0.001, 0.1] }),
+  observeWith(meters, { histogram: true }),
+  traceWith(tracer, { phases: 'events' }),
+];
+void stops;
+// @ts-expect-error -- no such option
+metricsText({ bucket: [1] });

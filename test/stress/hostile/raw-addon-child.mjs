@@ -194,6 +194,11 @@ const sessionMethods = {
       ),
     ),
   latencyRejected: (random, session) => session.latencyRejected(hostile(random)),
+  observeRuns: (random, session) =>
+    session.observeRuns(random.oneIn(2) ? random.oneIn(2) : hostile(random)),
+  takeRunRecord: (random, session) =>
+    session.takeRunRecord(random.oneIn(2) ? random.below(1000) : hostile(random)),
+  gauges: (random, session) => [session.runsInFlight(), session.memory()],
   resetVariables: (random, session) => session.resetVariables(hostile(random)),
   wrongThis: (random, session) =>
     session[random.pick(Object.getOwnPropertyNames(Object.getPrototypeOf(session)))].call(
@@ -247,6 +252,11 @@ const addonFunctions = {
     }
     return anyMethod(random, addon.decodeHistogram(random.oneIn(3) ? hostile(random) : encoded));
   },
+  sampleGpus: (random) =>
+    addon.sampleGpus(
+      random.oneIn(2) ? random.below(1000) : hostile(random),
+      random.pick([hostile(random), '/does/not/exist', '']),
+    ),
   describeRuntime: (random) =>
     addon.describeRuntime(
       random.oneIn(2) ? hostile(random) : random.pick(['tflite', 'onnxruntime']),
