@@ -94,8 +94,8 @@ Napi::Function NativeBinding::Define(Napi::Env env) {
                       PropertyDescriptor(RawMethod("run", &NativeBinding::Run))});
 }
 
-Napi::Object NativeBinding::Wrap(Napi::Env env, std::shared_ptr<SessionCore> session,
-                                 size_t signature) {
+Napi::Object NativeBinding::Wrap(Napi::Env env, const Napi::Value& owner,
+                                 std::shared_ptr<SessionCore> session, size_t signature) {
   auto core = std::make_shared<BindingCore>();
   Check(env, session->session->CreateBinding(signature, &core->binding));
   core->signature = signature;
@@ -103,7 +103,7 @@ Napi::Object NativeBinding::Wrap(Napi::Env env, std::shared_ptr<SessionCore> ses
   core->session->AddBinding(core);
   auto external = Napi::External<std::shared_ptr<BindingCore>>::New(env, &core);
   Check(env, napi_type_tag_object(env, external, &kCoreTag));
-  return Environment::Of(env).binding_class.New({external});
+  return Environment::Of(env).binding_class.New({external, owner});
 }
 
 NativeBinding::NativeBinding(const Napi::CallbackInfo& info)
@@ -117,7 +117,10 @@ NativeBinding::NativeBinding(const Napi::CallbackInfo& info)
   core_ = *info[0].As<Napi::External<std::shared_ptr<BindingCore>>>().Data();
   inputs_.resize(Values(BoundMemory::Use::kInput).size());
   outputs_.resize(Values(BoundMemory::Use::kOutput).size());
-  DefineRunSync(env, info.This().As<Napi::Object>());
+  Napi::Object self = info.This().As<Napi::Object>();
+  // A session that is collected is closed, under whatever uses it.
+  self.DefineProperty(Napi::PropertyDescriptor::Value("session", info[1]));
+  DefineRunSync(env, self);
 }
 
 // A function of each binding's own: finding the binding by the receiver, as a

@@ -25,10 +25,13 @@ class BindingRunJob;
 class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
  public:
   static Napi::Function Define(Napi::Env env);
+  /// `owner` is the session's JavaScript object, which the binding keeps alive.
   /// kSessionReleased, or what the adapter says.
-  static Napi::Object Wrap(Napi::Env env, std::shared_ptr<SessionCore> session, size_t signature);
+  static Napi::Object Wrap(Napi::Env env, const Napi::Value& owner,
+                           std::shared_ptr<SessionCore> session, size_t signature);
 
-  /// Takes an External of shared_ptr<BindingCore>, which only Wrap can make.
+  /// Takes an External of shared_ptr<BindingCore>, which only Wrap can make, and the
+  /// session's object.
   explicit NativeBinding(const Napi::CallbackInfo& info);
   ~NativeBinding() override;
 

@@ -96,6 +96,7 @@ NativeSession::~NativeSession() {
     return;
   }
   if (core_->released) return;
+  core_->released = true;
   Napi::MemoryManagement::AdjustExternalMemory(Env(), -core_->external_bytes);
   core_->FlushBatches();
   Environment::Of(Env()).PostDetached(*core_->queue, std::make_unique<DropJob>(core_));
@@ -165,7 +166,7 @@ Napi::Value NativeSession::Bind(const Napi::CallbackInfo& info) {
   if (signature >= core_->info.signatures.size()) {
     ThrowInvalidArgument(env, "signature: the model has no such signature");
   }
-  return NativeBinding::Wrap(env, core_, signature);
+  return NativeBinding::Wrap(env, info.This(), core_, signature);
 }
 
 Napi::Value NativeSession::BindRows(const Napi::CallbackInfo& info) {

@@ -79,6 +79,30 @@ await runCases({
       return session;
     }),
 
+  'whose binding is kept, which still runs': async (engine) => {
+    const bind = async () => (await createSmall(engine)).bind({ inputs: smallFeeds(7) });
+    const bindings = [await bind(), await bind()];
+    for (let attempt = 0; attempt < 10; attempt++) {
+      globalThis.gc();
+      await sleep(5);
+    }
+    for (const binding of bindings) {
+      binding.runSync();
+      assert.ok(isSum(binding.outputs, 7));
+      await binding.run();
+      assert.ok(isSum(binding.outputs, 7));
+    }
+  },
+
+  'that are forgotten with their bindings': (engine) =>
+    forget(20, async (number) => {
+      const session = await createSmall(engine);
+      const binding = session.bind({ inputs: smallFeeds(number) });
+      await binding.run();
+      assert.ok(isSum(binding.outputs, number));
+      return session;
+    }),
+
   'whose histograms are kept': async (engine) => {
     const kept = [];
     await forget(5, async () => {
