@@ -159,9 +159,13 @@ void NativeBinding::RequireIdle(Napi::Env env) const {
 
 Status NativeBinding::BindView(BoundMemory::Use use, size_t index, bool asynchronous) {
   const bool input = use == BoundMemory::Use::kInput;
+  Slot& slot = (input ? inputs_ : outputs_)[index];
   TensorView view;
-  ONLITE_RETURN_IF_ERROR((input ? inputs_ : outputs_)[index].memory->ViewFor(asynchronous, &view));
-  return input ? core_->binding->BindInput(index, view) : core_->binding->BindOutput(index, view);
+  ONLITE_RETURN_IF_ERROR(slot.memory->ViewFor(asynchronous, &view));
+  ONLITE_RETURN_IF_ERROR(input ? core_->binding->BindInput(index, view)
+                               : core_->binding->BindOutput(index, view));
+  slot.copied = slot.memory->IsCopied(asynchronous);
+  return Status::Ok();
 }
 
 void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use) {
@@ -170,6 +174,8 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
   std::vector<EncodedTensor> encoded = ReadTensors(env, tensors, input ? "inputs" : "outputs");
   // After the arrays were read, which may have run JavaScript.
   RequireIdle(env);
+  // What is set before another is refused counts too.
+  needs_care_ = true;
   for (EncodedTensor& tensor : encoded) {
     const size_t index = tensor.index;
     if (index >= slots.size()) ThrowInvalidArgument(env, "there is no such input or output");
@@ -184,7 +190,7 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
     // What was bound before stays if the new one is refused.
     std::swap(slots[index], slot);
     if (slots[index].dynamic) continue;
-    const Status status = BindView(use, index, bound_asynchronous_);
+    const Status status = BindView(use, index, ran_asynchronously_);
     if (!status.ok()) {
       std::swap(slots[index], slot);
       ThrowStatus(env, status);
@@ -204,6 +210,7 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
 
 void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {
   if (!needs_care_) return;
+  ran_asynchronously_ = asynchronous;
   for (const BoundMemory::Use use : {BoundMemory::Use::kInput, BoundMemory::Use::kOutput}) {
     const bool input = use == BoundMemory::Use::kInput;
     std::vector<Slot>& slots = input ? inputs_ : outputs_;
@@ -211,13 +218,12 @@ void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {
       if (!slots[index].memory) continue;
       BoundMemory& memory = *slots[index].memory;
       Check(env, memory.CheckAttached(env, input ? "inputs" : "outputs", Values(use)[index].name));
-      if (memory.IsCopied(asynchronous) != memory.IsCopied(bound_asynchronous_)) {
+      if (memory.IsCopied(asynchronous) != slots[index].copied) {
         Check(env, BindView(use, index, asynchronous));
       }
       if (input && memory.IsCopied(asynchronous)) memory.CopyIn();
     }
   }
-  bound_asynchronous_ = asynchronous;
 }
 
 void NativeBinding::Finished(Napi::Env env, bool succeeded) {

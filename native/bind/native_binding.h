@@ -44,6 +44,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   struct Slot {
     std::optional<BoundMemory> memory;
     bool dynamic = false;
+    /// The runtime's binding refers to the private copy.
+    bool copied = false;
   };
 
   Napi::Value SetInputs(const Napi::CallbackInfo& info);
@@ -74,8 +76,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   std::vector<Slot> outputs_;
   std::unique_ptr<BindingRunJob> idle_job_;
   std::shared_ptr<Callee> callee_;
-  /// The kind of run that the runtime's binding is set up for.
-  bool bound_asynchronous_ = false;
+  /// The kind of run that was asked for last, and so probably is next.
+  bool ran_asynchronously_ = false;
   /// Something may be detached or needs copying: stable unshared memory alone
   /// needs no look before a run.
   bool needs_care_ = false;

@@ -105,6 +105,23 @@ describe.each(['add4.onnx', 'add4.tflite'])('a binding of %s', (file) => {
       }
     });
 
+    it('works on its other tensors after memory has gone away', async () => {
+      for (const [, other] of ways) {
+        const [x, lost] = [floats(1, 2, 3, 4), floats(1, 1, 1, 1)];
+        using io = session.bind<Floats, Floats>({ inputs: { [a]: x, [b]: lost } });
+        await other(io);
+        structuredClone(lost.data.buffer, { transfer: [lost.data.buffer as ArrayBuffer] });
+        await expectError(() => run(io), 'ERR_BUFFER_DETACHED', new RegExp(`^inputs\\.${b}:`));
+        io.setInput(b, floats(1, 1, 1, 1));
+        x.data.fill(5);
+        const running = other(io);
+        // An asynchronous run has taken its copy.
+        x.data.fill(7);
+        await running;
+        expect([...io.outputs[sum]!.data]).toEqual([6, 6, 6, 6]);
+      }
+    });
+
     it('leaves ordinary runs of the session alone', async () => {
       const feeds = { [a]: floats(1, 2, 3, 4), [b]: floats(1, 1, 1, 1) };
       const expected = Float32Array.of(2, 3, 4, 5);
