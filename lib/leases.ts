@@ -1,6 +1,7 @@
 import { OnliteError } from './errors';
 import type { Held } from './jobs';
-import { release, retain, type Lease } from './pool/lease';
+import type { Block } from './pool/block';
+import { leasable, release, retain, type Lease } from './pool/lease';
 
 /*
  * Several runs may read a pooled tensor at once, but one that writes it excludes
@@ -21,21 +22,21 @@ let active = 0;
 
 function begin({ lease, isOutput }: Use): void {
   active++;
-  if (isOutput) lease.writers++;
-  else lease.readers++;
+  if (isOutput) lease.block.writers++;
+  else lease.block.readers++;
 }
 
 function end({ lease, isOutput }: Use): void {
   active--;
-  if (isOutput) lease.writers--;
-  else lease.readers--;
+  if (isOutput) lease.block.writers--;
+  else lease.block.readers--;
 }
 
 /** @param own - uses of the same run, which are no conflict */
-function requireFree(lease: Lease, isOutput: boolean, path: string, own: Use | undefined): void {
-  let { readers, writers } = lease;
+function requireFree(block: Block, isOutput: boolean, path: string, own: Use | undefined): void {
+  let { readers, writers } = block;
   for (let use = own; use !== undefined; use = use.next) {
-    if (use.lease !== lease) continue;
+    if (use.lease.block !== block) continue;
     if (use.isOutput) writers--;
     else readers--;
   }
@@ -54,13 +55,8 @@ function requireFree(lease: Lease, isOutput: boolean, path: string, own: Use | u
  */
 export function requireAccess(tensor: unknown, isOutput: boolean, path: string): void {
   if (active === 0) return;
-  const lease = retain(tensor);
-  if (lease === undefined) return;
-  try {
-    requireFree(lease, isOutput, path, undefined);
-  } finally {
-    release(lease);
-  }
+  const block = leasable(tensor);
+  if (block !== undefined) requireFree(block, isOutput, path, undefined);
 }
 
 /** An asynchronous run's holds on the pooled tensors that it uses. */
@@ -69,14 +65,11 @@ export class Leases implements Held {
 
   /** @throws OnliteError ERR_BUSY as {@link requireAccess} */
   add(tensor: unknown, isOutput: boolean, path: string): void {
+    const block = leasable(tensor);
+    if (block === undefined) return;
+    requireFree(block, isOutput, path, this.#first);
     const lease = retain(tensor);
     if (lease === undefined) return;
-    try {
-      requireFree(lease, isOutput, path, this.#first);
-    } catch (error) {
-      release(lease);
-      throw error;
-    }
     this.#first = { lease, path, isOutput, next: this.#first };
     begin(this.#first);
   }
@@ -119,7 +112,7 @@ export class BoundLeases {
   requireAccess(): void {
     if (active === 0) return;
     for (let use = this.#first; use !== undefined; use = use.next) {
-      requireFree(use.lease, use.isOutput, use.path, undefined);
+      requireFree(use.lease.block, use.isOutput, use.path, undefined);
     }
   }
 

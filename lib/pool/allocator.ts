@@ -243,7 +243,7 @@ export class Allocator implements BlockOwner {
     block.isFree = false;
   }
 
-  /** A view was collected. Free and leased blocks hold theirs, so this one was in use. */
+  /** A view was collected. Free blocks and leases hold theirs, so this one was in use. */
   private forget(block: Block): void {
     const { slab } = block;
     if (slab.dropped) return;

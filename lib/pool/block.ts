@@ -39,7 +39,7 @@ export interface Watch {
  * its last tensor: views and their registration cost more than all the rest.
  */
 export class Block {
-  /** The view, while the block is free or leased; otherwise only its tensor has it. */
+  /** The view, while the block is free; otherwise its tensor has it, and the leases. */
   view: NumericData | undefined;
   /** What the view is of. */
   array: ElementTypeInfo['array'];
@@ -68,25 +68,24 @@ export class Block {
 
   /** Ends a tensor's use of the memory: free at once, or when no run uses it any more. */
   giveBack(view: NumericData): void {
+    if (this.leases !== 0) {
+      this.isDisposed = true;
+      return;
+    }
     this.view = view;
-    if (this.leases !== 0) this.isDisposed = true;
-    else this.slab.owner.reclaim(this);
+    this.slab.owner.reclaim(this);
   }
 
-  /** Begins a run's use. Whoever ends it keeps the block reachable until then. */
-  retain(view: NumericData): void {
-    this.view = view;
+  /** Begins a run's use. Whoever ends it keeps the view reachable until then. */
+  retain(): void {
     this.leases++;
   }
 
   /** Ends a run's use. */
-  release(): void {
-    if (--this.leases !== 0) return;
-    if (this.isDisposed) {
-      this.isDisposed = false;
-      this.slab.owner.reclaim(this);
-    } else {
-      this.view = undefined;
-    }
+  release(view: NumericData): void {
+    if (--this.leases !== 0 || !this.isDisposed) return;
+    this.isDisposed = false;
+    this.view = view;
+    this.slab.owner.reclaim(this);
   }
 }

@@ -1,6 +1,8 @@
 // Sessions that are forgotten. Needs --expose-gc.
 import { strict as assert } from 'node:assert';
 
+import { TensorPool } from 'onlite';
+
 import { runCases } from './cases.mjs';
 import {
   createLong,
@@ -102,6 +104,24 @@ await runCases({
       assert.ok(isSum(binding.outputs, number));
       return session;
     }),
+
+  'whose bindings of pooled tensors nobody disposes of': async (engine) => {
+    const pool = new TensorPool();
+    await forget(5, async () => {
+      const session = await createSmall(engine);
+      const a = pool.acquire('float32', [4]);
+      const binding = session.bind({ inputs: { ...smallFeeds(), a } });
+      await binding.run();
+      const b = pool.acquire('float32', [4]);
+      session.bind({ inputs: { ...smallFeeds(), b } });
+      b.dispose();
+      return session;
+    });
+    await collectUntil(
+      () => pool.stats.bytesInUse === 0,
+      () => `${pool.stats.bytesInUse} bytes`,
+    );
+  },
 
   'whose histograms are kept': async (engine) => {
     const kept = [];
