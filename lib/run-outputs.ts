@@ -100,6 +100,9 @@ export class RunOutputs implements Held {
       : undefined;
   }
 
+  /** What lives as long as the run. */
+  owner: object | undefined;
+
   /** {@link decode} as a function without the session, which its runs must not keep. */
   decoder(): (values: unknown) => object {
     return (values) => this.decode(values as NativeValue[]);

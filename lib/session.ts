@@ -224,6 +224,8 @@ export class InferenceSession implements AsyncDisposable {
       const inputs = encodeFeeds(plan, feeds, leases);
       const batched = this.#maxBatchSize !== 0;
       const outputs = new RunOutputs(plan, requested, { pool, leases, batched });
+      // Metrics take a session's totals when this has gone; the run is one of them.
+      outputs.owner = this.#observer;
       return promiseJob<object>(
         (id) => {
           this.#native.run(id, inputs, outputs.encoded, options);
@@ -270,12 +272,8 @@ export class InferenceSession implements AsyncDisposable {
       if (small !== undefined) return small.runSync();
     }
     const inputs = encodeFeeds(plan, feeds, undefined);
-    const { pool } = options;
-    const outputs = new RunOutputs(plan, request.outputs, {
-      pool,
-      leases: undefined,
-      batched: false,
-    });
+    const memory = { pool: options.pool, leases: undefined, batched: false };
+    const outputs = new RunOutputs(plan, request.outputs, memory);
     const runNative = (): NativeValue[] =>
       this.#native.runSync(inputs, outputs.encoded, request.native);
     try {

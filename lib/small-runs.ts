@@ -31,9 +31,9 @@ interface Slot {
 
 let sharedPool: TensorPool | undefined;
 
-/** The default pool, if there was need of it. */
-export function defaultPoolIfMade(): TensorPool | undefined {
-  return sharedPool;
+/** The pools that no caller made, of those that there was need of. */
+export function ownPools(): ReadonlySet<TensorPool | undefined> {
+  return new Set([sharedPool, keptPool]);
 }
 
 /** The pool of everything that no caller chose a pool for. */

@@ -1,6 +1,6 @@
 import { phases } from '../latency';
 import { livePools } from '../pool/tensor-pool';
-import { defaultPoolIfMade } from '../small-runs';
+import { ownPools } from '../small-runs';
 import { BucketCounts, firstAtLeast } from './bucket-counts';
 import { histogramSamples, type HistogramValues, type MetricFamily } from './families';
 import { latestGpus } from './gpus';
@@ -52,7 +52,7 @@ const families = {
   pools: {
     name: 'onlite_pool_bytes',
     type: 'gauge',
-    help: 'Memory of the tensor pools, the default one and all others.',
+    help: "Memory of the tensor pools: onlite's own (default) and all others.",
   },
   resident: {
     name: 'onlite_resident_memory_bytes',
@@ -178,10 +178,10 @@ function batchHistogram(
 }
 
 function poolFamily(): MetricFamily {
-  const defaultPool = defaultPoolIfMade();
+  const own = ownPools();
   const bytes = { default: { in_use: 0, free: 0 }, other: { in_use: 0, free: 0 } };
   for (const pool of livePools()) {
-    const sums = bytes[pool === defaultPool ? 'default' : 'other'];
+    const sums = bytes[own.has(pool) ? 'default' : 'other'];
     const { bytesInUse, bytesFree } = pool.stats;
     sums.in_use += bytesInUse;
     sums.free += bytesFree;

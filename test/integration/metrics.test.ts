@@ -119,6 +119,26 @@ describe('the sessions', () => {
     expect(seen).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4]);
   });
 
+  it('are counted with the run that is in flight when they are forgotten', async () => {
+    const name = 'forgotten';
+    let collected = false;
+    const registry = new FinalizationRegistry(() => (collected = true));
+    const start = async (): Promise<{ run: Promise<object> }> => {
+      const session = await InferenceSession.create(longModel, { name });
+      registry.register(session, undefined);
+      const run = session.run(longFeeds());
+      run.catch(() => undefined);
+      return { run };
+    };
+    const { run } = await start();
+    await collectGarbage(() => collected);
+    await run;
+    expect(collected).toBe(true);
+    expect(value('onlite_runs_total', name)).toBe(1);
+    await collectGarbage(() => value('onlite_sessions', name) === 0);
+    expect([value('onlite_sessions', name), value('onlite_runs_total', name)]).toEqual([0, 1]);
+  });
+
   it('are added up where they have one name', async () => {
     await using one = await create('shared');
     await using other = await create('shared');

@@ -44,7 +44,7 @@ describe.each(['add4.onnx', 'add4.tflite'])('the outputs of %s', (file) => {
     [b]: floats(10, 20, 30, 40),
   });
 
-  describe.each(runners)('of %s', (name, run) => {
+  describe.each(runners)('of %s', (_name, run) => {
     describe.each(ways)('by %s', (_, way) => {
       it('are arrays of their own and exactly of their size', async () => {
         const before = await run(session, feeds(), way);
@@ -61,7 +61,11 @@ describe.each(['add4.onnx', 'add4.tflite'])('the outputs of %s', (file) => {
         const pool = new TensorPool();
         for (const rest of [[], [[sum]], [{ [sum]: null }]] as Fetches[][]) {
           const options = { ...way, pool };
-          const result = await run(session, feeds(), ...([...rest, options] as [Fetches]));
+          const result = await run(
+            session,
+            feeds(),
+            ...([...rest, options] as unknown as [Fetches]),
+          );
           const tensor = result[sum]!;
           expect(tensor.data).toEqual(sums);
           expect(tensor.dims).toEqual([4]);

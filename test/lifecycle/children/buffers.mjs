@@ -101,12 +101,16 @@ async function assertGone(promise, name) {
   await assert.rejects(promise, isGone, name);
 }
 
+/** Microtasks between the end of a run, which fills its outputs, and its promise's reactions. */
+const hops = 50;
+
 /** Lets a run begin, or not. Tells whether it has even ended. */
 async function someTime(run, round) {
   let hasEnded = false;
   const end = () => (hasEnded = true);
   run.then(end, end);
   for (let turns = 0; turns < round % 3; turns++) await turn();
+  for (let hop = 0; hop < hops; hop++) await undefined;
   return hasEnded;
 }
 
