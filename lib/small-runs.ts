@@ -71,6 +71,9 @@ export class SmallRun implements Job {
   /** Kept alive: the bound memory is theirs. */
   readonly #tensors: Tensor[] = [];
 
+  /** In the list of those that wait for a run. */
+  next: SmallRun | undefined;
+
   readonly #runs: SmallRuns;
   #resolve: ((result: object) => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
@@ -176,7 +179,9 @@ export class SmallRuns {
   readonly #bind: Bind;
   readonly #inputs: Slot[];
   readonly #outputs: Slot[];
-  #free: SmallRun[] = [];
+  /** Linked: a run's end must not need Array.prototype, as nobody would catch what it throws. */
+  #free: SmallRun | undefined;
+  #freeCount = 0;
   #closed = false;
 
   /** Undefined if the signature's shapes are not all known, or too large together. */
@@ -248,7 +253,7 @@ export class SmallRuns {
       datas.push(data);
     }
     if (requested?.tensors !== undefined && !this.#canFill(requested)) return undefined;
-    const run = this.#free.pop() ?? new SmallRun(this, this.#bind, inputs, this.#outputs);
+    const run = this.#takeFree() ?? new SmallRun(this, this.#bind, inputs, this.#outputs);
     for (let index = 0; index < datas.length; index++) {
       run.inputs[index]?.set(datas[index] as never);
     }
@@ -333,15 +338,28 @@ export class SmallRuns {
 
   /** Gives a run back for the next. */
   giveBack(run: SmallRun): void {
-    if (this.#closed || this.#free.length >= maxKept) run.dispose();
-    else this.#free.push(run);
+    if (this.#closed || this.#freeCount >= maxKept) {
+      run.dispose();
+      return;
+    }
+    run.next = this.#free;
+    this.#free = run;
+    this.#freeCount++;
+  }
+
+  #takeFree(): SmallRun | undefined {
+    const run = this.#free;
+    if (run === undefined) return undefined;
+    this.#free = run.next;
+    this.#freeCount--;
+    run.next = undefined;
+    return run;
   }
 
   /** The session is released: gives the memory back. */
   close(): void {
     this.#closed = true;
-    for (const run of this.#free) run.dispose();
-    this.#free = [];
+    for (let run = this.#takeFree(); run !== undefined; run = this.#takeFree()) run.dispose();
   }
 }
 

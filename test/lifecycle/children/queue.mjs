@@ -155,4 +155,25 @@ await runCases({
     }
     await session.release();
   },
+
+  'runs end together while Array.prototype throws': async (engine) => {
+    const session = await createSmall(engine, { concurrency: 2 });
+    const start = () => [1, 2, 3].map((number) => session.run(smallFeeds(number)));
+    await Promise.all(start());
+    let settled = 0;
+    for (const run of start()) run.then(() => settled++);
+    Object.defineProperty(Array.prototype, 0, {
+      configurable: true,
+      set() {
+        throw new Error('from a prototype');
+      },
+    });
+    const until = performance.now() + 20;
+    while (performance.now() < until);
+    await sleep(20);
+    delete Array.prototype[0];
+    await sleep(20);
+    assert.equal(settled, 3);
+    await session.release();
+  },
 });
