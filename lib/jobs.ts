@@ -177,13 +177,12 @@ export function abandonJob(
   const current = jobs[id];
   if (job === undefined || typeof current !== 'object') return;
   if (current !== job && current.wraps !== job) return;
+  // Before anything else: `fail` may run code of the program's, which abandons it again.
+  jobs[id] = new AbandonedJob(current);
   current.fail(error);
-  if (cancel(id)) {
-    forget(id);
-    current.end();
-  } else {
-    jobs[id] = new AbandonedJob(current);
-  }
+  if (!cancel(id)) return;
+  forget(id);
+  current.end();
 }
 
 /** One run of a job object that serves many. */
