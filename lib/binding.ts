@@ -166,7 +166,7 @@ export class IoBinding<
   #startJob(resolve: () => void, reject: (error: unknown) => void, started?: Job): number {
     this.#requireUndisposed();
     const job = this.#job;
-    if (job.running) throw new OnliteError('ERR_BUSY', "the binding's own run is in flight");
+    this.#requireIdle();
     job.resolve = resolve;
     job.reject = reject;
     this.#leases.begin();
@@ -221,6 +221,8 @@ export class IoBinding<
     name: string,
   ): void {
     this.#requireUndisposed();
+    // Also while the run's end is only known to the native side.
+    this.#requireIdle();
     const encoded: NativeTensors = [];
     encodeTensor(encoded, index, tensor, path);
     const lease = retain(tensor);
@@ -235,6 +237,11 @@ export class IoBinding<
     const previous = record[name];
     if (previous !== undefined && this.#own.delete(previous)) previous.dispose();
     Object.assign(record, { [name]: tensor });
+  }
+
+  #requireIdle(): void {
+    if (!this.#job.running) return;
+    throw new OnliteError('ERR_BUSY', "the binding's own run is in flight");
   }
 
   #requireUndisposed(): void {

@@ -199,3 +199,55 @@ it.each(['mlp.onnx', 'mlp.tflite'])("%s has the batch's size", async (file) => {
   await session.run(rows(4));
   expect(take().map(({ batchSize }) => batchSize)).toEqual([4]);
 });
+
+describe('a subscriber', () => {
+  let called: ((message: RunMessage) => void) | undefined;
+  const subscriber = (message: unknown): void => called?.(message as RunMessage);
+  beforeEach(() => {
+    subscribe(channel, subscriber);
+  });
+  afterEach(() => {
+    unsubscribe(channel, subscriber);
+    called = undefined;
+  });
+
+  it('may abort the run that it hears of, and start another in its place', async () => {
+    await using session = await InferenceSession.create(longModel, { concurrency: 1 });
+    const first = session.run(longFeeds());
+    const cancel = new AbortController();
+    let second: Promise<object> | undefined;
+    called = ({ code }) => {
+      if (code === undefined) return;
+      cancel.abort();
+      second ??= session.run(longFeeds());
+    };
+    // It waits for the first, and so is gone as soon as it is cancelled.
+    const waiting = session.run(longFeeds(), { signal: cancel.signal, timeoutMs: 1 });
+    await expectError(() => waiting, 'ERR_TIMEOUT', /1 ms/);
+    expect(Object.keys(await second!)).toEqual(session.outputNames);
+    await first;
+    const outcomes = take().map(({ outcome, code }) => code ?? outcome);
+    expect(outcomes.sort()).toEqual(['ERR_TIMEOUT', 'success', 'success']);
+  });
+
+  it.each(['add4.onnx', 'add4.tflite'])('cannot rebind a run of %s in flight', async (file) => {
+    await using session = await InferenceSession.create(fixture(file), { concurrency: 1 });
+    using binding = session.bind();
+    const [name] = session.inputNames;
+    const codes: unknown[] = [];
+    called = () => {
+      try {
+        binding.setInput(name!, addFeeds()[name!]!);
+        codes.push('bound');
+      } catch (error) {
+        codes.push((error as { code?: unknown }).code);
+      }
+    };
+    const runs = [session.run(addFeeds()), binding.run()];
+    // Both have ended when JavaScript hears of the first.
+    const until = Date.now() + 20;
+    while (Date.now() < until);
+    await Promise.all(runs);
+    expect(codes).toEqual(['ERR_BUSY', 'ERR_BUSY']);
+  });
+});
