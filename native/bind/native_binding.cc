@@ -31,7 +31,7 @@ Napi::Value ValuesToJs(Napi::Env env, const std::vector<Value>& values) {
 /// The asynchronous runs of a binding, one after the other.
 class BindingRunJob final : public Job {
  public:
-  /// JavaScript keeps `binding` alive until the job is dispatched (lib/jobs.ts).
+  /// `binding` keeps itself alive until the job is its own again.
   BindingRunJob(NativeBinding* binding, std::shared_ptr<BindingCore> core)
       : binding_(binding), core_(std::move(core)) {}
 
@@ -247,7 +247,10 @@ Napi::Value NativeBinding::SetOutputs(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-void NativeBinding::Keep(std::unique_ptr<BindingRunJob> job) { idle_job_ = std::move(job); }
+void NativeBinding::Keep(std::unique_ptr<BindingRunJob> job) {
+  idle_job_ = std::move(job);
+  Unref();
+}
 
 void NativeBinding::Start(Napi::Env env, napi_value id) {
   SessionCore& session = *core_->session;
@@ -263,6 +266,7 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   job->Prepare(called_at);
   Check(env, session.RecordPost(Environment::Of(env).Post(*session.queue, job_id, std::move(job))));
   busy_ = true;
+  Ref();
 }
 
 napi_value NativeBinding::Run(napi_env env, napi_callback_info info) {

@@ -26,7 +26,7 @@ struct NativeRows::Parts {
 /// The runs of a NativeRows, one after the other.
 class RowsJob final : public Job, public BatchedRun {
  public:
-  /// JavaScript keeps `owner` alive until the job is dispatched (lib/jobs.ts).
+  /// `owner` keeps itself alive until the job is its own again.
   RowsJob(NativeRows* owner, std::shared_ptr<SessionCore> session,
           std::shared_ptr<const RowsMemory> memory)
       : BatchedRun(std::move(session)), owner_(owner), memory_(std::move(memory)) {}
@@ -146,6 +146,7 @@ NativeRows::~NativeRows() = default;
 void NativeRows::Keep(std::unique_ptr<RowsJob> job) {
   idle_job_ = std::move(job);
   busy_ = false;
+  Unref();
 }
 
 void NativeRows::Start(Napi::Env env, napi_value id) {
@@ -162,6 +163,7 @@ void NativeRows::Start(Napi::Env env, napi_value id) {
   Check(env, session_->RecordPost(Environment::Of(env).PostToBatch(*session_->batches, job_id,
                                                                    std::move(job), member)));
   busy_ = true;
+  Ref();
 }
 
 napi_value NativeRows::Run(napi_env env, napi_callback_info info) {

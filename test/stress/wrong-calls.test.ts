@@ -79,6 +79,7 @@ describe('the addon itself', () => {
         calls: rawCalls,
         addon,
         files: [model('add4.onnx'), model('add4.tflite')],
+        longFile: model('control_while.tflite'),
         candidates: {
           onnxruntime: [[runtimes.onnxruntime.path, 'test']],
           tflite: [[runtimes.tflite.path, 'test']],

@@ -9,7 +9,8 @@ import { Random } from './random.mjs';
 import { report } from './report.mjs';
 import { hostileValues } from './values.mjs';
 
-const { seed, state, calls, files, addon: addonFile, candidates } = JSON.parse(process.argv[2]);
+const task = JSON.parse(process.argv[2]);
+const { seed, state, calls, files, longFile, addon: addonFile, candidates } = task;
 
 const addon = createRequire(import.meta.url)(addonFile);
 const pending = new Map();
@@ -113,6 +114,8 @@ function goodInputs() {
   return [0, 1, [4], new Float32Array(4), 0, 1, 1, [4], new Float32Array(4), 0];
 }
 
+const goodOutputs = () => [0, 1, [4], new Float32Array(4), 0];
+
 /** The right run, with one thing wrong at most. */
 function nearlyRight(random) {
   const inputs = goodInputs();
@@ -199,6 +202,27 @@ const sessionMethods = {
   takeRunRecord: (random, session) =>
     session.takeRunRecord(random.oneIn(2) ? random.below(1000) : hostile(random)),
   gauges: (random, session) => [session.runsInFlight(), session.memory()],
+  bind: (random, session) => {
+    const binding = session.bind(random.oneIn(4) ? number(random) : 0);
+    for (let tries = random.below(3); tries > 0; tries--) {
+      try {
+        binding[random.oneIn(2) ? 'setInputs' : 'setOutputs'](tensors(random));
+      } catch {
+        // What was bound before the one that was refused stays.
+      }
+    }
+    if (random.oneIn(4)) binding.setInputs(hostile(random));
+    binding.setInputs(nearlyRight(random)[0]);
+    binding.setOutputs(random.oneIn(2) ? [0, 0, [], null, 0] : goodOutputs());
+    if (random.oneIn(4)) return binding.run(random.oneIn(2) ? number(random) : hostile(random));
+    if (random.oneIn(4)) binding.runSync.call(hostile(random), hostile(random));
+    // And is forgotten while it runs.
+    const id = 1000 + random.below(1000);
+    binding.run(id);
+    pending.set(id, () => globalThis.gc?.());
+    return globalThis.gc?.();
+  },
+  bindRows: (random, session) => session.bindRows(hostile(random), tensors(random)),
   resetVariables: (random, session) => session.resetVariables(hostile(random)),
   wrongThis: (random, session) =>
     session[random.pick(Object.getOwnPropertyNames(Object.getPrototypeOf(session)))].call(
@@ -307,6 +331,28 @@ async function attempt(number, name, make) {
   }
 }
 
+/** Bindings that are collected while they run. */
+async function forgetBindings() {
+  const session = await create({ path: longFile });
+  const data = { limit: Int32Array.of(50_000), x: Float32Array.of(1, 2, 3) };
+  const { inputs, outputs } = session.info().signatures[0];
+  const start = () =>
+    new Promise((resolve) => {
+      const binding = session.bind(0);
+      binding.setInputs(
+        inputs.flatMap(({ name, type, dims }, index) => [index, type, dims, data[name], 0]),
+      );
+      binding.setOutputs(outputs.flatMap((_, index) => [index, 0, [], null, 0]));
+      binding.run(++lastId);
+      pending.set(lastId, resolve);
+    });
+  const runs = Array.from({ length: 6 }, start);
+  const collector = setInterval(globalThis.gc, 1);
+  const results = await Promise.all(runs);
+  clearInterval(collector);
+  if (!results.every(Array.isArray)) report({ bad: 'a forgotten binding has no results' });
+}
+
 const sessions = [];
 if (state === 'own') {
   addon.initialise({
@@ -318,6 +364,7 @@ if (state === 'own') {
     threads: 2,
   });
   for (const path of files) sessions.push(await create({ path }));
+  await forgetBindings();
 }
 if (state === 'onlite') await InferenceSession.create(files[0]);
 
