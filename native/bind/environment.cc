@@ -1,6 +1,7 @@
 #include "bind/environment.h"
 
 #include <algorithm>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -314,6 +315,11 @@ void Environment::DispatchAll(Napi::Env env, Mailbox::Jobs& finished) {
       job->Failed(thrown.code());
     } catch (const Napi::Error& thrown) {
       error = thrown.Value();
+      job->Failed(ErrorCode::kRunFailed);
+    } catch (const std::exception& thrown) {
+      // Out of memory, in practice.
+      error =
+          ToJsError(env, {ErrorCode::kRunFailed, "the result could not be made", thrown.what()});
       job->Failed(ErrorCode::kRunFailed);
     }
     job->Settled(env);

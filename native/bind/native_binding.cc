@@ -117,7 +117,7 @@ NativeBinding::NativeBinding(const Napi::CallbackInfo& info)
   core_ = *info[0].As<Napi::External<std::shared_ptr<BindingCore>>>().Data();
   inputs_.resize(Values(BoundMemory::Use::kInput).size());
   outputs_.resize(Values(BoundMemory::Use::kOutput).size());
-  Napi::Object self = info.This().As<Napi::Object>();
+  auto self = info.This().As<Napi::Object>();
   // A session that is collected is closed, under whatever uses it.
   self.DefineProperty(Napi::PropertyDescriptor::Value("session", info[1]));
   DefineRunSync(env, self);
