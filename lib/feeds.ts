@@ -12,7 +12,7 @@ import { requireAccess, type Leases } from './leases';
 import { poolMemoryOf } from './pool/lease';
 import { memoryKind, type NativeTensors } from './native';
 import type { SignaturePlan } from './signature-plan';
-import { lossOf, typedArrayName } from './typed-array';
+import { lengthOf, lossOf, typedArrayName } from './typed-array';
 
 /** What a feed must look like: any object with these properties will do. */
 export interface TensorLike {
@@ -117,10 +117,11 @@ function checkData(
     );
   }
   const array = data as Uint16Array;
-  if (array.length !== expected) {
+  const length = lengthOf(array);
+  if (length !== expected) {
     const loss = lossOf(array);
     if (loss !== undefined) throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: ${loss}`);
-    throw wrongLength(path, expected, array.length, dims);
+    throw wrongLength(path, expected, length, dims);
   }
   return nativeArray(array);
 }

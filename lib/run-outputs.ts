@@ -9,6 +9,7 @@ import { poolMemoryOf } from './pool/lease';
 import { acquireFrom, type TensorPool } from './pool/tensor-pool';
 import type { OutputPlan, RequestedOutputs, SignaturePlan } from './signature-plan';
 import { Tensor, dataOf } from './tensor';
+import { lengthOf } from './typed-array';
 import { placeValue } from './values';
 
 /** From so many bytes on it pays not to fill an array with zeros first. */
@@ -204,7 +205,7 @@ function writableMemory(
   }
   const data: unknown = pooled === undefined ? tensor.data : pooled.data;
   if (!Number.isSafeInteger(size) || !isArrayOf(elementType, data)) return undefined;
-  if ((data as NumericData).length !== dataLength(elementType, size)) return undefined;
+  if (lengthOf(data as NumericData) !== dataLength(elementType, size)) return undefined;
   const kind = pooled?.stable === true ? memoryKind.pooled : memoryKind.ordinary;
   return { array: data as NumericData, dims: copy, kind };
 }

@@ -26,7 +26,7 @@ interface Slot {
   readonly name: string;
   readonly type: ElementTypeInfo;
   readonly dims: readonly number[];
-  readonly length: number;
+  readonly byteLength: number;
 }
 
 let sharedPool: TensorPool | undefined;
@@ -220,9 +220,7 @@ export class SmallRuns {
     const outputs = fixedSlots(plan.outputs, rows);
     if (inputs === undefined || outputs === undefined || outputs.length === 0) return undefined;
     let bytes = 0;
-    for (const { type, length } of [...inputs, ...outputs]) {
-      bytes += length * (type.array?.BYTES_PER_ELEMENT ?? 0);
-    }
+    for (const { byteLength } of [...inputs, ...outputs]) bytes += byteLength;
     return bytes <= maxBytes ? new SmallRuns(observer, bind, inputs, outputs) : undefined;
   }
 
@@ -441,8 +439,7 @@ function fixedSlots(
     if (value.name === '__proto__') return undefined;
     let size = 1;
     for (const dim of dims) size *= dim;
-    const length = (size * type.bits) / (8 * type.array.BYTES_PER_ELEMENT);
-    slots.push({ name: value.name, type, dims, length });
+    slots.push({ name: value.name, type, dims, byteLength: (size * type.bits) / 8 });
   }
   return slots;
 }
@@ -456,6 +453,6 @@ function matchingData(value: unknown, slot: Slot): NumericData | undefined {
     if (dims[axis] !== slot.dims[axis]) return undefined;
   }
   const data = dataOf(value) as NumericData | undefined;
-  // A detached or resized buffer has another length.
-  return data?.length === slot.length ? data : undefined;
+  // Not if its buffer was detached or resized; `length` does not always tell, see lengthOf.
+  return data?.byteLength === slot.byteLength ? data : undefined;
 }

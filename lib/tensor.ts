@@ -12,7 +12,7 @@ import {
   type TensorDataMap,
 } from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
-import { typedArrayName } from './typed-array';
+import { isDetachedBuffer, typedArrayName } from './typed-array';
 import type { Block } from './pool/block';
 
 /** What {@link Tensor}'s constructor takes as data for an element type. */
@@ -205,7 +205,7 @@ export class Tensor<T extends ElementType = ElementType> {
     if (Array.isArray(data)) {
       throw new OnliteError('ERR_UNSUPPORTED', 'a tensor of strings has no bytes to transfer');
     }
-    if (data.length === 0 && this.size !== 0) {
+    if (data.byteLength === 0 && this.size !== 0) {
       throw new OnliteError('ERR_BUFFER_DETACHED', 'data: the buffer was detached or resized');
     }
     const copy = new Uint8Array(data.byteLength);
@@ -333,14 +333,23 @@ function convertData(type: ElementTypeInfo, data: unknown): NumericData | string
   const name = typedArrayName(data);
   if (name === type.array.name) return data as NumericData;
   if (type.name === 'float16' && name === 'Uint16Array') {
-    const bits = data as Uint16Array;
-    return new type.array(bits.buffer, bits.byteOffset, bits.length);
+    return viewAs(type.array, data as Uint16Array);
   }
   if (type.name === 'uint8' && name === 'Uint8ClampedArray') {
-    const bytes = data as Uint8ClampedArray;
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    return viewAs(Uint8Array, data as Uint8ClampedArray);
   }
   throw typeMismatch(type, `a ${type.array.name}`, data);
+}
+
+/** The same memory by another class of elements of the same size. */
+function viewAs(
+  array: NonNullable<ElementTypeInfo['array']>,
+  { buffer, byteOffset, length }: Uint16Array | Uint8ClampedArray,
+): NumericData {
+  if (isDetachedBuffer(buffer)) {
+    throw new OnliteError('ERR_BUFFER_DETACHED', 'data: the buffer is detached');
+  }
+  return new array(buffer, byteOffset, length);
 }
 
 function convertArray(

@@ -5,6 +5,15 @@ export function typedArrayName(value: unknown): string | undefined {
   return Reflect.get(prototype, Symbol.toStringTag, value) as string | undefined;
 }
 
+/**
+ * The length of an array whose buffer may have gone. V8 in Node 20 and 22 goes on
+ * reading the old `length` of a detached array in optimised code that has also seen
+ * resizable buffers; `byteLength` is always right.
+ */
+export function lengthOf(array: ArrayBufferView & { BYTES_PER_ELEMENT: number }): number {
+  return array.byteLength / array.BYTES_PER_ELEMENT;
+}
+
 /** What became of a view that has not the length it should have; undefined if it never had. */
 export function lossOf(view: ArrayBufferView): 'detached' | 'resized' | undefined {
   const { buffer } = view as { buffer: ArrayBufferLike & { resizable?: boolean } };

@@ -1,5 +1,6 @@
 import type { ElementTypeInfo, NumericData } from '../element-type';
 import { OnliteError } from '../errors';
+import { lengthOf } from '../typed-array';
 import { Block, Slab, type BlockOwner, type Watch } from './block';
 import { discardPages } from './pages';
 import {
@@ -106,7 +107,7 @@ export class Allocator implements BlockOwner {
     if (--slab.live === 0) this.idleSlabs++;
     if (slab.memory.stable) {
       if (slab.dropWhenIdle && slab.live === 0) this.drop(slab);
-    } else if (this.closed || block.view?.length !== block.length) {
+    } else if (this.closed || block.view === undefined || lengthOf(block.view) !== block.length) {
       // Its owner has detached it: there is nothing to hand out again.
       this.drop(slab);
     }

@@ -57,6 +57,9 @@ describe('Tensor', () => {
     expect(make(BigUint64Array.of(1n))).toMatchObject({ type: 'uint64', dims: [1] });
   });
 
+  const detachedBytes = Uint8ClampedArray.of(1, 2);
+  structuredClone(detachedBytes.buffer, { transfer: [detachedBytes.buffer] });
+
   it.each<[string, unknown[], string]>([
     ['an unknown type', ['float31', new Float32Array(1)], 'ERR_INVALID_ARGUMENT'],
     ['no data', ['float32'], 'ERR_TYPE_MISMATCH'],
@@ -68,6 +71,7 @@ describe('Tensor', () => {
     ['NaN dims', ['float32', new Float32Array(1), [NaN]], 'ERR_INVALID_ARGUMENT'],
     ['overflowing dims', ['float32', [], [2 ** 31, 2 ** 31]], 'ERR_INVALID_ARGUMENT'],
     ['a wrong size', ['float32', new Float32Array(3), [2, 2]], 'ERR_SHAPE_MISMATCH'],
+    ['detached clamped bytes', ['uint8', detachedBytes, [2]], 'ERR_BUFFER_DETACHED'],
   ])('refuses %s', (_, args, code) => {
     expect(codeOf(() => make(...args))).toBe(code);
   });

@@ -1,6 +1,7 @@
 // Buffers that are transferred, detached or resized while runs use them.
 // Needs --expose-gc, and ArrayBuffer.prototype.transfer if the engine can have it.
 import { strict as assert } from 'node:assert';
+import { inspect } from 'node:util';
 import { MessageChannel } from 'node:worker_threads';
 
 import { Tensor } from 'onlite';
@@ -95,23 +96,19 @@ const collect = (round) => {
   if (round % 4 === 0) globalThis.gc();
 };
 
-const isGone = (error) => error.code === 'ERR_BUFFER_DETACHED';
+const isGone = (error) => error?.code === 'ERR_BUFFER_DETACHED';
 
 async function assertGone(promise, name) {
-  await assert.rejects(promise, isGone, name);
+  const outcome = await promise.then(
+    (result) => result,
+    (error) => error,
+  );
+  assert.ok(isGone(outcome), `${name}: ${inspect(outcome)}`);
 }
 
-/** Microtasks between the end of a run, which fills its outputs, and its promise's reactions. */
-const hops = 50;
-
-/** Lets a run begin, or not. Tells whether it has even ended. */
-async function someTime(run, round) {
-  let hasEnded = false;
-  const end = () => (hasEnded = true);
-  run.then(end, end);
+/** Lets a run begin, or not, or even end. */
+async function someTime(round) {
   for (let turns = 0; turns < round % 3; turns++) await turn();
-  for (let hop = 0; hop < hops; hop++) await undefined;
-  return hasEnded;
 }
 
 /** Does something with each way at the same time. */
@@ -123,6 +120,12 @@ const replaced = (tensor, view) => new Tensor(tensor.type, view, tensor.dims);
 const ms = 1;
 let long;
 let expected;
+
+/**
+ * Whether a run's result has been put there, which happens in JavaScript's thread some
+ * microtasks before its promise tells.
+ */
+const isFilled = (view) => view.every((value, index) => value === expected[index]);
 
 /** A session of the slow model, and its result, kept for all rounds. */
 async function slow(engine) {
@@ -159,7 +162,7 @@ await runCases({
         }),
       );
       const run = session.run(taken, [output]);
-      await someTime(run, round);
+      await someTime(round);
       for (const view of views) takeAway(way, view);
       collect(round);
       assert.deepEqual((await run)[output].data, expected, name);
@@ -175,12 +178,13 @@ await runCases({
       );
       const fetch = new Tensor('float32', view, [view.length]);
       const run = session.run(feeds, { [output]: fetch });
-      if (await someTime(run, round)) return assert.deepEqual(view, expected, name);
+      await someTime(round);
+      const wasFilled = isFilled(view);
       takeAway(way, view);
       collect(round);
-      if (!way.keeps) return assertGone(run, name);
+      if (!wasFilled && !way.keeps) return assertGone(run, name);
       assert.equal((await run)[output], fetch);
-      assert.deepEqual(view, expected, name);
+      if (!wasFilled) assert.ok(isFilled(view), name);
     });
   },
 
@@ -194,7 +198,7 @@ await runCases({
         outputs: dynamicOutputs(session),
       });
       const run = io.run();
-      await someTime(run, round);
+      await someTime(round);
       takeAway(way, view);
       collect(round);
       await run;
@@ -226,14 +230,16 @@ await runCases({
         },
       });
       const run = io.run();
-      const hasEnded = await someTime(run, round);
+      await someTime(round);
+      const wasFilled = isFilled(view);
       takeAway(way, view);
       collect(round);
       if (way.keeps || way.keepsBound) {
         await run;
-        if (!hasEnded) assert.deepEqual(view.subarray(0, 3), expected, name);
+        if (!wasFilled) assert.ok(isFilled(view.subarray(0, expected.length)), name);
       } else {
-        if (!hasEnded) await assertGone(run, name);
+        if (wasFilled) await run;
+        else await assertGone(run, name);
         await assertGone(io.run(), name);
         const other = new Tensor('float32', new Float32Array(3), [3]);
         io.setOutput(output, other);
