@@ -135,7 +135,9 @@ const rules = {
     // Names are checked against the model's, sizes are for ONNX Runtime to use.
     return engine === 'tflite' && !name.includes('\0') && upTo2e53.has(value);
   },
-  feedProperty: (label) => ['location: undefined', 'dims: array proxy'].includes(label),
+  feedProperty: (label) =>
+    // Arrays are measured by byteLength, so a redefined length deceives nobody.
+    ['location: undefined', 'dims: array proxy', 'data: false length'].includes(label),
   feedType: (label) => label === 'float32 0',
   feedDims: (label) => label === 'right',
   fetches(label) {
