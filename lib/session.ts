@@ -197,6 +197,7 @@ export class InferenceSession implements AsyncDisposable {
       try {
         const small = this.#smallRunsOf()?.prepare(feeds);
         if (small !== undefined) return small.run().result;
+        return this.#start(feeds, this.#requestOf(undefined, undefined)).result;
       } catch (error) {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
         return Promise.reject(error);
@@ -256,7 +257,8 @@ export class InferenceSession implements AsyncDisposable {
     options?: RunOptions,
   ): Outputs;
   runSync(feeds: unknown, second?: unknown, third?: unknown): object {
-    if (second === undefined && third === undefined && this.#maxBatchSize === 0) {
+    const isPlain = second === undefined && third === undefined;
+    if (isPlain && this.#maxBatchSize === 0) {
       const small = this.#smallRunsOf()?.prepare(feeds);
       if (small !== undefined) return small.runSync();
     }
@@ -267,7 +269,7 @@ export class InferenceSession implements AsyncDisposable {
         throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', options[key]);
       }
     }
-    if (this.#maxBatchSize === 0) {
+    if (!isPlain && this.#maxBatchSize === 0) {
       const small = this.#smallRun(feeds, request);
       if (small !== undefined) return small.runSync();
     }

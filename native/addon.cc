@@ -50,8 +50,7 @@ Napi::Value Poll(const Napi::CallbackInfo& info) {
 /// cancel(id, timedOut): true if the job had not started and will never be dispatched.
 Napi::Value Cancel(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!info[0].IsNumber()) throw Napi::TypeError::New(env, "id: expected a number");
-  const onlite::JobId id = info[0].As<Napi::Number>().Uint32Value();
+  const onlite::JobId id = onlite::ReadJobId(env, info[0]);
   const bool timed_out = info[1].ToBoolean();
   return Napi::Boolean::New(
       env, onlite::Environment::Of(env).Cancel(

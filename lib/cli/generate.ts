@@ -1,3 +1,4 @@
+import { randomNumbers } from '../bench/random';
 import { elementType, type ElementType, type NumericData } from '../element-type';
 import { OnliteError } from '../errors';
 import { Tensor } from '../tensor';
@@ -5,17 +6,6 @@ import { float16FromSteps } from './float16';
 
 /** More than this is a typing mistake in `--shape`, not an input. */
 const MAX_BYTES = 2 ** 32;
-
-/** Mulberry32: 32 bits of state, the same numbers on every platform. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** FNV-1a: two inputs of one model must not get the same numbers. */
 function hash(text: string): number {
@@ -91,7 +81,7 @@ export function random(
   seed: number,
 ): Tensor {
   const count = elements(type, dims);
-  const next = generator(hash(name) ^ Math.imul(seed, 0x9e3779b1));
+  const next = randomNumbers(hash(name) ^ Math.imul(seed, 0x9e3779b1));
   if (type === 'string') {
     const letter = (): string => String.fromCharCode(97 + Math.floor(next() * 26));
     const words = Array.from({ length: count }, () => letter() + letter() + letter() + letter());

@@ -1,5 +1,5 @@
 import type { OnliteErrorCode } from '../errors';
-import { phases, type LatencyPhase } from '../latency';
+import { batchSizesOf, phases, type LatencyPhase } from '../latency';
 import type { SessionSource } from '../live-sessions';
 import { BucketCounts } from './bucket-counts';
 
@@ -31,10 +31,7 @@ export class RunTotals {
   /** What a session has counted since its last reset, and its batches, which none resets. */
   addSession(source: SessionSource): void {
     this.addPart(source, undefined);
-    const sizes = source.native.batchSizes();
-    for (let at = 0; at + 1 < sizes.length; at += 2) {
-      this.addBatches(sizes[at] ?? 0, sizes[at + 1] ?? 0);
-    }
+    for (const [rows, count] of batchSizesOf(source.native)) this.addBatches(rows, count);
   }
 
   /** What a reset of this part would forget. */

@@ -149,7 +149,7 @@ class CreateJob final : public Job {
 Napi::Value CreateSession(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Environment& environment = Environment::Of(env);
-  if (!info[0].IsNumber()) ThrowInvalidArgument(env, "id: expected a number");
+  const JobId id = ReadJobId(env, info[0]);
   auto job = std::make_unique<CreateJob>();
   job->source = ReadSource(env, info[1]);
   job->options = ReadOptions(env, info[2]);
@@ -161,8 +161,7 @@ Napi::Value CreateSession(const Napi::CallbackInfo& info) {
   job->candidates = {ReadCandidates(env, candidates.Get("onnxruntime")),
                      ReadCandidates(env, candidates.Get("tflite"))};
   job->executor = &environment.executor();
-  Check(env, environment.Post(environment.maintenance_queue(),
-                              info[0].As<Napi::Number>().Uint32Value(), std::move(job)));
+  Check(env, environment.Post(environment.maintenance_queue(), id, std::move(job)));
   return env.Undefined();
 }
 

@@ -42,9 +42,8 @@ class GpuJob final : public Job {
 
 Napi::Value SampleGpus(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!info[0].IsNumber()) ThrowInvalidArgument(env, "id: expected a number");
+  const JobId id = ReadJobId(env, info[0]);
   if (!info[1].IsString()) ThrowInvalidArgument(env, "library: expected a string");
-  const JobId id = info[0].As<Napi::Number>().Uint32Value();
   Environment& environment = Environment::Of(env);
   Check(env, environment.Post(environment.maintenance_queue(), id,
                               std::make_unique<GpuJob>(info[1].As<Napi::String>())));

@@ -3,10 +3,19 @@
 #include <exception>
 #include <utility>
 
+#include "bind/errors.h"
 #include "bind/mailbox.h"
 #include "core/exit_gate.h"
 
 namespace onlite {
+
+JobId ReadJobId(Napi::Env env, napi_value value) {
+  JobId id = 0;
+  if (napi_get_value_uint32(env, value, &id) != napi_ok) {
+    ThrowInvalidArgument(env, "id: expected a number");
+  }
+  return id;
+}
 
 void Job::Run() {
   try {

@@ -16,6 +16,9 @@ class Mailbox;
 /// JavaScript's name for a job: small numbers that lib/jobs.ts uses again and again.
 using JobId = uint32_t;
 
+/// Throws ERR_INVALID_ARGUMENT if it is not a number.
+JobId ReadJobId(Napi::Env env, napi_value value);
+
 /// Asynchronous work that JavaScript asked for. Built on the JS thread,
 /// executed on an executor thread, completed and destroyed on the JS thread
 /// (or destroyed on any thread when the environment goes away): it holds plain

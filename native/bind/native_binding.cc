@@ -91,7 +91,7 @@ Napi::Function NativeBinding::Define(Napi::Env env) {
   return DefineClass(env, "NativeBinding",
                      {InstanceMethod<&NativeBinding::SetInputs>("setInputs"),
                       InstanceMethod<&NativeBinding::SetOutputs>("setOutputs"),
-                      PropertyDescriptor(RawMethod("run", &NativeBinding::Run))});
+                      PropertyDescriptor(RawMethod("run", &StartMethod<NativeBinding>))});
 }
 
 Napi::Object NativeBinding::Wrap(Napi::Env env, const Napi::Value& owner,
@@ -256,10 +256,7 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   SessionCore& session = *core_->session;
   const int64_t called_at = session.Clock();
   RequireIdle(env);
-  uint32_t job_id = 0;
-  if (napi_get_value_uint32(env, id, &job_id) != napi_ok) {
-    ThrowInvalidArgument(env, "id: expected a number");
-  }
+  const JobId job_id = ReadJobId(env, id);
   Prepare(env, true);
   std::unique_ptr<BindingRunJob> job = std::move(idle_job_);
   if (!job) job = std::make_unique<BindingRunJob>(this, core_);
@@ -267,16 +264,6 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   Check(env, session.RecordPost(Environment::Of(env).Post(*session.queue, job_id, std::move(job))));
   busy_ = true;
   Ref();
-}
-
-napi_value NativeBinding::Run(napi_env env, napi_callback_info info) {
-  napi_value id = nullptr;
-  auto* const binding = Receiver<NativeBinding>(env, info, &id);
-  if (binding == nullptr) return nullptr;
-  return CallSafely(env, [&]() -> napi_value {
-    binding->Start(env, id);
-    return nullptr;
-  });
 }
 
 Napi::Value NativeBinding::RunWithCare(Napi::Env env) {

@@ -40,6 +40,9 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   /// Keeps the job of the last asynchronous run for the next.
   void Keep(std::unique_ptr<BindingRunJob> job);
 
+  /// JavaScript's `run(id)`.
+  void Start(Napi::Env env, napi_value id);
+
  private:
   struct Slot {
     std::optional<BoundMemory> memory;
@@ -55,10 +58,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
     NativeBinding* binding;
   };
 
-  static napi_value Run(napi_env env, napi_callback_info info);
   static napi_value RunSync(napi_env env, napi_callback_info info);
   void DefineRunSync(Napi::Env env, Napi::Object self);
-  void Start(Napi::Env env, napi_value id);
 
   /// The quick way of runSync; nothing if it does not apply.
   std::optional<Status> RunAtOnce();

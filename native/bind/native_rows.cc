@@ -107,7 +107,8 @@ class RowsJob final : public Job, public BatchedRun {
 };
 
 Napi::Function NativeRows::Define(Napi::Env env) {
-  return DefineClass(env, "NativeRows", {PropertyDescriptor(RawMethod("run", &NativeRows::Run))});
+  return DefineClass(env, "NativeRows",
+                     {PropertyDescriptor(RawMethod("run", &StartMethod<NativeRows>))});
 }
 
 Napi::Object NativeRows::Wrap(Napi::Env env, std::shared_ptr<SessionCore> session,
@@ -152,10 +153,7 @@ void NativeRows::Keep(std::unique_ptr<RowsJob> job) {
 void NativeRows::Start(Napi::Env env, napi_value id) {
   if (session_->released) ThrowStatus(env, SessionReleased());
   if (busy_) ThrowStatus(env, {ErrorCode::kBusy, "the run is in flight"});
-  uint32_t job_id = 0;
-  if (napi_get_value_uint32(env, id, &job_id) != napi_ok) {
-    ThrowInvalidArgument(env, "id: expected a number");
-  }
+  const JobId job_id = ReadJobId(env, id);
   std::unique_ptr<RowsJob> job = std::move(idle_job_);
   if (!job) job = std::make_unique<RowsJob>(this, session_, memory_);
   job->Prepare(session_->Clock());
@@ -164,16 +162,6 @@ void NativeRows::Start(Napi::Env env, napi_value id) {
                                                                    std::move(job), member)));
   busy_ = true;
   Ref();
-}
-
-napi_value NativeRows::Run(napi_env env, napi_callback_info info) {
-  napi_value id = nullptr;
-  auto* const rows = Receiver<NativeRows>(env, info, &id);
-  if (rows == nullptr) return nullptr;
-  return CallSafely(env, [&]() -> napi_value {
-    rows->Start(env, id);
-    return nullptr;
-  });
 }
 
 }  // namespace onlite

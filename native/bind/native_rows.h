@@ -37,11 +37,11 @@ class NativeRows : public Napi::ObjectWrap<NativeRows> {
   /// A run has ended; its job is kept for the next.
   void Keep(std::unique_ptr<RowsJob> job);
 
+  /// JavaScript's `run(id)`.
+  void Start(Napi::Env env, napi_value id);
+
  private:
   struct Parts;
-
-  static napi_value Run(napi_env env, napi_callback_info info);
-  void Start(Napi::Env env, napi_value id);
 
   std::shared_ptr<SessionCore> session_;
   std::shared_ptr<const RowsMemory> memory_;

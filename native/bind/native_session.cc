@@ -37,11 +37,6 @@ class DropJob final : public Job {
   const std::shared_ptr<SessionCore> core_;
 };
 
-JobId ReadJobId(Napi::Env env, const Napi::Value& value) {
-  if (!value.IsNumber()) ThrowInvalidArgument(env, "id: expected a number");
-  return value.As<Napi::Number>().Uint32Value();
-}
-
 }  // namespace
 
 Napi::Function NativeSession::Define(Napi::Env env) {

@@ -76,9 +76,8 @@ Napi::Value ProfileJob::Result(Napi::Env env) {
 Napi::Value NativeSession::Profile(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
-  if (!info[0].IsNumber()) ThrowInvalidArgument(env, "id: expected a number");
+  const JobId id = ReadJobId(env, info[0]);
   if (!info[4].IsNumber()) ThrowInvalidArgument(env, "runs: expected a number");
-  const JobId id = info[0].As<Napi::Number>().Uint32Value();
   const size_t runs = info[4].As<Napi::Number>().Uint32Value();
   auto arguments = std::make_unique<RunArguments>();
   ReadRunOptions(env, info[3], arguments.get());

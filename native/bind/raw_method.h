@@ -44,4 +44,16 @@ napi_value CallSafely(napi_env env, const Call& call) {
   return nullptr;
 }
 
+/// A method that hands its first argument to `object->Start(env, argument)`.
+template <typename Wrapped>
+napi_value StartMethod(napi_env env, napi_callback_info info) {
+  napi_value argument = nullptr;
+  auto* const object = Receiver<Wrapped>(env, info, &argument);
+  if (object == nullptr) return nullptr;
+  return CallSafely(env, [&]() -> napi_value {
+    object->Start(env, argument);
+    return nullptr;
+  });
+}
+
 }  // namespace onlite

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "bind/errors.h"
+#include "bind/job.h"
 
 namespace onlite {
 namespace {
@@ -34,11 +35,7 @@ Napi::Value ObserveRuns(SessionCore& core, const Napi::CallbackInfo& info) {
 
 Napi::Value TakeRunRecord(SessionCore& core, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  uint32_t id = RunRecords::kSynchronous;
-  if (!info[0].IsUndefined()) {
-    if (!info[0].IsNumber()) ThrowInvalidArgument(env, "id: expected a number");
-    id = info[0].As<Napi::Number>().Uint32Value();
-  }
+  const JobId id = info[0].IsUndefined() ? RunRecords::kSynchronous : ReadJobId(env, info[0]);
   const std::optional<RunRecord> record = core.records.Take(id);
   if (!record) return env.Undefined();
   const RunPhases& phases = record->phases;

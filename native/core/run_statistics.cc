@@ -67,11 +67,6 @@ void RunStatistics::RecordFailure(ErrorCode code, int64_t total_ns) {
   if (histogram != nullptr) histogram->Record(Duration(total_ns));
 }
 
-void RunStatistics::Record(Phase phase, int64_t nanoseconds) {
-  PhaseHistograms* histograms = FindOrMake(phases_);
-  if (histograms != nullptr) (*histograms)[IndexOf(phase)].Record(Duration(nanoseconds));
-}
-
 Histogram* RunStatistics::Find(Phase phase) const {
   PhaseHistograms* histograms = phases_.load(std::memory_order_acquire);
   return histograms == nullptr ? nullptr : &(*histograms)[IndexOf(phase)];

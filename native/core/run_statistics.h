@@ -52,8 +52,6 @@ class RunStatistics {
   void RecordFailure(ErrorCode code, int64_t total_ns);
   /// A run that was refused because the queue was full; it has no duration.
   void RecordRejected() { rejected_.fetch_add(1, std::memory_order_relaxed); }
-  /// One phase of a run that succeeded.
-  void Record(Phase phase, int64_t nanoseconds);
 
   /// Since the last Reset.
   HistogramSnapshot Snapshot(Phase phase) const;
