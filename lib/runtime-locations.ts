@@ -43,13 +43,39 @@ export function configureRuntimes(paths: Partial<Record<Engine, string>>): void 
  * {@link configureRuntimes} or the environment, is the only candidate: silently
  * using another library would hide a mistake.
  */
-export function libraryCandidates(engine: Engine): LibraryCandidate[] {
+export function libraryCandidates(engine: Engine): readonly LibraryCandidate[] {
+  return chosenLibrary(engine) ?? search(engine);
+}
+
+/** What {@link search} found, by engine and working directory. */
+const found = new Map<string, readonly LibraryCandidate[]>();
+
+/**
+ * The same without searching again and again, which for each session would take some
+ * hundred system calls on the event loop. See {@link withRemedy} for the exception.
+ */
+export function knownCandidates(engine: Engine): readonly LibraryCandidate[] {
+  const chosen = chosenLibrary(engine);
+  if (chosen !== undefined) return chosen;
+  const key = `${engine} ${process.cwd()}`;
+  let candidates = found.get(key);
+  if (candidates === undefined) {
+    candidates = search(engine);
+    found.set(key, candidates);
+  }
+  return candidates;
+}
+
+function chosenLibrary(engine: Engine): readonly LibraryCandidate[] | undefined {
   const { variable } = engines[engine];
   const option = configured[engine];
   if (option !== undefined) return [[option, 'configureRuntimes']];
   const environment = process.env[variable];
   if (environment !== undefined && environment !== '') return [[environment, variable]];
+  return undefined;
+}
 
+function search(engine: Engine): readonly LibraryCandidate[] {
   const candidates: LibraryCandidate[] = [];
   for (const [folder, origin] of folders(engine)) {
     const files = librariesIn(folder, engines[engine].files);
@@ -61,20 +87,20 @@ export function libraryCandidates(engine: Engine): LibraryCandidate[] {
 }
 
 function folders(engine: Engine): [folder: string, origin: string][] {
-  const found: [string, string][] = [];
+  const places: [string, string][] = [];
   const platformPackage = packageFolder(`@onlite/runtime-${target}`);
-  if (platformPackage !== undefined) found.push([platformPackage, `@onlite/runtime-${target}`]);
-  found.push([join(packageRoot, 'runtimes', target), 'runtimes']);
+  if (platformPackage !== undefined) places.push([platformPackage, `@onlite/runtime-${target}`]);
+  places.push([join(packageRoot, 'runtimes', target), 'runtimes']);
   const name = engine === 'onnxruntime' ? 'onnxruntime-node' : 'tfjs-tflite-node';
   const installed = packageFolder(name);
   if (installed !== undefined) {
     for (const folder of subfolders(
       join(installed, engine === 'onnxruntime' ? 'bin' : 'cc_deps'),
     )) {
-      found.push([folder, name]);
+      places.push([folder, name]);
     }
   }
-  return found;
+  return places;
 }
 
 /** The folder of an installed package, looked up as the program would and as this package would. */
@@ -117,9 +143,13 @@ export function runtimeRemedy(engine: Engine): string {
   return `Run \`npm run setup\` in the onlite package, or set ${engines[engine].variable} to the library's file.`;
 }
 
-/** Adds the remedy to a native ERR_RUNTIME_NOT_FOUND. */
+/**
+ * Adds the remedy to a native ERR_RUNTIME_NOT_FOUND. In case it is followed, the next
+ * session looks for the libraries anew.
+ */
 export function withRemedy(error: unknown): unknown {
   if (!(error instanceof OnliteError) || error.code !== 'ERR_RUNTIME_NOT_FOUND') return error;
+  found.clear();
   const engine: Engine = /tensorflow|tflite/i.test(error.message) ? 'tflite' : 'onnxruntime';
   return new OnliteError(error.code, `${error.message}\n${runtimeRemedy(engine)}`, {
     cause: error.cause,

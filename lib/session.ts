@@ -31,7 +31,7 @@ import { RunObserver, runChannel } from './run-channel';
 import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
 import { RunOutputs } from './run-outputs';
 import type { Feeds, Fetches, RunResult } from './run-types';
-import { libraryCandidates, withRemedy } from './runtime-locations';
+import { knownCandidates, withRemedy } from './runtime-locations';
 import {
   checkSessionOptions,
   toNativeSessionOptions,
@@ -156,8 +156,8 @@ export class InferenceSession implements AsyncDisposable {
     const nativeOptions = toNativeSessionOptions(checked);
     const nativeSource = await toNativeSource(source, checked);
     const candidates = {
-      onnxruntime: libraryCandidates('onnxruntime'),
-      tflite: libraryCandidates('tflite'),
+      onnxruntime: knownCandidates('onnxruntime'),
+      tflite: knownCandidates('tflite'),
     };
     const addon = native();
     try {
