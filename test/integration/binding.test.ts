@@ -1,11 +1,9 @@
 import { InferenceSession, Tensor, TensorPool, type IoBinding as Binding } from 'onlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { expectError, fixture } from './support';
+import { expectError, fixture, floats } from './support';
 
 type Floats = Record<string, Tensor<'float32'>>;
-
-const floats = (...values: number[]): Tensor<'float32'> => new Tensor('float32', values);
 
 describe.each(['add4.onnx', 'add4.tflite'])('a binding of %s', (file) => {
   let session: InferenceSession;

@@ -1,11 +1,9 @@
-import { InferenceSession, Tensor, TensorPool, type ValueMetadata } from 'onlite';
+import { InferenceSession, type Tensor, TensorPool, type ValueMetadata } from 'onlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { expectError, fixture } from './support';
+import { expectError, fixture, floats } from './support';
 
 type Floats = Record<string, Tensor<'float32'>>;
-
-const floats = (...values: number[]): Tensor<'float32'> => new Tensor('float32', values);
 
 /** Makes every attempt at once, before a run in flight can end, and expects ERR_BUSY of each. */
 async function expectBusy(...attempts: [operation: () => unknown, path: RegExp][]): Promise<void> {

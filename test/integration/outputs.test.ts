@@ -2,7 +2,7 @@ import { InferenceSession, Tensor, TensorPool, type Fetches, type RunOptions } f
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { encodeOnnx, float32, int64 } from './onnx-encoder';
-import { expectError, fixture } from './support';
+import { expectError, fixture, floats } from './support';
 
 type Results = Record<string, Tensor<'float32'>>;
 type Runner = (
@@ -25,7 +25,6 @@ const ways: [string, RunOptions][] = [
   ['the ordinary way', { logSeverityLevel: 4 }],
 ];
 
-const floats = (...values: number[]): Tensor<'float32'> => new Tensor('float32', values);
 const sums = Float32Array.of(11, 22, 33, 44);
 
 describe.each(['add4.onnx', 'add4.tflite'])('the outputs of %s', (file) => {

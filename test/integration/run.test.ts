@@ -2,7 +2,7 @@ import { Tensor as CommonTensor } from 'onnxruntime-common';
 import { InferenceSession, Tensor, type OnnxValue, type RunOptions } from 'onlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { expectError, fixture } from './support';
+import { expectError, fixture, floats } from './support';
 
 type Runner = (
   session: InferenceSession,
@@ -32,8 +32,6 @@ const runners: [string, Runner][] = [
       ),
   ],
 ];
-
-const floats = (...values: number[]): Tensor<'float32'> => new Tensor('float32', values);
 
 describe.each(runners)('%s', (name, run) => {
   describe.each(['add4.onnx', 'add4.tflite'])('of %s', (file) => {

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 
-import { OnliteError } from 'onlite';
+import { OnliteError, Tensor } from 'onlite';
 import { expect } from 'vitest';
 
 export const root = join(__dirname, '..', '..');
 export const fixture = (name: string): string => join(root, 'test/fixtures/models', name);
 export const model = (name: string): string => join(root, 'models', name);
+
+export const floats = (...values: number[]): Tensor<'float32'> => new Tensor('float32', values);
 
 /** The OnliteError that an operation throws or rejects with. */
 export async function errorOf(operation: () => unknown): Promise<OnliteError> {

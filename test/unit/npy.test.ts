@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { zipSync } from 'fflate';
-import { OnliteError } from 'onlite';
 import { describe, expect, it } from 'vitest';
 
 import { readNpy, readNpz, writeNpy, writeNpz, type NpyArray } from '../../lib/npy';
+import { codeOf } from './support';
 
 const folder = path.join(import.meta.dirname, '..', 'fixtures', 'npy');
 const file = (name: string): Buffer => readFileSync(path.join(folder, name));
@@ -30,17 +30,6 @@ function withHeader(header: string, data = new Uint8Array(64)): Uint8Array {
   const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 0, 0]);
   start.writeUInt16LE(header.length, 8);
   return Buffer.concat([start, Buffer.from(header, 'latin1'), data]);
-}
-
-function codeOf(action: () => unknown): unknown {
-  try {
-    action();
-  } catch (error) {
-    // By name and code: the class under test comes from source, the imported one from the package.
-    expect((error as Error).name).toBe(new OnliteError('ERR_BUSY', '').name);
-    return (error as OnliteError).code;
-  }
-  return undefined;
 }
 
 describe('files written by NumPy', () => {

@@ -9,7 +9,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 
-import { InferenceSession, Tensor, type OnliteError } from 'onlite';
+import { InferenceSession, Tensor } from 'onlite';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import {
@@ -22,6 +22,7 @@ import {
   writeOnnxTensor,
   type TensorProto,
 } from '../../lib/onnx';
+import { codeOf } from './support';
 
 const folder = path.join(import.meta.dirname, '..', 'fixtures', 'models');
 const names = readdirSync(folder).filter((name) => name.endsWith('.onnx'));
@@ -31,15 +32,6 @@ const scratch = mkdtempSync(path.join(os.tmpdir(), 'onlite-onnx-'));
 afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
-
-function codeOf(action: () => unknown): unknown {
-  try {
-    action();
-  } catch (error) {
-    return (error as OnliteError).code;
-  }
-  return undefined;
-}
 
 function tensor(fields: Partial<TensorProto>): TensorProto {
   return {

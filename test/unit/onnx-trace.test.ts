@@ -1,7 +1,7 @@
-import type { OnliteError } from 'onlite';
 import { describe, expect, it } from 'vitest';
 
 import { OnnxTraces } from '../../lib/profile/onnx-trace';
+import { codeOf } from './support';
 
 interface NodeOptions {
   provider?: string;
@@ -36,15 +36,6 @@ function read(...events: unknown[]): OnnxTraces {
 
 const times = (traces: OnnxTraces): Record<string, number> =>
   Object.fromEntries(traces.operators.map(({ name, nanoseconds }) => [name, nanoseconds]));
-
-function codeOf(action: () => unknown): unknown {
-  try {
-    action();
-  } catch (error) {
-    return (error as OnliteError).code;
-  }
-  return undefined;
-}
 
 describe('profiles of ONNX Runtime', () => {
   it('adds up runs, with types, shapes, bytes and providers', () => {

@@ -1,19 +1,13 @@
-import { Tensor, TensorPool, type ElementType, type OnliteError } from 'onlite';
+import { Tensor, TensorPool, type ElementType } from 'onlite';
 import { describe, expect, it } from 'vitest';
+
+import { codeOf } from './support';
 
 type Pooled = Exclude<ElementType, 'string'>;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-const codeOf = (operation: () => unknown): string => {
-  try {
-    operation();
-  } catch (error) {
-    return (error as OnliteError).code;
-  }
-  return 'none';
-};
 const acquire = (pool: TensorPool, ...args: unknown[]): Tensor =>
   (pool.acquire as (...all: unknown[]) => Tensor).apply(pool, args);
 const bytesOf = (tensor: Tensor): ArrayBufferView => tensor.data as Uint8Array;

@@ -1,14 +1,8 @@
-import { type OnliteError, Tensor, dequantize, quantize, type ElementType } from 'onlite';
+import { Tensor, dequantize, quantize, type ElementType } from 'onlite';
 import { describe, expect, it } from 'vitest';
 
-const codeOf = (operation: () => unknown): string => {
-  try {
-    operation();
-  } catch (error) {
-    return (error as OnliteError).code;
-  }
-  return 'none';
-};
+import { codeOf } from './support';
+
 const make = (...args: unknown[]): Tensor =>
   new (Tensor as unknown as new (...all: unknown[]) => Tensor)(...args);
 

@@ -1,23 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { InferenceSession, type OnliteError } from 'onlite';
+import { InferenceSession } from 'onlite';
 import { describe, expect, it } from 'vitest';
 
 import { isTfliteModel, readTfliteModel } from '../../lib/tflite';
+import { codeOf } from './support';
 
 const folder = path.join(import.meta.dirname, '..', 'fixtures', 'models');
 const names = readdirSync(folder).filter((name) => name.endsWith('.tflite'));
 const file = (name: string): Buffer => readFileSync(path.join(folder, name));
-
-function codeOf(action: () => unknown): unknown {
-  try {
-    action();
-  } catch (error) {
-    return (error as OnliteError).code;
-  }
-  return undefined;
-}
 
 describe('reading models', () => {
   it.each(names)('%s has the inputs and outputs that the runtime sees', async (name) => {
