@@ -139,7 +139,7 @@ function listing(folder: string): string[] {
 }
 
 /** The remedy for a library that was not found, for messages. */
-export function runtimeRemedy(engine: Engine): string {
+function runtimeRemedy(engine: Engine): string {
   return `Run \`npm run setup\` in the onlite package, or set ${engines[engine].variable} to the library's file.`;
 }
 

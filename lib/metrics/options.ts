@@ -44,7 +44,7 @@ const defaultBuckets: readonly number[] = [
 ];
 const defaultBatchBuckets: readonly number[] = Array.from({ length: 11 }, (_, power) => 2 ** power);
 
-export const metricsKeys = [
+const metricsKeys = [
   'buckets',
   'batchBuckets',
   'eventLoopDelay',

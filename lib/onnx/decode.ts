@@ -9,7 +9,7 @@ const MAX_DEPTH = 100;
 type Fields = Record<string, unknown>;
 
 /** Why bytes are not a message; the caller says which file it was. */
-export class DecodeError extends Error {}
+class DecodeError extends Error {}
 
 const WIRE_TYPE: Record<ScalarKind, 0 | 1 | 2 | 5> = {
   string: 2,

@@ -7,7 +7,7 @@ import { PHASES, type PhaseFigures, type PhaseName, type ProcessResult } from '.
 import type { LatencyFigures, Measured, PercentileFigure } from './result';
 import type { Setting } from './setting';
 
-export const PERCENTILES = [50, 90, 95, 99, 99.9] as const;
+const PERCENTILES = [50, 90, 95, 99, 99.9] as const;
 /** p99.9 of fewer runs rests on fewer than 100 of them. */
 const RUNS_FOR_P999 = 100_000;
 

@@ -36,7 +36,7 @@ function verdictOf(comparison: Comparison, metric: Metric): Verdict {
  *
  * @param tolerance - the smallest change that matters; 0.01 is 1 %
  */
-export function compareMetric(
+function compareMetric(
   subject: Measured,
   baseline: Measured,
   metric: Metric,

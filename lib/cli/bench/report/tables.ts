@@ -128,7 +128,7 @@ export function failures({ settings }: BenchDocument): Markup {
   </section>`;
 }
 
-export function throughputText(measured: MeasuredSetting['measured']): string {
+function throughputText(measured: MeasuredSetting['measured']): string {
   const { runsPerSecond, itemsPerSecond } = measured.throughput;
   const items = itemsPerSecond === undefined ? '' : `, ${perSecond(itemsPerSecond)} items/s`;
   return perSecond(runsPerSecond) + items;
