@@ -1,6 +1,6 @@
 // Other packages that run models, where they are installed.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -41,8 +41,9 @@ export async function loadOnnxruntimeNode(path) {
 export async function loadTfjsTflite(path) {
   const peer = load('tfjs-tflite-node');
   const tf = load('@tensorflow/tfjs-core');
-  // A backend only for tensors that the package makes of inputs and outputs.
-  const model = await peer.loadTFLiteModel(readFileSync(path), { numThreads: 1 });
+  // For the tensors that the package takes and makes; the model runs in its own library.
+  load('@tensorflow/tfjs-backend-cpu');
+  const model = await peer.loadTFLiteModel(path, { numThreads: 1 });
   const [input] = model.inputs;
   const size = input.shape.reduce((product, dim) => product * dim, 1);
   const tensor = tf.tensor(fillFloats(new Float32Array(size)), input.shape, input.dtype);
