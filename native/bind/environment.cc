@@ -1,6 +1,7 @@
 #include "bind/environment.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@ namespace onlite {
 /// Completions handed over at once. As arguments, because filling an array could
 /// run a setter that somebody put on Array.prototype.
 constexpr size_t kCompletionsPerCall = 256;
+constexpr size_t kSucceededPerCall = 64;
 
 /// About what it costs the JS thread to go to sleep and be woken.
 constexpr std::chrono::microseconds kPoll{10};
@@ -31,41 +33,48 @@ constexpr int64_t kBurstNs = 1'000'000;
 /// Collects what JavaScript is to be told, and tells it.
 class Environment::Completions {
  public:
-  Completions(Napi::Env env, Environment& environment) : env_(env), environment_(environment) {
-    Napi::Uint32Array array = environment.succeeded_.Value();
-    ids_ = array.Data();
-    capacity_ = array.ElementLength();
-  }
+  Completions(Napi::Env env, Environment& environment) : env_(env), environment_(environment) {}
 
   /// Empty values are undefined.
   void Add(JobId id, const Napi::Value& error, const Napi::Value& result) {
-    if (error.IsEmpty() && result.IsEmpty() && capacity_ > 0) {
-      if (!others_.empty() || succeeded_ == capacity_) Flush();
-      ids_[succeeded_++] = id;
+    if (error.IsEmpty() && result.IsEmpty()) {
+      if (!others_.empty() || succeeded_count_ == succeeded_.size()) Flush();
+      succeeded_[succeeded_count_++] = id;
       return;
     }
-    if (succeeded_ > 0 || others_.size() == 3 * kCompletionsPerCall) Flush();
+    if (succeeded_count_ > 0 || others_.size() == 3 * kCompletionsPerCall) Flush();
     const napi_value undefined = env_.Undefined();
     others_.insert(others_.end(), {Napi::Number::New(env_, id), error.IsEmpty() ? undefined : error,
                                    result.IsEmpty() ? undefined : result});
   }
 
   void Flush() {
-    if (succeeded_ > 0) {
-      environment_.dispatch_succeeded_.Value().Call(
-          {Napi::Number::New(env_, static_cast<double>(std::exchange(succeeded_, 0)))});
-    }
+    FlushSucceeded();
     if (others_.empty()) return;
     const std::vector<napi_value> others = std::exchange(others_, {});
     environment_.dispatch_.Value().Call(others);
   }
 
  private:
+  /// By the array that is shared with JavaScript, which may take its memory away
+  /// whenever it runs.
+  void FlushSucceeded() {
+    const size_t count = std::exchange(succeeded_count_, 0);
+    for (size_t told = 0; told < count;) {
+      Napi::Uint32Array shared = environment_.succeeded_.Value();
+      const size_t length = std::min(shared.ElementLength(), count - told);
+      if (length == 0) throw Napi::Error::New(env_, "onlite: succeeded has no elements left");
+      std::copy_n(&succeeded_[told], length, shared.Data());
+      told += length;
+      environment_.dispatch_succeeded_.Value().Call(
+          {Napi::Number::New(env_, static_cast<double>(length))});
+    }
+  }
+
   const Napi::Env env_;
   Environment& environment_;
-  uint32_t* ids_;
-  size_t capacity_;
-  size_t succeeded_ = 0;
+  std::array<JobId, kSucceededPerCall> succeeded_{};  // the first succeeded_count_
+  size_t succeeded_count_ = 0;
   std::vector<napi_value> others_;
 };
 

@@ -32,7 +32,14 @@ function dispatch(...completions) {
 
 const succeeded = new Uint32Array(16);
 
+let takesSucceededAway = false;
+
 function dispatchSucceeded(count) {
+  if (takesSucceededAway) {
+    structuredClone(succeeded.buffer, { transfer: [succeeded.buffer] });
+    globalThis.gc();
+    return;
+  }
   for (const id of succeeded.subarray(0, count)) dispatch(id, undefined, undefined);
 }
 
@@ -353,6 +360,32 @@ async function forgetBindings() {
   if (!results.every(Array.isArray)) report({ bad: 'a forgotten binding has no results' });
 }
 
+/**
+ * Runs that end together, of which JavaScript takes the memory away in which it is told
+ * of them: whoever does that is not told any more.
+ */
+async function takeSucceededAway() {
+  const session = await create({ path: files[0] }, { ...baseOptions, maxQueue: 100 });
+  const bindings = Array.from({ length: 64 }, () => {
+    const binding = session.bind(0);
+    binding.setInputs(goodInputs());
+    binding.setOutputs([0, 1, [4], new Float32Array(4), 0]);
+    return binding;
+  });
+  takesSucceededAway = true;
+  let errors = 0;
+  process.on('uncaughtException', () => errors++);
+  // One job in between, which JavaScript is told of in another way.
+  for (const [index, binding] of bindings.entries()) {
+    if (index % 8 === 7) session.run(++lastId, goodInputs(), [0, 0, [], null, 0]);
+    else binding.run(++lastId);
+  }
+  const end = Date.now() + 200;
+  while (Date.now() < end);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  if (errors === 0) report({ bad: 'the runs had no memory to be told of, and no error' });
+}
+
 const sessions = [];
 if (state === 'own') {
   addon.initialise({
@@ -387,6 +420,7 @@ for (let number = 0; number < calls; number++) {
 for (let wait = 0; pending.size > 0 && wait < 400; wait++) {
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
+if (state === 'own') await takeSucceededAway();
 for (const session of sessions) {
   const [[, , , sum]] = session.runSync(goodInputs(), [0, 0, [], null, 0]);
   if (sum.byteLength !== 16) report({ bad: 'a session is broken afterwards' });
