@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { promises } from 'node:fs';
 import { parse } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -131,7 +131,7 @@ function describedFile(item: unknown, path: string): Unchecked {
 async function externalBytes(data: unknown, path: string): Promise<Uint8Array> {
   if (typeof data === 'string') {
     try {
-      return await readFile(checkString(data, path));
+      return await promises.readFile(checkString(data, path));
     } catch (cause) {
       if (cause instanceof OnliteError) throw cause;
       throw new OnliteError('ERR_MODEL_NOT_FOUND', `${path}: cannot read ${data}`, { cause });

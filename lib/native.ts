@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { isMainThread } from 'node:worker_threads';
 
 import { OnliteError, type OnliteErrorCode } from './errors';
 import { settleJobs, settleSucceeded, succeededIds, usePoll } from './jobs';
@@ -335,6 +334,7 @@ function load(): NativeAddon {
       { cause },
     );
   }
+  const { isMainThread } = workerThreads();
   loaded.initialise({
     errorClass: OnliteError,
     dispatch: settleJobs,
@@ -351,6 +351,12 @@ function load(): NativeAddon {
     });
   }
   return loaded;
+}
+
+// Loaded when they are needed: a program that only requires this package does not wait for them.
+
+function workerThreads(): typeof import('node:worker_threads') {
+  return require('node:worker_threads') as typeof import('node:worker_threads');
 }
 
 function nodeGypBuild(): { resolve: (root: string) => string } {

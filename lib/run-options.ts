@@ -113,3 +113,12 @@ export function checkRunOptions(value: unknown): CheckedRunOptions {
     native: Object.keys(native).length === 0 ? undefined : native,
   };
 }
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT for what cannot reach a run on the calling thread. */
+export function requireSynchronous(options: CheckedRunOptions): void {
+  for (const key of ['signal', 'timeoutMs'] as const) {
+    if (options[key] !== undefined) {
+      throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', options[key]);
+    }
+  }
+}

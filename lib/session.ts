@@ -25,10 +25,15 @@ import {
   type NativeSession,
   type NativeValue,
 } from './native';
-import { profileSession, type ProfileOptions } from './profile';
+import type { ProfileOptions } from './profile';
 import type { ModelProfile } from './profile/types';
 import { RunObserver, runChannel } from './run-channel';
-import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
+import {
+  checkRunOptions,
+  requireSynchronous,
+  type CheckedRunOptions,
+  type RunOptions,
+} from './run-options';
 import { RunOutputs } from './run-outputs';
 import type { Feeds, Fetches, RunResult } from './run-types';
 import { knownCandidates, withRemedy } from './runtime-locations';
@@ -168,7 +173,12 @@ export class InferenceSession implements AsyncDisposable {
       const requested = nativeOptions.executionProviders.map(({ name }) => name);
       const name = modelName(source, checked);
       const session = new InferenceSession(await result, name, maxBatchSize, requested);
-      if (checked['warmUp'] === true) await session.#warmUpOrRelease();
+      if (checked['warmUp'] === true) {
+        await session.warmUp().catch(async (error: unknown) => {
+          await session.release();
+          throw error;
+        });
+      }
       return session;
     } catch (error) {
       throw withRemedy(error);
@@ -264,11 +274,7 @@ export class InferenceSession implements AsyncDisposable {
     }
     const request = this.#requestOf(second, third);
     const { plan, options } = request;
-    for (const key of ['signal', 'timeoutMs'] as const) {
-      if (options[key] !== undefined) {
-        throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', options[key]);
-      }
-    }
+    requireSynchronous(options);
     if (!isPlain && this.#maxBatchSize === 0) {
       const small = this.#smallRun(feeds, request);
       if (small !== undefined) return small.runSync();
@@ -333,15 +339,6 @@ export class InferenceSession implements AsyncDisposable {
       leases.release();
     }
     if (this.hasVariables) await this.resetVariables();
-  }
-
-  async #warmUpOrRelease(): Promise<void> {
-    try {
-      await this.warmUp();
-    } catch (error) {
-      await this.release();
-      throw error;
-    }
   }
 
   /**
@@ -419,6 +416,8 @@ export class InferenceSession implements AsyncDisposable {
     const requestedProviders = this.#requestedProviders;
     const plan = (signature: unknown): SignaturePlan => this.#plan(signature);
     const session = { engine, executionProviders, requestedProviders, native: this.#native, plan };
+    // Loaded when it is needed: few programs do.
+    const { profileSession } = require('./profile') as typeof import('./profile');
     return profileSession(session, feeds, options);
   }
 
