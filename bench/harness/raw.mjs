@@ -87,9 +87,12 @@ export class RawProgram {
     };
   }
 
-  /** Times creating the model's session, again and again for `ms`. */
-  create(model, { threads = 1, ms }) {
-    return this.send('create', { model, threads, ms });
+  /**
+   * Times creating the model's session, again and again for `ms`; `apart`: on another
+   * thread than the main one, whose memory the C library recycles best.
+   */
+  create(model, { threads = 1, ms, apart = false }) {
+    return this.send('create', { model, threads, ms, apart: Number(apart) });
   }
 
   /** Private bytes that a model takes which has run, its file's bytes among them. */

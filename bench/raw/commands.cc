@@ -5,6 +5,7 @@
 #include <iostream>
 #include <map>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -18,7 +19,7 @@
 ///   load id= model= threads= workers= mode=           → {}
 ///   run id= ms= batch=                                → {"count", "p50", …} in ns
 ///   throughput id= ms=                                → {"runs", "seconds"}
-///   create model= threads= ms=                        → {"count", "p50", …} in ns
+///   create model= threads= ms= apart=                        → {"count", "p50", …} in ns
 ///   memory model= threads=                            → {"bytes"} private, of a model that has run
 ///   unload id=                                        → {}
 namespace onlite::bench {
@@ -129,13 +130,20 @@ class Session {
 
   std::string Create(const Arguments& arguments) {
     std::vector<double> samples;
-    const int64_t end = NowNs() + Duration(arguments);
-    do {
-      const int64_t start = NowNs();
-      const auto model =
-          backend_->Load(Text(arguments, "model"), static_cast<int>(Number(arguments, "threads")));
-      samples.push_back(static_cast<double>(NowNs() - start));
-    } while (NowNs() < end);
+    const auto create = [&] {
+      const int64_t end = NowNs() + Duration(arguments);
+      do {
+        const int64_t start = NowNs();
+        const auto model = backend_->Load(Text(arguments, "model"),
+                                          static_cast<int>(Number(arguments, "threads")));
+        samples.push_back(static_cast<double>(NowNs() - start));
+      } while (NowNs() < end);
+    };
+    if (Number(arguments, "apart") != 0) {
+      std::thread(create).join();
+    } else {
+      create();
+    }
     return Summary(std::move(samples));
   }
 

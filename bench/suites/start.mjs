@@ -41,7 +41,7 @@ async function requireTime(context) {
 }
 
 /** Creation of sessions in one process that has the runtime loaded, against raw C's. */
-async function creation(context, model) {
+async function creation(context, model, apart) {
   const path = modelPath(model);
   const raw = rawProgram(engineOf(model));
   const create = async () => {
@@ -55,13 +55,13 @@ async function creation(context, model) {
     } while (performance.now() < end);
     return summarize(samples);
   };
-  const rawCreate = () => raw.create(path, { ms: context.pace.sliceMs });
+  const rawCreate = () => raw.create(path, { ms: context.pace.sliceMs, apart });
   await create();
   await rawCreate();
   const result = await interleave({
     subject: create,
     baseline: rawCreate,
-    ...context.repetitions(`${model}, creation`),
+    ...context.repetitions(`${model}, creation${apart ? ', raw C apart' : ''}`),
   });
   return fromInterleaved(result);
 }
@@ -86,7 +86,12 @@ export async function run(context) {
         target: { atMost: 1.1 },
         figure: 'session creation, each MobileNetV2 file, warm file cache',
       },
-      () => creation(context, model),
+      () => creation(context, model, false),
+    );
+    // As a program does that must not block its main thread.
+    await context.case(
+      { name: `${model}, session creation / raw C on a thread of its own`, unit: 'ratio' },
+      () => creation(context, model, true),
     );
   }
   for (const model of ['add.onnx', ...MOBILENETS]) {
