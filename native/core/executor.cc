@@ -111,7 +111,7 @@ Executor& Executor::Process(size_t threads) {
 Executor::~Executor() {
   std::unique_lock lock(mutex_);
   stopping_ = true;
-  work_available_.notify_all();
+  while (sleepers_ != nullptr) WakeOne();
   thread_ended_.wait(lock, [this] { return threads_alive_ == 0; });
 }
 
@@ -134,10 +134,25 @@ void Executor::StartThreads() {
 void Executor::Announce() {
   has_work_.store(true, std::memory_order_relaxed);
   // The thread that spins sees it, and passes on what it cannot take.
-  if (!someone_spins_ && threads_asleep_ > 0) work_available_.notify_one();
+  if (!someone_spins_) WakeOne();
 }
 
-void Executor::WaitForWork(std::unique_lock<std::mutex>& lock) {
+void Executor::WakeOne() {
+  if (sleepers_ == nullptr) return;
+  Sleeper& woken = *sleepers_;
+  sleepers_ = woken.next;
+  woken.asleep = false;
+  woken.wake.notify_one();
+}
+
+void Executor::Sleep(Sleeper* self, std::unique_lock<std::mutex>& lock) {
+  self->next = sleepers_;
+  self->asleep = true;
+  sleepers_ = self;
+  self->wake.wait(lock, [self] { return !self->asleep; });
+}
+
+void Executor::WaitForWork(Sleeper* self, std::unique_lock<std::mutex>& lock) {
   if (!ready_.empty() || stopping_) return;
   if (!someone_spins_ && threads_at_work_ == 0) {
     someone_spins_ = true;
@@ -149,21 +164,21 @@ void Executor::WaitForWork(std::unique_lock<std::mutex>& lock) {
     lock.lock();
     someone_spins_ = false;
   }
-  ++threads_asleep_;
-  work_available_.wait(lock, [this] { return !ready_.empty() || stopping_; });
-  --threads_asleep_;
+  // Another thread may take what this one is woken for.
+  while (ready_.empty() && !stopping_) Sleep(self, lock);
 }
 
 void Executor::Serve() {
+  Sleeper self;
   std::unique_lock lock(mutex_);
   for (;;) {
-    WaitForWork(lock);
+    WaitForWork(&self, lock);
     if (ready_.empty()) break;
     std::shared_ptr<TaskQueue> queue = std::move(ready_.front());
     ready_.pop_front();
     has_work_.store(!ready_.empty(), std::memory_order_relaxed);
     // What this thread leaves was perhaps announced to it alone.
-    if (!ready_.empty() && threads_asleep_ > 0) work_available_.notify_one();
+    if (!ready_.empty()) WakeOne();
     queue->scheduled_ = false;
     // A synchronous run may have taken the place since the queue was scheduled.
     if (!queue->Runnable()) continue;

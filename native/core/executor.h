@@ -93,9 +93,10 @@ class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
 /// the back of the line after each task. The last thread to run out of work looks
 /// for more for kSpin before it sleeps, because waking a thread takes longer than
 /// a small run; while another thread works it would only take a core from the
-/// JavaScript thread. Threads start with the first queue. The process's instance is never destroyed
-/// and its threads are detached, so that leaving the process never waits for or races with them
-/// (DESIGN §5).
+/// JavaScript thread. Of threads that sleep the last to have worked is woken, whose
+/// caches and share of the heap are warm. Threads start with the first queue. The process's
+/// instance is never destroyed and its threads are detached, so that leaving the process never
+/// waits for or races with them (DESIGN §5).
 class Executor {
  public:
   explicit Executor(size_t threads) : thread_count_(threads) {}
@@ -118,21 +119,30 @@ class Executor {
 
   static constexpr std::chrono::microseconds kSpin{25};
 
+  /// A thread's place among those that sleep.
+  struct Sleeper {
+    std::condition_variable wake;
+    Sleeper* next = nullptr;
+    bool asleep = false;
+  };
+
   void StartThreads();
   void Serve();
   void Announce();
-  void WaitForWork(std::unique_lock<std::mutex>& lock);
+  void WaitForWork(Sleeper* self, std::unique_lock<std::mutex>& lock);
+  void Sleep(Sleeper* self, std::unique_lock<std::mutex>& lock);
+  /// The thread that went to sleep last, if any sleeps.
+  void WakeOne();
 
   const size_t thread_count_;
   std::mutex mutex_;
-  std::condition_variable work_available_;
   std::condition_variable thread_ended_;
   std::deque<std::shared_ptr<TaskQueue>> ready_;
   /// ready_ is not empty; for the thread that spins without the lock.
   std::atomic<bool> has_work_{false};
   bool someone_spins_ = false;
   size_t threads_at_work_ = 0;
-  size_t threads_asleep_ = 0;
+  Sleeper* sleepers_ = nullptr;
   size_t threads_alive_ = 0;
   bool started_ = false;
   bool stopping_ = false;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -116,6 +117,36 @@ TEST(Executor, UsesSeveralThreadsForOneQueue) {
   WaitUntil([&queue] { return queue->running() == 3; });
   gate.Open();
   WaitUntilIdle(*queue);
+}
+
+TEST(Executor, WakesTheThreadThatWorkedLast) {
+  Executor executor(4);
+  const auto queue = executor.CreateQueue(4, 10);
+  Gate gate;
+  for (int index = 0; index < 4; ++index) {
+    ASSERT_TRUE(queue->Post(1, Make([&gate] { gate.Wait(); })).ok());
+  }
+  WaitUntil([&queue] { return queue->running() == 4; });
+  gate.Open();
+  WaitUntilIdle(*queue);
+  constexpr int kTasks = 50;
+  std::map<std::thread::id, int> tasks;
+  std::mutex mutex;
+  for (int index = 0; index < kTasks; ++index) {
+    // Time to fall asleep, which is no promise: hence not all of them below.
+    std::this_thread::sleep_for(milliseconds(2));
+    ASSERT_TRUE(queue
+                    ->Post(1, Make([&] {
+                             const std::lock_guard lock(mutex);
+                             ++tasks[std::this_thread::get_id()];
+                           }))
+                    .ok());
+    WaitUntilIdle(*queue);
+  }
+  int most = 0;
+  for (const auto& [thread, count] : tasks) most = std::max(most, count);
+  // In turn it would be a quarter.
+  EXPECT_GT(most, kTasks / 2);
 }
 
 TEST(Executor, IsFairBetweenQueues) {
