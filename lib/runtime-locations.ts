@@ -57,7 +57,7 @@ const found = new Map<string, readonly LibraryCandidate[]>();
 export function knownCandidates(engine: Engine): readonly LibraryCandidate[] {
   const chosen = chosenLibrary(engine);
   if (chosen !== undefined) return chosen;
-  const key = `${engine} ${process.cwd()}`;
+  const key = `${engine} ${workingDirectory() ?? ''}`;
   let candidates = found.get(key);
   if (candidates === undefined) {
     candidates = search(engine);
@@ -105,7 +105,8 @@ function folders(engine: Engine): [folder: string, origin: string][] {
 
 /** The folder of an installed package, looked up as the program would and as this package would. */
 function packageFolder(name: string): string | undefined {
-  for (const from of [join(process.cwd(), 'index.js'), __filename]) {
+  const folder = workingDirectory();
+  for (const from of folder === undefined ? [__filename] : [join(folder, 'index.js'), __filename]) {
     try {
       return dirname(createRequire(from).resolve(`${name}/package.json`));
     } catch {
@@ -113,6 +114,15 @@ function packageFolder(name: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Undefined if it was removed. */
+function workingDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Folders below a peer package's binaries that are for this platform and architecture. */

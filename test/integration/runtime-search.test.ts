@@ -25,6 +25,22 @@ beforeAll(async () => {
 });
 afterAll(() => rm(copy, { recursive: true }));
 
+it.skipIf(process.platform === 'win32')('needs no working directory', async () => {
+  const script = `
+    const { mkdtempSync, rmdirSync } = require('node:fs');
+    const { InferenceSession } = require(${JSON.stringify(root)});
+    const folder = mkdtempSync(${JSON.stringify(join(tmpdir(), 'onlite-gone-'))});
+    process.chdir(folder);
+    rmdirSync(folder);
+    InferenceSession.create(${JSON.stringify(fixture('add4.tflite'))}).then(
+      ({ engine }) => console.log(engine),
+      (error) => console.log(error),
+    );
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script]);
+  expect(stdout.trim()).toBe('tflite');
+});
+
 it('looks for the libraries anew after they were missing', async () => {
   const script = `
     const { symlinkSync } = require('node:fs');
