@@ -88,8 +88,8 @@ export class RawProgram {
   }
 
   /**
-   * Times creating the model's session, again and again for `ms`; `apart`: on another
-   * thread than the main one, whose memory the C library recycles best.
+   * Times creating the model's session, again and again for `ms`; `apart`: on a
+   * thread of its own, which allocates from another part of the heap than the main one.
    */
   create(model, { threads = 1, ms, apart = false }) {
     return this.send('create', { model, threads, ms, apart: Number(apart) });

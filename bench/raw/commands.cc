@@ -19,7 +19,7 @@
 ///   load id= model= threads= workers= mode=           → {}
 ///   run id= ms= batch=                                → {"count", "p50", …} in ns
 ///   throughput id= ms=                                → {"runs", "seconds"}
-///   create model= threads= ms= apart=                        → {"count", "p50", …} in ns
+///   create model= threads= ms= apart=                 → {"count", "p50", …} in ns
 ///   memory model= threads=                            → {"bytes"} private, of a model that has run
 ///   unload id=                                        → {}
 namespace onlite::bench {
