@@ -26,7 +26,7 @@ Status BoundMemory::ViewFor(bool asynchronous, TensorView* view) {
   if (!IsCopied(asynchronous)) return Status::Ok();
   if (!copy_) copy_ = AllocateAligned(argument_.view.byte_length + kReadBeyond);
   if (!copy_) {
-    return {ErrorCode::kPoolExhausted, "out of memory: cannot copy " +
+    return {ErrorCode::kOutOfMemory, "out of memory: cannot copy " +
                                            std::to_string(argument_.view.byte_length) +
                                            " bytes of a bound tensor"};
   }

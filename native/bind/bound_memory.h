@@ -28,7 +28,7 @@ class BoundMemory {
   /// no kernel uses as an index; a synchronous one only for shared memory.
   bool IsCopied(bool asynchronous) const;
 
-  /// The view that such a run is bound to. kPoolExhausted if there is no memory
+  /// The view that such a run is bound to. kOutOfMemory if there is no memory
   /// for a copy.
   Status ViewFor(bool asynchronous, TensorView* view);
 

@@ -175,7 +175,7 @@ Napi::Value AllocateBytes(const Napi::CallbackInfo& info) {
   bytes->size = static_cast<size_t>(length);
   bytes->data = AllocateAligned(bytes->size);
   if (!bytes->data) {
-    ThrowStatus(env, {ErrorCode::kPoolExhausted,
+    ThrowStatus(env, {ErrorCode::kOutOfMemory,
                       "model: out of memory for " + std::to_string(bytes->size) + " bytes"});
   }
   auto external = Napi::External<PrivateBytes>::New(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -325,8 +326,10 @@ void Environment::DispatchAll(Napi::Env env, Mailbox::Jobs& finished) {
     } catch (const Napi::Error& thrown) {
       error = thrown.Value();
       job->Failed(ErrorCode::kRunFailed);
+    } catch (const std::bad_alloc& thrown) {
+      error = ToJsError(env, {ErrorCode::kOutOfMemory, "out of memory for a result", thrown.what()});
+      job->Failed(ErrorCode::kOutOfMemory);
     } catch (const std::exception& thrown) {
-      // Out of memory, in practice.
       error =
           ToJsError(env, {ErrorCode::kRunFailed, "the result could not be made", thrown.what()});
       job->Failed(ErrorCode::kRunFailed);

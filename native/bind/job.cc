@@ -1,6 +1,7 @@
 #include "bind/job.h"
 
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "bind/errors.h"
@@ -20,8 +21,10 @@ JobId ReadJobId(Napi::Env env, napi_value value) {
 void Job::Run() {
   try {
     posting.status = ExecuteInGate();
+  } catch (const std::bad_alloc& error) {
+    posting.status = {ErrorCode::kOutOfMemory, "out of memory for the operation", error.what()};
   } catch (const std::exception& error) {
-    // Out of memory, in practice; the thread must not die of it.
+    // The thread must not die of it.
     posting.status = {ErrorCode::kRunFailed, "the operation failed", error.what()};
   }
 }

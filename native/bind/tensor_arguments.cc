@@ -166,7 +166,7 @@ void TakeSnapshots(Napi::Env env, const std::vector<size_t>& copied, RunArgument
   }
   arguments->snapshots = AllocateAligned(total + kReadBeyond);
   if (!arguments->snapshots) {
-    ThrowStatus(env, {ErrorCode::kPoolExhausted,
+    ThrowStatus(env, {ErrorCode::kOutOfMemory,
                       "out of memory: cannot copy " + std::to_string(total) + " bytes of inputs"});
   }
   uint8_t* to = arguments->snapshots.get();

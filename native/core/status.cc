@@ -19,6 +19,7 @@ const char* ErrorCodeName(ErrorCode code) {
     case ErrorCode::kBufferDetached: return "ERR_BUFFER_DETACHED";
     case ErrorCode::kTensorDisposed: return "ERR_TENSOR_DISPOSED";
     case ErrorCode::kPoolExhausted: return "ERR_POOL_EXHAUSTED";
+    case ErrorCode::kOutOfMemory: return "ERR_OUT_OF_MEMORY";
     case ErrorCode::kSessionReleased: return "ERR_SESSION_RELEASED";
     case ErrorCode::kUnsupported: return "ERR_UNSUPPORTED";
     case ErrorCode::kRunFailed: return "ERR_RUN_FAILED";

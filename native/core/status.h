@@ -23,6 +23,7 @@ enum class ErrorCode {
   kBufferDetached,
   kTensorDisposed,
   kPoolExhausted,
+  kOutOfMemory,
   kSessionReleased,
   kUnsupported,
   kRunFailed,

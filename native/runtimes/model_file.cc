@@ -66,7 +66,7 @@ Status ReadModelFile(const std::string& path, SharedBytes* bytes) {
   }
   std::shared_ptr<uint8_t[]> data(AllocateAligned(size));
   if (!data) {
-    return {ErrorCode::kPoolExhausted,
+    return {ErrorCode::kOutOfMemory,
             "model: out of memory for the " + std::to_string(size) + " bytes of " + path};
   }
   // A file that shrinks meanwhile gives fewer bytes; the format check decides then.
