@@ -67,6 +67,8 @@ export class IoBinding<
   readonly #dynamic: string[] = [];
   readonly #inputs: Record<string, Tensor> = {};
   readonly #outputs: Record<string, Tensor> = {};
+  /** Bound inputs of strings, which have no memory that native code could read: read for each run. */
+  #strings: Map<number, TensorLike> | undefined;
   /** Tensors that were left out, and so are ours to give back. */
   readonly #own = new Set<Tensor>();
   readonly #leases = new BoundLeases();
@@ -128,6 +130,7 @@ export class IoBinding<
   runSync(): void {
     this.#requireUndisposed();
     this.#leases.requireAccess();
+    if (this.#strings !== undefined) this.#readStrings(this.#strings);
     const dynamic = runChannel.hasSubscribers
       ? this.#observer.runSync(this.#runNative)
       : this.#runNative();
@@ -167,6 +170,7 @@ export class IoBinding<
     this.#requireUndisposed();
     const job = this.#job;
     this.#requireIdle();
+    if (this.#strings !== undefined) this.#readStrings(this.#strings);
     job.resolve = resolve;
     job.reject = reject;
     this.#leases.begin();
@@ -234,9 +238,23 @@ export class IoBinding<
       throw error;
     }
     this.#leases.set(path, record !== this.#inputs, lease);
+    if (record === this.#inputs) this.#noteStrings(index, tensor);
     const previous = record[name];
     if (previous !== undefined && this.#own.delete(previous)) previous.dispose();
     Object.assign(record, { [name]: tensor });
+  }
+
+  #noteStrings(index: number, tensor: TensorLike): void {
+    if (tensor.type === 'string') (this.#strings ??= new Map()).set(index, tensor);
+    else this.#strings?.delete(index);
+  }
+
+  #readStrings(tensors: ReadonlyMap<number, TensorLike>): void {
+    const encoded: NativeTensors = [];
+    for (const [index, tensor] of tensors) {
+      encodeTensor(encoded, index, tensor, `inputs.${this.#plan.inputs[index]?.name}`);
+    }
+    this.#native.setInputs(encoded);
   }
 
   #requireIdle(): void {

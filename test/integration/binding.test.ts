@@ -318,3 +318,22 @@ describe('warmUp', () => {
     await expectError(() => session.warmUp(), 'ERR_SESSION_RELEASED', /released/);
   });
 });
+
+describe.each(['identity_string.onnx', 'identity_string.tflite'])('a binding of %s', (file) => {
+  it.each(['runSync', 'run'] as const)('reads the strings at each %s', async (way) => {
+    await using session = await InferenceSession.create(fixture(file));
+    const x = new Tensor('string', ['a', 'b', 'c', 'd', 'e', 'f'], [2, 3]);
+    using io = session.bind({ inputs: { x } });
+    const results = async (): Promise<string[]> => {
+      await io[way]();
+      return [...(io.outputs['y']!.data as string[])].sort();
+    };
+    expect(await results()).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+    x.data[0] = 'z';
+    expect(await results()).toEqual(['b', 'c', 'd', 'e', 'f', 'z']);
+    x.data.length = 1;
+    await expectError(results, 'ERR_SHAPE_MISMATCH', /inputs\.x/);
+    io.setInput('x', new Tensor('string', ['1', '2', '3', '4', '5', '6'], [2, 3]));
+    expect(await results()).toEqual(['1', '2', '3', '4', '5', '6']);
+  });
+});
