@@ -8,10 +8,13 @@ import type { NativeBatching } from './native';
  * their inputs differ in that dimension only; the others, and runs with options
  * of the runtime's (`tag`, `extra`, log levels), run by themselves.
  *
- * The model's rows must not depend on each other: onlite cannot see that. If a
+ * The model's rows must not depend on each other: onlite cannot see that. What
+ * it sees is refused with ERR_UNSUPPORTED when the session is created: an output
+ * or another input whose first dimension has another name than the inputs'. If a
  * batch fails, or an output does not have the batch's rows, its runs are made
- * one by one, and each has its own result or error. Whether a row's last bits
- * are the same in a batch is up to the runtime's kernels.
+ * one by one, and each has its own result or error; after an output of other rows
+ * the session batches no more. Whether a row's last bits are the same in a batch
+ * is up to the runtime's kernels.
  */
 export interface BatchingOptions {
   /** Rows of a batch, at most; a run of more rows is made by itself. 1 to 65536. */

@@ -9,7 +9,7 @@ import { release, retain } from './pool/lease';
 import { runChannel, type RunObserver } from './run-channel';
 import { checkRunOptions, type RunOptions } from './run-options';
 import { encodeOutput, type SignaturePlan } from './signature-plan';
-import type { Tensor } from './tensor';
+import { isTensor, type Tensor } from './tensor';
 import { decodeValue } from './values';
 
 /** What {@link InferenceSession.bind} binds. */
@@ -285,13 +285,24 @@ export class IoBinding<
     }
     for (const [index, info] of this.#plan.outputs.entries()) {
       const given = own(outputs, info.name);
-      const tensor = given ?? acquire(info);
-      if (tensor !== undefined && tensor !== 'dynamic') {
-        this.setOutput(info.name, tensor);
-      } else {
+      const tensor = given === 'dynamic' ? undefined : (given ?? acquire(info));
+      if (tensor === undefined || !this.#canBind(info.name, tensor)) {
         this.#native.setOutputs(encodeOutput(index));
         this.#dynamic.push(info.name);
       }
+    }
+  }
+
+  /** Binds an output; false for memory of our own where the model gives an input back instead. */
+  #canBind(name: string, tensor: TensorLike): boolean {
+    try {
+      this.setOutput(name, tensor);
+      return true;
+    } catch (error) {
+      const isUnwritten = error instanceof OnliteError && error.code === 'ERR_UNSUPPORTED';
+      if (!isUnwritten || !isTensor(tensor) || !this.#own.delete(tensor)) throw error;
+      tensor.dispose();
+      return false;
     }
   }
 

@@ -128,9 +128,11 @@ function checkData(
 
 /** A typed array as Node-API knows it: it has no name for a Float16Array yet. */
 export function nativeArray(array: NumericData): NumericData {
-  return typedArrayName(array) === 'Float16Array'
-    ? new Uint16Array(array.buffer, array.byteOffset, array.length)
-    : array;
+  if (typedArrayName(array) !== 'Float16Array') return array;
+  // The buffer of none may be detached.
+  return array.byteLength === 0
+    ? new Uint16Array(0)
+    : new Uint16Array(array.buffer, array.byteOffset, array.byteLength / 2);
 }
 
 function copyStrings(data: unknown, expected: number, path: string): string[] {

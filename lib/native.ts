@@ -120,6 +120,8 @@ export const memoryKind = {
   pooled: 1,
   /** Only the package can reach it. */
   private: 2,
+  /** An output's that the run leaves alone: only its place is compared with the others'. */
+  filledLater: 3,
 } as const;
 
 /** An External of a result that takeResult copies out. */
@@ -193,7 +195,11 @@ export interface NativeProfile {
 /** A binding of the addon. Outputs without memory are dynamic: run gives their values. */
 export interface NativeBinding {
   setInputs(inputs: NativeTensors): void;
-  setOutputs(outputs: NativeTensors): void;
+  /**
+   * @param flexible - results of other shapes are no error: then runs give every
+   *   output, null for those that are in their memory
+   */
+  setOutputs(outputs: NativeTensors, flexible?: boolean): void;
   /** The job's result is as runSync's. */
   run(id: number): void;
   /** A function of the binding's own. The dynamic outputs in their order, or undefined. */

@@ -9,7 +9,7 @@ import { poolMemoryOf } from './pool/lease';
 import { acquireFrom, type TensorPool } from './pool/tensor-pool';
 import type { OutputPlan, RequestedOutputs, SignaturePlan } from './signature-plan';
 import { Tensor, dataOf } from './tensor';
-import { lengthOf } from './typed-array';
+import { lengthOf, typedArrayName } from './typed-array';
 import { placeValue } from './values';
 
 /** From so many bytes on it pays not to fill an array with zeros first. */
@@ -83,10 +83,12 @@ export class RunOutputs implements Held {
     if (memory !== undefined && !batched) {
       const code = plan.elementType?.code ?? 0;
       this.encoded.push(index, code, memory.dims, nativeArray(memory.array), memory.kind);
-    } else {
-      const isHeld = given !== null || pool !== undefined;
-      this.encoded.push(index, 0, [], null, isHeld ? memoryKind.pooled : memoryKind.ordinary);
+      return;
     }
+    const later = given === null ? undefined : givenArray(given);
+    const isHeld = given !== null || pool !== undefined;
+    if (later !== undefined) this.encoded.push(index, 0, [], later, memoryKind.filledLater);
+    else this.encoded.push(index, 0, [], null, isHeld ? memoryKind.pooled : memoryKind.ordinary);
   }
 
   /** An asynchronous run writes only a pool's memory: ordinary arrays are filled afterwards. */
@@ -155,6 +157,14 @@ export class RunOutputs implements Held {
       this.#targets[place]?.tensor?.dispose();
     }
   }
+}
+
+/** The memory that a result comes to after the run; undefined if there is none. */
+function givenArray(given: unknown): NumericData | undefined {
+  const data: unknown = poolMemoryOf(given)?.data ?? (given as { data: unknown }).data;
+  if (typedArrayName(data) === undefined || (data as NumericData).byteLength === 0)
+    return undefined;
+  return nativeArray(data as NumericData);
 }
 
 /** A new array that nobody has but the run, and the caller after it. */

@@ -1,4 +1,5 @@
-import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from './element-type';
+import type { NumericData } from './element-type';
+import { OnliteError } from './errors';
 import { fillFetch } from './fetches';
 import { Lookout, OneRun, type Job, type StartedJob } from './jobs';
 import { requireAccess } from './leases';
@@ -8,11 +9,19 @@ import {
   type NativeSession,
   type NativeTensors,
   type NativeValue,
-  type NativeValueInfo,
 } from './native';
 import { TensorPool, acquireFrom } from './pool/tensor-pool';
 import { runChannel, type RunObserver } from './run-channel';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';
+import {
+  bitsOf,
+  copyOf,
+  fixedSlots,
+  hasBytes,
+  matchingData,
+  mayOverlap,
+  type Slot,
+} from './small-slots';
 import { Tensor, blockOf, dataOf, isTensor } from './tensor';
 import { placeValue } from './values';
 
@@ -21,13 +30,6 @@ const maxBytes = 64 << 10;
 
 /** Bindings that a session keeps for further runs. */
 const maxKept = 64;
-
-interface Slot {
-  readonly name: string;
-  readonly type: ElementTypeInfo;
-  readonly dims: readonly number[];
-  readonly byteLength: number;
-}
 
 let sharedPool: TensorPool | undefined;
 
@@ -108,7 +110,7 @@ export class SmallRun implements Job {
     const encoded: NativeTensors = [];
     for (const [index, slot] of slots.entries()) {
       const tensor = acquireFrom(poolOfKept(), slot.type, slot.dims);
-      const view = dataOf(tensor) as NumericData;
+      const view = bitsOf(dataOf(tensor) as NumericData, slot);
       this.#tensors.push(tensor);
       views.push(view);
       encoded.push(index, slot.type.code, [...slot.dims], view, memoryKind.private);
@@ -132,20 +134,26 @@ export class SmallRun implements Job {
   /** The same on the calling thread. */
   runSync(): object {
     try {
-      if (runChannel.hasSubscribers) this.#runs.observer.runSync(() => this.#bound.runSync?.());
-      else this.#bound.runSync?.();
-      return this.#runs.results(this);
+      return this.#take(
+        runChannel.hasSubscribers
+          ? this.#runs.observer.runSync(() => this.#bound.runSync?.())
+          : this.#bound.runSync?.(),
+      );
     } finally {
       this.end();
     }
   }
 
+  /** @param values - what the model made, if that is not what it declares */
+  #take(values: readonly NativeValue[] | undefined): object {
+    if (values === undefined) return this.#runs.results(this);
+    // It may do so again, and the ordinary way does not run twice to find out.
+    this.#runs.close();
+    return this.#runs.decode(this, values);
+  }
+
   succeed(values: unknown): void {
-    this.#resolve?.(
-      values === undefined
-        ? this.#runs.results(this)
-        : this.#runs.decode(this, values as NativeValue[]),
-    );
+    this.#resolve?.(this.#take(values as NativeValue[] | undefined));
   }
 
   fail(error: unknown): void {
@@ -171,7 +179,8 @@ export class SmallRun implements Job {
  * shapes: feeds are copied into, and results out of, a binding that is kept,
  * which costs less than describing tensors to the runtime for each run. Feeds
  * that are not exactly what the model declares take the ordinary way, which
- * also has the error messages.
+ * also has the error messages; so do all runs of a model once it has made other
+ * shapes than it declares, or has given an input back instead of writing a result.
  */
 export class SmallRuns {
   readonly lookout = new Lookout();
@@ -193,7 +202,7 @@ export class SmallRuns {
     return SmallRuns.#of(plan, undefined, observer, (inputs, outputs) => {
       const binding = session.bind(plan.index);
       binding.setInputs(inputs);
-      binding.setOutputs(outputs);
+      binding.setOutputs(outputs, true);
       return binding;
     });
   }
@@ -233,13 +242,14 @@ export class SmallRuns {
 
   /**
    * A run with the feeds copied in; undefined if it needs the ordinary way. Run it once.
+   * A getter of the feeds may do anything, so no run is taken before all were read.
    *
    * @param requested - which outputs, by default every one as a new tensor
    * @param pool - where those come from
    * @throws OnliteError ERR_BUSY if a run in flight uses a pooled tensor
    */
   prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): SmallRun | undefined {
-    if (typeof feeds !== 'object' || feeds === null) return undefined;
+    if (this.#closed || typeof feeds !== 'object' || feeds === null) return undefined;
     const inputs = this.#inputs;
     if (Object.keys(feeds).length !== inputs.length) return undefined;
     const datas: NumericData[] = [];
@@ -250,28 +260,63 @@ export class SmallRuns {
       requireAccess(tensor, false, `inputs.${slot.name}`);
       datas.push(data);
     }
-    if (requested?.tensors !== undefined && !this.#canFill(requested)) return undefined;
-    const run = this.#takeFree() ?? new SmallRun(this, this.#bind, inputs, this.#outputs);
-    for (let index = 0; index < datas.length; index++) {
-      run.inputs[index]?.set(datas[index] as never);
+    if (requested?.tensors !== undefined && !this.#canFill(requested, datas)) return undefined;
+    const run = this.#takeFree() ?? this.#make();
+    if (run === undefined) return undefined;
+    if (!this.#copyIn(run, datas)) {
+      this.giveBack(run);
+      return undefined;
     }
     run.requested = requested;
     run.pool = pool;
     return run;
   }
 
+  /** Undefined where the ordinary way can do what cannot be bound, or has the better error. */
+  #make(): SmallRun | undefined {
+    try {
+      return new SmallRun(this, this.#bind, this.#inputs, this.#outputs);
+    } catch (error) {
+      const isMomentary =
+        error instanceof OnliteError &&
+        (error.code === 'ERR_POOL_EXHAUSTED' || error.code === 'ERR_OUT_OF_MEMORY');
+      if (!isMomentary) this.close();
+      return undefined;
+    }
+  }
+
+  /** False if some data is not any more what it was when it was read. */
+  #copyIn(run: SmallRun, datas: readonly NumericData[]): boolean {
+    try {
+      for (let index = 0; index < datas.length; index++) {
+        const slot = this.#inputs[index];
+        const data = datas[index];
+        if (slot === undefined || data === undefined || !hasBytes(data, slot)) return false;
+        run.inputs[index]?.set(bitsOf(data, slot) as never);
+      }
+      return true;
+    } catch {
+      // Data of another class than the tensor's type has.
+      return false;
+    }
+  }
+
   /**
-   * Whether the given tensors are what the model declares. A pooled one has to be
-   * leased, and may be written in place, so it takes the ordinary way.
+   * Whether the given tensors are what the model declares, each with memory of its
+   * own. A pooled one has to be leased, and may be written in place, so it takes the
+   * ordinary way.
    */
-  #canFill({ indexes, tensors = [] }: RequestedOutputs): boolean {
+  #canFill({ indexes, tensors = [] }: RequestedOutputs, datas: readonly NumericData[]): boolean {
+    const others = [...datas];
     for (let place = 0; place < indexes.length; place++) {
       const slot = this.#outputs[indexes[place] ?? -1];
       const tensor = tensors[place];
       if (slot === undefined) return false;
       if (tensor === null) continue;
-      if (matchingData(tensor, slot) === undefined) return false;
-      if (blockOf(tensor as Tensor) !== undefined) return false;
+      const data = matchingData(tensor, slot);
+      if (data === undefined || blockOf(tensor as Tensor) !== undefined) return false;
+      if (others.some((other) => mayOverlap(data, other))) return false;
+      others.push(data);
     }
     return true;
   }
@@ -283,28 +328,23 @@ export class SmallRuns {
     if (requested === undefined && pool === undefined) {
       for (let index = 0; index < this.#outputs.length; index++) {
         const slot = this.#outputs[index];
-        const data = run.outputs[index]?.slice();
-        if (slot === undefined || data === undefined) continue;
-        result[slot.name] = Tensor.fromTrusted(slot.type, data, [...slot.dims]);
+        const view = run.outputs[index];
+        if (slot === undefined || view === undefined) continue;
+        result[slot.name] = Tensor.fromTrusted(slot.type, copyOf(view, slot), [...slot.dims]);
       }
       return result;
     }
-    return this.#place(run, (slot, given, index) => {
-      const view = run.outputs[index];
-      if (view === undefined) throw new RangeError('outputs: index');
-      if (given !== null) return fill(slot, given as Tensor, view);
-      if (pool === undefined) return Tensor.fromTrusted(slot.type, view.slice(), [...slot.dims]);
-      const tensor = acquireFrom(pool, slot.type, slot.dims);
-      (dataOf(tensor) as NumericData).set(view as never);
-      return tensor;
-    });
+    return this.#place(run, (slot, given, index) => declared(slot, given, run, index));
   }
 
-  /** The results of a run that are not as the model declares. */
+  /** The results of a run that are not as the model declares; null for those that are. */
   decode(run: SmallRun, values: readonly NativeValue[]): Record<string, unknown> {
-    return this.#place(run, ({ name }, given, index) =>
-      placeValue(name, values[index] ?? null, given, run.pool),
-    );
+    return this.#place(run, (slot, given, index) => {
+      const value = values[index] ?? null;
+      return value === null
+        ? declared(slot, given, run, index)
+        : placeValue(slot.name, value, given, run.pool);
+    });
   }
 
   #place(
@@ -354,7 +394,7 @@ export class SmallRuns {
     return run;
   }
 
-  /** The session is released: gives the memory back. */
+  /** No further run: the session is released, or goes the ordinary way. Gives the memory back. */
   close(): void {
     this.#closed = true;
     for (let run = this.#takeFree(); run !== undefined; run = this.#takeFree()) run.dispose();
@@ -396,11 +436,22 @@ export class SmallRows {
   }
 }
 
+/** A result in the kept memory, where the caller wants it. */
+function declared(slot: Slot, given: unknown, { outputs, pool }: SmallRun, index: number): Tensor {
+  const view = outputs[index];
+  if (view === undefined) throw new RangeError('outputs: index');
+  if (given !== null) return fill(slot, given as Tensor, view);
+  if (pool === undefined) return Tensor.fromTrusted(slot.type, copyOf(view, slot), [...slot.dims]);
+  const tensor = acquireFrom(pool, slot.type, slot.dims);
+  bitsOf(dataOf(tensor) as NumericData, slot).set(view as never);
+  return tensor;
+}
+
 /** Writes a result into a tensor of the caller's that was exactly as declared before the run. */
 function fill(slot: Slot, given: Tensor, view: NumericData): Tensor {
   const data = matchingData(given, slot);
   if (data !== undefined) {
-    data.set(view as never);
+    bitsOf(data, slot).set(view as never);
     return given;
   }
   // For the error that says what became of it.
@@ -422,37 +473,4 @@ function rowsOf(feeds: unknown, { inputs }: SignaturePlan): number | undefined {
   const tensor = (feeds as Record<string, unknown>)[name];
   const rows = isTensor(tensor) ? tensor.dims[0] : undefined;
   return rows !== undefined && Number.isSafeInteger(rows) && rows > 0 ? rows : undefined;
-}
-
-/** With `rows` as first dimension, if given. Undefined if a shape or length is not known. */
-function fixedSlots(
-  values: readonly NativeValueInfo[],
-  rows: number | undefined,
-): Slot[] | undefined {
-  const slots: Slot[] = [];
-  for (const value of values) {
-    const type = elementTypeOfCode(value.type);
-    const dims = rows === undefined ? value.dims : [rows, ...value.dims.slice(1)];
-    const isFixed = !value.unknownRank && dims.every((dim) => dim >= 0);
-    // Packed types may have padding bits, and __proto__ needs care as a key.
-    if (!isFixed || value.optional || type?.array === undefined || type.bits < 8) return undefined;
-    if (value.name === '__proto__') return undefined;
-    let size = 1;
-    for (const dim of dims) size *= dim;
-    slots.push({ name: value.name, type, dims, byteLength: (size * type.bits) / 8 });
-  }
-  return slots;
-}
-
-/** The data of one of our own tensors that is exactly what the model declares. */
-function matchingData(value: unknown, slot: Slot): NumericData | undefined {
-  if (!isTensor(value) || value.type !== slot.type.name) return undefined;
-  const { dims } = value;
-  if (dims.length !== slot.dims.length) return undefined;
-  for (let axis = 0; axis < dims.length; axis++) {
-    if (dims[axis] !== slot.dims[axis]) return undefined;
-  }
-  const data = dataOf(value) as NumericData | undefined;
-  // Not if its buffer was detached or resized; `length` does not always tell, see lengthOf.
-  return data?.byteLength === slot.byteLength ? data : undefined;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,34 @@ Status CheckValue(const ValueInfo& value, const char* list) {
     if (value.dims[axis] >= 0) bits = bits * (static_cast<uint64_t>(value.dims[axis]) % 8) % 8;
   }
   if (bits != 0) return CannotBatch("a row of " + path + " is not a whole number of bytes");
+  return Status::Ok();
+}
+
+/// The name of the first dimension; empty if it has none, or one that an exporter made
+/// up for a dimension without: tf2onnx's "unk__7", PyTorch's "x_dynamic_axes_1".
+std::string_view RowSymbol(const ValueInfo& value) {
+  if (value.symbols.empty()) return {};
+  const std::string_view symbol = value.symbols[0];
+  const bool made_up =
+      symbol.substr(0, 5) == "unk__" || symbol.find("_dynamic_axes_") != std::string_view::npos;
+  return made_up ? std::string_view() : symbol;
+}
+
+/// Whether one signature's first dimensions have no name but one, an input's.
+Status CheckSymbols(const SignatureInfo& signature) {
+  std::string_view symbol;
+  for (const std::vector<ValueInfo>* values : {&signature.inputs, &signature.outputs}) {
+    const bool input = values == &signature.inputs;
+    for (const ValueInfo& value : *values) {
+      if (value.overridable_initializer || RowSymbol(value).empty()) continue;
+      if (input && symbol.empty()) symbol = RowSymbol(value);
+      if (RowSymbol(value) == symbol) continue;
+      return CannotBatch("the first dimension of " + std::string(input ? "inputs." : "outputs.") +
+                         value.name + " is " + value.symbols[0] + ", expected " +
+                         (symbol.empty() ? "the name of an input's" : std::string(symbol)) +
+                         ": the model does not promise that its rows are those of the inputs");
+    }
+  }
   return Status::Ok();
 }
 
@@ -116,6 +145,7 @@ Status CheckBatching(const SessionInfo& info) {
     for (const ValueInfo& output : signature.outputs) {
       ONLITE_RETURN_IF_ERROR(CheckValue(output, "outputs"));
     }
+    ONLITE_RETURN_IF_ERROR(CheckSymbols(signature));
   }
   return Status::Ok();
 }
@@ -123,7 +153,7 @@ Status CheckBatching(const SessionInfo& info) {
 size_t BatchRows(const SessionCore& core, const RunArguments& arguments) {
   const RunRequest& request = arguments.request;
   const SessionInfo& info = core.info;
-  if (!arguments.record_latency || HasOptions(request.options)) return 0;
+  if (!arguments.record_latency || HasOptions(request.options) || !core.keeps_rows) return 0;
   if (request.signature >= info.signatures.size()) return 0;
   if (request.inputs.empty() || request.inputs[0].tensor.dims.empty()) return 0;
   const int64_t rows = request.inputs[0].tensor.dims[0];

@@ -47,6 +47,13 @@ class ArmedMembers {
 
 }  // namespace
 
+void BatchedRun::CheckRows(const RunResult& result) const {
+  for (const Value& output : result.outputs) {
+    const Dims& dims = output.tensor.dims;
+    if (dims.empty() || dims[0] != static_cast<int64_t>(rows())) core_->keeps_rows = false;
+  }
+}
+
 bool BatchedRun::JoinsWith(const BatchMember& other) const {
   const RunRequest& mine = request();
   const RunRequest& theirs = static_cast<const BatchedRun&>(other).request();
@@ -70,7 +77,7 @@ bool BatchedRun::JoinsWith(const BatchMember& other) const {
 }
 
 void BatchedRun::RunTogether(std::span<BatchMember* const> members) {
-  if (!core_->session) return;
+  if (!core_->session || !core_->keeps_rows) return;
   ArmedMembers armed(members);
   const Members& runs = armed.runs();
   if (runs.empty()) return;
@@ -104,7 +111,9 @@ void BatchedRun::RunAs(const Members& members, CancelToken* cancel) {
   std::vector<std::vector<Value>> parts(result.outputs.size());
   for (size_t output = 0; output < parts.size(); ++output) {
     parts[output].reserve(members.size());
-    if (!SplitRows(result.outputs[output], rows, counts, inputs, &parts[output])) return;
+    if (SplitRows(result.outputs[output], rows, counts, inputs, &parts[output])) continue;
+    core_->keeps_rows = false;
+    return;
   }
   result.times.bind_ns += joined - started;
   result.times.fetch_ns += MonotonicNow() - taken;

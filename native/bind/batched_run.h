@@ -11,7 +11,8 @@
 namespace onlite {
 
 /// A run that may be a part of a batch. When the batch did not succeed it has no
-/// part and runs by itself, so that each request has its own result or error.
+/// part and runs by itself, so that each request has its own result or error. Nor does
+/// it when an output of the batch has other rows than the batch.
 class BatchedRun : public BatchMember {
  public:
   explicit BatchedRun(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
@@ -30,6 +31,8 @@ class BatchedRun : public BatchMember {
  protected:
   ~BatchedRun() = default;  // owned by its task
   const std::shared_ptr<SessionCore>& core() const { return core_; }
+  /// After a run by itself: a model that does not keep the rows is not batched again.
+  void CheckRows(const RunResult& result) const;
 
  private:
   using Members = std::vector<BatchedRun*>;

@@ -31,7 +31,9 @@ class BatchedRunJob final : public RunJob, public BatchedRun {
   Status Execute() override {
     if (has_part_) return Status::Ok();
     batch_rows_ = rows_;
-    return RunJob::Execute();
+    ONLITE_RETURN_IF_ERROR(RunJob::Execute());
+    CheckRows(result_);
+    return Status::Ok();
   }
 
  private:

@@ -20,6 +20,9 @@ class BoundMemory {
   /// `array` is the typed array (ignored for strings and stable memory).
   BoundMemory(Napi::Env env, TensorArgument argument, Use use, napi_value array);
 
+  /// JavaScript's memory.
+  const TensorView& view() const { return argument_.view; }
+
   /// Neither a copy nor a look at the memory is ever needed.
   bool IsAlwaysInPlace() const;
 

@@ -15,8 +15,8 @@ namespace {
 // Marks the Externals of Wrap, so that a foreign External is refused.
 constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL};
 
-/// The dynamic outputs for JavaScript: an array in the order of
-/// BindingCore::dynamic_outputs, or nothing if there are none.
+/// What SessionCore::TakeOutputs gave, for JavaScript: an array, or nothing if there
+/// are none.
 Napi::Value ValuesToJs(Napi::Env env, const std::vector<Value>& values) {
   if (values.empty()) return {};
   Napi::Array outputs = Napi::Array::New(env, values.size());
@@ -49,6 +49,7 @@ class BindingRunJob final : public Job {
     const bool timed = core_->session->record_latency;
     if (timed) queue_ns_ = MonotonicNow() - called_at_;
     ONLITE_RETURN_IF_ERROR(core_->binding->Run(&cancel, timed ? &times_ : nullptr));
+    if (core_->flexible && !core_->binding->strayed()) return Status::Ok();
     // Not in Result: a release that waits behind this run may close the binding before.
     return core_->session->TakeOutputs(*core_, &dynamic_outputs_);
   }
@@ -162,10 +163,33 @@ Status NativeBinding::BindView(BoundMemory::Use use, size_t index, bool asynchro
   Slot& slot = (input ? inputs_ : outputs_)[index];
   TensorView view;
   ONLITE_RETURN_IF_ERROR(slot.memory->ViewFor(asynchronous, &view));
-  ONLITE_RETURN_IF_ERROR(input ? core_->binding->BindInput(index, view)
-                               : core_->binding->BindOutput(index, view));
+  ONLITE_RETURN_IF_ERROR(input             ? core_->binding->BindInput(index, view)
+                         : core_->flexible ? core_->binding->BindFlexibleOutput(index, view)
+                                           : core_->binding->BindOutput(index, view));
   slot.copied = slot.memory->IsCopied(asynchronous);
   return Status::Ok();
+}
+
+void NativeBinding::RequireApart(Napi::Env env, BoundMemory::Use use, size_t index) const {
+  const bool input = use == BoundMemory::Use::kInput;
+  const BoundMemory& memory = *(input ? inputs_ : outputs_)[index].memory;
+  for (const BoundMemory::Use other_use : {BoundMemory::Use::kInput, BoundMemory::Use::kOutput}) {
+    const bool other_input = other_use == BoundMemory::Use::kInput;
+    // Inputs are only read.
+    if (input && other_input) continue;
+    const std::vector<Slot>& slots = other_input ? inputs_ : outputs_;
+    for (size_t other = 0; other < slots.size(); ++other) {
+      if (!slots[other].memory || &*slots[other].memory == &memory) continue;
+      if (!Overlap(memory.view(), slots[other].memory->view())) continue;
+      const std::string& name = Values(use)[index].name;
+      const std::string& other_name = Values(other_use)[other].name;
+      // Memory that has gone may be where new memory is; no run will use it.
+      const char* const list = other_input ? "inputs" : "outputs";
+      if (!slots[other].memory->CheckAttached(env, list, other_name).ok()) continue;
+      ThrowOverlap(env, input ? other_name : name, input ? "inputs" : list,
+                   input ? name : other_name);
+    }
+  }
 }
 
 void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use) {
@@ -190,10 +214,12 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
     // What was bound before stays if the new one is refused.
     std::swap(slots[index], slot);
     if (slots[index].dynamic) continue;
-    const Status status = BindView(use, index, ran_asynchronously_);
-    if (!status.ok()) {
+    try {
+      RequireApart(env, use, index);
+      Check(env, BindView(use, index, ran_asynchronously_));
+    } catch (...) {
       std::swap(slots[index], slot);
-      ThrowStatus(env, status);
+      throw;
     }
   }
   core_->dynamic_outputs.clear();
@@ -228,9 +254,12 @@ void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {
 
 void NativeBinding::Finished(Napi::Env env, bool succeeded) {
   busy_ = false;
-  if (!succeeded) return;
+  if (succeeded) CopyOut(env, true);
+}
+
+void NativeBinding::CopyOut(Napi::Env env, bool asynchronous) {
   for (size_t index = 0; index < outputs_.size(); ++index) {
-    if (!outputs_[index].memory || !outputs_[index].memory->IsCopied(true)) continue;
+    if (!outputs_[index].memory || !outputs_[index].memory->IsCopied(asynchronous)) continue;
     BoundMemory& memory = *outputs_[index].memory;
     Check(env, memory.CheckAttached(env, "outputs", Values(BoundMemory::Use::kOutput)[index].name));
     memory.CopyOut();
@@ -243,6 +272,7 @@ Napi::Value NativeBinding::SetInputs(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value NativeBinding::SetOutputs(const Napi::CallbackInfo& info) {
+  if (info[1].IsBoolean() && info[1].As<Napi::Boolean>().Value()) core_->flexible = true;
   Set(info.Env(), info[0], BoundMemory::Use::kOutput);
   return info.Env().Undefined();
 }
@@ -277,10 +307,15 @@ Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
   LeaveSynchronousRun(session);
   if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, called_at, status.code());
   Check(env, status);
+  CopyOut(env, false);
   session.RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
-  std::vector<onlite::Value> dynamic_outputs;
-  Check(env, session.TakeOutputs(*core_, &dynamic_outputs));
-  return ValuesToJs(env, dynamic_outputs);
+  return TakeOutputs(env);
+}
+
+Napi::Value NativeBinding::TakeOutputs(Napi::Env env) {
+  std::vector<onlite::Value> outputs;
+  Check(env, core_->session->TakeOutputs(*core_, &outputs));
+  return ValuesToJs(env, outputs);
 }
 
 std::optional<Status> NativeBinding::RunAtOnce() {
@@ -310,12 +345,13 @@ napi_value NativeBinding::RunSync(napi_env env, napi_callback_info info) {
   std::optional<Status> status;
   if (binding != nullptr) {
     status = binding->RunAtOnce();
-    if (status && status->ok()) return nullptr;
+    if (status && status->ok() && !binding->core_->binding->strayed()) return nullptr;
   }
   return CallSafely(env, [&]() -> napi_value {
     if (binding == nullptr) ThrowStatus(env, SessionReleased());
-    if (status) ThrowStatus(env, *status);
-    return binding->RunWithCare(env);
+    if (!status) return binding->RunWithCare(env);
+    Check(env, *status);
+    return binding->TakeOutputs(env);
   });
 }
 

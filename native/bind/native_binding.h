@@ -17,6 +17,8 @@ struct BindingCore {
   size_t signature = 0;
   std::unique_ptr<Binding> binding;  // null once the session is released
   std::vector<size_t> dynamic_outputs;
+  /// Every output is (Binding::BindFlexibleOutput).
+  bool flexible = false;
 };
 
 class BindingRunJob;
@@ -64,9 +66,15 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   /// The quick way of runSync; nothing if it does not apply.
   std::optional<Status> RunAtOnce();
   Napi::Value RunWithCare(Napi::Env env);
+  /// What a synchronous run has left, for JavaScript.
+  Napi::Value TakeOutputs(Napi::Env env);
+  /// Brings the outputs that a run wrote to private copies to where they belong.
+  void CopyOut(Napi::Env env, bool asynchronous);
 
   void RequireIdle(Napi::Env env) const;
   void Set(Napi::Env env, napi_value tensors, BoundMemory::Use use);
+  /// Throws if an output would lie where another bound tensor does.
+  void RequireApart(Napi::Env env, BoundMemory::Use use, size_t index) const;
   /// Points the runtime at JavaScript's memory or at the copies, and fills those.
   void Prepare(Napi::Env env, bool asynchronous);
   Status BindView(BoundMemory::Use use, size_t index, bool asynchronous);

@@ -60,6 +60,7 @@ class RowsJob final : public Job, public BatchedRun {
     RunRequest request = memory_->arguments.request;
     request.cancel = &cancel;
     ONLITE_RETURN_IF_ERROR(core()->session->Run(request, &result_));
+    CheckRows(result_);
     WriteOut();
     return Status::Ok();
   }
@@ -115,7 +116,7 @@ Napi::Object NativeRows::Wrap(Napi::Env env, std::shared_ptr<SessionCore> sessio
                               napi_value inputs, napi_value outputs) {
   auto memory = std::make_shared<RowsMemory>();
   RunArguments& arguments = memory->arguments;
-  ReadRunArguments(env, inputs, outputs, FeedPolicy::kSynchronous, &arguments);
+  ReadRunArguments(env, session->info, inputs, outputs, FeedPolicy::kSynchronous, &arguments);
   for (RunOutput& output : arguments.request.outputs) {
     if (output.into.data == nullptr) ThrowInvalidArgument(env, "outputs: expected memory");
     memory->outputs.push_back(std::exchange(output.into, {}));
@@ -158,8 +159,11 @@ void NativeRows::Start(Napi::Env env, napi_value id) {
   if (!job) job = std::make_unique<RowsJob>(this, session_, memory_);
   job->Prepare(session_->Clock());
   BatchMember* const member = job.get();
-  Check(env, session_->RecordPost(Environment::Of(env).PostToBatch(*session_->batches, job_id,
-                                                                   std::move(job), member)));
+  Environment& environment = Environment::Of(env);
+  Check(env, session_->RecordPost(
+                 session_->keeps_rows
+                     ? environment.PostToBatch(*session_->batches, job_id, std::move(job), member)
+                     : environment.Post(*session_->queue, job_id, std::move(job))));
   busy_ = true;
   Ref();
 }

@@ -112,7 +112,7 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
   const JobId id = ReadJobId(env, info[0]);
   auto arguments = std::make_unique<RunArguments>();
   ReadRunOptions(env, info[3], arguments.get());
-  ReadRunArguments(env, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
+  ReadRunArguments(env, core_->info, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
   Environment& environment = Environment::Of(env);
@@ -137,7 +137,7 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   const int64_t called_at = MonotonicNow();
   RunArguments arguments;
   ReadRunOptions(env, info[2], &arguments);
-  ReadRunArguments(env, info[0], info[1], FeedPolicy::kSynchronous, &arguments);
+  ReadRunArguments(env, core_->info, info[0], info[1], FeedPolicy::kSynchronous, &arguments);
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
   if (!EnterSynchronousRun(*core_)) ThrowStatus(env, EveryInterpreterBusy());

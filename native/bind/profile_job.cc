@@ -81,7 +81,7 @@ Napi::Value NativeSession::Profile(const Napi::CallbackInfo& info) {
   const size_t runs = info[4].As<Napi::Number>().Uint32Value();
   auto arguments = std::make_unique<RunArguments>();
   ReadRunOptions(env, info[3], arguments.get());
-  ReadRunArguments(env, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
+  ReadRunArguments(env, core_->info, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
   auto job = std::make_unique<ProfileJob>(core_, std::move(arguments), runs);

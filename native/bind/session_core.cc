@@ -51,9 +51,16 @@ void SessionCore::CloseBinding(BindingCore& binding) {
 }
 
 Status SessionCore::TakeOutputs(BindingCore& binding, std::vector<Value>* values) {
-  if (binding.dynamic_outputs.empty()) return Status::Ok();
+  if (binding.dynamic_outputs.empty() && !binding.flexible) return Status::Ok();
   const std::lock_guard lock(mutex_);
   if (!binding.binding) return SessionReleased();
+  if (binding.flexible && binding.binding->strayed()) {
+    const size_t count = info.signatures[binding.signature].outputs.size();
+    for (size_t index = 0; index < count; ++index) {
+      ONLITE_RETURN_IF_ERROR(binding.binding->TakeOutput(index, &values->emplace_back()));
+    }
+    return Status::Ok();
+  }
   for (const size_t index : binding.dynamic_outputs) {
     ONLITE_RETURN_IF_ERROR(binding.binding->TakeOutput(index, &values->emplace_back()));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,9 @@ class SessionCore {
   bool record_latency = true;
   /// Of the runs that JavaScript watches. JS thread only.
   RunRecords records;
+  /// No run that could join a batch has made other rows than it was given. After the
+  /// first that did none joins one.
+  std::atomic<bool> keeps_rows{true};
   /// Bytes of ours that live as long as the session, reported to V8.
   int64_t external_bytes = 0;
   /// Release was asked for: JavaScript may use neither session nor bindings.
@@ -61,7 +65,8 @@ class SessionCore {
   void AddBinding(const std::shared_ptr<BindingCore>& binding);
   /// Destroys one binding, unless Close did. JS thread.
   void CloseBinding(BindingCore& binding);
-  /// The dynamic outputs of a binding's last run; kSessionReleased after Close.
+  /// The dynamic outputs of a binding's last run in their order, or every output of a
+  /// flexible binding if the run strayed; kSessionReleased after Close.
   Status TakeOutputs(BindingCore& binding, std::vector<Value>* values);
   /// Before an exclusive job is posted that must come after every run asked for.
   void FlushBatches() {

@@ -45,8 +45,8 @@ ElementType Type(Napi::Env env, napi_value value) {
 
 MemoryKind Kind(Napi::Env env, napi_value value) {
   const int64_t code = Integer(env, value, "memory");
-  if (code > static_cast<int64_t>(MemoryKind::kPrivate)) {
-    ThrowInvalidArgument(env, "memory: expected 0, 1 or 2");
+  if (code > static_cast<int64_t>(MemoryKind::kFilledLater)) {
+    ThrowInvalidArgument(env, "memory: expected 0, 1, 2 or 3");
   }
   return static_cast<MemoryKind>(code);
 }
@@ -130,9 +130,12 @@ Memory ReadTypedArray(Napi::Env env, napi_value value) {
 }
 
 /// An index that changes under a running Gather is a segmentation fault in ONNX
-/// Runtime; other elements only make a wrong result.
-bool MayBeIndex(ElementType type) {
+/// Runtime, and a condition that changes under Compress, which counts the true ones
+/// before it copies their rows, is a heap overrun; other elements only make a wrong
+/// result. No kernel takes integers of less than 16 bits for either.
+bool MayAddress(ElementType type) {
   switch (type) {
+    case ElementType::kBool:
     case ElementType::kInt16:
     case ElementType::kUInt16:
     case ElementType::kInt32:
@@ -179,27 +182,54 @@ void TakeSnapshots(Napi::Env env, const std::vector<size_t>& copied, RunArgument
   }
 }
 
+/// Memory of JavaScript's that results come to, during the run or after it.
+struct Target {
+  size_t index;  // of the signature's outputs
+  TensorView memory;
+};
+
+const std::string& NameOf(const std::vector<ValueInfo>& values, size_t index) {
+  static const std::string unknown = "?";
+  return index < values.size() ? values[index].name : unknown;
+}
+
+/// The request's; an unknown one is refused later.
+const SignatureInfo& SignatureOf(const SessionInfo& info, const RunArguments& arguments) {
+  const size_t signature = arguments.request.signature;
+  return info.signatures[signature < info.signatures.size() ? signature : 0];
+}
+
 void AddInputs(Napi::Env env, std::vector<EncodedTensor> inputs, FeedPolicy policy,
+               const SignatureInfo& signature, const std::vector<Target>& targets,
                RunArguments* arguments) {
   std::vector<size_t> copied;
   for (EncodedTensor& encoded : inputs) {
     const size_t index = encoded.index;
     TensorArgument argument = ResolveTensor(env, std::move(encoded));
+    for (const Target& target : targets) {
+      if (!Overlap(target.memory, argument.view)) continue;
+      ThrowOverlap(env, NameOf(signature.outputs, target.index), "inputs",
+                   NameOf(signature.inputs, index));
+    }
     if (MustCopy(argument, policy)) copied.push_back(arguments->request.inputs.size());
     arguments->request.inputs.push_back({index, std::move(argument.view)});
   }
   if (!copied.empty()) TakeSnapshots(env, copied, arguments);
 }
 
-/// Whether a tensor that the run uses in place, or another output, lies there too.
-bool IsUsedTwice(const TensorView& memory, const RunRequest& request) {
-  return std::any_of(request.inputs.begin(), request.inputs.end(),
-                     [&](const RunInput& input) { return Overlap(memory, input.tensor); }) ||
-         std::any_of(request.outputs.begin(), request.outputs.end(),
-                     [&](const RunOutput& output) { return Overlap(memory, output.into); });
+void AddTarget(Napi::Env env, const SignatureInfo& signature, size_t index, TensorView memory,
+               std::vector<Target>* targets) {
+  for (const Target& other : *targets) {
+    if (!Overlap(memory, other.memory)) continue;
+    ThrowOverlap(env, NameOf(signature.outputs, index), "outputs",
+                 NameOf(signature.outputs, other.index));
+  }
+  targets->push_back({index, std::move(memory)});
 }
 
+/// Gives `targets` the memory that JavaScript can reach.
 void AddOutputs(Napi::Env env, std::vector<EncodedTensor> outputs, FeedPolicy policy,
+                const SignatureInfo& signature, std::vector<Target>* targets,
                 RunArguments* arguments) {
   for (EncodedTensor& encoded : outputs) {
     RunOutput output;
@@ -207,15 +237,21 @@ void AddOutputs(Napi::Env env, std::vector<EncodedTensor> outputs, FeedPolicy po
     // A model may make other shapes than it declares, and than the caller expects.
     output.flexible = true;
     arguments->held.push_back(encoded.kind == MemoryKind::kPooled ||
+                              encoded.kind == MemoryKind::kFilledLater ||
                               (encoded.has_memory && encoded.kind == MemoryKind::kOrdinary));
-    if (encoded.has_memory) {
+    if (encoded.has_memory && encoded.kind == MemoryKind::kFilledLater) {
+      TensorView memory;
+      memory.byte_length = TypedArrayBytes(env, encoded.data, &memory.data);
+      AddTarget(env, signature, output.index, std::move(memory), targets);
+    } else if (encoded.has_memory) {
       TensorArgument argument = ResolveTensor(env, std::move(encoded));
       if (argument.view.type == ElementType::kString) {
         ThrowInvalidArgument(env, "outputs: strings cannot be written in place");
       }
-      if (!MustCopy(argument, policy) && !IsUsedTwice(argument.view, arguments->request)) {
-        output.into = std::move(argument.view);
+      if (argument.kind != MemoryKind::kPrivate) {
+        AddTarget(env, signature, output.index, argument.view, targets);
       }
+      if (!MustCopy(argument, policy)) output.into = std::move(argument.view);
     }
     arguments->request.outputs.push_back(std::move(output));
   }
@@ -259,7 +295,7 @@ bool MustCopy(const TensorArgument& argument, FeedPolicy policy) {
   if (argument.view.type == ElementType::kString) return false;
   if (argument.shared) return true;
   if (policy == FeedPolicy::kSynchronous || argument.kind == MemoryKind::kPrivate) return false;
-  return argument.kind == MemoryKind::kOrdinary || MayBeIndex(argument.view.type);
+  return argument.kind == MemoryKind::kOrdinary || MayAddress(argument.view.type);
 }
 
 std::vector<EncodedTensor> ReadTensors(Napi::Env env, napi_value tensors, const char* what) {
@@ -319,13 +355,22 @@ size_t TypedArrayBytes(Napi::Env env, napi_value array, void** data) {
   return length * BytesPerElement(type);
 }
 
-void ReadRunArguments(Napi::Env env, napi_value inputs, napi_value outputs, FeedPolicy policy,
-                      RunArguments* arguments) {
+void ThrowOverlap(Napi::Env env, const std::string& output, const char* other_list,
+                  const std::string& other) {
+  ThrowInvalidArgument(env, "outputs." + output + ": expected memory of its own, it lies where " +
+                                other_list + "." + other + " does");
+}
+
+void ReadRunArguments(Napi::Env env, const SessionInfo& info, napi_value inputs, napi_value outputs,
+                      FeedPolicy policy, RunArguments* arguments) {
   std::vector<EncodedTensor> encoded_inputs = ReadTensors(env, inputs, "inputs");
   std::vector<EncodedTensor> encoded_outputs = ReadTensors(env, outputs, "outputs");
   // From here on no JavaScript runs, so no address that is read goes stale.
-  AddInputs(env, std::move(encoded_inputs), policy, arguments);
-  AddOutputs(env, std::move(encoded_outputs), policy, arguments);
+  const SignatureInfo& signature = SignatureOf(info, *arguments);
+  std::vector<Target> targets;
+  AddOutputs(env, std::move(encoded_outputs), policy, signature, &targets, arguments);
+  // Against where JavaScript's memory lies, before any of it is copied.
+  AddInputs(env, std::move(encoded_inputs), policy, signature, targets, arguments);
 }
 
 napi_value ValueToJs(Napi::Env env, const Value& value) {

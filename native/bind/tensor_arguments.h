@@ -18,8 +18,8 @@ enum class FeedPolicy : uint8_t {
   /// threads may write (SharedArrayBuffer) is copied.
   kSynchronous,
   /// JavaScript goes on while the run reads and writes: in place only what the
-  /// pool keeps from being detached and no kernel uses as an index; the rest is
-  /// copied.
+  /// pool keeps from being detached and no kernel finds its way in memory by; the
+  /// rest is copied.
   kAsynchronous,
 };
 
@@ -31,6 +31,9 @@ enum class MemoryKind : uint8_t {
   kPooled = 1,
   /// No JavaScript but lib/'s own can reach it until the run has ended.
   kPrivate = 2,
+  /// An output's only: lib/ fills it when the run has ended. Where it lies is
+  /// looked at all the same.
+  kFilledLater = 3,
 };
 
 /// A tensor as a flat array of lib/ describes it, and what is known of its memory.
@@ -55,7 +58,7 @@ struct RunArguments {
   bool record_latency = true;
 };
 
-/// Reads the flat arrays that lib/run.ts builds:
+/// Reads the flat arrays that lib/ builds:
 /// inputs  [index, element type, dims, data, MemoryKind, …], data a typed array
 ///         or, for strings, an array of strings;
 /// outputs [index, element type, dims, memory, MemoryKind, …], memory a typed
@@ -63,11 +66,17 @@ struct RunArguments {
 ///         type and shape. Without memory the kind says whether the result
 ///         becomes an ArrayBuffer (kOrdinary) or is held (kPooled), which a
 ///         result that could not be written to memory of JavaScript's is, too.
-/// Throws ERR_INVALID_ARGUMENT for anything of another form,
+/// `info` is the session's. Throws ERR_INVALID_ARGUMENT for anything of another
+/// form, and for an output's memory where an input's or another output's lies too;
 /// ERR_BUFFER_DETACHED for detached memory. The arrays are ours, but a getter
 /// on Array.prototype may run: check what must hold for the run after this.
-void ReadRunArguments(Napi::Env env, napi_value inputs, napi_value outputs, FeedPolicy policy,
-                      RunArguments* arguments);
+void ReadRunArguments(Napi::Env env, const SessionInfo& info, napi_value inputs, napi_value outputs,
+                      FeedPolicy policy, RunArguments* arguments);
+
+/// ERR_INVALID_ARGUMENT: `output` would be written where `other` lies, which is an
+/// input or another output.
+[[noreturn]] void ThrowOverlap(Napi::Env env, const std::string& output, const char* other_list,
+                               const std::string& other);
 
 /// One tensor of such an array, as far as it can be read while JavaScript may
 /// still change it: reading an array's elements may run a getter of the user's.

@@ -12,6 +12,7 @@ std::string DimsToString(const Dims& dims) {
 }
 
 bool Overlap(const TensorView& a, const TensorView& b) {
+  if (a.byte_length == 0 || b.byte_length == 0) return false;
   const auto begin_a = reinterpret_cast<uintptr_t>(a.data);
   const auto begin_b = reinterpret_cast<uintptr_t>(b.data);
   return begin_a < begin_b + b.byte_length && begin_b < begin_a + a.byte_length;

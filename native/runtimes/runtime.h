@@ -254,6 +254,10 @@ class Binding {
   virtual Status BindInput(size_t index, const TensorView& tensor) = 0;
   virtual Status BindOutput(size_t index, const TensorView& memory) = 0;
 
+  /// The same for memory that the result goes to if it is of that type and shape; any
+  /// other is no error, and TakeOutput gives it. For bindings all of whose outputs are so.
+  virtual Status BindFlexibleOutput(size_t index, const TensorView& memory) = 0;
+
   /// Has the runtime allocate an output at each run; read it with TakeOutput.
   virtual Status BindDynamicOutput(size_t index) = 0;
 
@@ -261,8 +265,15 @@ class Binding {
   /// `times` may be null, then no clock is read.
   virtual Status Run(CancelToken* cancel, RunTimes* times) = 0;
 
-  /// The result of the last run for a dynamic output.
+  /// The result of the last run for a dynamic output; of a flexible one after a run
+  /// that strayed, without an owner if it is in the output's memory.
   virtual Status TakeOutput(size_t index, Value* value) = 0;
+
+  /// The last run gave some flexible output another type or shape than its memory's.
+  bool strayed() const { return strayed_; }
+
+ protected:
+  bool strayed_ = false;
 };
 
 /// A loaded model. `Run` may be called from any thread, from at most

@@ -1,6 +1,7 @@
 #include "runtimes/ort/binding.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/clock.h"
@@ -14,6 +15,11 @@ namespace onlite::ort {
 namespace {
 
 Status Bound(OrtStatus* status) { return Check(status, Stage::kRun, "cannot bind a tensor"); }
+
+Status GivesInputBack(const std::string& name) {
+  return {ErrorCode::kUnsupported,
+          "outputs." + name + ": the graph gives an input back, which cannot be bound to memory"};
+}
 
 }  // namespace
 
@@ -35,8 +41,7 @@ OrtBinding::OrtBinding(OrtSession* session, const SignatureInfo& signature,
       passed_through_(passed_through),
       cpu_(cpu),
       inputs_(signature.inputs.size()),
-      outputs_(signature.outputs.size()),
-      dynamic_(signature.outputs.size(), false) {}
+      outputs_(signature.outputs.size()) {}
 
 Status OrtBinding::BindInput(size_t index, const TensorView& tensor) {
   ONLITE_RETURN_IF_ERROR(CheckInput(signature_, index, tensor));
@@ -53,16 +58,27 @@ Status OrtBinding::BindInput(size_t index, const TensorView& tensor) {
 Status OrtBinding::BindOutput(size_t index, const TensorView& memory) {
   ONLITE_RETURN_IF_ERROR(CheckOutput(signature_, index, memory));
   const std::string& name = signature_.outputs[index].name;
-  if (passed_through_[index]) {
-    return {ErrorCode::kUnsupported,
-            "outputs." + name + ": the graph gives an input back, which cannot be bound to memory"};
-  }
-  ValueHandle value;
-  ONLITE_RETURN_IF_ERROR(WrapTensor(memory, cpu_, &value));
-  ONLITE_RETURN_IF_ERROR(Bound(Functions().BindOutput(binding_.get(), name.c_str(), value.get())));
-  outputs_[index] = std::move(value);
-  dynamic_[index] = false;
+  if (passed_through_[index]) return GivesInputBack(name);
+  Output output;
+  ONLITE_RETURN_IF_ERROR(WrapTensor(memory, cpu_, &output.value));
+  ONLITE_RETURN_IF_ERROR(
+      Bound(Functions().BindOutput(binding_.get(), name.c_str(), output.value.get())));
+  output.memory = memory;
+  outputs_[index] = std::move(output);
   complete_ = false;
+  in_place_ = false;
+  return Status::Ok();
+}
+
+Status OrtBinding::BindFlexibleOutput(size_t index, const TensorView& memory) {
+  ONLITE_RETURN_IF_ERROR(CheckOutput(signature_, index, memory));
+  if (passed_through_[index]) {
+    ONLITE_RETURN_IF_ERROR(BindDynamicOutput(index));
+    loose_ = true;
+  } else {
+    ONLITE_RETURN_IF_ERROR(BindOutput(index, memory));
+  }
+  outputs_[index].flexible = true;
   return Status::Ok();
 }
 
@@ -70,12 +86,35 @@ Status OrtBinding::BindDynamicOutput(size_t index) {
   if (index >= outputs_.size()) {
     return {ErrorCode::kInvalidArgument, "outputs: there is no index " + std::to_string(index)};
   }
-  ONLITE_RETURN_IF_ERROR(Bound(Functions().BindOutputToDevice(
-      binding_.get(), signature_.outputs[index].name.c_str(), cpu_)));
-  outputs_[index].reset();
-  dynamic_[index] = true;
+  ONLITE_RETURN_IF_ERROR(BindToDevice(index));
+  outputs_[index] = {};
+  outputs_[index].dynamic = true;
   complete_ = false;
   succeeded_ = false;
+  return Status::Ok();
+}
+
+Status OrtBinding::BindToDevice(size_t index) {
+  return Bound(
+      Functions().BindOutputToDevice(binding_.get(), signature_.outputs[index].name.c_str(), cpu_));
+}
+
+Status OrtBinding::Loosen() {
+  loose_ = true;
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    if (outputs_[index].flexible) ONLITE_RETURN_IF_ERROR(BindToDevice(index));
+  }
+  return Status::Ok();
+}
+
+Status OrtBinding::Tighten() {
+  loose_ = false;
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    const Output& output = outputs_[index];
+    if (!output.flexible || output.dynamic) continue;
+    ONLITE_RETURN_IF_ERROR(Bound(Functions().BindOutput(
+        binding_.get(), signature_.outputs[index].name.c_str(), output.value.get())));
+  }
   return Status::Ok();
 }
 
@@ -92,19 +131,55 @@ Status OrtBinding::CheckComplete() const {
 Status OrtBinding::RenewDynamicOutputs() {
   if (!has_outputs_) return Status::Ok();
   has_outputs_ = false;
-  for (size_t index = 0; index < dynamic_.size(); ++index) {
-    if (!dynamic_[index]) continue;
-    ONLITE_RETURN_IF_ERROR(Bound(Functions().BindOutputToDevice(
-        binding_.get(), signature_.outputs[index].name.c_str(), cpu_)));
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    const Output& output = outputs_[index];
+    if (output.dynamic || (loose_ && output.flexible)) ONLITE_RETURN_IF_ERROR(BindToDevice(index));
   }
   return Status::Ok();
 }
 
 Status OrtBinding::Run(CancelToken* cancel, RunTimes* times) {
+  strayed_ = false;
   if (!complete_) {
     ONLITE_RETURN_IF_ERROR(CheckComplete());
     complete_ = true;
   }
+  Status status = RunOnce(cancel, times);
+  if (status.ok() && !loose_ && !in_place_) {
+    ONLITE_RETURN_IF_ERROR(CheckPlaces(&in_place_));
+    if (!in_place_) status = {ErrorCode::kRunFailed, "the results lie elsewhere"};
+  }
+  // Perhaps only because the model does not make the shape of the memory, which is
+  // an error like any other to ONNX Runtime (session.cc).
+  const bool flexible = !outputs_.empty() && outputs_[0].flexible;
+  const bool failed =
+      status.code() == ErrorCode::kRunFailed || status.code() == ErrorCode::kShapeMismatch;
+  if (!loose_ && flexible && failed) {
+    ONLITE_RETURN_IF_ERROR(Loosen());
+    const Status again = RunOnce(cancel, times);
+    if (!again.ok()) ONLITE_RETURN_IF_ERROR(Tighten());
+    status = again;
+  }
+  strayed_ = loose_ && flexible && status.ok();
+  return status.code() == ErrorCode::kShapeMismatch ? OtherShape(status) : status;
+}
+
+Status OrtBinding::OtherShape(const Status& status) const {
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    const std::string& name = signature_.outputs[index].name;
+    if (outputs_[index].value == nullptr) continue;
+    if (status.cause().find("output '" + name + "'") == std::string::npos) continue;
+    return {status.code(),
+            "outputs." + name + ".dims: the model makes another shape than the bound " +
+                DimsToString(outputs_[index].memory.dims) + "; bind such an output as 'dynamic'",
+            status.cause()};
+  }
+  return {status.code(),
+          "outputs: the model makes another shape than is bound; bind such an output as 'dynamic'",
+          status.cause()};
+}
+
+Status OrtBinding::RunOnce(CancelToken* cancel, RunTimes* times) {
   ONLITE_RETURN_IF_ERROR(RenewDynamicOutputs());
   if (cancel != nullptr && run_options_ == nullptr) {
     OrtRunOptions* options = nullptr;
@@ -135,11 +210,9 @@ Status OrtBinding::Run(CancelToken* cancel, RunTimes* times) {
   return {ErrorCode::kCancelled, "the run was cancelled", status.cause()};
 }
 
-Status OrtBinding::TakeOutput(size_t index, Value* value) {
-  if (index >= outputs_.size() || !dynamic_[index]) {
-    return {ErrorCode::kInvalidArgument, "outputs: index is not bound as dynamic"};
-  }
-  if (!succeeded_) return {ErrorCode::kInvalidArgument, "outputs: no run has given any yet"};
+Status OrtBinding::BoundValues(std::vector<ValueHandle>* values) const {
+  values->clear();
+  values->resize(outputs_.size());
   OrtAllocator* allocator = nullptr;
   ONLITE_RETURN_IF_ERROR(DefaultAllocator(&allocator));
   // Every bound output's value, in the order in which they were bound first.
@@ -148,28 +221,68 @@ Status OrtBinding::TakeOutput(size_t index, Value* value) {
   size_t count = 0;
   ONLITE_RETURN_IF_ERROR(
       Bound(Functions().GetBoundOutputNames(binding_.get(), allocator, &names, &lengths, &count)));
-  size_t place = count;
-  const std::string& name = signature_.outputs[index].name;
+  std::vector<size_t> places(count, outputs_.size());
   const char* at = names;
   for (size_t bound = 0; bound < count; at += lengths[bound], ++bound) {
-    if (name == std::string_view(at, lengths[bound])) place = bound;
+    const std::string_view name(at, lengths[bound]);
+    for (size_t index = 0; index < outputs_.size(); ++index) {
+      if (name == signature_.outputs[index].name) places[bound] = index;
+    }
   }
   if (names != nullptr) static_cast<void>(Bound(Functions().AllocatorFree(allocator, names)));
   if (lengths != nullptr) static_cast<void>(Bound(Functions().AllocatorFree(allocator, lengths)));
 
-  OrtValue** values = nullptr;
+  OrtValue** bound_values = nullptr;
   ONLITE_RETURN_IF_ERROR(
-      Bound(Functions().GetBoundOutputValues(binding_.get(), allocator, &values, &count)));
-  ValueHandle result;
+      Bound(Functions().GetBoundOutputValues(binding_.get(), allocator, &bound_values, &count)));
   for (size_t bound = 0; bound < count; ++bound) {
-    ValueHandle owned(values[bound]);
-    if (bound == place) result = std::move(owned);
+    ValueHandle owned(bound_values[bound]);
+    if (bound < places.size() && places[bound] < values->size()) {
+      (*values)[places[bound]] = std::move(owned);
+    }
   }
-  if (values != nullptr) static_cast<void>(Bound(Functions().AllocatorFree(allocator, values)));
-  if (result == nullptr) {
+  if (bound_values != nullptr) {
+    static_cast<void>(Bound(Functions().AllocatorFree(allocator, bound_values)));
+  }
+  return Status::Ok();
+}
+
+Status OrtBinding::CheckPlaces(bool* in_place) const {
+  *in_place = true;
+  std::vector<ValueHandle> values;
+  ONLITE_RETURN_IF_ERROR(BoundValues(&values));
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    const Output& output = outputs_[index];
+    if (output.value == nullptr || output.memory.byte_length == 0) continue;
+    void* data = nullptr;
+    if (values[index] != nullptr) {
+      ONLITE_RETURN_IF_ERROR(Bound(Functions().GetTensorMutableData(values[index].get(), &data)));
+    }
+    if (data == output.memory.data) continue;
+    *in_place = false;
+    if (!output.flexible) return GivesInputBack(signature_.outputs[index].name);
+  }
+  return Status::Ok();
+}
+
+Status OrtBinding::TakeOutput(size_t index, Value* value) {
+  if (index >= outputs_.size() || !(outputs_[index].dynamic || outputs_[index].flexible)) {
+    return {ErrorCode::kInvalidArgument, "outputs: index is not bound as dynamic"};
+  }
+  if (!succeeded_) return {ErrorCode::kInvalidArgument, "outputs: no run has given any yet"};
+  const Output& output = outputs_[index];
+  if (output.flexible && !output.dynamic && !loose_) {
+    value->kind = Value::Kind::kTensor;
+    value->tensor = output.memory;
+    return Status::Ok();
+  }
+  std::vector<ValueHandle> values;
+  ONLITE_RETURN_IF_ERROR(BoundValues(&values));
+  const std::string& name = signature_.outputs[index].name;
+  if (values[index] == nullptr) {
     return {ErrorCode::kRunFailed, "outputs." + name + ": the run gave no value"};
   }
-  return TakeValue(std::move(result), name, value);
+  return TakeValue(std::move(values[index]), name, value);
 }
 
 }  // namespace onlite::ort

@@ -18,6 +18,7 @@ class OrtBinding final : public Binding {
 
   Status BindInput(size_t index, const TensorView& tensor) override;
   Status BindOutput(size_t index, const TensorView& memory) override;
+  Status BindFlexibleOutput(size_t index, const TensorView& memory) override;
   Status BindDynamicOutput(size_t index) override;
   Status Run(CancelToken* cancel, RunTimes* times) override;
   Status TakeOutput(size_t index, Value* value) override;
@@ -26,7 +27,27 @@ class OrtBinding final : public Binding {
   OrtBinding(OrtSession* session, const SignatureInfo& signature,
              const std::vector<bool>& passed_through, OrtMemoryInfo* cpu);
 
+  /// What is bound to an output.
+  struct Output {
+    ValueHandle value;  // over the memory; null if there is none
+    TensorView memory;
+    bool dynamic = false;
+    bool flexible = false;
+  };
+
   Status CheckComplete() const;
+  Status RunOnce(CancelToken* cancel, RunTimes* times);
+  /// The same with the output and the way out in the message.
+  Status OtherShape(const Status& status) const;
+  /// Has ONNX Runtime allocate the flexible outputs, at each run from now on.
+  Status Loosen();
+  /// Takes that back.
+  Status Tighten();
+  Status BindToDevice(size_t index);
+  /// The values that the last run left, by output; null where none is bound.
+  Status BoundValues(std::vector<ValueHandle>* values) const;
+  /// Whether a run has left every result in the memory that was bound for it.
+  Status CheckPlaces(bool* in_place) const;
   /// Makes ONNX Runtime forget what the last run left in the dynamic outputs: it
   /// would write the next run's into the same memory, which may have been taken,
   /// and refuse another shape.
@@ -39,9 +60,12 @@ class OrtBinding final : public Binding {
   /// Made with the first cancellable run, reused by all.
   RunOptionsHandle run_options_;
   std::vector<ValueHandle> inputs_;
-  std::vector<ValueHandle> outputs_;
-  std::vector<bool> dynamic_;
+  std::vector<Output> outputs_;
   bool complete_ = false;
+  /// A run of what is bound now has left its results where they belong.
+  bool in_place_ = false;
+  /// ONNX Runtime allocates the flexible outputs too.
+  bool loose_ = false;
   /// A run has left values in the dynamic outputs.
   bool has_outputs_ = false;
   bool succeeded_ = false;

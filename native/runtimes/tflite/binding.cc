@@ -55,6 +55,12 @@ Status TfLiteBinding::BindOutput(size_t index, const TensorView& memory) {
   return Status::Ok();
 }
 
+Status TfLiteBinding::BindFlexibleOutput(size_t index, const TensorView& memory) {
+  ONLITE_RETURN_IF_ERROR(BindOutput(index, memory));
+  outputs_[index].flexible = true;
+  return Status::Ok();
+}
+
 Status TfLiteBinding::BindDynamicOutput(size_t index) {
   if (index >= outputs_.size()) {
     return {ErrorCode::kInvalidArgument,
@@ -145,6 +151,7 @@ Status TfLiteBinding::Feed(Interpreter* interpreter) {
 Status TfLiteBinding::Fetch(Interpreter* interpreter) {
   const Api& api = interpreter->api();
   const EntryRunner& runner = interpreter->runner(entry_);
+  strayed_ = false;
   for (size_t index = 0; index < outputs_.size(); ++index) {
     Output& output = outputs_[index];
     if (!output.bound && !output.dynamic) continue;
@@ -152,9 +159,11 @@ Status TfLiteBinding::Fetch(Interpreter* interpreter) {
     // Written there by the runtime, whose shapes did not change since they were compared.
     if (output.alone && tensor != nullptr && api.TensorData(tensor) == output.memory.data) continue;
     Value value;
-    ONLITE_RETURN_IF_ERROR(
-        FetchTensor(api, tensor, output.memory, false, signature().outputs[index].name, &value));
-    if (output.dynamic) output.value = std::move(value);
+    ONLITE_RETURN_IF_ERROR(FetchTensor(api, tensor, output.memory, output.flexible,
+                                       signature().outputs[index].name, &value));
+    const bool strays = output.flexible && value.owner != nullptr;
+    strayed_ |= strays;
+    if (output.dynamic || strays) output.value = std::move(value);
   }
   return Status::Ok();
 }
@@ -180,10 +189,14 @@ Status TfLiteBinding::Run(CancelToken* cancel, RunTimes* times) {
 }
 
 Status TfLiteBinding::TakeOutput(size_t index, Value* value) {
-  if (index >= outputs_.size() || !outputs_[index].dynamic) {
+  if (index >= outputs_.size() || !(outputs_[index].dynamic || outputs_[index].flexible)) {
     return {ErrorCode::kInvalidArgument, "outputs: index is not bound as dynamic"};
   }
   *value = std::move(outputs_[index].value);
+  if (outputs_[index].flexible && value->kind == Value::Kind::kNone) {
+    value->kind = Value::Kind::kTensor;
+    value->tensor = outputs_[index].memory;
+  }
   outputs_[index].value = {};
   return Status::Ok();
 }

@@ -25,6 +25,7 @@ class TfLiteBinding final : public Binding {
 
   Status BindInput(size_t index, const TensorView& tensor) override;
   Status BindOutput(size_t index, const TensorView& memory) override;
+  Status BindFlexibleOutput(size_t index, const TensorView& memory) override;
   Status BindDynamicOutput(size_t index) override;
   Status Run(CancelToken* cancel, RunTimes* times) override;
   Status TakeOutput(size_t index, Value* value) override;
@@ -34,10 +35,11 @@ class TfLiteBinding final : public Binding {
     TensorView memory;
     bool bound = false;
     bool dynamic = false;
+    bool flexible = false;
     /// Its memory is nobody else's in this binding, so it may be written while
     /// the model still reads its inputs.
     bool alone = false;
-    Value value;  // the last run's, if dynamic
+    Value value;  // the last run's, if dynamic, or flexible and strayed
   };
 
   const SignatureInfo& signature() const { return model_.info().signatures[entry_]; }
