@@ -52,7 +52,7 @@ export default tseslint.config(
       'runtimes/',
       'models/',
       'prebuilds/',
-      'test/fixtures/{models,cases,microwakeword,generate,npy,vendor-crashes}/',
+      'test/fixtures/{models,cases,microwakeword,generate,npy,vendor-crashes,ways}/',
       '.venv/',
     ],
   },

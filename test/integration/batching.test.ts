@@ -257,10 +257,10 @@ describe('batches that do not go well', () => {
     await session.release();
   });
 
-  it('are run one by one when an output has other rows than the batch', async () => {
+  it('are run one by one, and from then on alone, when an output has other rows', async () => {
     const model = encodeOnnx({
       inputs: [{ name: 'x', type: float32, dims: ['n'] }],
-      outputs: [{ name: 'distinct', type: float32, dims: ['count'] }],
+      outputs: [{ name: 'distinct', type: float32, dims: [''] }],
       nodes: [{ op: 'Unique', inputs: ['x'], outputs: ['distinct'] }],
     });
     const session = await InferenceSession.create(model, {
@@ -277,6 +277,19 @@ describe('batches that do not go well', () => {
       [2],
       [2],
       [3],
+    ]);
+    // Four distinct ones would have fitted.
+    const more = await Promise.all(
+      [7, 8, 9, 6].map((value) =>
+        session.run({ x: new Tensor('float32', Float32Array.of(value), [1]) }),
+      ),
+    );
+    expect([...session.batchSizes]).toEqual([[4, 1]]);
+    expect(more.map((result) => [...(output(result).data as Float32Array)])).toEqual([
+      [7],
+      [8],
+      [9],
+      [6],
     ]);
     await session.release();
   });
