@@ -2,12 +2,12 @@ import { whenAborted } from './abort-listeners';
 import { OnliteError } from './errors';
 import { abandonJob, type StartedJob } from './jobs';
 import { native } from './native';
+import { isTimeoutError } from './realms';
 import type { CheckedRunOptions } from './run-options';
 
 /** Why a run ended early, as an error. `reason` is an AbortSignal's. */
 function abortError(reason: unknown): OnliteError {
-  const timedOut = reason instanceof Error && reason.name === 'TimeoutError';
-  return timedOut
+  return isTimeoutError(reason)
     ? new OnliteError('ERR_TIMEOUT', 'the run was not finished in time', { cause: reason })
     : new OnliteError('ERR_CANCELLED', 'the run was cancelled', { cause: reason });
 }

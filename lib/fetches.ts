@@ -2,7 +2,6 @@ import { checkArray } from './checks';
 import { maxRank, type ElementTypeInfo } from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';
-import { Tensor } from './tensor';
 import { lossOf, typedArrayName } from './typed-array';
 
 /**
@@ -21,11 +20,9 @@ export function isFetches(plan: SignaturePlan, value: unknown): boolean {
   return false;
 }
 
-function isTensorLike(value: unknown): boolean {
-  return (
-    value instanceof Tensor ||
-    (typeof value === 'object' && value !== null && 'dims' in value && 'type' in value)
-  );
+/** An object may be one of another copy of this package, or of onnxruntime-common. */
+export function isTensorLike(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'dims' in value && 'type' in value;
 }
 
 /**

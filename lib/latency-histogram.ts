@@ -3,6 +3,7 @@ import { invalidArgument } from './errors';
 import { decodeHdr } from './hdr-encoding';
 import { HistogramReader } from './histogram-reader';
 import { native, type NativeHistogram } from './native';
+import { typedArrayName } from './typed-array';
 
 /** How precise a {@link LatencyHistogram} is and how far it reaches; both cost memory. */
 export interface LatencyHistogramOptions {
@@ -22,6 +23,8 @@ const keys: ReadonlySet<string> = new Set<keyof LatencyHistogramOptions>([
 const hour = 3_600_000_000_000;
 /** An array may claim any length. */
 const maxValues = 2 ** 24;
+
+let isLatencyHistogram: (value: unknown) => value is LatencyHistogram;
 
 /** A histogram of the addon's for the constructor. No caller has one. */
 class Adopted {
@@ -43,6 +46,11 @@ class Adopted {
  */
 export class LatencyHistogram extends HistogramReader {
   readonly #native: NativeHistogram;
+
+  static {
+    isLatencyHistogram = (value): value is LatencyHistogram =>
+      typeof value === 'object' && value !== null && #native in value;
+  }
 
   /** @throws OnliteError ERR_INVALID_ARGUMENT for an unknown or wrong option. */
   constructor(options?: LatencyHistogramOptions);
@@ -93,8 +101,8 @@ export class LatencyHistogram extends HistogramReader {
    * @throws OnliteError ERR_INVALID_ARGUMENT unless each is a finite number ≥ 0.
    */
   recordAll(nanoseconds: Float64Array | readonly number[]): void {
-    if (nanoseconds instanceof Float64Array) {
-      this.#native.recordAll(nanoseconds);
+    if (typedArrayName(nanoseconds) === 'Float64Array') {
+      this.#native.recordAll(nanoseconds as Float64Array);
       return;
     }
     this.#native.recordAll(toFloat64Array(checkArray(nanoseconds, 'values', maxValues)));
@@ -108,7 +116,7 @@ export class LatencyHistogram extends HistogramReader {
    *   be more than 2^53 - 1 samples.
    */
   add(other: LatencyHistogram): void {
-    if (!(other instanceof LatencyHistogram) || !(#native in other)) {
+    if (!isLatencyHistogram(other)) {
       throw invalidArgument('other', 'a LatencyHistogram', other);
     }
     this.#native.add(other.#native);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { checkArray, checkString, ownProperties, type Unchecked } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import { native, type NativeBytes, type NativeModelSource } from './native';
+import { isBlob, isUrl } from './realms';
 import { isDetachedBuffer } from './typed-array';
 
 /** What a model can be created from: a path, a `file:` URL, or its bytes. */
@@ -30,7 +31,7 @@ export function parseCreateArguments(args: readonly unknown[]): CreateArguments 
     if (path === '') throw invalidArgument('model', 'a path that is not empty', path);
     return { source: checkString(path, 'model'), options: second };
   }
-  if (first instanceof URL) return { source: urlPath(first), options: second };
+  if (isUrl(first)) return { source: urlPath(first.href), options: second };
   if (ArrayBuffer.isView(first)) return { source: viewBytes(first, 'model'), options: second };
   if (!isBuffer(first)) {
     throw invalidArgument('model', 'a path, a file URL, a Buffer or an ArrayBuffer', first);
@@ -74,18 +75,14 @@ function byteRange(value: number, path: string, max: number): number {
   return value;
 }
 
-function urlPath(url: string | URL): string {
+function urlPath(url: string): string {
   try {
     return checkString(fileURLToPath(url), 'model');
   } catch (cause) {
     if (cause instanceof OnliteError) throw cause;
-    throw new OnliteError(
-      'ERR_INVALID_ARGUMENT',
-      `model: expected a file: URL, got ${String(url)}`,
-      {
-        cause,
-      },
-    );
+    throw new OnliteError('ERR_INVALID_ARGUMENT', `model: expected a file: URL, got ${url}`, {
+      cause,
+    });
   }
 }
 
@@ -137,7 +134,11 @@ async function externalBytes(data: unknown, path: string): Promise<Uint8Array> {
       throw new OnliteError('ERR_MODEL_NOT_FOUND', `${path}: cannot read ${data}`, { cause });
     }
   }
-  if (data instanceof Blob) return new Uint8Array(await data.arrayBuffer());
+  if (isBlob(data)) {
+    const buffer: unknown = await data.arrayBuffer();
+    if (!isBuffer(buffer)) throw invalidArgument(path, 'a Blob with bytes', data);
+    return bufferBytes(buffer, path);
+  }
   if (ArrayBuffer.isView(data)) return viewBytes(data, path);
   if (isBuffer(data)) return bufferBytes(data, path);
   throw invalidArgument(path, 'a path, a Blob, a Buffer or an ArrayBuffer', data);

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { resolve, toNamespacedPath } from 'node:path';
 
 import { OnliteError, type OnliteErrorCode } from './errors';
 import { settleJobs, settleSucceeded, succeededIds, usePoll } from './jobs';
+import { packageRoot } from './package-folders';
 
 /** The name of a runtime. */
 export type Engine = 'onnxruntime' | 'tflite';
@@ -258,7 +259,7 @@ export interface NativeSession {
 /** Everything the addon exports. */
 export interface NativeAddon {
   initialise(config: {
-    errorClass: typeof OnliteError;
+    makeError: (code: OnliteErrorCode, message: string, cause?: string) => OnliteError;
     dispatch: (...completions: unknown[]) => void;
     /** Tells of the first so many ids in `succeeded`. */
     dispatchSucceeded: (count: number) => void;
@@ -268,7 +269,10 @@ export interface NativeAddon {
   }): void;
   /** Looks for finished jobs: 0 none, 1 some were dispatched, 2 it is not the time. */
   poll(): number;
-  /** Waits for work that the end of the process must not overtake; more is refused. */
+  /**
+   * Waits for work that the end of the process must not overtake; more is refused. The
+   * addon calls it itself when the process exits.
+   */
   prepareExit(): void;
   /**
    * Stops a job whose promise was rejected with ERR_TIMEOUT or else ERR_CANCELLED.
@@ -299,12 +303,6 @@ export interface NativeAddon {
   describeRuntime(engine: Engine): NativeRuntimeDescription;
 }
 
-/** The package's folder; inside an Electron archive, the unpacked copy beside it. */
-export const packageRoot = join(__dirname, '..').replace(
-  /([\\/])app\.asar([\\/]|$)/,
-  '$1app.asar.unpacked$2',
-);
-
 /** The executor's threads, and the default of the runtimes' own pools. */
 export const threadCount = availableParallelism();
 
@@ -329,8 +327,9 @@ export function addonPath(): string | undefined {
 function load(): NativeAddon {
   let loaded: NativeAddon;
   try {
-    const file = process.env['ONLITE_ADDON_PATH'] ?? nodeGypBuild().resolve(packageRoot);
-    loaded = require(file) as NativeAddon;
+    const chosen = process.env['ONLITE_ADDON_PATH'];
+    const file = chosen === undefined ? nodeGypBuild().resolve(packageRoot) : resolve(chosen);
+    loaded = newInstance(file);
     addonFile = file;
   } catch (cause) {
     throw new OnliteError(
@@ -340,23 +339,33 @@ function load(): NativeAddon {
       { cause },
     );
   }
-  const { isMainThread } = workerThreads();
   loaded.initialise({
-    errorClass: OnliteError,
+    makeError,
     dispatch: settleJobs,
     dispatchSucceeded: settleSucceeded,
     succeeded: succeededIds,
-    isMainThread,
+    isMainThread: workerThreads().isMainThread,
     threads: threadCount,
   });
   usePoll(() => loaded.poll());
-  // Workers end by their cleanup hooks, before the main thread does.
-  if (isMainThread) {
-    process.on('exit', () => {
-      loaded.prepareExit();
-    });
-  }
   return loaded;
+}
+
+/**
+ * An instance of the addon that is this copy of the package's alone. There may be more of
+ * them in a thread: test runners evaluate the modules anew for each test file, and two
+ * packages may bring one each. `require` would give all of them the first one's.
+ */
+function newInstance(file: string): NativeAddon {
+  const module = { exports: {} };
+  process.dlopen(module, toNamespacedPath(file));
+  return module.exports as NativeAddon;
+}
+
+/** Of classes of this copy's, and of its realm. */
+function makeError(code: OnliteErrorCode, message: string, cause?: string): OnliteError {
+  if (cause === undefined) return new OnliteError(code, message);
+  return new OnliteError(code, message, { cause: new Error(cause) });
 }
 
 // Loaded when they are needed: a program that only requires this package does not wait for them.

@@ -1,7 +1,8 @@
 import { elementCount, elementType, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
+import { isTensorLike } from './fetches';
 import type { Quantization } from './metadata';
-import { Tensor } from './tensor';
+import { Tensor, isTensor } from './tensor';
 
 const ranges: Partial<Record<ElementType, readonly [min: number, max: number]>> = {
   int8: [-128, 127],
@@ -28,7 +29,7 @@ export function quantize<T extends 'int8' | 'uint8' | 'int16' | 'uint16' | 'int3
   if (range === undefined || info?.array === undefined) {
     throw invalidArgument('type', Object.keys(ranges).join(', '), type);
   }
-  requireTensor(tensor);
+  tensor = requireTensor(tensor);
   if (tensor.type !== 'float32') {
     throw new OnliteError('ERR_TYPE_MISMATCH', `tensor.type: expected float32, got ${tensor.type}`);
   }
@@ -51,7 +52,7 @@ export function quantize<T extends 'int8' | 'uint8' | 'int16' | 'uint16' | 'int3
  * @throws OnliteError ERR_INVALID_ARGUMENT for parameters that do not fit the tensor.
  */
 export function dequantize(tensor: Tensor, quantization: Quantization): Tensor<'float32'> {
-  requireTensor(tensor);
+  tensor = requireTensor(tensor);
   if (ranges[tensor.type] === undefined) {
     throw invalidArgument('tensor.type', Object.keys(ranges).join(', '), tensor.type);
   }
@@ -66,8 +67,12 @@ export function dequantize(tensor: Tensor, quantization: Quantization): Tensor<'
   return new Tensor('float32', data, tensor.dims);
 }
 
-function requireTensor(tensor: unknown): asserts tensor is Tensor {
-  if (!(tensor instanceof Tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
+/** A tensor of ours: one of another copy of this package, or of onnxruntime-common, is made one. */
+function requireTensor(tensor: unknown): Tensor {
+  if (isTensor(tensor)) return tensor;
+  if (!isTensorLike(tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
+  const { type, data, dims } = tensor as Tensor;
+  return new Tensor(type, data, dims);
 }
 
 /** Checks scale or zeroPoint: an array of finite numbers. */

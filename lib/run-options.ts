@@ -8,6 +8,7 @@ import {
 import { OnliteError, invalidArgument } from './errors';
 import type { NativeRunOptions } from './native';
 import { isTensorPool, type TensorPool } from './pool/tensor-pool';
+import { isAbortSignal } from './realms';
 import { assignDefined } from './session-options';
 
 /** How one run is made. Any other key is an error. */
@@ -64,15 +65,6 @@ const defaults: CheckedRunOptions = {
   signature: undefined,
   native: undefined,
 };
-
-/** Not by `instanceof` alone, which an object made of the prototype passes too. */
-function isAbortSignal(value: unknown): value is AbortSignal {
-  try {
-    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
-  } catch {
-    return false;
-  }
-}
 
 /** @throws OnliteError ERR_INVALID_ARGUMENT naming the option; ERR_CANCELLED for `terminate`. */
 export function checkRunOptions(value: unknown): CheckedRunOptions {

@@ -8,7 +8,7 @@ import { memoryKind, type NativeTensors, type NativeValue } from './native';
 import { poolMemoryOf } from './pool/lease';
 import { acquireFrom, type TensorPool } from './pool/tensor-pool';
 import type { OutputPlan, RequestedOutputs, SignaturePlan } from './signature-plan';
-import { Tensor, dataOf } from './tensor';
+import { Tensor, dataOf, isTensor } from './tensor';
 import { lengthOf, typedArrayName } from './typed-array';
 import { placeValue } from './values';
 
@@ -144,7 +144,7 @@ export class RunOutputs implements Held {
     }
     tensor?.dispose();
     const placed = placeValue(plan.name, value, null, pool);
-    target.tensor = placed instanceof Tensor ? placed : undefined;
+    target.tensor = isTensor(placed) ? placed : undefined;
     return placed;
   }
 

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 
 import { OnliteError, invalidArgument } from './errors';
-import { packageRoot, type Engine, type LibraryCandidate } from './native';
+import { type Engine, type LibraryCandidate } from './native';
+import { installedPackage, packageRoot } from './package-folders';
 
 /** How each engine's library is called on a platform, and by which variable it is overridden. */
 const engines: Record<Engine, { variable: string; files: RegExp }> = {
@@ -25,7 +25,9 @@ const configured: Partial<Record<Engine, string>> = {};
  * Names the library files to use, before the first session of the engine is
  * made; without effect on a runtime that is loaded already.
  *
- * @param paths - absolute paths of the ONNX Runtime and TensorFlow Lite C libraries
+ * @param paths - paths of the ONNX Runtime and TensorFlow Lite C libraries. A relative one
+ *   is the file in the working directory of this call; a name without a folder is left
+ *   to the system's search for libraries, which does not look there.
  * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown engine or a path that is no string.
  */
 export function configureRuntimes(paths: Partial<Record<Engine, string>>): void {
@@ -34,7 +36,7 @@ export function configureRuntimes(paths: Partial<Record<Engine, string>>): void 
       throw invalidArgument('configureRuntimes', "'onnxruntime' or 'tflite'", engine);
     }
     if (typeof path !== 'string') throw invalidArgument(engine, 'a path', path);
-    configured[engine as Engine] = path;
+    configured[engine as Engine] = libraryPath(path);
   }
 }
 
@@ -47,8 +49,8 @@ export function libraryCandidates(engine: Engine): readonly LibraryCandidate[] {
   return chosenLibrary(engine) ?? search(engine);
 }
 
-/** What {@link search} found, by engine and working directory. */
-const found = new Map<string, readonly LibraryCandidate[]>();
+/** What {@link search} found. */
+const found = new Map<Engine, readonly LibraryCandidate[]>();
 
 /**
  * The same without searching again and again, which for each session would take some
@@ -57,11 +59,10 @@ const found = new Map<string, readonly LibraryCandidate[]>();
 export function knownCandidates(engine: Engine): readonly LibraryCandidate[] {
   const chosen = chosenLibrary(engine);
   if (chosen !== undefined) return chosen;
-  const key = `${engine} ${workingDirectory() ?? ''}`;
-  let candidates = found.get(key);
+  let candidates = found.get(engine);
   if (candidates === undefined) {
     candidates = search(engine);
-    found.set(key, candidates);
+    found.set(engine, candidates);
   }
   return candidates;
 }
@@ -71,8 +72,21 @@ function chosenLibrary(engine: Engine): readonly LibraryCandidate[] | undefined 
   const option = configured[engine];
   if (option !== undefined) return [[option, 'configureRuntimes']];
   const environment = process.env[variable];
-  if (environment !== undefined && environment !== '') return [[environment, variable]];
-  return undefined;
+  if (environment === undefined || environment === '') return undefined;
+  let path = environmentPaths.get(environment);
+  if (path === undefined) {
+    path = libraryPath(environment);
+    environmentPaths.set(environment, path);
+  }
+  return [[path, variable]];
+}
+
+/** The variables' values as they were understood first: the working directory may change. */
+const environmentPaths = new Map<string, string>();
+
+/** A bare name stays one: the system looks for it, and not in the working directory. */
+function libraryPath(path: string): string {
+  return path === '' || basename(path) === path ? path : resolve(path);
 }
 
 function search(engine: Engine): readonly LibraryCandidate[] {
@@ -88,11 +102,11 @@ function search(engine: Engine): readonly LibraryCandidate[] {
 
 function folders(engine: Engine): [folder: string, origin: string][] {
   const places: [string, string][] = [];
-  const platformPackage = packageFolder(`@onlite/runtime-${target}`);
+  const platformPackage = installedPackage(`@onlite/runtime-${target}`);
   if (platformPackage !== undefined) places.push([platformPackage, `@onlite/runtime-${target}`]);
   places.push([join(packageRoot, 'runtimes', target), 'runtimes']);
   const name = engine === 'onnxruntime' ? 'onnxruntime-node' : 'tfjs-tflite-node';
-  const installed = packageFolder(name);
+  const installed = installedPackage(name);
   if (installed !== undefined) {
     for (const folder of subfolders(
       join(installed, engine === 'onnxruntime' ? 'bin' : 'cc_deps'),
@@ -101,28 +115,6 @@ function folders(engine: Engine): [folder: string, origin: string][] {
     }
   }
   return places;
-}
-
-/** The folder of an installed package, looked up as the program would and as this package would. */
-function packageFolder(name: string): string | undefined {
-  const folder = workingDirectory();
-  for (const from of folder === undefined ? [__filename] : [join(folder, 'index.js'), __filename]) {
-    try {
-      return dirname(createRequire(from).resolve(`${name}/package.json`));
-    } catch {
-      // Not installed there.
-    }
-  }
-  return undefined;
-}
-
-/** Undefined if it was removed. */
-function workingDirectory(): string | undefined {
-  try {
-    return process.cwd();
-  } catch {
-    return undefined;
-  }
 }
 
 /** Folders below a peer package's binaries that are for this platform and architecture. */

@@ -9,7 +9,7 @@ import { OnliteError } from './errors';
 import { fillFetch, type Result } from './fetches';
 import { native, type NativeHeld, type NativeValue } from './native';
 import { acquireFrom, type TensorPool } from './pool/tensor-pool';
-import { Tensor, dataOf } from './tensor';
+import { Tensor, dataOf, isTensor } from './tensor';
 
 /** The key or value of an ONNX map. */
 export type MapElement = string | bigint | number;
@@ -109,7 +109,7 @@ function decodeTensor(code: number, dims: number[], data: ArrayBuffer | string[]
 }
 
 function decodeMap(keys: OnnxValue, values: OnnxValue): Map<MapElement, MapElement> {
-  if (!(keys instanceof Tensor) || !(values instanceof Tensor)) {
+  if (!isTensor(keys) || !isTensor(values)) {
     throw new OnliteError('ERR_UNSUPPORTED', 'the result is a map whose values are not tensors');
   }
   const map = new Map<MapElement, MapElement>();

@@ -17,12 +17,13 @@ namespace {
 Napi::Value Initialise(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsObject()) throw Napi::TypeError::New(env, "onlite: expected a configuration");
-  onlite::Environment::Create(env, info[0].As<Napi::Object>());
+  if (!info.This().IsObject()) throw Napi::TypeError::New(env, "onlite: expected the exports");
+  onlite::Environment::Create(env, info.This().As<Napi::Object>(), info[0].As<Napi::Object>());
   onlite::Environment& environment = onlite::Environment::Of(env);
-  environment.session_class = Napi::Persistent(onlite::NativeSession::Define(env));
-  environment.binding_class = Napi::Persistent(onlite::NativeBinding::Define(env));
-  environment.rows_class = Napi::Persistent(onlite::NativeRows::Define(env));
-  environment.histogram_class = Napi::Persistent(onlite::NativeHistogram::Define(env));
+  environment.session_class = environment.Hold(onlite::NativeSession::Define(env));
+  environment.binding_class = environment.Hold(onlite::NativeBinding::Define(env));
+  environment.rows_class = environment.Hold(onlite::NativeRows::Define(env));
+  environment.histogram_class = environment.Hold(onlite::NativeHistogram::Define(env));
   return env.Undefined();
 }
 
@@ -34,10 +35,8 @@ Napi::Value NewHistogram(const Napi::CallbackInfo& info) {
 /// prepareExit(): waits for work that the end of the process must not overtake,
 /// and lets no more of it begin.
 Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  onlite::Environment& environment = onlite::Environment::Of(env);
-  onlite::ExitGate::Process().Close([&environment] { environment.CancelAll(); });
-  return env.Undefined();
+  onlite::ExitGate::Process().Close([] { onlite::Environment::CancelAll(); });
+  return info.Env().Undefined();
 }
 
 /// poll(): 0 if no job has finished soon enough, 1 if some had and were dispatched,

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 import { now } from './clock';
 
 /** When a warm-up is over. */
@@ -22,7 +24,7 @@ export async function warmUp(
   let runs = 0;
   do {
     const result = run();
-    if (result instanceof Promise) await result;
+    if (types.isPromise(result)) await result;
     runs++;
     elapsed = now() - start;
   } while (elapsed < ms * 1e6 || runs < minRuns);

@@ -4,6 +4,7 @@ import { prefersOpenMetrics } from './accept';
 import { collect } from './collect';
 import { sampleGpus } from './gpus';
 import { checkMetricsOptions, optionalPath, type MetricsOptions } from './options';
+import { isError } from '../realms';
 import { formatText, OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE } from './text';
 
 /** Options of {@link createHandler}. */
@@ -46,7 +47,7 @@ export function createHandler(options?: HandlerOptions): RequestHandler {
 
   return (request, response) => {
     answer(request, response).catch((error: unknown) => {
-      process.emitWarning(error instanceof Error ? error : String(error), {
+      process.emitWarning(isError(error) ? error : String(error), {
         type: 'OnliteWarning',
         code: 'ONLITE_METRICS_FAILED',
       });

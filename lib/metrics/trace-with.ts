@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 
 import { checkOptions, optionalChoice } from '../checks';
+import { isError } from '../realms';
 import { phases as allPhases } from '../latency';
 import { runChannel, type RunMessage } from '../run-channel';
 import { openTelemetryApi, type OpenTelemetryApi } from './open-telemetry';
@@ -103,7 +104,7 @@ function traceRun(
   const end = at(run.phases.total ?? 0);
   if (run.outcome !== 'success') {
     span.setStatus({ code: errorStatus, ...(run.code === undefined ? {} : { message: run.code }) });
-    if (run.error instanceof Error) span.recordException(run.error, end);
+    if (isError(run.error)) span.recordException(run.error, end);
   }
   span.end(end);
 }

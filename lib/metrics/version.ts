@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { packageRoot } from '../native';
+import { packageRoot } from '../package-folders';
 
 let version: string | undefined;
 

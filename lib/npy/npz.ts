@@ -1,6 +1,7 @@
 import { unzipSync, zipSync, type Zippable } from 'fflate';
 
 import { OnliteError } from '../errors';
+import { isError } from '../realms';
 import { readNpy, writeNpy } from './npy';
 import type { NpyArray } from './types';
 
@@ -47,10 +48,7 @@ export function readNpz(bytes: Uint8Array, options: ReadNpzOptions = {}): Map<st
     });
   } catch (error) {
     if (error instanceof OnliteError) throw error;
-    throw fail(
-      `not a zip archive: ${error instanceof Error ? error.message : String(error)}`,
-      error,
-    );
+    throw fail(`not a zip archive: ${isError(error) ? error.message : String(error)}`, error);
   }
   const arrays = new Map<string, NpyArray>();
   for (const [name, file] of Object.entries(files)) {

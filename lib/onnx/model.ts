@@ -1,11 +1,12 @@
 import { OnliteError } from '../errors';
+import { isError } from '../realms';
 import { decode } from './decode';
 import { encode } from './encode';
 import { modelSchema, tensorSchema } from './schema';
 import type { ModelProto, TensorProto } from './types';
 
 function invalid(what: string, cause: unknown): OnliteError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = isError(cause) ? cause.message : String(cause);
   return new OnliteError('ERR_MODEL_INVALID', `not ${what}: ${reason}`, { cause });
 }
 

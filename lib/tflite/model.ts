@@ -1,5 +1,6 @@
 import { OnliteError } from '../errors';
 import { builtinOperatorName, CUSTOM_OPERATOR } from './builtin-operators';
+import { isError } from '../realms';
 import { Flatbuffer, FlatbufferError, type Table } from './flatbuffer';
 import { tensorTypeName } from './tensor-type';
 import type {
@@ -149,7 +150,8 @@ export function readTfliteModel(bytes: Uint8Array): TfliteModel {
       throw new FlatbufferError(`no '${IDENTIFIER.toString()}' identifier`);
     return read(new Flatbuffer(bytes));
   } catch (error) {
-    if (!(error instanceof FlatbufferError || error instanceof RangeError)) throw error;
+    if (!(error instanceof FlatbufferError || (isError(error) && error.name === 'RangeError')))
+      throw error;
     throw new OnliteError('ERR_MODEL_INVALID', `not a TensorFlow Lite model: ${error.message}`, {
       cause: error,
     });

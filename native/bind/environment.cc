@@ -9,6 +9,7 @@
 
 #include "bind/errors.h"
 #include "core/clock.h"
+#include "core/exit_gate.h"
 #include "runtimes/runtime.h"
 
 namespace onlite {
@@ -79,11 +80,56 @@ class Environment::Completions {
   std::vector<napi_value> others_;
 };
 
-void Environment::Create(Napi::Env env, const Napi::Object& config) {
+namespace {
+
+/// Without calling anything of the program's, as a setter on a prototype.
+void Define(Napi::Env env, const Napi::Object& object, const Napi::Value& name,
+            const Napi::Value& value) {
+  napi_property_descriptor property = {};
+  property.name = name;
+  property.value = value;
+  Check(env, napi_define_properties(env, object, 1, &property));
+}
+
+/// What our messages to the event loop belong to: nothing of the program's. Node notes the
+/// values of AsyncLocalStorage on it, those of a test runner's test or of a server's first
+/// request, which would be kept for ever. It cannot be written to.
+Napi::Value ResourceWithoutContext(Napi::Env env) {
+  const Napi::Value proxy = env.Global().Get("Proxy");
+  if (!proxy.IsFunction()) return env.Undefined();
+  const auto accept = Napi::Function::New(
+      env, [](const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), true); });
+  const auto handler = Napi::Object::New(env);
+  Define(env, handler, Napi::String::New(env, "set"), accept);
+  return proxy.As<Napi::Function>().New({Napi::Object::New(env), handler});
+}
+
+/// The first of this thread's instances.
+thread_local Environment* first_environment = nullptr;
+
+Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
+  ExitGate::Process().Close([] { Environment::CancelAll(); });
+  return info.Env().Undefined();
+}
+
+/// At the process's own 'exit': a test runner gives its modules another `process`, which
+/// never emits it. Workers end by their cleanup hooks, before the main thread does.
+void ListenForExit(Napi::Env env) {
+  const Napi::Value process = env.Global().Get("process");
+  if (!process.IsObject()) return;
+  const Napi::Value on = process.As<Napi::Object>().Get("on");
+  if (!on.IsFunction()) return;
+  on.As<Napi::Function>().Call(
+      process, {Napi::String::New(env, "exit"), Napi::Function::New<PrepareExit>(env)});
+}
+
+}  // namespace
+
+void Environment::Create(Napi::Env env, const Napi::Object& exports, const Napi::Object& config) {
   if (env.GetInstanceData<Environment>() != nullptr) {
     throw Napi::Error::New(env, "onlite: the addon is initialised already");
   }
-  for (const char* name : {"errorClass", "dispatch", "dispatchSucceeded"}) {
+  for (const char* name : {"makeError", "dispatch", "dispatchSucceeded"}) {
     if (!config.Get(name).IsFunction()) {
       throw Napi::TypeError::New(env, std::string(name) + ": expected a function");
     }
@@ -93,7 +139,12 @@ void Environment::Create(Napi::Env env, const Napi::Object& config) {
       succeeded.As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
     throw Napi::TypeError::New(env, "succeeded: expected a Uint32Array");
   }
-  env.SetInstanceData(new Environment(env, config));
+  const auto anchor = Napi::Object::New(env);
+  Define(env, exports, Napi::Symbol::New(env, "onlite"), anchor);
+  const bool is_first = first_environment == nullptr;
+  auto* environment = new Environment(env, anchor, config);
+  env.SetInstanceData(environment);
+  if (is_first && environment->state_->is_main_thread) ListenForExit(env);
 }
 
 Environment& Environment::Of(Napi::Env env) {
@@ -104,24 +155,27 @@ Environment& Environment::Of(Napi::Env env) {
   return *environment;
 }
 
-Environment::Environment(Napi::Env env, const Napi::Object& config)
+Environment::Environment(Napi::Env env, const Napi::Object& anchor, const Napi::Object& config)
     : env_(env),
-      error_class_(Napi::Persistent(config.Get("errorClass").As<Napi::Function>())),
-      dispatch_(Napi::Persistent(config.Get("dispatch").As<Napi::Function>())),
-      dispatch_succeeded_(Napi::Persistent(config.Get("dispatchSucceeded").As<Napi::Function>())),
-      succeeded_(Napi::Persistent(config.Get("succeeded").As<Napi::Uint32Array>())),
+      anchor_(Napi::Weak(anchor)),
+      make_error_(Hold(config.Get("makeError").As<Napi::Function>())),
+      dispatch_(Hold(config.Get("dispatch").As<Napi::Function>())),
+      dispatch_succeeded_(Hold(config.Get("dispatchSucceeded").As<Napi::Function>())),
+      succeeded_(Napi::Weak(config.Get("succeeded").As<Napi::Uint32Array>())),
       threads_(std::max<size_t>(1, config.Get("threads").ToNumber().Uint32Value())),
       state_(std::make_shared<EnvironmentState>(
           EnvironmentState{config.Get("isMainThread").ToBoolean(), false})),
       mailbox_(std::make_shared<Mailbox>()) {
+  KeepAlive(succeeded_.Value());
   SetDefaultThreadCount(static_cast<int>(threads_));
   // One place less than there are threads: a model that loads must not hold up every run.
   maintenance_queue_ =
       executor().CreateQueue(std::max<size_t>(1, executor().thread_count() - 1), SIZE_MAX / 2);
+  const Napi::Value resource = ResourceWithoutContext(env);
   const auto create = [&](napi_threadsafe_function_call_js call) {
     napi_threadsafe_function function = nullptr;
     Check(env,
-          napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "onlite"),
+          napi_create_threadsafe_function(env, nullptr, resource, Napi::String::New(env, "onlite"),
                                           0, 1, nullptr, nullptr, this, call, &function));
     Check(env, napi_unref_threadsafe_function(env, function));
     return function;
@@ -132,12 +186,24 @@ Environment::Environment(Napi::Env env, const Napi::Object& config)
   // Hooks run last in, first out: ours must come before the one of the
   // thread-safe function, which frees it.
   Check(env, napi_add_env_cleanup_hook(env, &Environment::CleanUp, this));
+  next_ = std::exchange(first_environment, this);
+}
+
+void Environment::KeepAlive(const Napi::Value& value) {
+  const Napi::Env env(env_);
+  Define(env, anchor_.Value(), Napi::Number::New(env, held_++).ToString(), value);
+}
+
+Napi::FunctionReference Environment::Hold(const Napi::Function& function) {
+  KeepAlive(function);
+  return Napi::Weak(function);
 }
 
 Environment::~Environment() {
   // Instance data is deleted after the cleanup hooks ran; references are
   // dropped with the environment.
-  error_class_.SuppressDestruct();
+  anchor_.SuppressDestruct();
+  make_error_.SuppressDestruct();
   dispatch_.SuppressDestruct();
   dispatch_succeeded_.SuppressDestruct();
   succeeded_.SuppressDestruct();
@@ -170,7 +236,10 @@ Status Environment::Register(Active active, JobId id) {
   active.job->posting.abandoned = false;
   active_[id] = active;
   ++posted_;
-  if (active_count_++ == 0) napi_ref_threadsafe_function(env_, mailbox_->wake());
+  if (active_count_++ == 0) {
+    napi_ref_threadsafe_function(env_, mailbox_->wake());
+    napi_reference_ref(env_, anchor_, nullptr);
+  }
   return Status::Ok();
 }
 
@@ -178,6 +247,7 @@ void Environment::Forget(JobId id) {
   active_[id] = {};
   if (--active_count_ > 0 || state_->closing) return;
   napi_unref_threadsafe_function(env_, mailbox_->wake());
+  napi_reference_unref(env_, anchor_, nullptr);
 }
 
 Status Environment::Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
@@ -264,8 +334,11 @@ Environment::PollResult Environment::Poll(Napi::Env env) {
 }
 
 void Environment::CancelAll() {
-  for (const Active& active : active_) {
-    if (active.job != nullptr) active.job->cancel.Cancel();
+  for (const auto* environment = first_environment; environment != nullptr;
+       environment = environment->next_) {
+    for (const Active& active : environment->active_) {
+      if (active.job != nullptr) active.job->cancel.Cancel();
+    }
   }
 }
 
@@ -294,6 +367,8 @@ void Environment::Dispatch(Napi::Env env) {
   Mailbox::Jobs finished = std::exchange(dispatching_, {});
   mailbox_->Take(&finished);
   if (finished.empty()) return;
+  const Napi::HandleScope scope(env);
+  [[maybe_unused]] const Napi::Object held = anchor_.Value();  // Forget lets it go
   // All of them before anything can throw, as it does in a worker that is being
   // terminated: Close must not find a job that went away with `finished`.
   for (const std::unique_ptr<Job>& job : finished) Forget(job->posting.id);
@@ -304,7 +379,6 @@ void Environment::Dispatch(Napi::Env env) {
 }
 
 void Environment::DispatchAll(Napi::Env env, Mailbox::Jobs& finished) {
-  const Napi::HandleScope scope(env);
   Completions completions(env, *this);
   for (std::unique_ptr<Job>& job : finished) {
     Napi::Value error;
@@ -327,7 +401,8 @@ void Environment::DispatchAll(Napi::Env env, Mailbox::Jobs& finished) {
       error = thrown.Value();
       job->Failed(ErrorCode::kRunFailed);
     } catch (const std::bad_alloc& thrown) {
-      error = ToJsError(env, {ErrorCode::kOutOfMemory, "out of memory for a result", thrown.what()});
+      error =
+          ToJsError(env, {ErrorCode::kOutOfMemory, "out of memory for a result", thrown.what()});
       job->Failed(ErrorCode::kOutOfMemory);
     } catch (const std::exception& thrown) {
       error =
@@ -347,6 +422,9 @@ void Environment::CleanUp(void* environment) { static_cast<Environment*>(environ
 
 void Environment::Close() {
   state_->closing = true;
+  Environment** link = &first_environment;
+  while (*link != this) link = &(*link)->next_;
+  *link = next_;
   napi_threadsafe_function wake = mailbox_->Close();
   for (JobId id = 0; id < active_.size(); ++id) {
     if (active_[id].job == nullptr) continue;

@@ -20,10 +20,14 @@ struct EnvironmentState {
   bool closing = false;
 };
 
-/// What one Node environment (the main thread or a worker) owns: the classes
-/// and the dispatcher that TypeScript handed over, the jobs under way, and the
-/// way their completions reach the JS thread. Lives as instance data; every
-/// method runs on the JS thread.
+/// What one instance of the addon in a Node environment (the main thread or a
+/// worker) owns: the classes and the dispatcher that TypeScript handed over, the
+/// jobs under way, and the way their completions reach the JS thread. Lives as
+/// instance data; every method runs on the JS thread.
+///
+/// Each copy of our JavaScript in a thread has an instance of its own. What it handed
+/// over is held strongly by the addon's exports, which that copy has, and by us only
+/// while jobs are under way: a test runner's discarded modules can be collected.
 ///
 /// Finished jobs wake the JS thread once however many they are, and (unless the
 /// event loop has had no turn for a while, then in its next turn) are handed over
@@ -38,8 +42,9 @@ struct EnvironmentState {
 /// released at all, and the detached threads end with the process.
 class Environment {
  public:
-  /// Throws if the environment was set up before. `config` is NativeConfig of lib/native.ts.
-  static void Create(Napi::Env env, const Napi::Object& config);
+  /// Throws if the instance was set up before. `config` is initialise's of lib/native.ts;
+  /// `exports` is what that JavaScript holds as long as it lives.
+  static void Create(Napi::Env env, const Napi::Object& exports, const Napi::Object& config);
   /// The environment's state; throws a JavaScript Error before Create.
   static Environment& Of(Napi::Env env);
 
@@ -47,17 +52,20 @@ class Environment {
   Environment& operator=(const Environment&) = delete;
   ~Environment();
 
-  Napi::Function error_class() const { return error_class_.Value(); }
+  Napi::Function make_error() const { return make_error_.Value(); }
   Executor& executor() const;
   /// For session creation and other work that is not a run.
   TaskQueue& maintenance_queue() { return *maintenance_queue_; }
   std::shared_ptr<const EnvironmentState> state() const { return state_; }
 
-  /// The classes of the addon's objects; set once when the addon is set up.
+  /// The classes of the addon's objects; set once when the addon is set up, by Hold.
   Napi::FunctionReference session_class;
   Napi::FunctionReference binding_class;
   Napi::FunctionReference rows_class;
   Napi::FunctionReference histogram_class;
+
+  /// A reference to what is to live as long as the exports do, or a job.
+  Napi::FunctionReference Hold(const Napi::Function& function);
 
   /// Queues the job; it is dispatched under `id` when it has ended. kQueueFull
   /// leaves nothing behind; the id must be free. The environment keeps the
@@ -76,8 +84,8 @@ class Environment {
   /// a turn first.
   PollResult Poll(Napi::Env env);
 
-  /// Asks every job to stop.
-  void CancelAll();
+  /// Asks every job of every instance in this thread to stop.
+  static void CancelAll();
 
   /// Asks a job to stop, whose result nobody waits for any more; `code` is the
   /// error that JavaScript gave instead. True if it had not started: then it is
@@ -98,7 +106,8 @@ class Environment {
 
   class Completions;
 
-  Environment(Napi::Env env, const Napi::Object& config);
+  Environment(Napi::Env env, const Napi::Object& anchor, const Napi::Object& config);
+  void KeepAlive(const Napi::Value& value);
   static void CleanUp(void* environment);
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
   static void OnTurn(napi_env env, napi_value callback, void* context, void* data);
@@ -113,7 +122,13 @@ class Environment {
   void Close();
 
   napi_env env_;
-  Napi::FunctionReference error_class_;
+  /// The instances of a thread.
+  Environment* next_ = nullptr;
+  /// Has what is held as its properties; strong while jobs are under way. The other
+  /// references are weak.
+  Napi::ObjectReference anchor_;
+  uint32_t held_ = 0;
+  Napi::FunctionReference make_error_;
   Napi::FunctionReference dispatch_;
   Napi::FunctionReference dispatch_succeeded_;
   Napi::Reference<Napi::Uint32Array> succeeded_;

@@ -5,13 +5,11 @@
 namespace onlite {
 
 Napi::Value ToJsError(Napi::Env env, const Status& status) {
-  const Napi::Function error_class = Environment::Of(env).error_class();
+  const Napi::Function make_error = Environment::Of(env).make_error();
   const auto code = Napi::String::New(env, ErrorCodeName(status.code()));
   const auto message = Napi::String::New(env, status.message());
-  if (status.cause().empty()) return error_class.New({code, message});
-  Napi::Object options = Napi::Object::New(env);
-  options["cause"] = Napi::Error::New(env, status.cause()).Value();
-  return error_class.New({code, message, options});
+  if (status.cause().empty()) return make_error.Call({code, message});
+  return make_error.Call({code, message, Napi::String::New(env, status.cause())});
 }
 
 void ThrowStatus(Napi::Env env, const Status& status) { throw StatusError(env, status); }

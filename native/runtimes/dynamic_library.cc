@@ -13,8 +13,12 @@ namespace onlite {
 #ifdef _WIN32
 
 Status DynamicLibrary::Open(const std::string& path, std::unique_ptr<DynamicLibrary>* library) {
-  // The altered search path finds the library's own dependencies beside it.
-  HMODULE handle = LoadLibraryExW(WidePath(path).c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH);
+  // The altered search path finds the library's own dependencies beside it. A bare name is
+  // looked for where the system keeps libraries, and not in the working directory.
+  const bool is_name = path.find_first_of("/\\:") == std::string::npos;
+  HMODULE handle =
+      LoadLibraryExW(WidePath(path).c_str(), nullptr,
+                     is_name ? LOAD_LIBRARY_SEARCH_DEFAULT_DIRS : LOAD_WITH_ALTERED_SEARCH_PATH);
   if (handle == nullptr) {
     return {ErrorCode::kRuntimeNotFound, "cannot load " + path,
             "LoadLibrary failed with error " + std::to_string(GetLastError())};

@@ -1,8 +1,6 @@
 // Calls the addon itself, which is no public API, with whatever is at hand. TypeScript has not
 // checked anything here: native code has to refuse by itself what memory safety depends on.
 // state 'none': never initialised; 'onlite': initialised by the package; 'own': by this script.
-import { createRequire } from 'node:module';
-
 import { InferenceSession } from 'onlite';
 
 import { Random } from './random.mjs';
@@ -12,15 +10,31 @@ import { hostileValues } from './values.mjs';
 const task = JSON.parse(process.argv[2]);
 const { seed, state, calls, files, longFile, addon: addonFile, candidates } = task;
 
-const addon = createRequire(import.meta.url)(addonFile);
+// The package has an instance of the addon of its own, as every copy of it has.
+const addon = await loadAddon();
+
+async function loadAddon() {
+  const module = { exports: {} };
+  if (state !== 'onlite') {
+    process.dlopen(module, addonFile);
+    return module.exports;
+  }
+  const { dlopen } = process;
+  let ours;
+  process.dlopen = (loaded, ...rest) => {
+    dlopen(loaded, ...rest);
+    ours = loaded.exports;
+  };
+  await InferenceSession.create(files[0]);
+  process.dlopen = dlopen;
+  return ours;
+}
+
 const pending = new Map();
 let lastId = 0;
 
-class CodedError extends Error {
-  constructor(code, message, options) {
-    super(message, options);
-    this.code = code;
-  }
+function makeError(code, message, cause) {
+  return Object.assign(new Error(message, { cause }), { code });
 }
 
 function dispatch(...completions) {
@@ -389,7 +403,7 @@ async function takeSucceededAway() {
 const sessions = [];
 if (state === 'own') {
   addon.initialise({
-    errorClass: CodedError,
+    makeError,
     dispatch,
     dispatchSucceeded,
     succeeded,
@@ -399,7 +413,6 @@ if (state === 'own') {
   for (const path of files) sessions.push(await create({ path }));
   await forgetBindings();
 }
-if (state === 'onlite') await InferenceSession.create(files[0]);
 
 const names = Object.keys(addonFunctions);
 const methods = Object.keys(sessionMethods);
