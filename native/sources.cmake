@@ -38,6 +38,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/wire.cc
   native/runtimes/tflite/binding.cc
   native/runtimes/tflite/call_graph.cc
+  native/runtimes/tflite/empty_tensors.cc
   native/runtimes/tflite/entry_runner.cc
   native/runtimes/tflite/error_log.cc
   native/runtimes/tflite/flatbuffer.cc
@@ -49,9 +50,12 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/tflite/model.cc
   native/runtimes/tflite/model_info.cc
   native/runtimes/tflite/operator_list.cc
+  native/runtimes/tflite/operator_names.cc
   native/runtimes/tflite/operator_options.cc
   native/runtimes/tflite/operator_recorder.cc
+  native/runtimes/tflite/operator_support.cc
   native/runtimes/tflite/placement.cc
+  native/runtimes/tflite/probe_model.cc
   native/runtimes/tflite/profile.cc
   native/runtimes/tflite/providers.cc
   native/runtimes/tflite/request.cc
@@ -60,8 +64,10 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/tflite/session.cc
   native/runtimes/tflite/shape_checker.cc
   native/runtimes/tflite/sparsity_verifier.cc
+  native/runtimes/tflite/stand_ins.cc
   native/runtimes/tflite/strings.cc
   native/runtimes/tflite/subgraph_verifier.cc
+  native/runtimes/tflite/tensor_observer.cc
   native/runtimes/tflite/tensor_verifier.cc
   native/runtimes/tflite/tensors.cc
   native/runtimes/tflite/variable_verifier.cc

@@ -16,6 +16,11 @@ struct TfLiteSignatureRunner;
 struct TfLiteTensor;
 struct TfLiteDelegate;
 struct TfLiteOpaqueTensor;
+struct TfLiteOpaqueContext;
+struct TfLiteOpaqueNode;
+struct TfLiteOpaqueDelegateBuilder;
+struct TfLiteOperator;
+struct TfLiteIntArray;
 struct TfLiteXNNPackDelegateWeightsCache;
 struct TfLiteTelemetryProfilerStruct;
 
@@ -97,6 +102,29 @@ struct TelemetryProfiler {
                               int64_t index, int64_t subgraph);
 };
 
+/// The vendor's TfLiteOpaqueDelegateBuilder.
+struct OpaqueDelegateBuilder {
+  void* data;
+  /// Called for each subgraph of an interpreter that is made with the delegate.
+  ApiStatus (*Prepare)(TfLiteOpaqueContext* context, TfLiteDelegate* delegate, void* data);
+  void* CopyFromBufferHandle;
+  void* CopyToBufferHandle;
+  void* FreeBufferHandle;
+  /// kAllowDynamicTensors: the runtime prepares nothing before it calls Prepare.
+  int64_t flags;
+};
+inline constexpr int64_t kAllowDynamicTensors = 1;
+
+/// The vendor's TfLiteIntArray, of which these are the first members.
+struct IntArray {
+  int size;
+  int data[1];
+};
+
+/// What an operator's Prepare is given: `user_data` is the operator's.
+using OperatorPrepare = ApiStatus (*)(void* user_data, TfLiteOpaqueContext* context,
+                                      TfLiteOpaqueNode* node);
+
 /// Function pointers by symbol. The names are the vendor's without "TfLite".
 struct Api {
   // Exported by every version onlite supports (2.9 on); a library without one
@@ -157,6 +185,30 @@ struct Api {
   void (*InterpreterOptionsSetTelemetryProfiler)(TfLiteInterpreterOptions* options,
                                                  TfLiteTelemetryProfilerStruct* profiler);
 
+  /// Made by 2.17 and later; an operator outlives the interpreters made with it.
+  TfLiteOperator* (*OperatorCreateWithData)(int builtin_code, const char* custom_name, int version,
+                                            void* user_data);
+  void (*OperatorDelete)(TfLiteOperator* made);
+  void (*OperatorSetPrepareWithData)(TfLiteOperator* made, OperatorPrepare prepare);
+  void (*InterpreterOptionsAddOperator)(TfLiteInterpreterOptions* options, TfLiteOperator* made);
+  int (*OpaqueNodeNumberOfInputs)(const TfLiteOpaqueNode* node);
+  int (*OpaqueNodeNumberOfOutputs)(const TfLiteOpaqueNode* node);
+  const TfLiteOpaqueTensor* (*OpaqueNodeGetInput)(const TfLiteOpaqueContext* context,
+                                                  const TfLiteOpaqueNode* node, int index);
+  TfLiteOpaqueTensor* (*OpaqueNodeGetOutput)(TfLiteOpaqueContext* context,
+                                             const TfLiteOpaqueNode* node, int index);
+  ApiStatus (*OpaqueNodeGetCustomInitialData)(const TfLiteOpaqueNode* node, const void** data,
+                                              int* size);
+  TfLiteIntArray* (*IntArrayCreate)(int size);
+  /// Takes the array.
+  ApiStatus (*OpaqueContextResizeTensor)(TfLiteOpaqueContext* context, TfLiteOpaqueTensor* tensor,
+                                         TfLiteIntArray* dims);
+  size_t (*OpaqueContextGetNumTensors)(const TfLiteOpaqueContext* context);
+  TfLiteOpaqueTensor* (*OpaqueContextGetOpaqueTensor)(const TfLiteOpaqueContext* context,
+                                                      int index);
+  TfLiteDelegate* (*OpaqueDelegateCreate)(const OpaqueDelegateBuilder* builder);
+  void (*OpaqueDelegateDelete)(TfLiteDelegate* delegate);
+
   XnnpackOptions (*XNNPackDelegateOptionsDefault)();
   /// The same function, for 2.9 only.
   XnnpackOptions29 (*XNNPackDelegateOptionsDefault29)();
@@ -173,6 +225,19 @@ struct Api {
   bool has_signature_runners() const { return InterpreterGetSignatureRunner != nullptr; }
   bool has_cancellation() const {
     return InterpreterOptionsEnableCancellation != nullptr && InterpreterCancel != nullptr;
+  }
+  bool has_operators() const {
+    return OperatorCreateWithData != nullptr && OperatorDelete != nullptr &&
+           OperatorSetPrepareWithData != nullptr && InterpreterOptionsAddOperator != nullptr &&
+           OpaqueNodeNumberOfInputs != nullptr && OpaqueNodeNumberOfOutputs != nullptr &&
+           OpaqueNodeGetInput != nullptr && OpaqueNodeGetOutput != nullptr &&
+           OpaqueNodeGetCustomInitialData != nullptr && IntArrayCreate != nullptr &&
+           OpaqueContextResizeTensor != nullptr;
+  }
+  bool has_opaque_delegates() const {
+    return OpaqueContextGetNumTensors != nullptr && OpaqueContextGetOpaqueTensor != nullptr &&
+           OpaqueDelegateCreate != nullptr && OpaqueDelegateDelete != nullptr &&
+           OpaqueTensorGetAllocationType != nullptr;
   }
   bool has_xnnpack() const {
     return XNNPackDelegateOptionsDefault != nullptr && XNNPackDelegateCreate != nullptr &&

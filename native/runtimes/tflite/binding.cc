@@ -168,6 +168,30 @@ Status TfLiteBinding::Fetch(Interpreter* interpreter) {
   return Status::Ok();
 }
 
+Status TfLiteBinding::DeliverEmpty(const EmptyOutputs& empty, const CancelToken* cancel,
+                                   int64_t started, RunTimes* times) {
+  if (cancel != nullptr && cancel->cancelled()) {
+    return {ErrorCode::kCancelled, "the run was cancelled"};
+  }
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    Output& output = outputs_[index];
+    if (!output.bound && !output.dynamic) continue;
+    const TensorView& produced = empty.outputs[index];
+    // Bound memory of no bytes may have no address.
+    if (output.bound && output.memory.dims != produced.dims) {
+      return {ErrorCode::kShapeMismatch, "outputs." + signature().outputs[index].name +
+                                             ".dims: expected " + DimsToString(produced.dims) +
+                                             ", got " + DimsToString(output.memory.dims)};
+    }
+    if (!output.dynamic) continue;
+    output.value = {};
+    ONLITE_RETURN_IF_ERROR(
+        FetchEmpty(produced, {}, false, signature().outputs[index].name, &output.value));
+  }
+  if (times != nullptr) *times = {MonotonicNow() - started, 0, 0};
+  return Status::Ok();
+}
+
 Status TfLiteBinding::Run(CancelToken* cancel, RunTimes* times) {
   const int64_t started = times != nullptr ? MonotonicNow() : 0;
   if (arrangement_ == 0) ONLITE_RETURN_IF_ERROR(Prepare());
@@ -175,7 +199,9 @@ Status TfLiteBinding::Run(CancelToken* cancel, RunTimes* times) {
   ONLITE_RETURN_IF_ERROR(lease.Acquire());
   if (lease.get()->placement().arrangement() != arrangement_) {
     lease.GiveBack();
-    ONLITE_RETURN_IF_ERROR(lease.AcquireFor(entry_, feeds_, shapes_));
+    std::shared_ptr<const EmptyOutputs> empty;
+    ONLITE_RETURN_IF_ERROR(lease.AcquireFor(entry_, feeds_, shapes_, &empty));
+    if (empty != nullptr) return DeliverEmpty(*empty, cancel, started, times);
     ONLITE_RETURN_IF_ERROR(Arrange(lease.get()));
   }
   Interpreter* interpreter = lease.get();

@@ -52,6 +52,9 @@ class TfLiteBinding final : public Binding {
   Status PlaceOutputs(Interpreter* interpreter, bool may_place);
   Status Feed(Interpreter* interpreter);
   Status Fetch(Interpreter* interpreter);
+  /// What comes out where nothing is to be run.
+  Status DeliverEmpty(const EmptyOutputs& empty, const CancelToken* cancel, int64_t started,
+                      RunTimes* times);
 
   const Model& model_;
   const size_t entry_;

@@ -24,6 +24,10 @@ using SignatureRunnerHandle =
                     Deleter<TfLiteSignatureRunner, &Api::SignatureRunnerDelete>>;
 using XnnpackDelegateHandle =
     std::unique_ptr<TfLiteDelegate, Deleter<TfLiteDelegate, &Api::XNNPackDelegateDelete>>;
+using OperatorHandle =
+    std::unique_ptr<TfLiteOperator, Deleter<TfLiteOperator, &Api::OperatorDelete>>;
+using OpaqueDelegateHandle =
+    std::unique_ptr<TfLiteDelegate, Deleter<TfLiteDelegate, &Api::OpaqueDelegateDelete>>;
 using WeightsCacheHandle = std::unique_ptr<
     TfLiteXNNPackDelegateWeightsCache,
     Deleter<TfLiteXNNPackDelegateWeightsCache, &Api::XNNPackDelegateWeightsCacheDelete>>;

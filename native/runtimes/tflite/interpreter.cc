@@ -22,6 +22,10 @@ Status Interpreter::Create(const Model& model, const InterpreterSettings& settin
   if (settings.profiler != nullptr) {
     api.InterpreterOptionsSetTelemetryProfiler(options.get(), settings.profiler);
   }
+  if (settings.stand_ins != nullptr) settings.stand_ins->AddTo(options.get());
+  if (settings.observer != nullptr) {
+    api.InterpreterOptionsAddDelegate(options.get(), settings.observer->delegate());
+  }
   if (settings.xnnpack) {
     ONLITE_RETURN_IF_ERROR(CreateXnnpackDelegate(model.library(), settings.threads,
                                                  settings.weights, &created->delegate_));
@@ -119,7 +123,12 @@ Status Interpreter::SetShapes(size_t entry, Feeds feeds) {
     }
   }
   if (allocated) return Status::Ok();
-  if (runner.Allocate() != ApiStatus::kOk) {
+  const ApiStatus status = runner.Allocate();
+  if (status == ApiStatus::kUnresolvedOps) {
+    return Fail(ErrorCode::kUnsupported,
+                "a custom operator of the model is used in a way that no delegate can run");
+  }
+  if (status != ApiStatus::kOk) {
     return Fail(ErrorCode::kShapeMismatch, "inputs: TensorFlow Lite refuses these shapes");
   }
   allocated_.insert(point.subgraph);

@@ -15,6 +15,8 @@
 #include "runtimes/tflite/handles.h"
 #include "runtimes/tflite/model.h"
 #include "runtimes/tflite/placement.h"
+#include "runtimes/tflite/stand_ins.h"
+#include "runtimes/tflite/tensor_observer.h"
 #include "runtimes/tflite/tensors.h"
 
 namespace onlite::tflite {
@@ -26,6 +28,10 @@ struct InterpreterSettings {
   TfLiteXNNPackDelegateWeightsCache* weights = nullptr;
   /// Where the interpreter tells of its operators, or null; outlives it.
   TfLiteTelemetryProfilerStruct* profiler = nullptr;
+  /// Of a trial interpreter, or null: for operators that only a delegate has, and
+  /// to see all tensors. Outlive it.
+  const StandIns* stand_ins = nullptr;
+  const TensorObserver* observer = nullptr;
 };
 
 /// An interpreter with its delegate. One thread at a time uses it; Cancel may be

@@ -32,10 +32,12 @@ class Armed {
 
 }  // namespace
 
-Status Lease::AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker) {
+Status Lease::AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker,
+                         std::shared_ptr<const EmptyOutputs>* empty) {
   ONLITE_RETURN_IF_ERROR(Acquire());
   if (interpreter_->HasShapes(entry, feeds)) return Status::Ok();
-  ONLITE_RETURN_IF_ERROR(checker->Check(entry, feeds));
+  ONLITE_RETURN_IF_ERROR(checker->Check(entry, feeds, empty));
+  if (*empty != nullptr) return Status::Ok();
   // Another idle one may have placed tensors too; a new one has none.
   while (!interpreter_->placement().empty()) {
     pool_->Retire(std::move(interpreter_));

@@ -24,8 +24,10 @@ class Lease {
   Status Acquire() { return pool_->Acquire(&interpreter_); }
 
   /// The same, for an interpreter whose tensors have these shapes. Shapes that no
-  /// interpreter of ours has had are checked first.
-  Status AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker);
+  /// interpreter of ours has had are checked first; if nothing is to be run with
+  /// them, `empty` is what comes out, and the interpreter may have other shapes.
+  Status AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker,
+                    std::shared_ptr<const EmptyOutputs>* empty);
 
   /// What the destructor does.
   void GiveBack() {

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "core/aligned_buffer.h"
 #include "runtimes/tflite/schema.h"
 
 namespace onlite::tflite {
@@ -51,7 +56,53 @@ void ReadModelMetadata(std::span<const uint8_t> bytes, ModelMetadata* metadata) 
   if (error == std::errc() && end == version.data() + version.size()) metadata->version = number;
 }
 
+constexpr std::string_view kConversionMetadata = "CONVERSION_METADATA";
+
+/// What a runtime reads of it: the modes in the options of the root.
+bool IsSoundConversionMetadata(std::span<const uint8_t> bytes) {
+  constexpr size_t kOptions = 1;
+  constexpr size_t kModes = 0;
+  FlatBuffer file(bytes);
+  if (!file.Contains(0, sizeof(uint32_t))) return false;
+  const FlatTable root(&file, file.Load<uint32_t>(0));
+  root.Table(kOptions).Vector<int32_t>(kModes);
+  return file.ok();
+}
+
+/// The names of the model's entries of that kind, in the file.
+std::vector<std::string_view> ConversionMetadata(FlatBuffer* file, bool only_damaged) {
+  std::vector<std::string_view> names;
+  const FlatTable model = file->Root(schema::kModelIdentifier);
+  const FlatTables buffers = model.Tables(schema::Model::kBuffers);
+  const FlatTables entries = model.Tables(schema::Model::kMetadata);
+  for (size_t index = 0; index < entries.size(); ++index) {
+    const FlatTable entry = entries[index];
+    const std::string_view name = entry.String(schema::Metadata::kName);
+    if (name != kConversionMetadata) continue;
+    const auto buffer = entry.Scalar<uint32_t>(schema::Metadata::kBuffer, 0);
+    if (only_damaged && IsSoundConversionMetadata(BufferBytes(*file, buffers[buffer]))) continue;
+    names.push_back(name);
+  }
+  return names;
+}
+
 }  // namespace
+
+bool HasSoundConversionMetadata(std::span<const uint8_t> model) {
+  FlatBuffer file(model);
+  return ConversionMetadata(&file, true).empty();
+}
+
+SharedBytes HideConversionMetadata(std::span<const uint8_t> model) {
+  std::shared_ptr<uint8_t[]> copy(AllocateAligned(model.size()));
+  if (copy == nullptr) return {};
+  std::memcpy(copy.get(), model.data(), model.size());
+  FlatBuffer file(model);
+  for (const std::string_view name : ConversionMetadata(&file, false)) {
+    copy[static_cast<size_t>(reinterpret_cast<const uint8_t*>(name.data()) - model.data())] = '-';
+  }
+  return {copy, copy.get(), model.size()};
+}
 
 ModelMetadata ReadMetadata(FlatBuffer* file, const FlatTable& model) {
   ModelMetadata metadata;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtimes/tflite/flatbuffer.h"
+#include "runtimes/tflite/operator_options.h"
 #include "runtimes/tflite/schema.h"
 
 namespace onlite::tflite {
@@ -25,22 +26,55 @@ DeclaredTensor ReadTensor(const FlatTable& table) {
   return tensor;
 }
 
-DeclaredOperator ReadOperator(const FlatTable& table, const FlatTables& codes) {
+// Codes up to 126 are in the old byte field, later ones in the new one.
+int32_t BuiltinCode(const FlatTable& code) {
+  return std::max<int32_t>(code.Scalar<int8_t>(schema::OperatorCode::kDeprecatedBuiltinCode, 0),
+                           code.Scalar<int32_t>(schema::OperatorCode::kBuiltinCode, 0));
+}
+
+DeclaredOperator ReadOperator(FlatBuffer* file, const FlatTable& table, const FlatTables& codes) {
   DeclaredOperator result;
   const FlatTable code = codes[table.Scalar<uint32_t>(schema::Operator::kOpcodeIndex, 0)];
-  // Codes up to 126 are in the old byte field, later ones in the new one.
-  result.builtin_code =
-      std::max<int32_t>(code.Scalar<int8_t>(schema::OperatorCode::kDeprecatedBuiltinCode, 0),
-                        code.Scalar<int32_t>(schema::OperatorCode::kBuiltinCode, 0));
+  result.builtin_code = BuiltinCode(code);
   if (result.builtin_code == schema::kCustom) {
     result.custom_name = code.String(schema::OperatorCode::kCustomCode);
+    const auto options = table.Vector<uint8_t>(schema::Operator::kCustomOptions);
+    result.custom_options = {options.data(), options.size()};
   }
+  result.version = code.Scalar<int32_t>(schema::OperatorCode::kVersion, 1);
+  VerifyOperatorOptions(file, table, result.builtin_code, &result.calls);
   result.inputs = ToVector(table.Vector<int32_t>(schema::Operator::kInputs));
   result.outputs = ToVector(table.Vector<int32_t>(schema::Operator::kOutputs));
   return result;
 }
 
 }  // namespace
+
+bool ListsCustomOperators(std::span<const uint8_t> model) {
+  FlatBuffer file(model);
+  const FlatTables codes =
+      file.Root(schema::kModelIdentifier).Tables(schema::Model::kOperatorCodes);
+  for (size_t index = 0; index < codes.size(); ++index) {
+    if (BuiltinCode(codes[index]) == schema::kCustom) return true;
+  }
+  return false;
+}
+
+std::vector<bool> ReachedSubgraphs(const std::vector<DeclaredSubgraph>& subgraphs,
+                                   const std::vector<size_t>& from) {
+  std::vector<bool> reached(subgraphs.size());
+  std::vector<size_t> waiting = from;
+  while (!waiting.empty()) {
+    const size_t index = waiting.back();
+    waiting.pop_back();
+    if (index >= subgraphs.size() || reached[index]) continue;
+    reached[index] = true;
+    for (const DeclaredOperator& declared : subgraphs[index].operators) {
+      for (const int64_t called : declared.calls) waiting.push_back(static_cast<size_t>(called));
+    }
+  }
+  return reached;
+}
 
 std::vector<DeclaredSubgraph> ReadSubgraphs(std::span<const uint8_t> model) {
   FlatBuffer file(model);
@@ -51,13 +85,15 @@ std::vector<DeclaredSubgraph> ReadSubgraphs(std::span<const uint8_t> model) {
   for (size_t index = 0; index < subgraphs.size(); ++index) {
     const FlatTable table = subgraphs[index];
     DeclaredSubgraph subgraph;
+    subgraph.name = table.String(schema::SubGraph::kName);
+    subgraph.inputs = ToVector(table.Vector<int32_t>(schema::SubGraph::kInputs));
     const FlatTables tensors = table.Tables(schema::SubGraph::kTensors);
     for (size_t at = 0; at < tensors.size(); ++at) {
       subgraph.tensors.push_back(ReadTensor(tensors[at]));
     }
     const FlatTables operators = table.Tables(schema::SubGraph::kOperators);
     for (size_t at = 0; at < operators.size(); ++at) {
-      subgraph.operators.push_back(ReadOperator(operators[at], codes));
+      subgraph.operators.push_back(ReadOperator(&file, operators[at], codes));
     }
     result.push_back(std::move(subgraph));
   }

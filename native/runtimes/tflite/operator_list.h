@@ -26,12 +26,27 @@ struct DeclaredOperator {
   /// Tensors of the subgraph; -1 is an optional one left out.
   std::vector<int32_t> inputs;
   std::vector<int32_t> outputs;
+  int32_t version = 1;
+  /// Of a custom operator; in the model's bytes.
+  std::span<const uint8_t> custom_options;
+  /// Subgraphs that it calls.
+  std::vector<int64_t> calls;
 };
 
 struct DeclaredSubgraph {
+  std::string name;
   std::vector<DeclaredTensor> tensors;
+  std::vector<int32_t> inputs;
   std::vector<DeclaredOperator> operators;
 };
+
+/// Whether a model that VerifyModel has accepted lists a custom operator.
+bool ListsCustomOperators(std::span<const uint8_t> model);
+
+/// Subgraphs that are run when one of `from` is: they and what their operators
+/// call, by any way round; true at their index.
+std::vector<bool> ReachedSubgraphs(const std::vector<DeclaredSubgraph>& subgraphs,
+                                   const std::vector<size_t>& from);
 
 /// The subgraphs of a model that VerifyModel has accepted.
 std::vector<DeclaredSubgraph> ReadSubgraphs(std::span<const uint8_t> model);

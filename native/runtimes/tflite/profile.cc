@@ -6,6 +6,8 @@
 
 #include "core/dtype.h"
 #include "runtimes/tflite/invocation.h"
+#include "runtimes/tflite/metadata.h"
+#include "runtimes/tflite/model.h"
 #include "runtimes/tflite/operator_list.h"
 #include "runtimes/tflite/request.h"
 #include "runtimes/tflite/schema.h"
@@ -122,14 +124,29 @@ Status TfLiteSession::Profile(const RunRequest& request, size_t runs, OperatorPr
   }
   std::vector<const TensorView*> feeds;
   ONLITE_RETURN_IF_ERROR(CheckRequest(model_->info(), request, &feeds));
-  ONLITE_RETURN_IF_ERROR(shapes_.Check(request.signature, feeds));
+  std::shared_ptr<const EmptyOutputs> empty;
+  ONLITE_RETURN_IF_ERROR(shapes_.Check(request.signature, feeds, &empty));
+  if (empty != nullptr) {
+    // Every output is empty, so that no operator is run.
+    *profile = {};
+    return Status::Ok();
+  }
   OperatorRecorder recorder;
   InterpreterSettings settings = interpreters_->settings();
   // The shared one may not change any more; a private one saves nothing.
   settings.weights = nullptr;
   settings.profiler = recorder.profiler();
+  std::unique_ptr<Model> readable;
+  if (!HasSoundConversionMetadata(model_->file())) {
+    const SharedBytes bytes = HideConversionMetadata(model_->file());
+    if (bytes.data == nullptr) {
+      return {ErrorCode::kOutOfMemory, "profile: not enough memory for the model"};
+    }
+    ONLITE_RETURN_IF_ERROR(Model::Create(model_->library(), bytes, &readable));
+  }
+  const Model& model = readable != nullptr ? *readable : *model_;
   std::unique_ptr<Interpreter> interpreter;
-  ONLITE_RETURN_IF_ERROR(Interpreter::Create(*model_, settings, &interpreter));
+  ONLITE_RETURN_IF_ERROR(Interpreter::Create(model, settings, &interpreter));
   ONLITE_RETURN_IF_ERROR(interpreter->SetShapes(request.signature, feeds));
   const SignatureInfo& signature = info_.signatures[request.signature];
   for (size_t run = 0; run <= runs; ++run) {

@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "runtimes/tflite/binding.h"
 #include "runtimes/tflite/invocation.h"
+#include "runtimes/tflite/operator_support.h"
 #include "runtimes/tflite/request.h"
 #include "runtimes/tflite/tensors.h"
 
@@ -54,7 +55,14 @@ Status TfLiteSession::Create(const Library& library, const ModelSource& source,
     return {ErrorCode::kUnsupported,
             "concurrency: a model with variables has one interpreter, and so one run at a time"};
   }
-  ONLITE_RETURN_IF_ERROR(created->Start(plans));
+  std::unique_ptr<StandIns> stand_ins;
+  ONLITE_RETURN_IF_ERROR(CheckCustomOperators(*created->model_, &plans, &stand_ins));
+  created->shapes_.SetStandIns(std::move(stand_ins));
+  Status started = created->Start(plans);
+  if (started.code() == ErrorCode::kModelInvalid) {
+    ONLITE_RETURN_IF_ERROR(FindUnknownBuiltin(*created->model_));
+  }
+  ONLITE_RETURN_IF_ERROR(started);
   ONLITE_RETURN_IF_ERROR(created->AllocateFixedShapes());
   *session = std::move(created);
   return Status::Ok();
@@ -66,7 +74,8 @@ Status TfLiteSession::Start(const std::vector<ProviderPlan>& plans) {
   const EntryPoint& primary = model_->info().entry_points[0];
   if (primary.fixed_shapes) {
     const DeclaredFeeds declared(info_.signatures[0]);
-    const Status allocated = shapes_.Check(0, declared.get());
+    std::shared_ptr<const EmptyOutputs> empty;
+    const Status allocated = shapes_.Check(0, declared.get(), &empty);
     if (allocated.code() == ErrorCode::kShapeMismatch) {
       return {ErrorCode::kModelInvalid, "TensorFlow Lite cannot run this model",
               allocated.cause().empty() ? allocated.message() : allocated.cause()};
@@ -107,11 +116,14 @@ Status TfLiteSession::Start(const ProviderPlan& plan) {
 
 Status TfLiteSession::AllocateFixedShapes() {
   if (!model_->info().entry_points[0].fixed_shapes) return Status::Ok();
+  const DeclaredFeeds declared(info_.signatures[0]);
+  std::shared_ptr<const EmptyOutputs> empty;
+  ONLITE_RETURN_IF_ERROR(shapes_.Check(0, declared.get(), &empty));
+  if (empty != nullptr) return Status::Ok();
   Lease lease(interpreters_.get());
   ONLITE_RETURN_IF_ERROR(lease.Acquire());
-  const DeclaredFeeds declared(info_.signatures[0]);
   Status allocated = lease.get()->SetShapes(0, declared.get());
-  if (allocated.ok()) return allocated;
+  if (allocated.ok() || allocated.code() == ErrorCode::kUnsupported) return allocated;
   return {ErrorCode::kModelInvalid, allocated.message(), allocated.cause()};
 }
 
@@ -120,7 +132,9 @@ Status TfLiteSession::Run(const RunRequest& request, RunResult* result) {
   std::vector<const TensorView*> feeds;
   ONLITE_RETURN_IF_ERROR(CheckRequest(model_->info(), request, &feeds));
   Lease lease(interpreters_.get());
-  ONLITE_RETURN_IF_ERROR(lease.AcquireFor(request.signature, feeds, &shapes_));
+  std::shared_ptr<const EmptyOutputs> empty;
+  ONLITE_RETURN_IF_ERROR(lease.AcquireFor(request.signature, feeds, &shapes_, &empty));
+  if (empty != nullptr) return DeliverEmpty(*empty, request, started_ns, result);
   return RunOn(lease.get(), request, feeds, started_ns, result);
 }
 
@@ -144,6 +158,24 @@ Status TfLiteSession::Feed(Interpreter* interpreter, size_t entry, Feeds feeds) 
     ONLITE_RETURN_IF_ERROR(
         FeedTensor(interpreter->api(), feed, tensor, info_.signatures[entry].inputs[index].name));
   }
+  return Status::Ok();
+}
+
+Status TfLiteSession::DeliverEmpty(const EmptyOutputs& empty, const RunRequest& request,
+                                   int64_t started_ns, RunResult* result) const {
+  if (request.cancel != nullptr && request.cancel->cancelled()) {
+    return {ErrorCode::kCancelled, "the run was cancelled"};
+  }
+  const SignatureInfo& signature = info_.signatures[request.signature];
+  result->outputs.clear();
+  result->outputs.resize(request.outputs.size());
+  for (size_t index = 0; index < request.outputs.size(); ++index) {
+    const RunOutput& output = request.outputs[index];
+    ONLITE_RETURN_IF_ERROR(FetchEmpty(empty.outputs[output.index], output.into, output.flexible,
+                                      signature.outputs[output.index].name,
+                                      &result->outputs[index]));
+  }
+  result->times = {MonotonicNow() - started_ns, 0, 0};
   return Status::Ok();
 }
 

@@ -42,6 +42,9 @@ class TfLiteSession final : public Session {
   Status AllocateFixedShapes();
   /// Inputs in: used where they lie if that pays, else copied.
   Status Feed(Interpreter* interpreter, size_t entry, Feeds feeds);
+  /// What comes out where nothing is to be run.
+  Status DeliverEmpty(const EmptyOutputs& empty, const RunRequest& request, int64_t started_ns,
+                      RunResult* result) const;
   /// Inputs in, invocation, outputs out, on an interpreter that is ours alone.
   Status RunOn(Interpreter* interpreter, const RunRequest& request, Feeds feeds, int64_t started_ns,
                RunResult* result);
