@@ -52,7 +52,7 @@ export default tseslint.config(
       'runtimes/',
       'models/',
       'prebuilds/',
-      'test/fixtures/{models,cases,microwakeword,generate,npy,vendor-crashes,ways}/',
+      'test/fixtures/{models,cases,edge,microwakeword,generate,npy,vendor-crashes,ways}/',
       '.venv/',
     ],
   },

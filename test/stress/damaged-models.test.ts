@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 import { runChild, type ChildResult } from './hostile/child';
+import { conversionMetadata } from './hostile/damage-metadata.mjs';
 
 /**
  * Damaged and truncated models, created and run once in child processes: each
@@ -28,6 +29,8 @@ interface Task {
   seed: number;
   first: number;
   last: number;
+  /** Damage the CONVERSION_METADATA only. */
+  part?: 'metadata';
 }
 
 interface KnownCrash {
@@ -100,9 +103,9 @@ function collect(outcome: Outcome, { reports }: ChildResult): void {
   }
 }
 
-async function tryAll(models: readonly string[]): Promise<Outcome> {
+async function tryAll(all: readonly Task[]): Promise<Outcome> {
   const outcome: Outcome = { tried: 0, refused: 0, ran: 0, problems: [] };
-  let tasks = tasksOf(models);
+  let tasks = [...all];
   for (let crashes = 0; tasks.length > 0 && crashes < maxCrashes; crashes++) {
     const result = await runChild('damaged-child.mjs', { tasks });
     collect(outcome, result);
@@ -119,12 +122,26 @@ describe.each(['.onnx', '.tflite'])('damaged %s models', (extension) => {
   const models = modelsOf(extension);
 
   it('give an OnliteError or a run, never a crash or a hang', { timeout: 600_000 }, async () => {
-    const outcome = await tryAll(models);
+    const outcome = await tryAll(tasksOf(models));
     expect(outcome.problems, `seed ${seed}`).toEqual([]);
     expect(outcome.tried).toBe(models.length * perModel);
     expect(outcome.tried).toBeGreaterThanOrEqual(500);
     // Damage that is never noticed, or always, would be no test.
     expect(outcome.refused).toBeGreaterThan(outcome.tried / 4);
     expect(outcome.ran).toBeGreaterThan(outcome.tried / 50);
+  });
+});
+
+/** A runtime that reports to a profiler reads it, and trusts every offset in it. */
+describe('damaged conversion metadata', () => {
+  const models = modelsOf('.tflite').filter((file) => conversionMetadata(readFileSync(file)));
+
+  it('never shows, in a profiled run neither', { timeout: 600_000 }, async () => {
+    expect(models.length).toBeGreaterThan(5);
+    const outcome = await tryAll(tasksOf(models).map((task) => ({ ...task, part: 'metadata' })));
+    expect(outcome.problems, `seed ${seed}`).toEqual([]);
+    expect(outcome.tried).toBe(models.length * perModel);
+    expect(outcome.refused).toBe(0);
+    expect(outcome.ran).toBeGreaterThan(outcome.tried / 2);
   });
 });

@@ -1,10 +1,12 @@
-// Creates the variants [first, last) of each task's model and runs them once with zeros.
+// Creates the variants [first, last) of each task's model and runs them once with zeros; TensorFlow
+// Lite's are profiled too, which has the runtime read more of the file.
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 import { InferenceSession } from 'onlite';
 
 import { damage } from './damage.mjs';
+import { damageConversionMetadata } from './damage-metadata.mjs';
 import { isTyped, summary } from './outcome.mjs';
 import { Random } from './random.mjs';
 import { report } from './report.mjs';
@@ -13,7 +15,7 @@ import { zeroFeeds } from './zeros.mjs';
 const { tasks } = JSON.parse(process.argv[2]);
 
 /** How it ended, and the error if there was one. */
-async function tryModel(bytes, options) {
+async function tryModel(bytes, options, profiled) {
   let session;
   try {
     session = await InferenceSession.create(bytes, options);
@@ -25,6 +27,7 @@ async function tryModel(bytes, options) {
     if (feeds === null) return ['unfed'];
     // A loop may have been told to go round 2^60 times, which no format forbids.
     await session.run(feeds, { timeoutMs: 4000 });
+    if (profiled) await session.profile(feeds, { runs: 1, signal: AbortSignal.timeout(4000) });
     return ['ran'];
   } catch (error) {
     return ['failed', error];
@@ -33,10 +36,11 @@ async function tryModel(bytes, options) {
   }
 }
 
-for (const { model: file, seed, first, last } of tasks) {
+for (const { model: file, seed, first, last, part } of tasks) {
+  const change = part === 'metadata' ? damageConversionMetadata : damage;
   const model = readFileSync(file);
   for (let variant = first; variant < last; variant++) {
-    const { kind, bytes } = damage(model, Random.for(seed, basename(file), variant));
+    const { kind, bytes } = change(model, Random.for(seed, basename(file), variant));
     report({ model: file, variant, kind });
     const options = {
       // A damaged model may well ask for every thread that there is.
@@ -44,7 +48,7 @@ for (const { model: file, seed, first, last } of tasks) {
       logSeverityLevel: 4,
       ...(file.endsWith('.tflite') && variant % 2 === 1 ? { executionProviders: ['cpu'] } : {}),
     };
-    const [ended, error] = await tryModel(bytes, options);
+    const [ended, error] = await tryModel(bytes, options, file.endsWith('.tflite'));
     const bad = error === undefined || isTyped(error) ? {} : { bad: summary(error) };
     report({ ended, rss: process.resourceUsage().maxRSS >> 10, ...bad });
   }
