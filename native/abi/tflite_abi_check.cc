@@ -89,6 +89,24 @@ ONLITE_CHECK(TensorByteSize);
 ONLITE_CHECK(TensorData);
 ONLITE_CHECK(TensorRealloc);
 ONLITE_CHECK(OpaqueTensorGetAllocationType);
+ONLITE_CHECK(OpaqueNodeNumberOfInputs);
+ONLITE_CHECK(OpaqueNodeNumberOfOutputs);
+ONLITE_CHECK(OpaqueNodeGetInput);
+ONLITE_CHECK(OpaqueNodeGetOutput);
+ONLITE_CHECK(OpaqueNodeGetCustomInitialData);
+ONLITE_CHECK(IntArrayCreate);
+ONLITE_CHECK(OpaqueContextResizeTensor);
+ONLITE_CHECK(OpaqueContextGetNumTensors);
+ONLITE_CHECK(OpaqueContextGetOpaqueTensor);
+ONLITE_CHECK(OpaqueDelegateDelete);
+static_assert(sizeof(onlite::tflite::OpaqueDelegateBuilder) ==
+                  sizeof(TfLiteOpaqueDelegateBuilder) &&
+              offsetof(onlite::tflite::OpaqueDelegateBuilder, Prepare) ==
+                  offsetof(TfLiteOpaqueDelegateBuilder, Prepare) &&
+              offsetof(onlite::tflite::OpaqueDelegateBuilder, flags) ==
+                  offsetof(TfLiteOpaqueDelegateBuilder, flags) &&
+              onlite::tflite::kAllowDynamicTensors == kTfLiteDelegateFlagsAllowDynamicTensors);
+static_assert(offsetof(onlite::tflite::IntArray, data) == offsetof(TfLiteIntArray, data));
 
 #undef ONLITE_CHECK
 

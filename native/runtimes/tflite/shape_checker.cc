@@ -109,6 +109,10 @@ std::string Blame(const SignatureInfo& signature, Feeds feeds) {
 ShapeChecker::Verdict ShapeChecker::JudgeEmptyTensors(const Interpreter& trial,
                                                       const TensorObserver* observer, size_t entry,
                                                       Feeds feeds) const {
+  std::vector<bool> empty_feeds = EmptyFeeds(feeds);
+  const bool feeds_empty =
+      std::find(empty_feeds.begin(), empty_feeds.end(), true) != empty_feeds.end();
+  if (observer != nullptr && !feeds_empty && !observer->AnyWithoutElements()) return {};
   const SignatureInfo& signature = model_.info().signatures[entry];
   const size_t subgraph = model_.info().entry_points[entry].subgraph;
   const std::vector<DeclaredSubgraph> subgraphs = ReadSubgraphs(model_.file());
@@ -120,9 +124,6 @@ ShapeChecker::Verdict ShapeChecker::JudgeEmptyTensors(const Interpreter& trial,
     if (sees_all && shown[index] != SIZE_MAX) return observer->Tensor(shown[index], tensor);
     return index == 0 ? trial.PrimaryTensor(static_cast<int>(tensor)) : nullptr;
   };
-  std::vector<bool> empty_feeds = EmptyFeeds(feeds);
-  const bool feeds_empty =
-      std::find(empty_feeds.begin(), empty_feeds.end(), true) != empty_feeds.end();
   // A signature has its own order of a subgraph's inputs.
   if (entry != 0) empty_feeds.assign(subgraphs[subgraph].inputs.size(), feeds_empty && !sees_all);
   const EmptyTensors found =

@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "runtimes/tflite/tensors.h"
+
 namespace onlite::tflite {
 
 std::unique_ptr<TensorObserver> TensorObserver::Create(const Api& api) {
@@ -24,6 +26,24 @@ ApiStatus TensorObserver::Prepare(TfLiteOpaqueContext* context, TfLiteDelegate* 
     return ApiStatus::kError;
   }
   return ApiStatus::kOk;
+}
+
+bool TensorObserver::AnyWithoutElements() const {
+  for (size_t subgraph = 0; subgraph < contexts_.size(); ++subgraph) {
+    const size_t count = api_.OpaqueContextGetNumTensors(contexts_[subgraph]);
+    for (size_t index = 0; index < count; ++index) {
+      const TfLiteTensor* tensor = Tensor(subgraph, index);
+      if (tensor == nullptr || IsAllocated(api_, tensor, ApiAllocationType::kMmapReadOnly) ||
+          IsAllocated(api_, tensor, ApiAllocationType::kDynamic)) {
+        continue;
+      }
+      const int32_t rank = api_.TensorNumDims(tensor);
+      for (int32_t dim = 0; dim < rank; ++dim) {
+        if (api_.TensorDim(tensor, dim) <= 0) return true;
+      }
+    }
+  }
+  return false;
 }
 
 const TfLiteTensor* TensorObserver::Tensor(size_t shown_subgraph, size_t index) const {

@@ -24,6 +24,10 @@ class TensorObserver {
   /// validation, in the model's order.
   size_t shown() const { return contexts_.size(); }
 
+  /// While the interpreter lives: a tensor that is no constant, and whose shape is
+  /// known before the model runs, has no elements or a dim below zero.
+  bool AnyWithoutElements() const;
+
   /// While the interpreter lives; null if there is no such tensor.
   const TfLiteTensor* Tensor(size_t shown_subgraph, size_t index) const;
 
