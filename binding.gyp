@@ -14,6 +14,7 @@
         "native/core/histogram.cc",
         "native/core/histogram_layout.cc",
         "native/core/histogram_snapshot.cc",
+        "native/core/quick_exit.cc",
         "native/core/run_statistics.cc",
         "native/core/status.cc",
         "native/core/tensor.cc",

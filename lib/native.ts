@@ -222,6 +222,8 @@ export interface NativeSession {
   /** Of the primary signature; all memory is the pool's. */
   bindRows(inputs: NativeTensors, outputs: NativeTensors): NativeRows;
   release(id: number): void;
+  /** Somebody waits for a job of this session, the one of this id aside. */
+  hasAwaitedRuns(except: number): boolean;
   resetVariables(id: number): void;
   resetVariablesSync(): void;
   /** TensorFlow Lite only; the job's result is a NativeProfile. */
@@ -270,15 +272,19 @@ export interface NativeAddon {
   /** Looks for finished jobs: 0 none, 1 some were dispatched, 2 it is not the time. */
   poll(): number;
   /**
-   * Waits for work that the end of the process must not overtake; more is refused. The
-   * addon calls it itself when the process exits.
+   * Waits for work that the end of the process must not overtake, a limited time; more is
+   * refused. `code` is the process's. The addon calls it itself when the process exits.
    */
-  prepareExit(): void;
+  prepareExit(code: number): void;
   /**
    * Stops a job whose promise was rejected with ERR_TIMEOUT or else ERR_CANCELLED.
    * True if the job had not started and will never be settled.
    */
   cancel(id: number, timedOut: boolean): boolean;
+  /** Nobody waits for the job any more: it goes on, and is settled without a result. */
+  disown(id: number): void;
+  /** [threads for runs, those of them that are lost, the same of loads]; see RuntimeInfo.lostThreads. */
+  executorThreads(): number[];
   createSession(
     id: number,
     source: NativeModelSource,

@@ -68,6 +68,13 @@ export interface SessionOptions {
   name?: string;
   /** Run once on zeros before `create` resolves; see {@link InferenceSession.warmUp}. */
   warmUp?: boolean;
+  /**
+   * Aborting rejects `create` at once with ERR_CANCELLED. ONNX Runtime stops loading as soon as
+   * it can; TensorFlow Lite goes on, and what it has loaded is freed.
+   */
+  signal?: AbortSignal;
+  /** After so many milliseconds, waiting included, `create` is rejected with ERR_TIMEOUT. */
+  timeoutMs?: number;
   /** External data of an ONNX model that is not to be read from the model's folder. */
   externalData?: readonly (ExternalDataFile | string)[];
   freeDimensionOverrides?: Readonly<Record<string, number>>;
@@ -102,6 +109,8 @@ const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'latency',
   'name',
   'warmUp',
+  'signal',
+  'timeoutMs',
   'externalData',
   'freeDimensionOverrides',
   'graphOptimizationLevel',

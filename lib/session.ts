@@ -9,6 +9,7 @@ import { promiseJob, type StartedJob } from './jobs';
 import { Leases } from './leases';
 import { SessionLatency, batchSizesOf } from './latency';
 import { liveSessions } from './live-sessions';
+import { LoadLimits, loadSession, releaseSession } from './load';
 import {
   modelMetadata,
   signatureMetadata,
@@ -17,14 +18,8 @@ import {
   type SignatureMetadata,
   type ValueMetadata,
 } from './metadata';
-import { modelName, parseCreateArguments, toNativeSource, type ModelSource } from './model-source';
-import {
-  native,
-  type Engine,
-  type NativeRunOptions,
-  type NativeSession,
-  type NativeValue,
-} from './native';
+import { modelName, parseCreateArguments, type ModelSource } from './model-source';
+import { type Engine, type NativeRunOptions, type NativeSession, type NativeValue } from './native';
 import type { ProfileOptions } from './profile';
 import type { ModelProfile } from './profile/types';
 import { RunObserver, runChannel } from './run-channel';
@@ -36,7 +31,7 @@ import {
 } from './run-options';
 import { RunOutputs } from './run-outputs';
 import type { Feeds, Fetches, RunResult } from './run-types';
-import { knownCandidates, withRemedy } from './runtime-locations';
+import { withRemedy } from './runtime-locations';
 import {
   checkSessionOptions,
   toNativeSessionOptions,
@@ -145,7 +140,8 @@ export class InferenceSession implements AsyncDisposable {
    * @param source - a path, a `file:` URL or the model's bytes, which are copied
    * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_INVALID,
    *   ERR_RUNTIME_NOT_FOUND, ERR_PROVIDER_UNAVAILABLE, ERR_INVALID_ARGUMENT for
-   *   an option, ERR_UNSUPPORTED for what the engine cannot do.
+   *   an option, ERR_UNSUPPORTED for what the engine cannot do, ERR_CANCELLED or
+   *   ERR_TIMEOUT at once when `signal` or `timeoutMs` says so.
    */
   static create(source: ModelSource, options?: SessionOptions): Promise<InferenceSession>;
   /** Loads a model from a part of a buffer. */
@@ -159,23 +155,17 @@ export class InferenceSession implements AsyncDisposable {
     const { source, options } = parseCreateArguments(args);
     const checked = checkSessionOptions(options);
     const nativeOptions = toNativeSessionOptions(checked);
-    const nativeSource = await toNativeSource(source, checked);
-    const candidates = {
-      onnxruntime: knownCandidates('onnxruntime'),
-      tflite: knownCandidates('tflite'),
-    };
-    const addon = native();
+    const limits = new LoadLimits(checked);
     try {
-      const { result } = promiseJob<NativeSession>((id) => {
-        addon.createSession(id, nativeSource, nativeOptions, candidates);
-      });
+      const loaded = await loadSession(source, checked, nativeOptions, limits);
       const { maxBatchSize = 0 } = (checked['batching'] ?? {}) as Partial<BatchingOptions>;
       const requested = nativeOptions.executionProviders.map(({ name }) => name);
       const name = modelName(source, checked);
-      const session = new InferenceSession(await result, name, maxBatchSize, requested);
+      const session = new InferenceSession(loaded, name, maxBatchSize, requested);
       if (checked['warmUp'] === true) {
-        await session.warmUp().catch(async (error: unknown) => {
-          await session.release();
+        await limits.within(session.warmUp()).catch(async (error: unknown) => {
+          const released = session.release();
+          if (!limits.reached) await released;
           throw error;
         });
       }
@@ -357,15 +347,15 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   /**
-   * Frees the model, after the runs in flight and waiting. May be called again;
+   * Frees the model, after the runs in flight and waiting. A run that was cancelled or timed
+   * out and goes on nevertheless holds up the promise for two seconds at most, and the
+   * memory for as long as it lasts. May be called again;
    * every call gives the same promise. Using the session afterwards throws
    * ERR_SESSION_RELEASED.
    */
   release(): Promise<void> {
     if (this.#released === undefined) {
-      this.#released = promiseJob<undefined>((id) => {
-        this.#native.release(id);
-      }).result.then(() => {
+      this.#released = releaseSession(this.#native).then(() => {
         liveSessions.remove(this.#observer);
       });
       this.#smallRuns?.close();

@@ -29,7 +29,7 @@ class ArmedMembers {
   ArmedMembers(const ArmedMembers&) = delete;
   ArmedMembers& operator=(const ArmedMembers&) = delete;
   ~ArmedMembers() {
-    for (BatchedRun* run : armed_) run->token().Disarm();
+    for (BatchedRun* run : armed_) static_cast<void>(run->token().Disarm());
   }
 
   const std::vector<BatchedRun*>& runs() const { return armed_; }

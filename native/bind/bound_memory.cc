@@ -27,8 +27,8 @@ Status BoundMemory::ViewFor(bool asynchronous, TensorView* view) {
   if (!copy_) copy_ = AllocateAligned(argument_.view.byte_length + kReadBeyond);
   if (!copy_) {
     return {ErrorCode::kOutOfMemory, "out of memory: cannot copy " +
-                                           std::to_string(argument_.view.byte_length) +
-                                           " bytes of a bound tensor"};
+                                         std::to_string(argument_.view.byte_length) +
+                                         " bytes of a bound tensor"};
   }
   view->data = copy_.get();
   view->readable_beyond = kReadBeyond;

@@ -13,6 +13,7 @@
 #include "bind/native_session.h"
 #include "bind/object_reader.h"
 #include "bind/runtime_functions.h"
+#include "bind/session_jobs.h"
 #include "core/aligned_buffer.h"
 #include "runtimes/model_file.h"
 
@@ -110,10 +111,7 @@ class CreateJob final : public Job {
   Executor* executor = nullptr;
 
   Status Execute() override {
-    if (source.bytes.data == nullptr) {
-      ONLITE_RETURN_IF_ERROR(source.map_files ? MapModelFile(source.path, &source.bytes)
-                                              : ReadModelFile(source.path, &source.bytes));
-    }
+    ONLITE_RETURN_IF_ERROR(Read());
     Engine engine{};
     ONLITE_RETURN_IF_ERROR(DetectEngine(source.bytes, &engine));
     Runtime& runtime = RuntimeOf(engine);
@@ -132,15 +130,33 @@ class CreateJob final : public Job {
     if (engine == Engine::kTfLite && !source.map_files) {
       core->external_bytes = static_cast<int64_t>(source.bytes.size);
     }
+    // JavaScript was told so, and nobody would use the session.
+    if (cancel.cancelled()) return Cancelled();
     core_ = std::move(core);
     return Status::Ok();
   }
 
-  bool ExitWaits() const override { return true; }
+  bool UsesCallersMemory() const override { return false; }
 
   Napi::Value Result(Napi::Env env) override { return NativeSession::Wrap(env, std::move(core_)); }
 
+  void Settled(Napi::Env env) override {
+    if (core_) DropSession(Environment::Of(env), std::exchange(core_, nullptr));
+  }
+
  private:
+  static Status Cancelled() { return {ErrorCode::kCancelled, "loading was cancelled"}; }
+
+  Status Read() {
+    if (source.bytes.data != nullptr) return Status::Ok();
+    // Nothing stops it, but a thread that waits for a file system can be made up for.
+    ArmedToken reading(&cancel, [] {});
+    if (!reading.MayStart()) return Cancelled();
+    ONLITE_RETURN_IF_ERROR(source.map_files ? MapModelFile(source.path, &source.bytes)
+                                            : ReadModelFile(source.path, &source.bytes));
+    return reading.End() ? Cancelled() : Status::Ok();
+  }
+
   std::shared_ptr<SessionCore> core_;
 };
 
@@ -160,6 +176,7 @@ Napi::Value CreateSession(const Napi::CallbackInfo& info) {
   const ObjectReader candidates(env, info[3], "candidates");
   job->candidates = {ReadCandidates(env, candidates.Get("onnxruntime")),
                      ReadCandidates(env, candidates.Get("tflite"))};
+  job->options.cancel = &job->cancel;
   job->executor = &environment.executor();
   Check(env, environment.Post(environment.maintenance_queue(), id, std::move(job)));
   return env.Undefined();

@@ -44,6 +44,8 @@ class BindingRunJob final : public Job {
     finished_ = false;
   }
 
+  bool UsesCallersMemory() const override { return true; }
+
   Status Execute() override {
     if (!core_->binding) return SessionReleased();
     const bool timed = core_->session->record_latency;
@@ -90,8 +92,8 @@ class BindingRunJob final : public Job {
 
 Napi::Function NativeBinding::Define(Napi::Env env) {
   return DefineClass(env, "NativeBinding",
-                     {InstanceMethod<&NativeBinding::SetInputs>("setInputs"),
-                      InstanceMethod<&NativeBinding::SetOutputs>("setOutputs"),
+                     {PropertyDescriptor(SafeMethod<&NativeBinding::SetInputs>("setInputs")),
+                      PropertyDescriptor(SafeMethod<&NativeBinding::SetOutputs>("setOutputs")),
                       PropertyDescriptor(RawMethod("run", &StartMethod<NativeBinding>))});
 }
 
@@ -104,7 +106,7 @@ Napi::Object NativeBinding::Wrap(Napi::Env env, const Napi::Value& owner,
   core->session->AddBinding(core);
   auto external = Napi::External<std::shared_ptr<BindingCore>>::New(env, &core);
   Check(env, napi_type_tag_object(env, external, &kCoreTag));
-  return Environment::Of(env).binding_class.New({external, owner});
+  return Construct(env, Environment::Of(env).binding_class, {external, owner});
 }
 
 NativeBinding::NativeBinding(const Napi::CallbackInfo& info)

@@ -1,11 +1,22 @@
 #include "bind/session_jobs.h"
 
+#include <new>
 #include <utility>
 
+#include "bind/environment.h"
 #include "bind/errors.h"
 #include "bind/held_result.h"
 
 namespace onlite {
+
+void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& core) noexcept {
+  core->FlushBatches();
+  try {
+    environment.PostDetached(*core->queue, std::make_unique<ReleaseJob>(core));
+  } catch (const std::bad_alloc&) {
+    // The core goes with its last holder.
+  }
+}
 
 Status SessionReleased() { return {ErrorCode::kSessionReleased, "the session was released"}; }
 

@@ -9,6 +9,8 @@
 
 namespace onlite {
 
+class Environment;
+
 /// One asynchronous run.
 class RunJob : public Job {
  public:
@@ -18,6 +20,7 @@ class RunJob : public Job {
   /// An array of ValueToJs, in the order of the requested outputs.
   Napi::Value Result(Napi::Env env) override;
   void Failed(ErrorCode code) override;
+  bool UsesCallersMemory() const override { return arguments_->in_place; }
 
  protected:
   const std::shared_ptr<SessionCore> core_;
@@ -33,7 +36,7 @@ class ReleaseJob final : public Job {
  public:
   explicit ReleaseJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
   Status Execute() override;
-  bool ExitWaits() const override { return true; }
+  bool UsesCallersMemory() const override { return false; }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
  private:
@@ -45,12 +48,16 @@ class ResetVariablesJob final : public Job {
  public:
   explicit ResetVariablesJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
   Status Execute() override;
-  bool ExitWaits() const override { return true; }
+  bool UsesCallersMemory() const override { return false; }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
  private:
   const std::shared_ptr<SessionCore> core_;
 };
+
+/// Destroys a session that nobody uses any more, after its runs and off the JS thread; where
+/// that cannot be had, with the last holder.
+void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& core) noexcept;
 
 /// What every use of a released session answers.
 Status SessionReleased();

@@ -211,7 +211,9 @@ void AddInputs(Napi::Env env, std::vector<EncodedTensor> inputs, FeedPolicy poli
       ThrowOverlap(env, NameOf(signature.outputs, target.index), "inputs",
                    NameOf(signature.inputs, index));
     }
-    if (MustCopy(argument, policy)) copied.push_back(arguments->request.inputs.size());
+    const bool copies = MustCopy(argument, policy);
+    if (copies) copied.push_back(arguments->request.inputs.size());
+    if (!copies && argument.view.data != nullptr) arguments->in_place = true;
     arguments->request.inputs.push_back({index, std::move(argument.view)});
   }
   if (!copied.empty()) TakeSnapshots(env, copied, arguments);
@@ -251,7 +253,10 @@ void AddOutputs(Napi::Env env, std::vector<EncodedTensor> outputs, FeedPolicy po
       if (argument.kind != MemoryKind::kPrivate) {
         AddTarget(env, signature, output.index, argument.view, targets);
       }
-      if (!MustCopy(argument, policy)) output.into = std::move(argument.view);
+      if (!MustCopy(argument, policy)) {
+        output.into = std::move(argument.view);
+        arguments->in_place = true;
+      }
     }
     arguments->request.outputs.push_back(std::move(output));
   }

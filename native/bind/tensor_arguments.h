@@ -52,6 +52,8 @@ bool MustCopy(const TensorArgument& argument, FeedPolicy policy);
 struct RunArguments {
   RunRequest request;
   AlignedBuffer snapshots;
+  /// The run reads or writes memory of JavaScript's.
+  bool in_place = false;
   /// By requested output: lib/ copies the result to where it belongs (held_result.h).
   std::vector<bool> held;
   /// Not for warm-up runs, whose times nobody wants in the histograms.

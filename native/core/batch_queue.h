@@ -59,7 +59,7 @@ class BatchQueue : public std::enable_shared_from_this<BatchQueue> {
 
   /// `task` runs after its batch did, as a task of an executor; `member` lives
   /// until `task` is destroyed or its Finished is called. The tag is for
-  /// Remove. kQueueFull drops the task.
+  /// Remove. An error drops the task: kQueueFull, or kOutOfMemory without threads.
   Status Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* member);
 
   /// Takes a request out of a batch that has not started; null if there is none.
@@ -83,6 +83,8 @@ class BatchQueue : public std::enable_shared_from_this<BatchQueue> {
     BatchMember* member;
   };
   struct Batch {
+    /// Made with the batch, so that queueing it cannot fail.
+    std::unique_ptr<BatchTask> task;
     std::vector<Item> items;  // never empty while the batch is in batches_
     size_t rows = 0;
     uint64_t tag = 0;
@@ -92,10 +94,11 @@ class BatchQueue : public std::enable_shared_from_this<BatchQueue> {
   };
 
   // mutex_ must be held.
-  Batch* FindOpen(const BatchMember& member);
-  Batch& Open();
-  void Enqueue(const std::shared_ptr<Batch>& batch);
-  void ArmTimer(DelayTimer::Clock::time_point when);
+  std::shared_ptr<Batch> FindOpen(const BatchMember& member);
+  std::shared_ptr<Batch> Open(Item item);
+  void Enqueue(const std::shared_ptr<Batch>& batch) noexcept;
+  /// False if there is no timer to be had.
+  bool ArmTimer(DelayTimer::Clock::time_point when) noexcept;
 
   void OnTimer();
   std::vector<Item> Start(const std::shared_ptr<Batch>& batch);

@@ -135,6 +135,8 @@ struct SessionOptions {
   int intra_op_threads = 0;
   int inter_op_threads = 0;
   size_t concurrency = 1;
+  /// May be null. Cancelling it makes the load end early with kCancelled where the runtime can.
+  CancelToken* cancel = nullptr;
 
   // ONNX Runtime only; TFLite ignores them.
   std::optional<int> graph_optimization_level;  // 0, 1, 2, 3 (layout), 99 (all)
