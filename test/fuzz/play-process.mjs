@@ -34,7 +34,8 @@ export async function playInProcess(settings, limit, env) {
 function runProcess(settings, limit, env, progress) {
   const { promise, resolve, reject } = withResolvers();
   const child = spawn(process.execPath, [...nodeFlags, script, JSON.stringify(settings)], {
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    // No GPU is looked for: who waits for that does so with Promise.race(), which settles twice.
+    env: { ...process.env, NODE_OPTIONS: '', ONLITE_NVML_PATH: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe', progress],
   });
   closeSync(progress);

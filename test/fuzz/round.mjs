@@ -1,5 +1,6 @@
 // A round: a seeded sequence of operations on one engine. Run in a process of its own by main.mjs,
 // or in a worker by round-worker.mjs.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { writeSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
@@ -12,7 +13,7 @@ import { makeModel, modelNames } from './models.mjs';
 import * as bindings from './operations/bind.mjs';
 import { create, createWrong } from './operations/create.mjs';
 import * as memory from './operations/memory.mjs';
-import { run, runSync } from './operations/run.mjs';
+import { burst, run, runSync } from './operations/run.mjs';
 import * as sessions from './operations/session.mjs';
 import { wrong } from './operations/wrong.mjs';
 import { makeReference } from './reference.mjs';
@@ -22,6 +23,7 @@ import { describe, turn, World } from './world.mjs';
 /** Operations and how often each comes. */
 const operations = [
   [run, 30],
+  [burst, 4],
   [runSync, 14],
   [create, 4],
   [createWrong, 1],
@@ -30,6 +32,8 @@ const operations = [
   [bindings.runBound, 20],
   [bindings.rebind, 4],
   [bindings.disposeBinding, 2],
+  [bindings.runBeside, 5],
+  [bindings.loseBoundTensor, 1],
   [bindings.disposeBoundTensor, 1],
   [sessions.release, 1],
   [sessions.resetVariables, 2],
@@ -56,6 +60,7 @@ export async function playRound(settings, progress) {
   const { engine, seed, steps, until = Infinity } = settings;
   const world = new World({ ...settings, models: await chooseModels(engine, seed) });
   const watchdog = watch(world, settings.patience);
+  const unobserve = observe(world);
   const stopWorkers = settings.workers ? startWorkers(world, settings) : undefined;
   try {
     while (world.step < steps && Date.now() < until && world.failure === undefined) {
@@ -66,11 +71,12 @@ export async function playRound(settings, progress) {
     world.operation = 'end';
     progress(world);
     await stopWorkers?.();
-    if (world.failure === undefined) await finish(world);
+    if (world.failure === undefined && settings.isAbrupt !== true) await finish(world);
   } catch (error) {
     world.fail(describe(error));
   } finally {
     await stopWorkers?.();
+    unobserve();
     watchdog();
   }
   const { step, failure, counts, checks } = world;
@@ -123,6 +129,18 @@ function watch(world, patience = 60_000) {
     process.off('unhandledRejection', fail);
     process.off('multipleResolves', twice);
   };
+}
+
+/** In some rounds somebody listens to every run. */
+function observe(world) {
+  if (!Random.for('observer', world.engine, world.seed).oneIn(4)) return () => undefined;
+  const channel = 'onlite:run';
+  const listener = ({ outcome, engine }) => {
+    world.count(`heard of ${outcome}`);
+    if (engine !== world.engine) world.fail(`onlite:run: a run of ${engine}`);
+  };
+  subscribe(channel, listener);
+  return () => unsubscribe(channel, listener);
 }
 
 /** Gives everything back and looks whether anything is left. */
@@ -184,11 +202,14 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const settings = JSON.parse(process.argv[2]);
   const progress = fileProgress(3);
   const trace = settings.verbose ? (text) => process.stderr.write(`  ${text}\n`) : undefined;
-  const result = await playRound({ ...settings, trace }, (world) => {
+  // Some end with runs in flight, of which nothing is asked but that the process ends well.
+  const isAbrupt = Random.for('end', settings.engine, settings.seed).oneIn(4);
+  const result = await playRound({ ...settings, trace, isAbrupt }, (world) => {
     progress(world);
     trace?.(`step ${world.step}: ${world.operation}, ${world.pending.size} pending`);
   });
   process.stdout.write(`${JSON.stringify(result)}\n`);
   // A round that failed may have promises that never settle, and more to say than is of use.
   if (result.failure !== undefined) process.exit(1);
+  if (isAbrupt) process.exit();
 }

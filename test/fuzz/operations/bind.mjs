@@ -8,6 +8,10 @@ import { known } from '../known.mjs';
 class Bound {
   /** Runs that have not settled. */
   pending = 0;
+  /** Runs of others that read its inputs. */
+  readers = 0;
+  /** Runs of others that write its outputs. */
+  writers = 0;
   isTainted = false;
   isDisposed = false;
   inputs = {};
@@ -26,7 +30,11 @@ class Bound {
   }
 
   get mayBeBusy() {
-    return this.pending > 0 || this.isTainted;
+    return this.pending > 0 || this.writers > 0 || this.isTainted;
+  }
+
+  get isLost() {
+    return piecesOf(this).some(({ isLost }) => isLost);
   }
 
   settled() {
@@ -109,6 +117,7 @@ export async function runBound(world, random) {
   const expected = index === -1 ? {} : record.reference.outcomes[index];
   const codes = new Set();
   let must = expected.code;
+  if (bound.isLost) must = 'ERR_BUFFER_DETACHED';
   if (record.isReleased) must = 'ERR_SESSION_RELEASED';
   if (bound.isDisposed) must = 'ERR_TENSOR_DISPOSED';
   if (bound.mayBeBusy) codes.add('ERR_BUSY');
@@ -121,7 +130,7 @@ export async function runBound(world, random) {
 /** Another case's data, or that which is there already. */
 function writeCase(random, bound) {
   const { cases } = bound.record.model;
-  if (bound.current !== -1 && random.oneIn(3)) return;
+  if (bound.readers > 0 || bound.isLost || (bound.current !== -1 && random.oneIn(3))) return;
   bound.current = random.pick(bound.cases);
   for (const value of cases[bound.current].inputs) {
     const piece = bound.inputs[value.name];
@@ -193,7 +202,7 @@ function expectBusy(world, bound) {
 /** What an asynchronous run has copied may change. */
 function changeSnapshots(world, random, bound) {
   for (const piece of Object.values(bound.inputs)) {
-    if (!piece.isSnapshot || piece.isHeld || !random.oneIn(4)) continue;
+    if (!piece.isSnapshot || bound.readers > 0 || !random.oneIn(4)) continue;
     piece.scribble(random);
     bound.current = -1;
     world.count('bound input scribbled', bound.id);
@@ -278,6 +287,56 @@ export async function disposeBoundTensor(world, random) {
   if (piece === undefined || !piece.isPooled) return;
   world.count('dispose bound tensor', bound.id);
   piece.dispose();
+}
+
+/** Takes the memory of a bound tensor away: the binding is of no use until it has another. */
+export async function loseBoundTensor(world, random) {
+  const bound = world.bindings[random.below(world.bindings.length)];
+  if (bound === undefined || bound.isDisposed || bound.mayBeBusy || bound.readers > 0) return;
+  const pieces = piecesOf(bound);
+  if (pieces.length > 0 && random.pick(pieces).lose()) world.count('bound tensor lost', bound.id);
+}
+
+/** A run of the session that reads what a binding reads, or writes what it writes. */
+export async function runBeside(world, random) {
+  const bound = world.bindings[random.below(world.bindings.length)];
+  if (bound === undefined || bound.current === -1 || bound.isDisposed || bound.isLost) return;
+  const { record, io, current } = bound;
+  const expected = record.reference.outcomes[current];
+  if (record.isReleased || expected.values === undefined) return;
+  const { signature, inputs } = record.model.cases[current];
+  const codes = new Set(record.options.maxQueue === undefined ? [] : ['ERR_QUEUE_FULL']);
+  const feeds = {};
+  for (const { name } of inputs) {
+    feeds[name] = io.inputs[name];
+    if (feeds[name].location === 'none') codes.add('ERR_TENSOR_DISPOSED');
+  }
+  const fetches = Object.fromEntries(Object.keys(expected.values).map((name) => [name, null]));
+  const written = Object.entries(bound.outputs).filter(([, piece]) => piece.isPooled);
+  const doesWrite = written.length > 0 && random.oneIn(2);
+  if (doesWrite) for (const [name, { tensor }] of written) fetches[name] = tensor;
+  if (doesWrite && bound.mayBeBusy) codes.add('ERR_BUSY');
+  world.count(`run beside a binding`, bound.id);
+  const given = signature === undefined ? [] : [{ signature }];
+  const promise = record.session.run(feeds, fetches, ...given);
+  bound.readers++;
+  if (doesWrite) bound.writers++;
+  record.pending++;
+  record.started++;
+  record.runs.add(promise);
+  const { outputsChanged } = bound;
+  world.watch(`run beside ${bound.id}`, promise, ({ value, error }) => {
+    bound.readers--;
+    if (doesWrite) bound.writers--;
+    record.pending--;
+    record.runs.delete(promise);
+    if (error !== undefined) return world.checkError(error, codes);
+    record.succeeded++;
+    // What was disposed meanwhile shows nothing any more.
+    const isGone = bound.isDisposed || bound.outputsChanged !== outputsChanged;
+    if (doesWrite && isGone) return undefined;
+    return world.compare(value, expected.values, record.model.close);
+  });
 }
 
 /** Ends a binding; its run in flight goes on. */

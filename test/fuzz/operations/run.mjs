@@ -8,6 +8,19 @@ import { create } from './create.mjs';
 export async function run(world, random) {
   const record = world.pickSession(random);
   if (record === undefined) return create(world, random);
+  return start(world, random, record);
+}
+
+/** Many at once, which wait for each other or make a batch. */
+export async function burst(world, random) {
+  const record = world.pickSession(random);
+  if (record === undefined) return create(world, random);
+  world.count('burst');
+  for (let count = 2 + random.below(10); count > 0; count--) start(world, random, record);
+  return undefined;
+}
+
+function start(world, random, record) {
   const plan = makeRun(world, random, record);
   const ending = random.oneIn(4) ? makeEnding(random) : { options: {}, codes: [] };
   Object.assign(plan.options, ending.options);
@@ -30,7 +43,6 @@ export async function run(world, random) {
   world.watch(`run of ${record.id} case ${plan.index}`, promise, (outcome) => {
     end(world, record, plan, outcome, codes, must);
   });
-  return undefined;
 }
 
 /** Runs on this thread. */

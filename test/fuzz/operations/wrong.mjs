@@ -57,7 +57,7 @@ function spoil(random, feeds, inputs, numeric) {
     case 7:
       return { code: 'ERR_INVALID_ARGUMENT', fetches: [] };
     default: {
-      if (piece === undefined) return undefined;
+      if (piece === undefined || piece.tensor.type === 'complex128') return undefined;
       const { dims } = piece.tensor;
       const data = new Uint8Array(piece.view.byteLength);
       feeds[nameOf(piece)] = { type: 'complex128', dims, data };
