@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+import { lyingModels, makeLyingCases } from './lying-models.mjs';
 import { packed, randomBytes, randomStrings } from './values.mjs';
 
 const fixturePath = (file) => fileURLToPath(new URL(`../fixtures/${file}`, import.meta.url));
@@ -77,18 +78,20 @@ const batched = new Set(['metadata.onnx', 'metadata.tflite', 'mlp.onnx', 'mlp.tf
 
 let names;
 
-/** The models of an engine by the names of their files. */
+/** The models of an engine: by the files of their cases, or their own. */
 export function modelNames(engine) {
   names ??= readJson('index.json').fixtures.map(({ cases, engine: of }) => ({ cases, of }));
-  return names.filter(({ of }) => of === engine).map(({ cases }) => cases);
+  const made = names.filter(({ of }) => of === engine).map(({ cases }) => cases);
+  return engine === 'onnxruntime' ? [...made, ...lyingModels] : made;
 }
 
 /**
  * A model and the feeds of this round.
  *
- * @param cases - the file under test/fixtures that describes it
+ * @param cases - one of `modelNames`
  */
 export function makeModel(cases, random) {
+  if (cases.startsWith('ways/')) return makeLyingModel(cases, random);
   const fixture = readJson(cases);
   const file = fixture.model.replace(/^models\//, '');
   const name = file.replace(/\.\w+$/, '');
@@ -117,6 +120,19 @@ export function makeModel(cases, random) {
     unknownState: fixture.steps && state === undefined && name !== 'empty',
     isBatchable: batched.has(file),
     close: rounded.test(name) ? closeTo(given) : undefined,
+  };
+}
+
+function makeLyingModel(path, random) {
+  const file = path.replace(/^ways\//, '');
+  return {
+    name: file.replace(/\.\w+$/, ''),
+    file,
+    path: fixturePath(path),
+    engine: 'onnxruntime',
+    cases: makeLyingCases(file, random),
+    // What is bound in place of an output must be as declared, which its result is not.
+    isLying: true,
   };
 }
 

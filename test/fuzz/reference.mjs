@@ -1,7 +1,8 @@
 // What every case gives on a session of its own that nothing was done to, by the ordinary way.
 import { InferenceSession, Tensor } from 'onlite';
 
-import { arrayOf, freezeAll } from './values.mjs';
+import { arrayOf, difference, freezeAll } from './values.mjs';
+import { Failure } from './world.mjs';
 
 /** An option that only the ordinary way takes: no kept run, no binding. */
 const ordinaryWay = { tag: 'reference' };
@@ -32,11 +33,20 @@ export async function makeReference(model, options) {
       } catch (error) {
         outcomes.push({ code: error.code });
       }
+      checkMeaning(model, made, outcomes.at(-1));
     }
     await session.release();
   }
   const shapes = model.cases.map((made, index) => shapeOf(made, outcomes[index]));
   return { options, outcomes, shapes };
+}
+
+/** Of some models it is known what they give. */
+function checkMeaning({ file }, { gives = {} }, { values, code }) {
+  for (const [name, wanted] of Object.entries(gives)) {
+    const problem = difference(`outputs.${name}`, values?.[name], wanted);
+    if (problem !== undefined) throw new Failure(`reference of ${file}: ${code ?? problem}`);
+  }
 }
 
 /** Cases of the same shapes can be run with the same bound tensors. */

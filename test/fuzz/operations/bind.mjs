@@ -70,7 +70,9 @@ export async function bind(world, random) {
     const value = expected.values?.[name];
     // A value whose shape is known may have its place.
     const way =
-      value?.bytes === undefined ? 'dynamic' : random.pick(['given', 'left out', 'dynamic']);
+      value?.bytes === undefined || model.isLying
+        ? 'dynamic'
+        : random.pick(['given', 'left out', 'dynamic']);
     if (way === 'given') {
       const piece = makePiece(world, random, { ...value, bytes: value.bytes.map(() => 0x55) });
       pieces.outputs[name] = piece;
@@ -245,6 +247,7 @@ export async function rebind(world, random) {
   const { cases } = record.model;
   const [index] = bound.cases;
   const isInput = random.oneIn(2);
+  if (!isInput && record.model.isLying) return undefined;
   const values = isInput
     ? cases[index].inputs
     : namedValues(record.reference.outcomes[index].values);
