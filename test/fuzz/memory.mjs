@@ -1,7 +1,6 @@
 // Tensors in every kind of memory that a program may give, and what may happen to it.
 import { Tensor } from 'onlite';
 
-import { known } from './known.mjs';
 import { arrayOf, bytesOf, randomBytes } from './values.mjs';
 
 /** Types that an asynchronous run copies from a pool's memory too: they may be indexes or masks. */
@@ -46,7 +45,6 @@ export class Piece {
 
   /** Whether it may be written while a run that was given it is in flight. */
   get isSnapshot() {
-    if (known.pooledBool && this.isPooled && this.tensor.type === 'bool') return false;
     return !this.isPooled || copied.has(this.tensor.type);
   }
 

@@ -2,7 +2,6 @@
 import { kinds, makePiece } from '../memory.mjs';
 import { makeEnding } from '../ending.mjs';
 import { create } from './create.mjs';
-import { known } from '../known.mjs';
 
 /** A binding and what is bound: its inputs by name, and the outputs that were given. */
 class Bound {
@@ -156,8 +155,7 @@ function runBoundSync(world, random, bound, expected, codes, must) {
   } catch (error) {
     outcome = { error };
   }
-  const isHidden = (name) => known.sharedBoundSync && bound.outputs[name]?.isShared;
-  finish(world, bound, expected, outcome, codes, must, isHidden);
+  finish(world, bound, expected, outcome, codes, must, () => false);
 }
 
 function runBoundLater(world, random, bound, expected, codes, must) {
