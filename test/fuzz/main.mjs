@@ -25,7 +25,7 @@ function* rounds(options) {
         workers: options.workers ?? (steps === undefined && round % 3 === 2),
         verbose: options.verbose,
         ...(isFirst && options.inject && { inject: { kind: options.inject, step: 40 } }),
-        ...(options.inject === 'promise' && { patience: 3000 }),
+        ...(options.inject === 'promise' && { patience: 12_000 }),
       };
     }
   }
