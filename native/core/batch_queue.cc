@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <new>
 #include <string>
 #include <utility>
 
@@ -20,11 +19,8 @@ constexpr uint64_t kFirstTag = uint64_t{1} << 32;
 
 class BatchQueue::BatchTask final : public Task {
  public:
-  /// Before it is queued.
-  void Belong(std::shared_ptr<BatchQueue> queue, std::shared_ptr<Batch> batch) {
-    queue_ = std::move(queue);
-    batch_ = std::move(batch);
-  }
+  BatchTask(std::shared_ptr<BatchQueue> queue, std::shared_ptr<Batch> batch)
+      : queue_(std::move(queue)), batch_(std::move(batch)) {}
 
   void Run() override {
     items_ = queue_->Start(batch_);
@@ -54,21 +50,37 @@ class BatchQueue::BatchTask final : public Task {
     }
   }
 
-  std::shared_ptr<BatchQueue> queue_;
-  std::shared_ptr<Batch> batch_;
+  const std::shared_ptr<BatchQueue> queue_;
+  const std::shared_ptr<Batch> batch_;
   std::vector<Item> items_;
 };
 
 BatchQueue::BatchQueue(std::shared_ptr<TaskQueue> queue, size_t concurrency, size_t max_waiting,
-                       BatchOptions options)
+                       size_t max_waiting_bytes, BatchOptions options)
     : queue_(std::move(queue)),
       concurrency_(concurrency),
       max_waiting_(max_waiting),
+      max_waiting_bytes_(max_waiting_bytes),
       options_(std::move(options)),
       last_tag_(kFirstTag) {}
 
-Status BatchQueue::Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* member) {
+Status BatchQueue::CheckWaitingBytes(size_t bytes) const {
+  if (bytes == 0 || waiting_bytes_ == 0 ||
+      (waiting_bytes_ <= max_waiting_bytes_ && bytes <= max_waiting_bytes_ - waiting_bytes_)) {
+    return Status::Ok();
+  }
+  return QueueBytesFull(waiting_bytes_, bytes, max_waiting_bytes_);
+}
+
+Status BatchQueue::CheckBytes(size_t bytes) const {
   const std::lock_guard lock(mutex_);
+  return CheckWaitingBytes(bytes);
+}
+
+Status BatchQueue::Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* member) {
+  const size_t bytes = task->waiting_bytes();
+  const std::lock_guard lock(mutex_);
+  ONLITE_RETURN_IF_ERROR(CheckWaitingBytes(bytes));
   // A batch that was taken from the queue and has not started counts as waiting,
   // and its place as free.
   const size_t free_places = concurrency_ - std::min(concurrency_, running_);
@@ -77,30 +89,30 @@ Status BatchQueue::Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* m
                                        " runs wait (maxQueue " + std::to_string(max_waiting_) +
                                        ")"};
   }
-  // What can fail comes before what changes anything.
-  ONLITE_RETURN_IF_ERROR(queue_->RequireThreads());
-  std::shared_ptr<Batch> batch = FindOpen(*member);
-  if (batch == nullptr) {
-    batch = Open({tag, std::move(task), member});
-  } else {
-    batch->items.push_back({tag, std::move(task), member});
-  }
+  Batch* batch = FindOpen(*member);
+  if (batch == nullptr) batch = &Open();
+  batch->items.push_back({tag, std::move(task), member});
   batch->rows += member->rows();
   ++requests_;
+  waiting_bytes_ += bytes;
   if (batch->rows >= options_.max_rows) batch->closed = true;
-  if (batch->queued) return Status::Ok();
-  const bool waits = !batch->closed && options_.max_delay.count() > 0 && ArmTimer(batch->due);
-  if (!waits) Enqueue(batch);
+  if (batch->queued || (!batch->closed && options_.max_delay.count() > 0)) return Status::Ok();
+  for (const std::shared_ptr<Batch>& waiting : batches_) {
+    if (waiting.get() == batch) {
+      Enqueue(waiting);
+      break;
+    }
+  }
   return Status::Ok();
 }
 
-std::shared_ptr<BatchQueue::Batch> BatchQueue::FindOpen(const BatchMember& member) {
+BatchQueue::Batch* BatchQueue::FindOpen(const BatchMember& member) {
   size_t compared = 0;
   for (auto at = batches_.rbegin(); at != batches_.rend() && compared < kComparedBatches;
        ++at, ++compared) {
     const std::shared_ptr<Batch>& batch = *at;
     if (batch->closed || !batch->items.front().member->JoinsWith(member)) continue;
-    if (batch->rows + member.rows() <= options_.max_rows) return batch;
+    if (batch->rows + member.rows() <= options_.max_rows) return batch.get();
     // Requests of a kind start in order: this batch is not overtaken by one that
     // would still fit.
     batch->closed = true;
@@ -110,36 +122,28 @@ std::shared_ptr<BatchQueue::Batch> BatchQueue::FindOpen(const BatchMember& membe
   return nullptr;
 }
 
-std::shared_ptr<BatchQueue::Batch> BatchQueue::Open(Item item) {
+BatchQueue::Batch& BatchQueue::Open() {
   const auto batch = std::make_shared<Batch>();
-  batch->task = std::make_unique<BatchTask>();
   batch->tag = ++last_tag_;
   batch->due = DelayTimer::Clock::now() + options_.max_delay;
-  batch->items.push_back(std::move(item));
   batches_.push_back(batch);
-  return batch;
+  if (options_.max_delay.count() > 0) ArmTimer(batch->due);
+  return *batch;
 }
 
-void BatchQueue::Enqueue(const std::shared_ptr<Batch>& batch) noexcept {
+void BatchQueue::Enqueue(const std::shared_ptr<Batch>& batch) {
   batch->queued = true;
   ++queued_;
-  batch->task->Belong(shared_from_this(), batch);
-  // Post has seen to the threads, which is all that can fail.
-  static_cast<void>(queue_->PostUnbounded(batch->tag, std::move(batch->task)));
+  queue_->PostUnbounded(batch->tag, std::make_unique<BatchTask>(shared_from_this(), batch));
 }
 
-bool BatchQueue::ArmTimer(DelayTimer::Clock::time_point when) noexcept {
+void BatchQueue::ArmTimer(DelayTimer::Clock::time_point when) {
   // One call at a time is enough: batches fall due in the order they were opened.
-  if (timer_armed_) return true;
-  try {
-    DelayTimer::Process().CallAt(when, [weak = weak_from_this()] {
-      if (const auto queue = weak.lock()) queue->OnTimer();
-    });
-  } catch (const std::exception&) {
-    return false;
-  }
+  if (timer_armed_) return;
   timer_armed_ = true;
-  return true;
+  DelayTimer::Process().CallAt(when, [weak = weak_from_this()] {
+    if (const auto queue = weak.lock()) queue->OnTimer();
+  });
 }
 
 void BatchQueue::OnTimer() {
@@ -148,7 +152,10 @@ void BatchQueue::OnTimer() {
   const auto now = DelayTimer::Clock::now();
   for (const std::shared_ptr<Batch>& batch : batches_) {
     if (batch->queued) continue;
-    if (batch->due > now && ArmTimer(batch->due)) return;
+    if (batch->due > now) {
+      ArmTimer(batch->due);
+      return;
+    }
     Enqueue(batch);
   }
 }
@@ -166,6 +173,7 @@ std::unique_ptr<Task> BatchQueue::Remove(uint64_t tag) {
     batch.rows -= item->member->rows();
     batch.items.erase(item);
     --requests_;
+    waiting_bytes_ -= removed->waiting_bytes();
     if (batch.items.empty()) {
       // An executor thread that has just taken it finds it empty.
       if (batch.queued) {
@@ -203,13 +211,10 @@ std::vector<BatchQueue::Item> BatchQueue::Start(const std::shared_ptr<Batch>& ba
   if (batch->items.empty()) return {};
   std::erase(batches_, batch);
   requests_ -= batch->items.size();
+  for (const Item& item : batch->items) waiting_bytes_ -= item.task->waiting_bytes();
   --queued_;
   ++running_;
-  try {
-    ++sizes_[batch->rows];
-  } catch (const std::bad_alloc&) {
-    // It runs uncounted.
-  }
+  ++sizes_[batch->rows];
   return std::exchange(batch->items, {});
 }
 

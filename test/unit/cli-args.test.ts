@@ -192,7 +192,6 @@ describe('the machine', () => {
     node: '20.1.0',
     napi: '9',
     executorThreads: 8,
-    lostThreads: 0,
     runtimes: { onnxruntime: absent, tflite: absent },
   };
 
