@@ -5,16 +5,16 @@ import { native } from './native';
 import { isTimeoutError } from './realms';
 import type { CheckedRunOptions } from './run-options';
 
-/** Why a run ended early, as an error. `reason` is an AbortSignal's. */
-function abortError(reason: unknown): OnliteError {
+/** Why something ended early, as an error. `reason` is an AbortSignal's. */
+export function abortError(reason: unknown, what = 'the run'): OnliteError {
   return isTimeoutError(reason)
-    ? new OnliteError('ERR_TIMEOUT', 'the run was not finished in time', { cause: reason })
-    : new OnliteError('ERR_CANCELLED', 'the run was cancelled', { cause: reason });
+    ? new OnliteError('ERR_TIMEOUT', `${what} was not finished in time`, { cause: reason })
+    : new OnliteError('ERR_CANCELLED', `${what} was cancelled`, { cause: reason });
 }
 
 /** @throws OnliteError ERR_CANCELLED or ERR_TIMEOUT if the signal has fired already. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw abortError(signal.reason);
+export function throwIfAborted(signal: AbortSignal | undefined, what?: string): void {
+  if (signal?.aborted === true) throw abortError(signal.reason, what);
 }
 
 /**

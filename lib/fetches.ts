@@ -1,5 +1,5 @@
 import { checkArray } from './checks';
-import { maxRank, type ElementTypeInfo, type NumericData } from './element-type';
+import { maxRank, type ElementTypeInfo } from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';
 import { lossOf, typedArrayName } from './typed-array';
@@ -66,7 +66,7 @@ export interface Result {
   readonly dims: readonly number[];
   readonly byteLength: number;
   /** Copies the elements; not of strings. */
-  copyTo(array: NumericData): void;
+  copyTo(bytes: Uint8Array): void;
 }
 
 /**
@@ -104,7 +104,7 @@ export function fillFetch(
     for (const [index, text] of strings.entries()) data[index] = text;
     return given;
   }
-  result.copyTo(writableArray(path, data, result));
+  result.copyTo(writableBytes(path, data, result));
   return given;
 }
 
@@ -126,7 +126,7 @@ export function isArrayOf(type: ElementTypeInfo, data: unknown): boolean {
   );
 }
 
-function writableArray(path: string, to: unknown, { type, byteLength }: Result): NumericData {
+function writableBytes(path: string, to: unknown, { type, byteLength }: Result): Uint8Array {
   if (!isArrayOf(type, to) || !ArrayBuffer.isView(to)) {
     throw new OnliteError(
       'ERR_TYPE_MISMATCH',
@@ -141,5 +141,5 @@ function writableArray(path: string, to: unknown, { type, byteLength }: Result):
       `${path}.data: expected ${byteLength} bytes, got ${to.byteLength}`,
     );
   }
-  return to as NumericData;
+  return new Uint8Array(to.buffer, to.byteOffset, to.byteLength);
 }

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { resolve, toNamespacedPath } from 'node:path';
 
-import type { NumericData } from './element-type';
 import { OnliteError, type OnliteErrorCode } from './errors';
 import { settleJobs, settleSucceeded, succeededIds, usePoll } from './jobs';
 import { packageRoot } from './package-folders';
@@ -80,7 +79,6 @@ export interface NativeSessionOptions {
   interOpNumThreads: number;
   concurrency: number;
   maxQueue: number;
-  maxQueueBytes: number;
   latency: boolean;
   graphOptimizationLevel?: number;
   parallelExecution: boolean;
@@ -93,8 +91,6 @@ export interface NativeSessionOptions {
   logVerbosityLevel?: number;
   freeDimensionOverrides: [string, string][];
   configEntries: [string, string][];
-  /** Absolute paths. */
-  customOps?: string[];
   batching?: NativeBatching;
 }
 
@@ -112,14 +108,10 @@ export interface NativeRunOptions {
 
 /**
  * [index, element type code, dims, data, {@link memoryKind}, …] for each tensor.
- * A sequence has {@link sequenceCode} as its type, and such an array of its items as data.
  * An output without data becomes an ArrayBuffer if it is `ordinary`, and is held
  * if it is `pooled`.
  */
 export type NativeTensors = unknown[];
-
-/** The element type code of a sequence of tensors. */
-export const sequenceCode = 255;
 
 /** What is promised of a tensor's memory for as long as native code may use it. */
 export const memoryKind = {
@@ -230,6 +222,8 @@ export interface NativeSession {
   /** Of the primary signature; all memory is the pool's. */
   bindRows(inputs: NativeTensors, outputs: NativeTensors): NativeRows;
   release(id: number): void;
+  /** Somebody waits for a job of this session, the one of this id aside. */
+  hasAwaitedRuns(except: number): boolean;
   resetVariables(id: number): void;
   resetVariablesSync(): void;
   /** TensorFlow Lite only; the job's result is a NativeProfile. */
@@ -278,15 +272,19 @@ export interface NativeAddon {
   /** Looks for finished jobs: 0 none, 1 some were dispatched, 2 it is not the time. */
   poll(): number;
   /**
-   * Waits for work that the end of the process must not overtake; more is refused. The
-   * addon calls it itself when the process exits.
+   * Waits for work that the end of the process must not overtake, a limited time; more is
+   * refused. `code` is the process's. The addon calls it itself when the process exits.
    */
-  prepareExit(): void;
+  prepareExit(code: number): void;
   /**
    * Stops a job whose promise was rejected with ERR_TIMEOUT or else ERR_CANCELLED.
    * True if the job had not started and will never be settled.
    */
   cancel(id: number, timedOut: boolean): boolean;
+  /** Nobody waits for the job any more: it goes on, and is settled without a result. */
+  disown(id: number): void;
+  /** [threads for runs, those of them that are lost, the same of loads]; see RuntimeInfo.lostThreads. */
+  executorThreads(): number[];
   createSession(
     id: number,
     source: NativeModelSource,
@@ -297,7 +295,7 @@ export interface NativeAddon {
   /** Of HdrHistogram's V2 encoding, uncompressed. */
   decodeHistogram(bytes: Uint8Array): NativeHistogram;
   /** Copies a held result, once, into a typed array of exactly its bytes. */
-  takeResult(held: NativeHeld, array: NumericData): void;
+  takeResult(held: NativeHeld, array: Uint8Array): void;
   allocateBytes(length: number): NativeBytes;
   copyBytes(bytes: NativeBytes, at: number, data: Uint8Array): void;
   /** Gives whole pages within the memory back to the system; how many bytes. */

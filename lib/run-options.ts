@@ -4,6 +4,7 @@ import {
   optionalBoolean,
   optionalInteger,
   optionalString,
+  type Unchecked,
 } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import type { NativeRunOptions } from './native';
@@ -71,17 +72,7 @@ export function checkRunOptions(value: unknown): CheckedRunOptions {
   if (value === undefined) return defaults;
   const path = 'options';
   const options = checkOptions(value, path, keys);
-  const signal = options['signal'];
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalidArgument(`${path}.signal`, 'an AbortSignal', signal);
-  }
-  const timeoutMs = options['timeoutMs'];
-  if (
-    timeoutMs !== undefined &&
-    (typeof timeoutMs !== 'number' || !(timeoutMs >= 0 && timeoutMs <= maxTimeout))
-  ) {
-    throw invalidArgument(`${path}.timeoutMs`, `a number from 0 to ${maxTimeout}`, timeoutMs);
-  }
+  const { signal, timeoutMs } = checkLimits(options, path);
   const pool = options['pool'];
   if (pool !== undefined && !isTensorPool(pool)) {
     throw invalidArgument(`${path}.pool`, 'a TensorPool', pool);
@@ -104,6 +95,25 @@ export function checkRunOptions(value: unknown): CheckedRunOptions {
     signature: optionalString(options, 'signature', path),
     native: Object.keys(native).length === 0 ? undefined : native,
   };
+}
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT naming the option. */
+export function checkLimits(
+  options: Unchecked,
+  path: string,
+): Pick<CheckedRunOptions, 'signal' | 'timeoutMs'> {
+  const signal = options['signal'];
+  if (signal !== undefined && !isAbortSignal(signal)) {
+    throw invalidArgument(`${path}.signal`, 'an AbortSignal', signal);
+  }
+  const timeoutMs = options['timeoutMs'];
+  if (
+    timeoutMs !== undefined &&
+    (typeof timeoutMs !== 'number' || !(timeoutMs >= 0 && timeoutMs <= maxTimeout))
+  ) {
+    throw invalidArgument(`${path}.timeoutMs`, `a number from 0 to ${maxTimeout}`, timeoutMs);
+  }
+  return { signal, timeoutMs };
 }
 
 /** @throws OnliteError ERR_INVALID_ARGUMENT for what cannot reach a run on the calling thread. */

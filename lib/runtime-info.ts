@@ -32,6 +32,11 @@ export interface RuntimeInfo {
   readonly napi: string | undefined;
   /** Native threads that asynchronous runs use. */
   readonly executorThreads: number;
+  /**
+   * Threads that are held by runs and loads which were cancelled or timed out and do not stop.
+   * Up to 16 others stand in for them.
+   */
+  readonly lostThreads: number;
   readonly runtimes: Readonly<Record<Engine, RuntimeDescription>>;
 }
 
@@ -54,6 +59,7 @@ export function runtimeInfo(options?: { load?: boolean }): RuntimeInfo {
     node: process.versions.node,
     napi: process.versions['napi'],
     executorThreads: threadCount,
+    lostThreads: lostThreads(),
   };
 }
 
@@ -75,6 +81,11 @@ function describe(engine: Engine, load: boolean): RuntimeDescription {
       error === '' ? { path, origin } : { path, origin, error },
     ),
   };
+}
+
+function lostThreads(): number {
+  const [, lostToRuns = 0, , lostToLoads = 0] = native().executorThreads();
+  return lostToRuns + lostToLoads;
 }
 
 let version: string | undefined;

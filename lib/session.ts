@@ -1,4 +1,5 @@
 import { abortable, throwIfAborted } from './abort';
+import type { BatchingOptions } from './batching-options';
 import { IoBinding, bindKeys, type BindOptions, type Tensors } from './binding';
 import { checkOptions } from './checks';
 import { OnliteError, invalidArgument } from './errors';
@@ -8,6 +9,7 @@ import { promiseJob, type StartedJob } from './jobs';
 import { Leases } from './leases';
 import { SessionLatency, batchSizesOf } from './latency';
 import { liveSessions } from './live-sessions';
+import { LoadLimits, loadSession, releaseSession } from './load';
 import {
   modelMetadata,
   signatureMetadata,
@@ -16,16 +18,9 @@ import {
   type SignatureMetadata,
   type ValueMetadata,
 } from './metadata';
-import { modelName, parseCreateArguments, toNativeSource, type ModelSource } from './model-source';
-import {
-  native,
-  type Engine,
-  type NativeRunOptions,
-  type NativeSession,
-  type NativeValue,
-} from './native';
+import { modelName, parseCreateArguments, type ModelSource } from './model-source';
+import { type Engine, type NativeRunOptions, type NativeSession, type NativeValue } from './native';
 import type { ProfileOptions } from './profile';
-import { keepOrigin, type SessionOrigin } from './profile/session-apart';
 import type { ModelProfile } from './profile/types';
 import { RunObserver, runChannel } from './run-channel';
 import {
@@ -36,7 +31,7 @@ import {
 } from './run-options';
 import { RunOutputs } from './run-outputs';
 import type { Feeds, Fetches, RunResult } from './run-types';
-import { knownCandidates, withRemedy } from './runtime-locations';
+import { withRemedy } from './runtime-locations';
 import {
   checkSessionOptions,
   toNativeSessionOptions,
@@ -73,8 +68,8 @@ export class InferenceSession implements AsyncDisposable {
   /** Of `options.batching`; 0 without. */
   readonly #maxBatchSize: number;
   #released: Promise<void> | undefined;
-  /** Without the model once it is released. */
-  #origin: SessionOrigin;
+  /** The providers that were asked for, those that are missing too. */
+  readonly #requestedProviders: readonly string[];
   readonly #observer: RunObserver;
 
   /** What metrics and traces call the model; see {@link SessionOptions.name}. */
@@ -100,13 +95,18 @@ export class InferenceSession implements AsyncDisposable {
   readonly latency: SessionLatency;
 
   /** Use {@link InferenceSession.create}. @internal */
-  constructor(session: NativeSession, name: string, origin: SessionOrigin) {
+  constructor(
+    session: NativeSession,
+    name: string,
+    maxBatchSize: number,
+    requestedProviders: readonly string[],
+  ) {
     const info = session.info();
     const [primary, ...others] = info.signatures;
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
     this.#native = session;
-    this.#maxBatchSize = origin.options.batching?.maxBatchSize ?? 0;
-    this.#origin = origin;
+    this.#maxBatchSize = maxBatchSize;
+    this.#requestedProviders = requestedProviders;
     this.#primary = planSignature(primary, 0);
     this.#plans = new Map(
       others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
@@ -140,7 +140,8 @@ export class InferenceSession implements AsyncDisposable {
    * @param source - a path, a `file:` URL or the model's bytes, which are copied
    * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_INVALID,
    *   ERR_RUNTIME_NOT_FOUND, ERR_PROVIDER_UNAVAILABLE, ERR_INVALID_ARGUMENT for
-   *   an option, ERR_UNSUPPORTED for what the engine cannot do.
+   *   an option, ERR_UNSUPPORTED for what the engine cannot do, ERR_CANCELLED or
+   *   ERR_TIMEOUT at once when `signal` or `timeoutMs` says so.
    */
   static create(source: ModelSource, options?: SessionOptions): Promise<InferenceSession>;
   /** Loads a model from a part of a buffer. */
@@ -154,21 +155,17 @@ export class InferenceSession implements AsyncDisposable {
     const { source, options } = parseCreateArguments(args);
     const checked = checkSessionOptions(options);
     const nativeOptions = toNativeSessionOptions(checked);
-    const origin = keepOrigin(source, checked, nativeOptions);
-    const nativeSource = await toNativeSource(source, checked);
-    const candidates = {
-      onnxruntime: knownCandidates('onnxruntime'),
-      tflite: knownCandidates('tflite'),
-    };
-    const addon = native();
+    const limits = new LoadLimits(checked);
     try {
-      const { result } = promiseJob<NativeSession>((id) => {
-        addon.createSession(id, nativeSource, nativeOptions, candidates);
-      });
-      const session = new InferenceSession(await result, modelName(source, checked), origin);
+      const loaded = await loadSession(source, checked, nativeOptions, limits);
+      const { maxBatchSize = 0 } = (checked['batching'] ?? {}) as Partial<BatchingOptions>;
+      const requested = nativeOptions.executionProviders.map(({ name }) => name);
+      const name = modelName(source, checked);
+      const session = new InferenceSession(loaded, name, maxBatchSize, requested);
       if (checked['warmUp'] === true) {
-        await session.warmUp().catch(async (error: unknown) => {
-          await session.release();
+        await limits.within(session.warmUp()).catch(async (error: unknown) => {
+          const released = session.release();
+          if (!limits.reached) await released;
           throw error;
         });
       }
@@ -350,19 +347,18 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   /**
-   * Frees the model, after the runs in flight and waiting. May be called again;
+   * Frees the model, after the runs in flight and waiting. A run that was cancelled or timed
+   * out and goes on nevertheless holds up the promise for two seconds at most, and the
+   * memory for as long as it lasts. May be called again;
    * every call gives the same promise. Using the session afterwards throws
    * ERR_SESSION_RELEASED.
    */
   release(): Promise<void> {
     if (this.#released === undefined) {
-      this.#released = promiseJob<undefined>((id) => {
-        this.#native.release(id);
-      }).result.then(() => {
+      this.#released = releaseSession(this.#native).then(() => {
         liveSessions.remove(this.#observer);
       });
       this.#smallRuns?.close();
-      this.#origin = { ...this.#origin, model: undefined };
     }
     return this.#released;
   }
@@ -396,24 +392,20 @@ export class InferenceSession implements AsyncDisposable {
 
   /**
    * Says where a run's time goes, operator by operator. The runs are in no
-   * histogram. ONNX Runtime's are made on a session with threads of its own, for
-   * which the model is loaded once more; TensorFlow Lite's take turns with the
-   * session's own, on an interpreter with variables of its own. The feeds must stay
-   * as they are until the promise settles.
+   * histogram. They take turns with the session's own; TensorFlow Lite's are made
+   * on an interpreter with variables of its own. The feeds must stay as they are
+   * until the promise settles.
    *
    * @throws OnliteError as {@link InferenceSession.run}; ERR_UNSUPPORTED where the
    *   library has no profiler that fits (TensorFlow Lite other than 2.17.1 and
-   *   2.20, ONNX Runtime before 1.25), or `options.model` is needed.
+   *   2.20, ONNX Runtime before 1.25), or the session has `enableProfiling`.
    */
   async profile(feeds: Feeds, options?: ProfileOptions): Promise<ModelProfile> {
     this.#requireOpen();
     const { engine, executionProviders } = this;
-    const origin = this.#origin;
-    const plan = (signature: unknown): SignaturePlan => {
-      this.#requireOpen();
-      return this.#plan(signature);
-    };
-    const session = { engine, executionProviders, origin, native: this.#native, plan };
+    const requestedProviders = this.#requestedProviders;
+    const plan = (signature: unknown): SignaturePlan => this.#plan(signature);
+    const session = { engine, executionProviders, requestedProviders, native: this.#native, plan };
     // Loaded when it is needed: few programs do.
     const { profileSession } = require('./profile') as typeof import('./profile');
     return profileSession(session, feeds, options);

@@ -2,6 +2,7 @@
 
 #include "bind/create_session.h"
 #include "bind/environment.h"
+#include "bind/errors.h"
 #include "bind/gpu_job.h"
 #include "bind/held_result.h"
 #include "bind/native_binding.h"
@@ -10,7 +11,6 @@
 #include "bind/native_session.h"
 #include "bind/pages.h"
 #include "bind/runtime_functions.h"
-#include "core/exit_gate.h"
 
 namespace {
 
@@ -27,16 +27,16 @@ Napi::Value Initialise(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-/// newHistogram(digits, highest)
-Napi::Value NewHistogram(const Napi::CallbackInfo& info) {
-  return onlite::Environment::Of(info.Env()).histogram_class.New({info[0], info[1]});
+/// A function whose errors are OnliteErrors.
+template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
+Napi::Value Safe(const Napi::CallbackInfo& info) {
+  return onlite::Typed(info.Env(), [&info] { return Function(info); });
 }
 
-/// prepareExit(): waits for work that the end of the process must not overtake,
-/// and lets no more of it begin.
-Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
-  onlite::ExitGate::Process().Close([] { onlite::Environment::CancelAll(); });
-  return info.Env().Undefined();
+/// newHistogram(digits, highest)
+Napi::Value NewHistogram(const Napi::CallbackInfo& info) {
+  return onlite::Construct(info.Env(), onlite::Environment::Of(info.Env()).histogram_class,
+                           {info[0], info[1]});
 }
 
 /// poll(): 0 if no job has finished soon enough, 1 if some had and were dispatched,
@@ -56,23 +56,49 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
                id, timed_out ? onlite::ErrorCode::kTimeout : onlite::ErrorCode::kCancelled));
 }
 
+/// disown(id): nobody waits for the job any more, which goes on.
+Napi::Value Disown(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  onlite::Environment::Of(env).Disown(onlite::ReadJobId(env, info[0]));
+  return env.Undefined();
+}
+
+/// executorThreads(): [threads for runs, those of them that are lost to runs that do not stop,
+/// the same of loads].
+Napi::Value ExecutorThreads(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const onlite::Environment& environment = onlite::Environment::Of(env);
+  Napi::Array counts = Napi::Array::New(env);
+  uint32_t at = 0;
+  for (const onlite::Executor* executor : {&environment.executor(), &environment.background()}) {
+    counts.Set(at++, static_cast<double>(executor->threads_alive()));
+    counts.Set(at++, static_cast<double>(executor->threads_lost()));
+  }
+  return counts;
+}
+
 Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("initialise", Napi::Function::New<Initialise>(env, "initialise"));
-  exports.Set("prepareExit", Napi::Function::New<PrepareExit>(env, "prepareExit"));
-  exports.Set("poll", Napi::Function::New<Poll>(env, "poll"));
-  exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
-  exports.Set("createSession", Napi::Function::New<onlite::CreateSession>(env, "createSession"));
-  exports.Set("newHistogram", Napi::Function::New<NewHistogram>(env, "newHistogram"));
+  exports.Set("prepareExit", Napi::Function::New<Safe<onlite::PrepareExit>>(env, "prepareExit"));
+  exports.Set("poll", Napi::Function::New<Safe<Poll>>(env, "poll"));
+  exports.Set("cancel", Napi::Function::New<Safe<Cancel>>(env, "cancel"));
+  exports.Set("disown", Napi::Function::New<Safe<Disown>>(env, "disown"));
+  exports.Set("executorThreads",
+              Napi::Function::New<Safe<ExecutorThreads>>(env, "executorThreads"));
+  exports.Set("createSession",
+              Napi::Function::New<Safe<onlite::CreateSession>>(env, "createSession"));
+  exports.Set("newHistogram", Napi::Function::New<Safe<NewHistogram>>(env, "newHistogram"));
   exports.Set("decodeHistogram",
-              Napi::Function::New<onlite::DecodeHistogram>(env, "decodeHistogram"));
-  exports.Set("allocateBytes", Napi::Function::New<onlite::AllocateBytes>(env, "allocateBytes"));
-  exports.Set("copyBytes", Napi::Function::New<onlite::CopyBytes>(env, "copyBytes"));
-  exports.Set("takeResult", Napi::Function::New<onlite::TakeResult>(env, "takeResult"));
-  exports.Set("discardPages", Napi::Function::New<onlite::DiscardPages>(env, "discardPages"));
-  exports.Set("sampleGpus", Napi::Function::New<onlite::SampleGpus>(env, "sampleGpus"));
-  exports.Set("loadRuntime", Napi::Function::New<onlite::LoadRuntime>(env, "loadRuntime"));
+              Napi::Function::New<Safe<onlite::DecodeHistogram>>(env, "decodeHistogram"));
+  exports.Set("allocateBytes",
+              Napi::Function::New<Safe<onlite::AllocateBytes>>(env, "allocateBytes"));
+  exports.Set("copyBytes", Napi::Function::New<Safe<onlite::CopyBytes>>(env, "copyBytes"));
+  exports.Set("takeResult", Napi::Function::New<Safe<onlite::TakeResult>>(env, "takeResult"));
+  exports.Set("discardPages", Napi::Function::New<Safe<onlite::DiscardPages>>(env, "discardPages"));
+  exports.Set("sampleGpus", Napi::Function::New<Safe<onlite::SampleGpus>>(env, "sampleGpus"));
+  exports.Set("loadRuntime", Napi::Function::New<Safe<onlite::LoadRuntime>>(env, "loadRuntime"));
   exports.Set("describeRuntime",
-              Napi::Function::New<onlite::DescribeRuntime>(env, "describeRuntime"));
+              Napi::Function::New<Safe<onlite::DescribeRuntime>>(env, "describeRuntime"));
   return exports;
 }
 

@@ -9,6 +9,7 @@ set(ONLITE_CORE_SOURCES
   native/core/histogram.cc
   native/core/histogram_layout.cc
   native/core/histogram_snapshot.cc
+  native/core/quick_exit.cc
   native/core/run_statistics.cc
   native/core/status.cc
   native/core/tensor.cc)
@@ -20,7 +21,6 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/nvidia_management.cc
   native/runtimes/ort/binding.cc
   native/runtimes/ort/create_session.cc
-  native/runtimes/ort/custom_ops.cc
   native/runtimes/ort/element_type.cc
   native/runtimes/ort/environment.cc
   native/runtimes/ort/external_data.cc
@@ -35,7 +35,6 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/session.cc
   native/runtimes/ort/session_options.cc
   native/runtimes/ort/status.cc
-  native/runtimes/ort/telemetry.cc
   native/runtimes/ort/values.cc
   native/runtimes/ort/wire.cc
   native/runtimes/tflite/binding.cc

@@ -29,7 +29,7 @@ class ArmedMembers {
   ArmedMembers(const ArmedMembers&) = delete;
   ArmedMembers& operator=(const ArmedMembers&) = delete;
   ~ArmedMembers() {
-    for (BatchedRun* run : armed_) run->token().Disarm();
+    for (BatchedRun* run : armed_) static_cast<void>(run->token().Disarm());
   }
 
   const std::vector<BatchedRun*>& runs() const { return armed_; }
@@ -139,9 +139,7 @@ bool BatchedRun::Join(const Members& members, size_t rows, RunRequest* request,
   request->signature = first.signature;
   request->outputs = first.outputs;
   for (size_t index = 0; index < joined.tensors.size(); ++index) {
-    RunInput& input = request->inputs.emplace_back();
-    input.index = first.inputs[index].index;
-    input.tensor = std::move(joined.tensors[index]);
+    request->inputs.push_back({first.inputs[index].index, std::move(joined.tensors[index])});
   }
   *memory = std::move(joined.memory);
   return true;

@@ -13,6 +13,7 @@
 #include "bind/native_session.h"
 #include "bind/object_reader.h"
 #include "bind/runtime_functions.h"
+#include "bind/session_jobs.h"
 #include "core/aligned_buffer.h"
 #include "runtimes/model_file.h"
 
@@ -95,9 +96,6 @@ SessionOptions ReadOptions(Napi::Env env, const Napi::Value& value) {
   for (const auto& [name, size] : reader.StringPairs("freeDimensionOverrides")) {
     options.free_dimension_overrides.emplace_back(name, std::stoll(size));
   }
-  for (const Napi::Value& item : reader.Array("customOps")) {
-    options.custom_op_libraries.push_back(item.ToString().Utf8Value());
-  }
   options.config_entries = reader.StringPairs("configEntries");
   return options;
 }
@@ -108,16 +106,12 @@ class CreateJob final : public Job {
   SessionOptions options;
   std::array<std::vector<LibraryCandidate>, 2> candidates;  // by Engine
   size_t max_queue = 0;
-  size_t max_queue_bytes = 0;
   std::optional<BatchOptions> batching;
   bool record_latency = true;
   Executor* executor = nullptr;
 
   Status Execute() override {
-    if (source.bytes.data == nullptr) {
-      ONLITE_RETURN_IF_ERROR(source.map_files ? MapModelFile(source.path, &source.bytes)
-                                              : ReadModelFile(source.path, &source.bytes));
-    }
+    ONLITE_RETURN_IF_ERROR(Read());
     Engine engine{};
     ONLITE_RETURN_IF_ERROR(DetectEngine(source.bytes, &engine));
     Runtime& runtime = RuntimeOf(engine);
@@ -126,25 +120,43 @@ class CreateJob final : public Job {
     ONLITE_RETURN_IF_ERROR(runtime.CreateSession(source, options, &core->session));
     core->info = core->session->info();
     if (batching) ONLITE_RETURN_IF_ERROR(CheckBatching(core->info));
-    core->queue = executor->CreateQueue(core->info.concurrency, max_queue, max_queue_bytes);
+    core->queue = executor->CreateQueue(core->info.concurrency, max_queue);
     if (batching) {
       core->batches = std::make_shared<BatchQueue>(core->queue, core->info.concurrency, max_queue,
-                                                   max_queue_bytes, *std::move(batching));
+                                                   *std::move(batching));
     }
     core->record_latency = record_latency;
     // TensorFlow Lite runs from our buffer; ONNX Runtime has made its own copy.
     if (engine == Engine::kTfLite && !source.map_files) {
       core->external_bytes = static_cast<int64_t>(source.bytes.size);
     }
+    // JavaScript was told so, and nobody would use the session.
+    if (cancel.cancelled()) return Cancelled();
     core_ = std::move(core);
     return Status::Ok();
   }
 
-  bool ExitWaits() const override { return true; }
+  bool UsesCallersMemory() const override { return false; }
 
   Napi::Value Result(Napi::Env env) override { return NativeSession::Wrap(env, std::move(core_)); }
 
+  void Settled(Napi::Env env) override {
+    if (core_) DropSession(Environment::Of(env), std::exchange(core_, nullptr));
+  }
+
  private:
+  static Status Cancelled() { return {ErrorCode::kCancelled, "loading was cancelled"}; }
+
+  Status Read() {
+    if (source.bytes.data != nullptr) return Status::Ok();
+    // Nothing stops it, but a thread that waits for a file system can be made up for.
+    ArmedToken reading(&cancel, [] {});
+    if (!reading.MayStart()) return Cancelled();
+    ONLITE_RETURN_IF_ERROR(source.map_files ? MapModelFile(source.path, &source.bytes)
+                                            : ReadModelFile(source.path, &source.bytes));
+    return reading.End() ? Cancelled() : Status::Ok();
+  }
+
   std::shared_ptr<SessionCore> core_;
 };
 
@@ -159,12 +171,12 @@ Napi::Value CreateSession(const Napi::CallbackInfo& info) {
   job->options = ReadOptions(env, info[2]);
   const ObjectReader options(env, info[2], "options");
   job->max_queue = static_cast<size_t>(std::max(0, options.Int("maxQueue", 1024)));
-  job->max_queue_bytes = options.Size("maxQueueBytes", size_t{1} << 30);
   if (options.Has("batching")) job->batching = ReadBatchOptions(env, options.Get("batching"));
   job->record_latency = options.OptionalBool("latency").value_or(true);
   const ObjectReader candidates(env, info[3], "candidates");
   job->candidates = {ReadCandidates(env, candidates.Get("onnxruntime")),
                      ReadCandidates(env, candidates.Get("tflite"))};
+  job->options.cancel = &job->cancel;
   job->executor = &environment.executor();
   Check(env, environment.Post(environment.maintenance_queue(), id, std::move(job)));
   return env.Undefined();

@@ -10,13 +10,14 @@
 #include "bind/errors.h"
 #include "core/clock.h"
 #include "core/exit_gate.h"
+#include "core/quick_exit.h"
 #include "runtimes/runtime.h"
 
 namespace onlite {
 
 /// Completions handed over at once. As arguments, because filling an array could
 /// run a setter that somebody put on Array.prototype.
-constexpr size_t kCompletionsPerCall = 256;
+constexpr size_t kCompletionsPerCall = 64;
 constexpr size_t kSucceededPerCall = 64;
 
 /// About what it costs the JS thread to go to sleep and be woken.
@@ -32,7 +33,16 @@ constexpr uint64_t kDetachedTag = UINT64_MAX;
 /// half of it before we ask to be told of one.
 constexpr int64_t kBurstNs = 1'000'000;
 
-/// Collects what JavaScript is to be told, and tells it.
+/// The job hears of its failure; where there is no memory to record it, it is not recorded.
+void Fail(Job& job, ErrorCode code) noexcept {
+  try {
+    job.Failed(code);
+  } catch (const std::exception&) {
+    // The promise has the error in any case.
+  }
+}
+
+/// Collects what JavaScript is to be told, and tells it. Allocates nothing: no job is lost.
 class Environment::Completions {
  public:
   Completions(Napi::Env env, Environment& environment) : env_(env), environment_(environment) {}
@@ -40,21 +50,21 @@ class Environment::Completions {
   /// Empty values are undefined.
   void Add(JobId id, const Napi::Value& error, const Napi::Value& result) {
     if (error.IsEmpty() && result.IsEmpty()) {
-      if (!others_.empty() || succeeded_count_ == succeeded_.size()) Flush();
+      if (others_count_ > 0 || succeeded_count_ == succeeded_.size()) Flush();
       succeeded_[succeeded_count_++] = id;
       return;
     }
-    if (succeeded_count_ > 0 || others_.size() == 3 * kCompletionsPerCall) Flush();
+    if (succeeded_count_ > 0 || others_count_ == others_.size()) Flush();
     const napi_value undefined = env_.Undefined();
-    others_.insert(others_.end(), {Napi::Number::New(env_, id), error.IsEmpty() ? undefined : error,
-                                   result.IsEmpty() ? undefined : result});
+    others_[others_count_++] = Napi::Number::New(env_, id);
+    others_[others_count_++] = error.IsEmpty() ? undefined : error;
+    others_[others_count_++] = result.IsEmpty() ? undefined : result;
   }
 
   void Flush() {
     FlushSucceeded();
-    if (others_.empty()) return;
-    const std::vector<napi_value> others = std::exchange(others_, {});
-    environment_.dispatch_.Value().Call(others);
+    if (others_count_ == 0) return;
+    environment_.dispatch_.Value().Call(std::exchange(others_count_, 0), others_.data());
   }
 
  private:
@@ -77,7 +87,8 @@ class Environment::Completions {
   Environment& environment_;
   std::array<JobId, kSucceededPerCall> succeeded_{};  // the first succeeded_count_
   size_t succeeded_count_ = 0;
-  std::vector<napi_value> others_;
+  std::array<napi_value, 3 * kCompletionsPerCall> others_{};  // the first others_count_
+  size_t others_count_ = 0;
 };
 
 namespace {
@@ -107,11 +118,6 @@ Napi::Value ResourceWithoutContext(Napi::Env env) {
 /// The first of this thread's instances.
 thread_local Environment* first_environment = nullptr;
 
-Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
-  ExitGate::Process().Close([] { Environment::CancelAll(); });
-  return info.Env().Undefined();
-}
-
 /// At the process's own 'exit': a test runner gives its modules another `process`, which
 /// never emits it. Workers end by their cleanup hooks, before the main thread does.
 void ListenForExit(Napi::Env env) {
@@ -124,6 +130,12 @@ void ListenForExit(Napi::Env env) {
 }
 
 }  // namespace
+
+Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
+  const bool quiet = ExitGate::Process().Close([] { Environment::CancelAll(); });
+  if (!quiet) GuardExit(info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : 0);
+  return info.Env().Undefined();
+}
 
 void Environment::Create(Napi::Env env, const Napi::Object& exports, const Napi::Object& config) {
   if (env.GetInstanceData<Environment>() != nullptr) {
@@ -168,11 +180,9 @@ Environment::Environment(Napi::Env env, const Napi::Object& anchor, const Napi::
       mailbox_(std::make_shared<Mailbox>()) {
   KeepAlive(succeeded_.Value());
   SetDefaultThreadCount(static_cast<int>(threads_));
-  DisableTelemetry();
-  array_buffer_class = Napi::Persistent(env.Global().Get("ArrayBuffer").As<Napi::Function>());
-  // One place less than there are threads: a model that loads must not hold up every run.
-  maintenance_queue_ =
-      executor().CreateQueue(std::max<size_t>(1, executor().thread_count() - 1), SIZE_MAX / 2);
+  // The executor's threads are the limit, not the queue's places: a load that hangs keeps its own.
+  constexpr size_t kUnlimited = SIZE_MAX / 2;
+  maintenance_queue_ = background().CreateQueue(kUnlimited, kUnlimited);
   const Napi::Value resource = ResourceWithoutContext(env);
   const auto create = [&](napi_threadsafe_function_call_js call) {
     napi_threadsafe_function function = nullptr;
@@ -213,10 +223,15 @@ Environment::~Environment() {
   binding_class.SuppressDestruct();
   rows_class.SuppressDestruct();
   histogram_class.SuppressDestruct();
-  array_buffer_class.SuppressDestruct();
 }
 
 Executor& Environment::executor() const { return Executor::Process(threads_); }
+
+Executor& Environment::background() const {
+  // Fewer than there are processors: runs go on beside them.
+  constexpr size_t kMost = 8;
+  return Executor::Background(std::clamp<size_t>(threads_ - 1, 1, kMost));
+}
 
 std::unique_ptr<Job> Environment::Active::TakeBack(JobId id) const {
   std::unique_ptr<Task> task = batches != nullptr ? batches->Remove(id) : queue->Remove(id);
@@ -234,72 +249,117 @@ Status Environment::Register(Active active, JobId id) {
   if (active_[id].job != nullptr) {
     return {ErrorCode::kInvalidArgument, "id: in use: " + std::to_string(id)};
   }
-  active.job->posting.mailbox = mailbox_;
+  Belong(*active.job);
   active.job->posting.id = id;
   active.job->posting.abandoned = false;
   active_[id] = active;
-  ++posted_;
-  if (active_count_++ == 0) {
-    napi_ref_threadsafe_function(env_, mailbox_->wake());
-    napi_reference_ref(env_, anchor_, nullptr);
-  }
+  posted_.Add(*active.job);
+  if (active_count_++ == 0) napi_reference_ref(env_, anchor_, nullptr);
+  if (awaited_count_++ == 0) napi_ref_threadsafe_function(env_, mailbox_->wake());
   return Status::Ok();
 }
 
-void Environment::Forget(JobId id) {
+void Environment::Belong(Job& job) {
+  job.posting.mailbox = mailbox_;
+  job.posting.in_place = job.UsesCallersMemory();
+}
+
+void Environment::NobodyAwaits() {
+  if (--awaited_count_ > 0 || state_->closing) return;
+  napi_unref_threadsafe_function(env_, mailbox_->wake());
+}
+
+void Environment::Free(JobId id) {
   active_[id] = {};
   if (--active_count_ > 0 || state_->closing) return;
-  napi_unref_threadsafe_function(env_, mailbox_->wake());
   napi_reference_unref(env_, anchor_, nullptr);
 }
 
-Status Environment::Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
-  // Registered first: the job may have ended before TaskQueue::Post returns.
-  ONLITE_RETURN_IF_ERROR(Register({job.get(), &queue, nullptr}, id));
-  Status status = queue.Post(id, std::move(job));
-  if (!status.ok()) Withdraw(id);
+void Environment::Forget(const Job& job) {
+  Free(job.posting.id);
+  if (!job.posting.abandoned) NobodyAwaits();
+}
+
+template <typename PostTo>
+Status Environment::PostRegistered(Active active, JobId id, const PostTo& post_to) {
+  const Mailbox::Count before = posted_;
+  // Registered first: the job may have ended before post_to returns.
+  ONLITE_RETURN_IF_ERROR(Register(active, id));
+  // Whatever goes wrong nothing was posted, and the job is gone.
+  Status status;
+  try {
+    status = post_to();
+  } catch (const std::bad_alloc&) {
+    status = OutOfMemory();
+  }
+  if (status.ok()) return status;
+  posted_ = before;
+  Free(id);
+  NobodyAwaits();
   return status;
+}
+
+Status Environment::Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
+  return PostRegistered({job.get(), &queue, nullptr}, id,
+                        [&] { return queue.Post(id, std::move(job)); });
 }
 
 Status Environment::PostToBatch(BatchQueue& batches, JobId id, std::unique_ptr<Job> job,
                                 BatchMember* member) {
-  ONLITE_RETURN_IF_ERROR(Register({job.get(), nullptr, &batches}, id));
-  Status status = batches.Post(id, std::move(job), member);
-  if (!status.ok()) Withdraw(id);
-  return status;
+  return PostRegistered({job.get(), nullptr, &batches}, id,
+                        [&] { return batches.Post(id, std::move(job), member); });
 }
 
 Status Environment::PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
-  ONLITE_RETURN_IF_ERROR(Register({job.get(), &queue, nullptr}, id));
-  queue.PostExclusive(id, std::move(job));
-  return Status::Ok();
+  return PostRegistered({job.get(), &queue, nullptr}, id,
+                        [&] { return queue.PostExclusive(id, std::move(job)); });
 }
 
-void Environment::PostDetached(TaskQueue& queue, std::unique_ptr<Job> job) {
-  job->posting.mailbox = mailbox_;
+void Environment::PostDetached(TaskQueue& queue, std::unique_ptr<Job> job) noexcept {
+  Belong(*job);
   job->posting.detached = true;
-  ++posted_;
-  queue.PostExclusive(kDetachedTag, std::move(job));
+  const Mailbox::Count before = posted_;
+  posted_.Add(*job);
+  try {
+    if (queue.PostExclusive(kDetachedTag, std::move(job)).ok()) return;
+  } catch (const std::bad_alloc&) {
+    // There was no memory to say that there is no thread.
+  }
+  posted_ = before;
 }
 
-void Environment::Withdraw(JobId id) {
-  --posted_;
-  Forget(id);
+bool Environment::HasAwaited(const TaskQueue& queue, const BatchQueue* batches,
+                             JobId except) const {
+  return std::any_of(active_.begin(), active_.end(), [&](const Active& active) {
+    return active.job != nullptr && !active.job->posting.abandoned &&
+           active.job->posting.id != except &&
+           (active.queue == &queue || (batches != nullptr && active.batches == batches));
+  });
+}
+
+void Environment::Disown(JobId id) {
+  if (id >= active_.size() || active_[id].job == nullptr) return;
+  Job::Posting& posting = active_[id].job->posting;
+  if (std::exchange(posting.abandoned, true)) return;
+  NobodyAwaits();
 }
 
 bool Environment::Cancel(JobId id, ErrorCode code) {
   if (id >= active_.size() || active_[id].job == nullptr) return false;
   Job& abandoned = *active_[id].job;
-  if (!abandoned.posting.abandoned) abandoned.Failed(code);
-  abandoned.posting.abandoned = true;
+  if (!abandoned.posting.abandoned) Fail(abandoned, code);
   std::unique_ptr<Job> removed = active_[id].TakeBack(id);
   if (removed) {
-    Withdraw(id);
+    posted_.Remove(*removed);
+    Forget(*removed);
+    removed->posting.abandoned = true;
     removed->Settled(env_);
     Job& job = *removed;
     job.Retire(std::move(removed));
     return true;
   }
+  // However long it takes to stop, the process need not live for that.
+  Disown(id);
   abandoned.cancel.Cancel();
   return false;
 }
@@ -328,7 +388,7 @@ void Environment::OnTurn(napi_env env, napi_value /*callback*/, void* context, v
 }
 
 Environment::PollResult Environment::Poll(Napi::Env env) {
-  if (state_->closing || active_count_ == 0 || AwaitsTurn(MonotonicNow())) {
+  if (state_->closing || awaited_count_ == 0 || AwaitsTurn(MonotonicNow())) {
     return PollResult::kNotNow;
   }
   if (!mailbox_->AwaitFinished(kPoll)) return PollResult::kNothing;
@@ -362,28 +422,32 @@ void Environment::OnWake(napi_env env, napi_value /*callback*/, void* context, v
     // A worker that is being terminated cannot run JavaScript any more; its
     // cleanup hook sees to the rest. Anything else is an uncaught exception.
     napi_fatal_exception(env, error.Value());
+  } catch (const std::exception& error) {
+    napi_throw_error(env, ErrorCodeName(ErrorCode::kOutOfMemory), error.what());
   }
 }
 
 void Environment::Dispatch(Napi::Env env) {
   // Taken out, because what JavaScript does meanwhile must not meet it.
-  Mailbox::Jobs finished = std::exchange(dispatching_, {});
+  TaskList finished;
   mailbox_->Take(&finished);
   if (finished.empty()) return;
   const Napi::HandleScope scope(env);
   [[maybe_unused]] const Napi::Object held = anchor_.Value();  // Forget lets it go
   // All of them before anything can throw, as it does in a worker that is being
   // terminated: Close must not find a job that went away with `finished`.
-  for (const std::unique_ptr<Job>& job : finished) Forget(job->posting.id);
+  for (const Task* task = finished.front(); task != nullptr; task = TaskList::Next(task)) {
+    Forget(static_cast<const Job&>(*task));
+  }
   DispatchAll(env, finished);
-  finished.clear();
-  dispatching_ = std::move(finished);
   AskForTurn(MonotonicNow());
 }
 
-void Environment::DispatchAll(Napi::Env env, Mailbox::Jobs& finished) {
+void Environment::DispatchAll(Napi::Env env, TaskList& finished) {
   Completions completions(env, *this);
-  for (std::unique_ptr<Job>& job : finished) {
+  while (!finished.empty()) {
+    // Every task of a mailbox is a job.
+    std::unique_ptr<Job> job(static_cast<Job*>(finished.TakeFirst().release()));
     Napi::Value error;
     Napi::Value result;
     const Status& status = job->posting.status;
@@ -393,24 +457,22 @@ void Environment::DispatchAll(Napi::Env env, Mailbox::Jobs& finished) {
       } else if (status.ok()) {
         result = job->Result(env);
       } else {
-        job->Failed(status.code());
+        Fail(*job, status.code());
         error = ToJsError(env, status);
       }
     } catch (const StatusError& thrown) {
       // What one job throws is its own error; the others still hear of theirs.
       error = thrown.Value();
-      job->Failed(thrown.code());
+      Fail(*job, thrown.code());
     } catch (const Napi::Error& thrown) {
       error = thrown.Value();
-      job->Failed(ErrorCode::kRunFailed);
-    } catch (const std::bad_alloc& thrown) {
-      error =
-          ToJsError(env, {ErrorCode::kOutOfMemory, "out of memory for a result", thrown.what()});
-      job->Failed(ErrorCode::kOutOfMemory);
-    } catch (const std::exception& thrown) {
-      error =
-          ToJsError(env, {ErrorCode::kRunFailed, "the result could not be made", thrown.what()});
-      job->Failed(ErrorCode::kRunFailed);
+      Fail(*job, ErrorCode::kRunFailed);
+    } catch (const std::bad_alloc&) {
+      error = ToJsError(env, OutOfMemory());
+      Fail(*job, ErrorCode::kOutOfMemory);
+    } catch (const std::exception&) {
+      error = ToJsError(env, Status::Wordless(ErrorCode::kRunFailed));
+      Fail(*job, ErrorCode::kRunFailed);
     }
     job->Settled(env);
     const JobId id = job->posting.id;
@@ -431,14 +493,21 @@ void Environment::Close() {
   napi_threadsafe_function wake = mailbox_->Close();
   for (JobId id = 0; id < active_.size(); ++id) {
     if (active_[id].job == nullptr) continue;
-    if (active_[id].TakeBack(id)) {
-      --posted_;
+    if (const std::unique_ptr<Job> removed = active_[id].TakeBack(id)) {
+      posted_.Remove(*removed);
     } else {
       active_[id].job->cancel.Cancel();
     }
   }
   active_.clear();
-  mailbox_->WaitForAll(posted_);
+  constexpr std::chrono::milliseconds kPatience{2000};
+  // At the end of the process all the patience there is was spent before.
+  const bool process_ends = ExitGate::Process().expired();
+  if (!mailbox_->WaitFor(posted_, process_ends ? std::chrono::milliseconds(0) : kPatience) &&
+      !process_ends) {
+    // The process may end before what was left behind does.
+    GuardExit(0);
+  }
   napi_release_threadsafe_function(wake, napi_tsfn_abort);
   napi_release_threadsafe_function(turn_, napi_tsfn_abort);
 }

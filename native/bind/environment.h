@@ -54,7 +54,9 @@ class Environment {
 
   Napi::Function make_error() const { return make_error_.Value(); }
   Executor& executor() const;
-  /// For session creation and other work that is not a run.
+  /// For session creation and other work that may take long and is not a run.
+  Executor& background() const;
+  /// The environment's queue there.
   TaskQueue& maintenance_queue() { return *maintenance_queue_; }
   std::shared_ptr<const EnvironmentState> state() const { return state_; }
 
@@ -63,13 +65,11 @@ class Environment {
   Napi::FunctionReference binding_class;
   Napi::FunctionReference rows_class;
   Napi::FunctionReference histogram_class;
-  /// JavaScript's own, as it was when the addon was set up.
-  Napi::FunctionReference array_buffer_class;
 
   /// A reference to what is to live as long as the exports do, or a job.
   Napi::FunctionReference Hold(const Napi::Function& function);
 
-  /// Queues the job; it is dispatched under `id` when it has ended. kQueueFull
+  /// Queues the job; it is dispatched under `id` when it has ended. An error
   /// leaves nothing behind; the id must be free. The environment keeps the
   /// process alive meanwhile.
   Status Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
@@ -77,8 +77,16 @@ class Environment {
   Status PostToBatch(BatchQueue& batches, JobId id, std::unique_ptr<Job> job, BatchMember* member);
   /// The same for a job that must run alone in its queue.
   Status PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
-  /// A job nobody waits for; it does not keep the process alive.
-  void PostDetached(TaskQueue& queue, std::unique_ptr<Job> job);
+  /// A job nobody waits for; it does not keep the process alive. Where it cannot be posted it
+  /// is dropped.
+  void PostDetached(TaskQueue& queue, std::unique_ptr<Job> job) noexcept;
+
+  /// Whether somebody waits for a job of these queues, the one of this id aside.
+  bool HasAwaited(const TaskQueue& queue, const BatchQueue* batches, JobId except) const;
+
+  /// Nobody waits for the job any more: it does not keep the process alive, and is dispatched
+  /// without a result.
+  void Disown(JobId id);
 
   enum class PollResult : uint8_t { kNothing, kDispatched, kNotNow };
   /// Looks for finished jobs for as long as waking the JS thread would take, and
@@ -99,6 +107,7 @@ class Environment {
   /// A posted job that has not been dispatched, at the index of its id. The job
   /// holds its session, which holds the queue.
   struct Active {
+    /// Null if it has started.
     std::unique_ptr<Job> TakeBack(JobId id) const;
 
     Job* job = nullptr;             // null: the id is free
@@ -115,12 +124,16 @@ class Environment {
   static void OnTurn(napi_env env, napi_value callback, void* context, void* data);
 
   void Dispatch(Napi::Env env);
-  void DispatchAll(Napi::Env env, Mailbox::Jobs& finished);
+  void DispatchAll(Napi::Env env, TaskList& finished);
   bool AwaitsTurn(int64_t now) const;
   void AskForTurn(int64_t now);
   Status Register(Active active, JobId id);
-  void Forget(JobId id);
-  void Withdraw(JobId id);
+  void Belong(Job& job);
+  template <typename PostTo>
+  Status PostRegistered(Active active, JobId id, const PostTo& post_to);
+  void Forget(const Job& job);
+  void NobodyAwaits();
+  void Free(JobId id);
   void Close();
 
   napi_env env_;
@@ -146,9 +159,13 @@ class Environment {
   std::shared_ptr<TaskQueue> maintenance_queue_;
   std::shared_ptr<Mailbox> mailbox_;
   std::vector<Active> active_;  // by id
-  size_t active_count_ = 0;
-  size_t posted_ = 0;          // jobs that end in the mailbox
-  Mailbox::Jobs dispatching_;  // kept for its memory
+  size_t active_count_ = 0;     // of active_, those that are taken
+  size_t awaited_count_ = 0;    // and of them those that somebody waits for
+  Mailbox::Count posted_;       // jobs that end in the mailbox
 };
+
+/// prepareExit(code): waits for work that the end of the process must not overtake, a limited
+/// time, and lets no more of it begin. `code` is the process's.
+Napi::Value PrepareExit(const Napi::CallbackInfo& info);
 
 }  // namespace onlite

@@ -2,6 +2,10 @@
 
 #include <napi.h>
 
+#include <initializer_list>
+#include <new>
+#include <string>
+
 #include "core/status.h"
 
 namespace onlite {
@@ -32,6 +36,21 @@ inline void Check(Napi::Env env, const Status& status) {
 inline void Check(Napi::Env env, napi_status status) {
   if (status != napi_ok) throw Napi::Error::New(env);
 }
+
+/// What `call` returns. Memory that could not be had becomes ERR_OUT_OF_MEMORY: node-addon-api
+/// would make a nameless Error of it.
+template <typename Call>
+auto Typed(Napi::Env env, const Call& call) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    ThrowStatus(env, OutOfMemory());
+  }
+}
+
+/// A new object of the class, one of the addon's; Typed for its constructor too.
+Napi::Object Construct(Napi::Env env, const Napi::FunctionReference& class_reference,
+                       const std::initializer_list<napi_value>& arguments);
 
 /// Throws ERR_INVALID_ARGUMENT.
 [[noreturn]] void ThrowInvalidArgument(Napi::Env env, const std::string& message);

@@ -16,6 +16,8 @@ class GpuJob final : public Job {
  public:
   explicit GpuJob(std::string library) : library_(std::move(library)) {}
 
+  bool UsesCallersMemory() const override { return false; }
+
   Status Execute() override { return SampleNvidiaGpus(library_, &samples_); }
 
   Napi::Value Result(Napi::Env env) override {

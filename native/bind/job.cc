@@ -18,14 +18,22 @@ JobId ReadJobId(Napi::Env env, napi_value value) {
   return id;
 }
 
-void Job::Run() {
+Job::~Job() {
+  if (destroyed_in_gate_) ExitGate::Process().Leave();
+}
+
+void Job::Run() noexcept {
   try {
     posting.status = ExecuteInGate();
-  } catch (const std::bad_alloc& error) {
-    posting.status = {ErrorCode::kOutOfMemory, "out of memory for the operation", error.what()};
+  } catch (const std::bad_alloc&) {
+    posting.status = OutOfMemory();
   } catch (const std::exception& error) {
     // The thread must not die of it.
-    posting.status = {ErrorCode::kRunFailed, "the operation failed", error.what()};
+    try {
+      posting.status = {ErrorCode::kRunFailed, "the operation failed", error.what()};
+    } catch (const std::bad_alloc&) {
+      posting.status = OutOfMemory();
+    }
   }
 }
 
@@ -34,26 +42,24 @@ Status Job::ExecuteInGate() {
     return {ErrorCode::kCancelled, "the run was cancelled before it started"};
   }
   ExitGate& gate = ExitGate::Process();
-  const bool waits = ExitWaits();
-  if (waits ? !gate.Enter() : !gate.EnterRun()) {
-    return {ErrorCode::kCancelled, "the process is ending"};
-  }
+  if (!gate.Enter()) return {ErrorCode::kCancelled, "the process is ending"};
   struct Leave {
     ExitGate& gate;
-    bool waits;
-    ~Leave() { waits ? gate.Leave() : gate.LeaveRun(); }
-  } const leave{gate, waits};
+    ~Leave() { gate.Leave(); }
+  } const leave{gate};
   return Execute();
 }
 
-std::unique_ptr<Task> Job::Finished(std::unique_ptr<Task> self) {
-  const std::shared_ptr<Mailbox> mailbox = posting.mailbox;
-  if (posting.detached) {
-    mailbox->Put(nullptr);
-    return self;
-  }
-  mailbox->Put(std::unique_ptr<Job>(static_cast<Job*>(self.release())));
-  return nullptr;
+std::unique_ptr<Task> Job::Finished(std::unique_ptr<Task> self) noexcept {
+  // Before the job goes where it may be destroyed.
+  const std::shared_ptr<Mailbox> mailbox = std::move(posting.mailbox);
+  std::unique_ptr<Job> orphan =
+      mailbox->Put(std::unique_ptr<Job>(static_cast<Job*>(self.release())));
+  if (!orphan) return nullptr;
+  // It may hold a session. Once the process ends, nothing is destroyed any more.
+  orphan->destroyed_in_gate_ = ExitGate::Process().Enter();
+  if (!orphan->destroyed_in_gate_) static_cast<void>(orphan.release());
+  return orphan;
 }
 
 }  // namespace onlite

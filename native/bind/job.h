@@ -43,9 +43,9 @@ class Job : public Task {
   /// On the JS thread, last of all: the job, to be kept for another time.
   virtual void Retire(std::unique_ptr<Job> /*self*/) {}
 
-  /// The end of the process waits for it without a limit (core/exit_gate.h), as
-  /// for what makes or destroys sessions; for runs it waits a limited time.
-  virtual bool ExitWaits() const { return false; }
+  /// Execute uses memory of JavaScript's, which goes away with the environment: its end waits for
+  /// the job as long as it takes.
+  virtual bool UsesCallersMemory() const = 0;
 
   CancelToken cancel;
 
@@ -53,17 +53,23 @@ class Job : public Task {
   struct Posting {
     std::shared_ptr<Mailbox> mailbox;
     JobId id = 0;
+    bool in_place = false;   // UsesCallersMemory
     bool detached = false;   // nobody ever waits for it
     bool abandoned = false;  // nobody waits for it any more: it has Failed
     Status status;           // Execute's
   };
   Posting posting;
 
-  void Run() final;
-  std::unique_ptr<Task> Finished(std::unique_ptr<Task> self) final;
+  ~Job() override;
+
+  void Run() noexcept final;
+  std::unique_ptr<Task> Finished(std::unique_ptr<Task> self) noexcept final;
 
  private:
   Status ExecuteInGate();
+
+  /// Its environment did not wait for it: it is destroyed on an executor thread.
+  bool destroyed_in_gate_ = false;
 };
 
 }  // namespace onlite

@@ -8,7 +8,8 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <vector>
+
+#include "core/task.h"
 
 namespace onlite {
 
@@ -16,20 +17,28 @@ class Job;
 
 /// Where executor threads put an environment's finished jobs, and how they wake
 /// its JS thread: once, however many jobs have finished. Held by the environment
-/// and by its jobs. Thread-safe.
+/// and by its jobs. Thread-safe; allocates nothing.
 class Mailbox {
  public:
-  using Jobs = std::vector<std::unique_ptr<Job>>;
+  /// How many jobs.
+  struct Count {
+    size_t all = 0;
+    /// Those that use memory of JavaScript's.
+    size_t in_place = 0;
+
+    void Add(const Job& job);
+    void Remove(const Job& job);
+  };
 
   /// On the JS thread, before the first job is posted; Close releases it.
   void Open(napi_threadsafe_function wake) { wake_ = wake; }
   napi_threadsafe_function wake() const { return wake_; }
 
-  /// A job has ended; null if nobody waits for it. On an executor thread.
-  void Put(std::unique_ptr<Job> job);
+  /// A job has ended, on an executor thread. The job, to be destroyed, if nobody waits for it.
+  std::unique_ptr<Job> Put(std::unique_ptr<Job> job);
 
-  /// Swaps what has finished into `jobs`, which is empty. The next Put wakes again.
-  void Take(Jobs* jobs);
+  /// Swaps the jobs that have finished into the list, which is empty. The next Put wakes again.
+  void Take(TaskList* jobs);
 
   /// Waits for a finished job without sleeping, up to `limit`; false if there is
   /// none. Meanwhile Put need not wake the JS thread, whose call this is.
@@ -37,8 +46,10 @@ class Mailbox {
 
   /// Wakes nobody any more, and gives the function back to be released.
   napi_threadsafe_function Close();
-  /// Returns when `posted` jobs have ended since the beginning; then drops them.
-  void WaitForAll(size_t posted);
+
+  /// After Close: waits until the jobs posted since the beginning have ended, and drops them. Those
+  /// that use no memory of JavaScript's are left to themselves after `patience`; false if some are.
+  bool WaitFor(const Count& posted, std::chrono::milliseconds patience);
 
  private:
   std::mutex mutex_;
@@ -46,8 +57,9 @@ class Mailbox {
   napi_threadsafe_function wake_ = nullptr;  // null once the environment closes
   bool wake_sent_ = false;
   bool awaited_ = false;
-  size_t ended_ = 0;
-  Jobs finished_;
+  bool left_ = false;  // WaitFor has returned
+  Count ended_;
+  TaskList finished_;
   std::atomic<bool> has_finished_{false};  // for AwaitFinished, which looks without the lock
 };
 

@@ -36,16 +36,15 @@ class BindingRunJob final : public Job {
       : binding_(binding), core_(std::move(core)) {}
 
   /// Before each run. JS thread.
-  void Prepare(int64_t called_at, size_t copied_bytes) {
+  void Prepare(int64_t called_at) {
     cancel.Reset();
     called_at_ = called_at;
-    copied_bytes_ = copied_bytes;
     times_ = {};
     dynamic_outputs_.clear();
     finished_ = false;
   }
 
-  size_t waiting_bytes() const override { return copied_bytes_; }
+  bool UsesCallersMemory() const override { return true; }
 
   Status Execute() override {
     if (!core_->binding) return SessionReleased();
@@ -85,7 +84,6 @@ class BindingRunJob final : public Job {
   NativeBinding* const binding_;
   const std::shared_ptr<BindingCore> core_;
   int64_t called_at_ = 0;
-  size_t copied_bytes_ = 0;
   int64_t queue_ns_ = 0;
   RunTimes times_;
   std::vector<Value> dynamic_outputs_;
@@ -94,8 +92,8 @@ class BindingRunJob final : public Job {
 
 Napi::Function NativeBinding::Define(Napi::Env env) {
   return DefineClass(env, "NativeBinding",
-                     {InstanceMethod<&NativeBinding::SetInputs>("setInputs"),
-                      InstanceMethod<&NativeBinding::SetOutputs>("setOutputs"),
+                     {PropertyDescriptor(SafeMethod<&NativeBinding::SetInputs>("setInputs")),
+                      PropertyDescriptor(SafeMethod<&NativeBinding::SetOutputs>("setOutputs")),
                       PropertyDescriptor(RawMethod("run", &StartMethod<NativeBinding>))});
 }
 
@@ -108,7 +106,7 @@ Napi::Object NativeBinding::Wrap(Napi::Env env, const Napi::Value& owner,
   core->session->AddBinding(core);
   auto external = Napi::External<std::shared_ptr<BindingCore>>::New(env, &core);
   Check(env, napi_type_tag_object(env, external, &kCoreTag));
-  return Environment::Of(env).binding_class.New({external, owner});
+  return Construct(env, Environment::Of(env).binding_class, {external, owner});
 }
 
 NativeBinding::NativeBinding(const Napi::CallbackInfo& info)
@@ -207,9 +205,6 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
   for (EncodedTensor& tensor : encoded) {
     const size_t index = tensor.index;
     if (index >= slots.size()) ThrowInvalidArgument(env, "there is no such input or output");
-    if (tensor.is_sequence) {
-      ThrowStatus(env, {ErrorCode::kUnsupported, "a sequence cannot be bound to memory"});
-    }
     Slot slot;
     slot.dynamic = !input && !tensor.has_memory;
     if (slot.dynamic) {
@@ -238,10 +233,6 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
     for (const Slot& slot : *all) {
       needs_care_ = needs_care_ || (slot.memory && !slot.memory->IsAlwaysInPlace());
     }
-  }
-  copied_bytes_ = 0;
-  for (const Slot& slot : inputs_) {
-    if (slot.memory && slot.memory->IsCopied(true)) copied_bytes_ += slot.memory->byte_length();
   }
 }
 
@@ -301,7 +292,7 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   Prepare(env, true);
   std::unique_ptr<BindingRunJob> job = std::move(idle_job_);
   if (!job) job = std::make_unique<BindingRunJob>(this, core_);
-  job->Prepare(called_at, copied_bytes_);
+  job->Prepare(called_at);
   Check(env, session.RecordPost(Environment::Of(env).Post(*session.queue, job_id, std::move(job))));
   busy_ = true;
   Ref();
@@ -314,7 +305,7 @@ Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
   Prepare(env, false);
   if (!EnterSynchronousRun(session)) ThrowStatus(env, EveryInterpreterBusy());
   RunTimes times;
-  const Status status = RunGuarded([&] { return core_->binding->Run(nullptr, &times); });
+  const Status status = core_->binding->Run(nullptr, &times);
   LeaveSynchronousRun(session);
   if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, called_at, status.code());
   Check(env, status);
@@ -338,7 +329,7 @@ std::optional<Status> NativeBinding::RunAtOnce() {
   // All but the run itself takes less than a second pair of clock readings
   // would, so one time serves as invoke and as total.
   const int64_t started = session.Clock();
-  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
+  Status status = core_->binding->Run(nullptr, nullptr);
   if (!status.ok()) {
     session.RecordFailure(RunRecords::kSynchronous, started, status.code());
   } else {

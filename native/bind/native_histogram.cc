@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bind/errors.h"
+#include "bind/raw_method.h"
 #include "core/hdr_encoding.h"
 
 namespace onlite {
@@ -106,23 +107,24 @@ Napi::Function NativeHistogram::Define(Napi::Env env) {
   record.attributes = napi_default_method;
   return DefineClass(
       env, "NativeHistogram",
-      {PropertyDescriptor(record), InstanceMethod<&NativeHistogram::RecordAll>("recordAll"),
-       InstanceMethod<&NativeHistogram::Add>("add"),
-       InstanceMethod<&NativeHistogram::Statistics>("statistics"),
-       InstanceMethod<&NativeHistogram::Percentile>("percentile"),
-       InstanceMethod<&NativeHistogram::CountBetween>("countBetween"),
-       InstanceMethod<&NativeHistogram::Buckets>("buckets"),
-       InstanceMethod<&NativeHistogram::Layout>("layout"),
-       InstanceMethod<&NativeHistogram::Encode>("encode"),
-       InstanceMethod<&NativeHistogram::Copy>("copy"),
-       InstanceMethod<&NativeHistogram::Interval>("interval"),
-       InstanceMethod<&NativeHistogram::Reset>("reset")});
+      {PropertyDescriptor(record),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::RecordAll>("recordAll")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::Add>("add")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::Statistics>("statistics")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::Percentile>("percentile")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::CountBetween>("countBetween")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::Buckets>("buckets")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::Layout>("layout")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::Encode>("encode")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::Copy>("copy")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::Interval>("interval")),
+       PropertyDescriptor(SafeMethod<&NativeHistogram::Reset>("reset"))});
 }
 
 Napi::Object NativeHistogram::Wrap(Napi::Env env, std::shared_ptr<HistogramSource> source) {
   auto external = Napi::External<std::shared_ptr<HistogramSource>>::New(env, &source);
   Check(env, napi_type_tag_object(env, external, &kSourceTag));
-  return Environment::Of(env).histogram_class.New({external});
+  return Construct(env, Environment::Of(env).histogram_class, {external});
 }
 
 Napi::Object NativeHistogram::WrapCopy(Napi::Env env, const HistogramSnapshot& samples) {

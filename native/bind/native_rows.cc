@@ -52,6 +52,8 @@ class RowsJob final : public Job, public BatchedRun {
     has_part_ = true;
   }
 
+  bool UsesCallersMemory() const override { return true; }
+
   Status Execute() override {
     if (has_part_) return Status::Ok();
     if (!core()->session) return SessionReleased();
@@ -128,7 +130,7 @@ Napi::Object NativeRows::Wrap(Napi::Env env, std::shared_ptr<SessionCore> sessio
   Parts parts{std::move(session), std::move(memory)};
   auto external = Napi::External<Parts>::New(env, &parts);
   Check(env, napi_type_tag_object(env, external, &kPartsTag));
-  return Environment::Of(env).rows_class.New({external});
+  return Construct(env, Environment::Of(env).rows_class, {external});
 }
 
 NativeRows::NativeRows(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeRows>(info) {

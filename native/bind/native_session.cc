@@ -11,6 +11,7 @@
 #include "bind/latency_methods.h"
 #include "bind/native_binding.h"
 #include "bind/native_rows.h"
+#include "bind/raw_method.h"
 #include "bind/run_options.h"
 #include "bind/session_gauges.h"
 #include "bind/session_info.h"
@@ -22,52 +23,39 @@ namespace {
 // Marks the Externals of Wrap, so that a foreign External is refused.
 constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d73ULL, 0x657373696f6e2d31ULL};
 
-/// Destroys a forgotten session off the JS thread.
-class DropJob final : public Job {
- public:
-  explicit DropJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
-  Status Execute() override {
-    core_->Close();
-    return Status::Ok();
-  }
-  Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
-  bool ExitWaits() const override { return true; }
-
- private:
-  const std::shared_ptr<SessionCore> core_;
-};
-
 }  // namespace
 
 Napi::Function NativeSession::Define(Napi::Env env) {
-  return DefineClass(env, "NativeSession",
-                     {InstanceMethod<&NativeSession::Info>("info"),
-                      InstanceMethod<&NativeSession::Run>("run"),
-                      InstanceMethod<&NativeSession::RunSync>("runSync"),
-                      InstanceMethod<&NativeSession::Bind>("bind"),
-                      InstanceMethod<&NativeSession::BindRows>("bindRows"),
-                      InstanceMethod<&NativeSession::Release>("release"),
-                      InstanceMethod<&NativeSession::ResetVariables>("resetVariables"),
-                      InstanceMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync"),
-                      InstanceMethod<&NativeSession::Profile>("profile"),
-                      InstanceMethod<&NativeSession::EndProfiling>("endProfiling"),
-                      InstanceMethod<&NativeSession::LatencyPhase>("latencyPhase"),
-                      InstanceMethod<&NativeSession::LatencyFailureCodes>("latencyFailureCodes"),
-                      InstanceMethod<&NativeSession::LatencyFailure>("latencyFailure"),
-                      InstanceMethod<&NativeSession::LatencyRejected>("latencyRejected"),
-                      InstanceMethod<&NativeSession::LatencyReset>("latencyReset"),
-                      InstanceMethod<&NativeSession::QueueDepth>("queueDepth"),
-                      InstanceMethod<&NativeSession::BatchSizes>("batchSizes"),
-                      InstanceMethod<&NativeSession::RunsInFlight>("runsInFlight"),
-                      InstanceMethod<&NativeSession::Memory>("memory"),
-                      InstanceMethod<&NativeSession::ObserveRuns>("observeRuns"),
-                      InstanceMethod<&NativeSession::TakeRunRecord>("takeRunRecord")});
+  return DefineClass(
+      env, "NativeSession",
+      {PropertyDescriptor(SafeMethod<&NativeSession::Info>("info")),
+       PropertyDescriptor(SafeMethod<&NativeSession::Run>("run")),
+       PropertyDescriptor(SafeMethod<&NativeSession::RunSync>("runSync")),
+       PropertyDescriptor(SafeMethod<&NativeSession::Bind>("bind")),
+       PropertyDescriptor(SafeMethod<&NativeSession::BindRows>("bindRows")),
+       PropertyDescriptor(SafeMethod<&NativeSession::Release>("release")),
+       PropertyDescriptor(SafeMethod<&NativeSession::HasAwaitedRuns>("hasAwaitedRuns")),
+       PropertyDescriptor(SafeMethod<&NativeSession::ResetVariables>("resetVariables")),
+       PropertyDescriptor(SafeMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync")),
+       PropertyDescriptor(SafeMethod<&NativeSession::Profile>("profile")),
+       PropertyDescriptor(SafeMethod<&NativeSession::EndProfiling>("endProfiling")),
+       PropertyDescriptor(SafeMethod<&NativeSession::LatencyPhase>("latencyPhase")),
+       PropertyDescriptor(SafeMethod<&NativeSession::LatencyFailureCodes>("latencyFailureCodes")),
+       PropertyDescriptor(SafeMethod<&NativeSession::LatencyFailure>("latencyFailure")),
+       PropertyDescriptor(SafeMethod<&NativeSession::LatencyRejected>("latencyRejected")),
+       PropertyDescriptor(SafeMethod<&NativeSession::LatencyReset>("latencyReset")),
+       PropertyDescriptor(SafeMethod<&NativeSession::QueueDepth>("queueDepth")),
+       PropertyDescriptor(SafeMethod<&NativeSession::BatchSizes>("batchSizes")),
+       PropertyDescriptor(SafeMethod<&NativeSession::RunsInFlight>("runsInFlight")),
+       PropertyDescriptor(SafeMethod<&NativeSession::Memory>("memory")),
+       PropertyDescriptor(SafeMethod<&NativeSession::ObserveRuns>("observeRuns")),
+       PropertyDescriptor(SafeMethod<&NativeSession::TakeRunRecord>("takeRunRecord"))});
 }
 
 Napi::Object NativeSession::Wrap(Napi::Env env, std::shared_ptr<SessionCore> core) {
   auto external = Napi::External<std::shared_ptr<SessionCore>>::New(env, &core);
   Check(env, napi_type_tag_object(env, external, &kCoreTag));
-  return Environment::Of(env).session_class.New({external});
+  return Construct(env, Environment::Of(env).session_class, {external});
 }
 
 NativeSession::NativeSession(const Napi::CallbackInfo& info)
@@ -93,8 +81,7 @@ NativeSession::~NativeSession() {
   if (core_->released) return;
   core_->released = true;
   Napi::MemoryManagement::AdjustExternalMemory(Env(), -core_->external_bytes);
-  core_->FlushBatches();
-  Environment::Of(Env()).PostDetached(*core_->queue, std::make_unique<DropJob>(core_));
+  DropSession(Environment::Of(Env()), core_);
 }
 
 void NativeSession::RequireOpen(Napi::Env env) const {
@@ -112,12 +99,7 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
   const JobId id = ReadJobId(env, info[0]);
   auto arguments = std::make_unique<RunArguments>();
   ReadRunOptions(env, info[3], arguments.get());
-  arguments->admit = [this](size_t bytes) {
-    return core_->RecordPost(core_->batches ? core_->batches->CheckBytes(bytes)
-                                            : core_->queue->CheckBytes(bytes));
-  };
   ReadRunArguments(env, core_->info, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
-  arguments->admit = nullptr;
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
   Environment& environment = Environment::Of(env);
@@ -147,7 +129,7 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   RequireOpen(env);
   if (!EnterSynchronousRun(*core_)) ThrowStatus(env, EveryInterpreterBusy());
   RunResult result;
-  const Status status = RunGuarded([&] { return core_->session->Run(arguments.request, &result); });
+  const Status status = core_->session->Run(arguments.request, &result);
   LeaveSynchronousRun(*core_);
   if (!status.ok() && arguments.record_latency)
     core_->RecordFailure(RunRecords::kSynchronous, called_at, status.code());
@@ -187,6 +169,13 @@ Napi::Value NativeSession::Release(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+Napi::Value NativeSession::HasAwaitedRuns(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const JobId except = ReadJobId(env, info[0]);
+  return Napi::Boolean::New(
+      env, Environment::Of(env).HasAwaited(*core_->queue, core_->batches.get(), except));
+}
+
 Napi::Value NativeSession::ResetVariables(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
@@ -216,12 +205,7 @@ Napi::Value NativeSession::EndProfiling(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   std::string file;
-  if (!EnterSynchronousRun(*core_)) {
-    ThrowStatus(env, {ErrorCode::kBusy, "endProfiling: a run of the session is in flight"});
-  }
-  const Status status = core_->session->EndProfiling(&file);
-  LeaveSynchronousRun(*core_);
-  Check(env, status);
+  Check(env, core_->session->EndProfiling(&file));
   return Napi::String::New(env, file);
 }
 

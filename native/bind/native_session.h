@@ -28,6 +28,7 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value Bind(const Napi::CallbackInfo& info);
   Napi::Value BindRows(const Napi::CallbackInfo& info);
   Napi::Value Release(const Napi::CallbackInfo& info);
+  Napi::Value HasAwaitedRuns(const Napi::CallbackInfo& info);
   Napi::Value ResetVariables(const Napi::CallbackInfo& info);
   Napi::Value ResetVariablesSync(const Napi::CallbackInfo& info);
   Napi::Value Profile(const Napi::CallbackInfo& info);  // profile_job.cc

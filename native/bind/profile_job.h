@@ -15,6 +15,7 @@ class ProfileJob final : public Job {
   ProfileJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
              size_t runs);
   Status Execute() override;
+  bool UsesCallersMemory() const override { return arguments_->in_place; }
   /// NativeProfile of lib/native.ts.
   Napi::Value Result(Napi::Env env) override;
 

@@ -3,7 +3,6 @@
 #include <napi.h>
 
 #include <exception>
-#include <new>
 
 #include "bind/errors.h"
 
@@ -38,16 +37,36 @@ Wrapped* Receiver(napi_env env, napi_callback_info info, napi_value* argument = 
 template <typename Call>
 napi_value CallSafely(napi_env env, const Call& call) {
   try {
-    return call();
+    return Typed(env, call);
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();
-  } catch (const std::bad_alloc& error) {
-    StatusError(env, {ErrorCode::kOutOfMemory, "out of memory", error.what()})
-        .ThrowAsJavaScriptException();
   } catch (const std::exception& error) {
     Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();
   }
   return nullptr;
+}
+
+template <auto Method>
+struct MethodOf;
+
+template <typename Wrapped, Napi::Value (Wrapped::*Method)(const Napi::CallbackInfo&)>
+struct MethodOf<Method> {
+  static napi_value Call(napi_env env, napi_callback_info raw) {
+    return CallSafely(env, [&]() -> napi_value {
+      const Napi::CallbackInfo info(env, raw);
+      Wrapped* const object = Wrapped::Unwrap(info.This().As<Napi::Object>());
+      return (object->*Method)(info);
+    });
+  }
+};
+
+/// A member function `Napi::Value (const Napi::CallbackInfo&)` as a method, all of whose errors
+/// are OnliteErrors.
+template <auto Method>
+napi_property_descriptor SafeMethod(const char* name) {
+  napi_property_descriptor descriptor = RawMethod(name, &MethodOf<Method>::Call);
+  descriptor.attributes = napi_default;
+  return descriptor;
 }
 
 /// A method that hands its first argument to `object->Start(env, argument)`.

@@ -1,26 +1,38 @@
 #include "bind/session_jobs.h"
 
+#include <new>
 #include <utility>
 
+#include "bind/environment.h"
 #include "bind/errors.h"
 #include "bind/held_result.h"
 
 namespace onlite {
 
+void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& core) noexcept {
+  core->FlushBatches();
+  try {
+    environment.PostDetached(*core->queue, std::make_unique<ReleaseJob>(core));
+  } catch (const std::bad_alloc&) {
+    // The core goes with its last holder.
+  }
+}
+
 Status SessionReleased() { return {ErrorCode::kSessionReleased, "the session was released"}; }
 
 Status EveryInterpreterBusy() {
   return {ErrorCode::kBusy,
-          "runSync: every place of the session is taken; await the runs in flight, or create "
+          "runSync: every interpreter of the session is busy; await the runs in flight, or create "
           "the session with a higher concurrency"};
 }
 
 bool EnterSynchronousRun(SessionCore& core) {
-  return core.info.reentrant || core.queue->TryEnter();
+  // ONNX Runtime takes any number of runs at once; an interpreter takes one.
+  return core.info.engine == Engine::kOnnxRuntime || core.queue->TryEnter();
 }
 
 void LeaveSynchronousRun(SessionCore& core) {
-  if (!core.info.reentrant) core.queue->Leave();
+  if (core.info.engine != Engine::kOnnxRuntime) core.queue->Leave();
 }
 
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result) {

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <exception>
 #include <memory>
-#include <new>
 #include <string>
 
 #include "bind/job.h"
@@ -11,16 +9,18 @@
 
 namespace onlite {
 
+class Environment;
+
 /// One asynchronous run.
 class RunJob : public Job {
  public:
   RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
          int64_t called_at);
   Status Execute() override;
-  size_t waiting_bytes() const override { return arguments_->copied_bytes; }
   /// An array of ValueToJs, in the order of the requested outputs.
   Napi::Value Result(Napi::Env env) override;
   void Failed(ErrorCode code) override;
+  bool UsesCallersMemory() const override { return arguments_->in_place; }
 
  protected:
   const std::shared_ptr<SessionCore> core_;
@@ -36,7 +36,7 @@ class ReleaseJob final : public Job {
  public:
   explicit ReleaseJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
   Status Execute() override;
-  bool ExitWaits() const override { return true; }
+  bool UsesCallersMemory() const override { return false; }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
  private:
@@ -48,24 +48,16 @@ class ResetVariablesJob final : public Job {
  public:
   explicit ResetVariablesJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
   Status Execute() override;
-  bool ExitWaits() const override { return true; }
+  bool UsesCallersMemory() const override { return false; }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
  private:
   const std::shared_ptr<SessionCore> core_;
 };
 
-/// What a run says that JavaScript waits for, when it throws: memory, in practice.
-template <typename Run>
-Status RunGuarded(const Run& run) {
-  try {
-    return run();
-  } catch (const std::bad_alloc& error) {
-    return {ErrorCode::kOutOfMemory, "out of memory for the run", error.what()};
-  } catch (const std::exception& error) {
-    return {ErrorCode::kRunFailed, "the run failed", error.what()};
-  }
-}
+/// Destroys a session that nobody uses any more, after its runs and off the JS thread; where
+/// that cannot be had, with the last holder.
+void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& core) noexcept;
 
 /// What every use of a released session answers.
 Status SessionReleased();

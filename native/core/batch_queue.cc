@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -19,8 +20,11 @@ constexpr uint64_t kFirstTag = uint64_t{1} << 32;
 
 class BatchQueue::BatchTask final : public Task {
  public:
-  BatchTask(std::shared_ptr<BatchQueue> queue, std::shared_ptr<Batch> batch)
-      : queue_(std::move(queue)), batch_(std::move(batch)) {}
+  /// Before it is queued.
+  void Belong(std::shared_ptr<BatchQueue> queue, std::shared_ptr<Batch> batch) {
+    queue_ = std::move(queue);
+    batch_ = std::move(batch);
+  }
 
   void Run() override {
     items_ = queue_->Start(batch_);
@@ -50,37 +54,21 @@ class BatchQueue::BatchTask final : public Task {
     }
   }
 
-  const std::shared_ptr<BatchQueue> queue_;
-  const std::shared_ptr<Batch> batch_;
+  std::shared_ptr<BatchQueue> queue_;
+  std::shared_ptr<Batch> batch_;
   std::vector<Item> items_;
 };
 
 BatchQueue::BatchQueue(std::shared_ptr<TaskQueue> queue, size_t concurrency, size_t max_waiting,
-                       size_t max_waiting_bytes, BatchOptions options)
+                       BatchOptions options)
     : queue_(std::move(queue)),
       concurrency_(concurrency),
       max_waiting_(max_waiting),
-      max_waiting_bytes_(max_waiting_bytes),
       options_(std::move(options)),
       last_tag_(kFirstTag) {}
 
-Status BatchQueue::CheckWaitingBytes(size_t bytes) const {
-  if (bytes == 0 || waiting_bytes_ == 0 ||
-      (waiting_bytes_ <= max_waiting_bytes_ && bytes <= max_waiting_bytes_ - waiting_bytes_)) {
-    return Status::Ok();
-  }
-  return QueueBytesFull(waiting_bytes_, bytes, max_waiting_bytes_);
-}
-
-Status BatchQueue::CheckBytes(size_t bytes) const {
-  const std::lock_guard lock(mutex_);
-  return CheckWaitingBytes(bytes);
-}
-
 Status BatchQueue::Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* member) {
-  const size_t bytes = task->waiting_bytes();
   const std::lock_guard lock(mutex_);
-  ONLITE_RETURN_IF_ERROR(CheckWaitingBytes(bytes));
   // A batch that was taken from the queue and has not started counts as waiting,
   // and its place as free.
   const size_t free_places = concurrency_ - std::min(concurrency_, running_);
@@ -89,30 +77,30 @@ Status BatchQueue::Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* m
                                        " runs wait (maxQueue " + std::to_string(max_waiting_) +
                                        ")"};
   }
-  Batch* batch = FindOpen(*member);
-  if (batch == nullptr) batch = &Open();
-  batch->items.push_back({tag, std::move(task), member});
+  // What can fail comes before what changes anything.
+  ONLITE_RETURN_IF_ERROR(queue_->RequireThreads());
+  std::shared_ptr<Batch> batch = FindOpen(*member);
+  if (batch == nullptr) {
+    batch = Open({tag, std::move(task), member});
+  } else {
+    batch->items.push_back({tag, std::move(task), member});
+  }
   batch->rows += member->rows();
   ++requests_;
-  waiting_bytes_ += bytes;
   if (batch->rows >= options_.max_rows) batch->closed = true;
-  if (batch->queued || (!batch->closed && options_.max_delay.count() > 0)) return Status::Ok();
-  for (const std::shared_ptr<Batch>& waiting : batches_) {
-    if (waiting.get() == batch) {
-      Enqueue(waiting);
-      break;
-    }
-  }
+  if (batch->queued) return Status::Ok();
+  const bool waits = !batch->closed && options_.max_delay.count() > 0 && ArmTimer(batch->due);
+  if (!waits) Enqueue(batch);
   return Status::Ok();
 }
 
-BatchQueue::Batch* BatchQueue::FindOpen(const BatchMember& member) {
+std::shared_ptr<BatchQueue::Batch> BatchQueue::FindOpen(const BatchMember& member) {
   size_t compared = 0;
   for (auto at = batches_.rbegin(); at != batches_.rend() && compared < kComparedBatches;
        ++at, ++compared) {
     const std::shared_ptr<Batch>& batch = *at;
     if (batch->closed || !batch->items.front().member->JoinsWith(member)) continue;
-    if (batch->rows + member.rows() <= options_.max_rows) return batch.get();
+    if (batch->rows + member.rows() <= options_.max_rows) return batch;
     // Requests of a kind start in order: this batch is not overtaken by one that
     // would still fit.
     batch->closed = true;
@@ -122,28 +110,36 @@ BatchQueue::Batch* BatchQueue::FindOpen(const BatchMember& member) {
   return nullptr;
 }
 
-BatchQueue::Batch& BatchQueue::Open() {
+std::shared_ptr<BatchQueue::Batch> BatchQueue::Open(Item item) {
   const auto batch = std::make_shared<Batch>();
+  batch->task = std::make_unique<BatchTask>();
   batch->tag = ++last_tag_;
   batch->due = DelayTimer::Clock::now() + options_.max_delay;
+  batch->items.push_back(std::move(item));
   batches_.push_back(batch);
-  if (options_.max_delay.count() > 0) ArmTimer(batch->due);
-  return *batch;
+  return batch;
 }
 
-void BatchQueue::Enqueue(const std::shared_ptr<Batch>& batch) {
+void BatchQueue::Enqueue(const std::shared_ptr<Batch>& batch) noexcept {
   batch->queued = true;
   ++queued_;
-  queue_->PostUnbounded(batch->tag, std::make_unique<BatchTask>(shared_from_this(), batch));
+  batch->task->Belong(shared_from_this(), batch);
+  // Post has seen to the threads, which is all that can fail.
+  static_cast<void>(queue_->PostUnbounded(batch->tag, std::move(batch->task)));
 }
 
-void BatchQueue::ArmTimer(DelayTimer::Clock::time_point when) {
+bool BatchQueue::ArmTimer(DelayTimer::Clock::time_point when) noexcept {
   // One call at a time is enough: batches fall due in the order they were opened.
-  if (timer_armed_) return;
+  if (timer_armed_) return true;
+  try {
+    DelayTimer::Process().CallAt(when, [weak = weak_from_this()] {
+      if (const auto queue = weak.lock()) queue->OnTimer();
+    });
+  } catch (const std::exception&) {
+    return false;
+  }
   timer_armed_ = true;
-  DelayTimer::Process().CallAt(when, [weak = weak_from_this()] {
-    if (const auto queue = weak.lock()) queue->OnTimer();
-  });
+  return true;
 }
 
 void BatchQueue::OnTimer() {
@@ -152,10 +148,7 @@ void BatchQueue::OnTimer() {
   const auto now = DelayTimer::Clock::now();
   for (const std::shared_ptr<Batch>& batch : batches_) {
     if (batch->queued) continue;
-    if (batch->due > now) {
-      ArmTimer(batch->due);
-      return;
-    }
+    if (batch->due > now && ArmTimer(batch->due)) return;
     Enqueue(batch);
   }
 }
@@ -173,7 +166,6 @@ std::unique_ptr<Task> BatchQueue::Remove(uint64_t tag) {
     batch.rows -= item->member->rows();
     batch.items.erase(item);
     --requests_;
-    waiting_bytes_ -= removed->waiting_bytes();
     if (batch.items.empty()) {
       // An executor thread that has just taken it finds it empty.
       if (batch.queued) {
@@ -211,10 +203,13 @@ std::vector<BatchQueue::Item> BatchQueue::Start(const std::shared_ptr<Batch>& ba
   if (batch->items.empty()) return {};
   std::erase(batches_, batch);
   requests_ -= batch->items.size();
-  for (const Item& item : batch->items) waiting_bytes_ -= item.task->waiting_bytes();
   --queued_;
   ++running_;
-  ++sizes_[batch->rows];
+  try {
+    ++sizes_[batch->rows];
+  } catch (const std::bad_alloc&) {
+    // It runs uncounted.
+  }
   return std::exchange(batch->items, {});
 }
 

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <utility>
 
+#include "core/executor.h"
+
 namespace onlite {
 
 /// Carries a request to stop from any thread to a run. The runtime adapter
@@ -13,11 +15,14 @@ namespace onlite {
 /// and never will be.
 class CancelToken {
  public:
-  /// Asks the run to stop; remembered if the run has not started yet.
+  /// Asks the run to stop; remembered if the run has not started yet. The executor hears of it,
+  /// too, which makes up for the thread if the run goes on nevertheless.
   void Cancel() {
     const std::lock_guard lock(mutex_);
     if (cancelled_.exchange(true)) return;
-    if (stop_) stop_();
+    if (!stop_) return;
+    stop_();
+    if (worker_ != nullptr) Executor::Watch(worker_);
   }
 
   bool cancelled() const { return cancelled_.load(); }
@@ -31,18 +36,57 @@ class CancelToken {
     const std::lock_guard lock(mutex_);
     if (cancelled_) return false;
     stop_ = std::move(stop);
+    worker_ = Executor::Current();
     return true;
   }
 
-  void Disarm() {
+  /// Whether the run was cancelled: asked any earlier, a request may follow the answer and stop
+  /// what the registered function reaches.
+  [[nodiscard]] bool Disarm() {
+    if (before_disarm_for_tests != nullptr) before_disarm_for_tests(this);
     const std::lock_guard lock(mutex_);
     stop_ = nullptr;
+    worker_ = nullptr;
+    return cancelled_;
   }
+
+  /// Called when Disarm is, before it has any effect.
+  void (*before_disarm_for_tests)(CancelToken*) = nullptr;
 
  private:
   std::mutex mutex_;
   std::atomic<bool> cancelled_{false};
   std::function<void()> stop_;
+  /// Whose thread armed it.
+  Executor::Worker* worker_ = nullptr;
+};
+
+/// Arms a token for one piece of work, until that has ended or this is destroyed.
+class ArmedToken {
+ public:
+  /// `token` may be null; then nothing happens.
+  template <typename Stop>
+  ArmedToken(CancelToken* token, Stop stop)
+      : token_(token), armed_(token != nullptr && token->Arm(std::move(stop))) {}
+  ArmedToken(const ArmedToken&) = delete;
+  ArmedToken& operator=(const ArmedToken&) = delete;
+  ~ArmedToken() {
+    if (armed_) static_cast<void>(token_->Disarm());
+  }
+
+  /// False if it was cancelled before: then the work must not start.
+  bool MayStart() const { return token_ == nullptr || armed_; }
+
+  /// The work has ended. Whether it was cancelled: nothing stops it from here on.
+  [[nodiscard]] bool End() {
+    if (!armed_) return token_ != nullptr;
+    armed_ = false;
+    return token_->Disarm();
+  }
+
+ private:
+  CancelToken* token_;
+  bool armed_;
 };
 
 }  // namespace onlite

@@ -2,10 +2,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 namespace onlite {
@@ -14,9 +12,9 @@ namespace onlite {
 /// static objects that other threads may be using. Opening a library, and making
 /// or destroying a session, use many of them (ONNX Runtime crashes); a run reads a
 /// few. All such work passes through the gate; before exit() the gate is closed,
-/// which lets nothing more in and waits for what is inside: for the first kind
-/// until it has ended, for runs a limited time. Thread-safe; one a process, never
-/// destroyed.
+/// which lets nothing more in and waits for what is inside, a limited time: what goes on
+/// nevertheless must not see exit() run (core/quick_exit.h). Thread-safe, without a lock;
+/// one a process, never destroyed.
 class ExitGate {
  public:
   static ExitGate& Process() {
@@ -26,57 +24,45 @@ class ExitGate {
 
   /// False once the gate is closed: the work must not be begun.
   [[nodiscard]] bool Enter() {
-    const std::lock_guard lock(mutex_);
-    if (closed_.load(std::memory_order_relaxed)) return false;
-    ++inside_;
-    return true;
-  }
-
-  void Leave() {
-    const std::lock_guard lock(mutex_);
-    if (--inside_ == 0) empty_.notify_all();
-  }
-
-  /// The same for a run, without a lock.
-  [[nodiscard]] bool EnterRun() {
-    runs_.fetch_add(1);
+    inside_.fetch_add(1);
     if (!closed_.load()) return true;
-    runs_.fetch_sub(1);
+    inside_.fetch_sub(1);
     return false;
   }
 
-  void LeaveRun() { runs_.fetch_sub(1); }
+  void Leave() { inside_.fetch_sub(1); }
 
-  /// `cancel_runs` is called if runs go on for a while.
-  void Close(const std::function<void()>& cancel_runs) {
-    {
-      std::unique_lock lock(mutex_);
-      closed_.store(true);
-      empty_.wait(lock, [this] { return inside_ == 0; });
-    }
-    if (AwaitRuns(kPatience)) return;
-    cancel_runs();
-    AwaitRuns(kLastPatience);
+  bool busy() const { return inside_.load() != 0; }
+
+  /// Close has waited in vain.
+  bool expired() const { return expired_.load(); }
+
+  /// False if work goes on. `cancel` is called if it does for a while.
+  bool Close(const std::function<void()>& cancel) {
+    closed_.store(true);
+    if (Await(kPatience)) return true;
+    cancel();
+    if (Await(kLastPatience)) return true;
+    expired_.store(true);
+    return false;
   }
 
  private:
   static constexpr std::chrono::milliseconds kPatience{200};
-  static constexpr std::chrono::milliseconds kLastPatience{2000};
+  static constexpr std::chrono::milliseconds kLastPatience{1800};
 
-  bool AwaitRuns(std::chrono::milliseconds patience) const {
+  bool Await(std::chrono::milliseconds patience) const {
     const auto until = std::chrono::steady_clock::now() + patience;
-    while (runs_.load() != 0) {
+    while (busy()) {
       if (std::chrono::steady_clock::now() >= until) return false;
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
     return true;
   }
 
-  std::mutex mutex_;
-  std::condition_variable empty_;
-  size_t inside_ = 0;
   std::atomic<bool> closed_{false};
-  std::atomic<size_t> runs_{0};
+  std::atomic<bool> expired_{false};
+  std::atomic<size_t> inside_{0};
 };
 
 }  // namespace onlite

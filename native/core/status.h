@@ -41,6 +41,13 @@ class [[nodiscard]] Status {
 
   static Status Ok() { return {}; }
 
+  /// For where nothing may throw: has no words, which would need memory.
+  static Status Wordless(ErrorCode code) noexcept {
+    Status status;
+    status.code_ = code;
+    return status;
+  }
+
   bool ok() const { return code_ == ErrorCode::kOk; }
   ErrorCode code() const { return code_; }
   const std::string& message() const { return message_; }
@@ -51,6 +58,9 @@ class [[nodiscard]] Status {
   std::string message_;
   std::string cause_;
 };
+
+/// Memory could not be had. Needs none itself.
+inline Status OutOfMemory() noexcept { return Status::Wordless(ErrorCode::kOutOfMemory); }
 
 }  // namespace onlite
 

@@ -37,11 +37,11 @@ TEST(CancelToken, DoesNotCallAfterDisarm) {
   CancelToken token;
   int stops = 0;
   ASSERT_TRUE(token.Arm([&stops] { ++stops; }));
-  token.Disarm();
+  static_cast<void>(token.Disarm());
   token.Cancel();
   EXPECT_EQ(stops, 0);
   EXPECT_TRUE(token.cancelled());
-  token.Disarm();
+  static_cast<void>(token.Disarm());
 }
 
 TEST(CancelToken, CanBeArmedForTheNextStage) {
@@ -49,7 +49,7 @@ TEST(CancelToken, CanBeArmedForTheNextStage) {
   int first = 0;
   int second = 0;
   ASSERT_TRUE(token.Arm([&first] { ++first; }));
-  token.Disarm();
+  static_cast<void>(token.Disarm());
   ASSERT_TRUE(token.Arm([&second] { ++second; }));
   token.Cancel();
   EXPECT_EQ(first, 0);
@@ -62,7 +62,7 @@ TEST(CancelToken, DropsTheFunctionAndWhatItHoldsOnDisarm) {
   const std::weak_ptr<int> alive = held;
   ASSERT_TRUE(token.Arm([held = std::move(held)] { static_cast<void>(held); }));
   EXPECT_FALSE(alive.expired());
-  token.Disarm();
+  static_cast<void>(token.Disarm());
   EXPECT_TRUE(alive.expired());
 }
 
@@ -78,7 +78,7 @@ TEST(CancelToken, DisarmWaitsForAStopInProgress) {
   }));
   std::thread canceller([&token] { token.Cancel(); });
   while (!entered) std::this_thread::yield();
-  token.Disarm();
+  static_cast<void>(token.Disarm());
   EXPECT_TRUE(left);
   canceller.join();
 }
@@ -98,7 +98,7 @@ TEST(CancelToken, NeverStopsARunThatHasEnded) {
     while (ready.load() == 0) std::this_thread::yield();
     auto run = std::make_unique<int>(0);
     const bool armed = token.Arm([target = run.get()] { ++*target; });
-    token.Disarm();
+    static_cast<void>(token.Disarm());
     EXPECT_LE(*run, 1);
     if (!armed) {
       EXPECT_TRUE(token.cancelled());

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -9,10 +11,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "core/cancel_token.h"
 #include "core/executor.h"
 
 namespace onlite {
@@ -185,50 +189,13 @@ TEST(Executor, RefusesMoreThanMaxWaiting) {
   EXPECT_NE(full.message().find("maxQueue 2"), std::string::npos) << full.message();
   EXPECT_TRUE(queue->Remove(4) == nullptr);
   // Exclusive tasks are never refused.
-  queue->PostExclusive(5, Make([&] { ++done; }));
+  ASSERT_TRUE(queue->PostExclusive(5, Make([&] { ++done; })).ok());
   gate.Open();
   WaitUntilIdle(*queue);
   EXPECT_EQ(done, 3);
   EXPECT_TRUE(queue->Post(6, Make([&] { ++done; })).ok());
   WaitUntilIdle(*queue);
   EXPECT_EQ(done, 4);
-}
-
-/// Holds so many bytes while it waits.
-class HeavyTask final : public Task {
- public:
-  explicit HeavyTask(size_t bytes, std::function<void()> run = [] {})
-      : bytes_(bytes), run_(std::move(run)) {}
-  size_t waiting_bytes() const override { return bytes_; }
-  void Run() override { run_(); }
-
- private:
-  const size_t bytes_;
-  const std::function<void()> run_;
-};
-
-TEST(Executor, RefusesMoreThanMaxWaitingBytes) {
-  Executor executor(2);
-  const auto queue = executor.CreateQueue(1, 100, 10);
-  Gate gate;
-  // The first can start at once, and the first to wait is never refused.
-  ASSERT_TRUE(queue->Post(1, std::make_unique<HeavyTask>(1000, [&] { gate.Wait(); })).ok());
-  while (queue->running() == 0) std::this_thread::yield();
-  ASSERT_TRUE(queue->Post(2, std::make_unique<HeavyTask>(6)).ok());
-  ASSERT_TRUE(queue->CheckBytes(4).ok());
-  ASSERT_TRUE(queue->Post(3, std::make_unique<HeavyTask>(4)).ok());
-  const Status full = queue->Post(4, std::make_unique<HeavyTask>(1));
-  EXPECT_EQ(full.code(), ErrorCode::kQueueFull);
-  EXPECT_NE(full.message().find("maxQueueBytes 10"), std::string::npos) << full.message();
-  EXPECT_EQ(queue->CheckBytes(SIZE_MAX).code(), ErrorCode::kQueueFull);
-  // What holds nothing is not refused, and what was taken back holds nothing any more.
-  EXPECT_TRUE(queue->Post(5, std::make_unique<HeavyTask>(0)).ok());
-  EXPECT_TRUE(queue->Remove(3) != nullptr);
-  EXPECT_TRUE(queue->Post(6, std::make_unique<HeavyTask>(4)).ok());
-  gate.Open();
-  WaitUntilIdle(*queue);
-  EXPECT_TRUE(queue->Post(7, std::make_unique<HeavyTask>(SIZE_MAX)).ok());
-  WaitUntilIdle(*queue);
 }
 
 TEST(Executor, WithoutAQueueTakesWhatCanStartAtOnce) {
@@ -266,10 +233,12 @@ TEST(Executor, AnExclusiveTaskRunsAloneAndInItsTurn) {
                              }))
                       .ok());
     }
-    queue->PostExclusive(2, Make([&] {
-                           if (running != 0) wrong = true;
-                           ++plain;
-                         }));
+    ASSERT_TRUE(queue
+                    ->PostExclusive(2, Make([&] {
+                                      if (running != 0) wrong = true;
+                                      ++plain;
+                                    }))
+                    .ok());
   }
   WaitUntilIdle(*queue);
   EXPECT_FALSE(wrong);
@@ -285,7 +254,7 @@ TEST(Executor, RemoveTakesWhatHasNotStarted) {
   ASSERT_TRUE(queue->Post(1, Make([&] { gate.Wait(); })).ok());
   WaitUntil([&queue] { return queue->running() == 1; });
   ASSERT_TRUE(queue->Post(2, Make([&ran, shared] { ran.push_back(2); })).ok());
-  queue->PostExclusive(3, Make([&] { ran.push_back(3); }));
+  ASSERT_TRUE(queue->PostExclusive(3, Make([&] { ran.push_back(3); })).ok());
   ASSERT_TRUE(queue->Post(4, Make([&] { ran.push_back(4); })).ok());
 
   EXPECT_EQ(queue->Remove(1), nullptr) << "it runs";
@@ -310,7 +279,7 @@ TEST(Executor, RemovingAnExclusiveTaskLetsTheOthersOn) {
   std::atomic<bool> ran{false};
   ASSERT_TRUE(queue->Post(1, Make([&] { gate.Wait(); })).ok());
   WaitUntil([&queue] { return queue->running() == 1; });
-  queue->PostExclusive(2, Make([] {}));
+  ASSERT_TRUE(queue->PostExclusive(2, Make([] {})).ok());
   ASSERT_TRUE(queue->Post(3, Make([&] { ran = true; })).ok());
   EXPECT_FALSE(queue->TryEnter());
   std::this_thread::sleep_for(milliseconds(20));
@@ -346,10 +315,12 @@ TEST(Executor, AnExclusiveTaskWaitsForAPlaceThatWasEntered) {
   ASSERT_TRUE(queue->TryEnter());
   Gate gate;
   std::atomic<bool> ran{false};
-  queue->PostExclusive(1, Make([&] {
-                         ran = true;
-                         gate.Wait();
-                       }));
+  ASSERT_TRUE(queue
+                  ->PostExclusive(1, Make([&] {
+                                    ran = true;
+                                    gate.Wait();
+                                  }))
+                  .ok());
   std::this_thread::sleep_for(milliseconds(20));
   EXPECT_FALSE(ran);
   EXPECT_FALSE(queue->TryEnter()) << "it waits";
@@ -441,7 +412,7 @@ TEST(Executor, LosesNothingUnderLoad) {
         const auto tag = static_cast<uint64_t>(thread) * kRounds + static_cast<uint64_t>(round);
         auto task = Make([&ran] { ++ran; }, [&finished] { ++finished; });
         if (round % 50 == 0) {
-          queue.PostExclusive(tag, std::move(task));
+          EXPECT_TRUE(queue.PostExclusive(tag, std::move(task)).ok());
           ++posted;
         } else if (queue.Post(tag, std::move(task)).ok()) {
           ++posted;
@@ -458,6 +429,136 @@ TEST(Executor, LosesNothingUnderLoad) {
   WaitUntil([&] { return finished == ran; });
   EXPECT_EQ(posted + refused, kThreads * kRounds);
   EXPECT_EQ(ran + removed, posted);
+}
+
+/// Starts threads as long as there are some left.
+struct LimitedThreads {
+  std::atomic<int> left{0};
+  Executor::Spawn Spawn() {
+    return [this](std::function<void()> body) {
+      if (left <= 0) throw std::system_error(EAGAIN, std::generic_category());
+      --left;
+      std::thread(std::move(body)).detach();
+    };
+  }
+};
+
+TEST(Executor, WithoutAThreadRefusesTasksAndTriesAgain) {
+  LimitedThreads threads;
+  Executor executor(3, threads.Spawn());
+  const auto queue = executor.CreateQueue(2, 10);
+  std::atomic<int> ran{0};
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    EXPECT_EQ(queue->Post(1, Make([&] { ++ran; })).code(), ErrorCode::kOutOfMemory);
+    EXPECT_EQ(queue->PostUnbounded(1, Make([&] { ++ran; })).code(), ErrorCode::kOutOfMemory);
+    EXPECT_EQ(queue->PostExclusive(1, Make([&] { ++ran; })).code(), ErrorCode::kOutOfMemory);
+  }
+  EXPECT_EQ(queue->waiting(), 0U);
+  EXPECT_EQ(executor.threads_alive(), 0U);
+  threads.left = 100;
+  ASSERT_TRUE(queue->Post(1, Make([&] { ++ran; })).ok());
+  WaitUntilIdle(*queue);
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(executor.threads_alive(), 3U);
+}
+
+TEST(Executor, WorksWithTheThreadsItCanGetAndGetsTheOthersLater) {
+  LimitedThreads threads;
+  threads.left = 1;
+  Executor executor(3, threads.Spawn());
+  const auto queue = executor.CreateQueue(3, 1000);
+  EXPECT_EQ(executor.threads_alive(), 1U);
+  std::atomic<int> ran{0};
+  for (int index = 0; index < 100; ++index) {
+    ASSERT_TRUE(queue->Post(1, Make([&] { ++ran; })).ok());
+  }
+  WaitUntilIdle(*queue);
+  EXPECT_EQ(ran, 100);
+  EXPECT_EQ(executor.threads_alive(), 1U);
+  threads.left = 100;
+  WaitUntil([&] {
+    EXPECT_TRUE(queue->Post(1, Make([&] { ++ran; })).ok());
+    return executor.threads_alive() == 3;
+  });
+}
+
+/// A task that is told to stop, and goes on until the gate opens.
+struct Stuck {
+  CancelToken token;
+  std::atomic<bool> armed{false};
+  Gate gate;
+
+  std::unique_ptr<Task> NewTask() {
+    return Make([this] {
+      ArmedToken armed_token(&token, [] {});
+      armed = true;
+      gate.Wait();
+    });
+  }
+};
+
+TEST(Executor, AThreadThatIsLostIsMadeUpForUntilItIsBack) {
+  Executor executor(1);
+  const auto queue = executor.CreateQueue(1, 10);
+  const auto other = executor.CreateQueue(1, 10);
+  for (int round = 0; round < 3; ++round) {
+    Stuck stuck;
+    ASSERT_TRUE(queue->Post(1, stuck.NewTask()).ok());
+    WaitUntil([&] { return stuck.armed.load(); });
+    std::atomic<int> ran{0};
+    ASSERT_TRUE(other->Post(1, Make([&] { ++ran; })).ok());
+    stuck.token.Cancel();
+    WaitUntil([&] { return ran == 1; });
+    EXPECT_EQ(executor.threads_lost(), 1U);
+    EXPECT_EQ(executor.threads_alive(), 2U);
+    EXPECT_EQ(queue->running(), 1U);
+    stuck.gate.Open();
+    WaitUntilIdle(*queue);
+    WaitUntil([&] { return executor.threads_alive() == 1; });
+    EXPECT_EQ(executor.threads_lost(), 0U);
+    ASSERT_TRUE(other->Post(1, Make([&] { ++ran; })).ok());
+    WaitUntil([&] { return ran == 2; });
+  }
+}
+
+TEST(Executor, NoMoreThanSixteenThreadsStandInForLostOnes) {
+  constexpr size_t kStuck = 20;
+  std::array<Stuck, kStuck> stuck;
+  Executor executor(1);
+  const auto queue = executor.CreateQueue(kStuck, kStuck);
+  for (Stuck& each : stuck) ASSERT_TRUE(queue->Post(1, each.NewTask()).ok());
+  WaitUntil([&] {
+    for (Stuck& each : stuck) {
+      if (each.armed) each.token.Cancel();
+    }
+    return executor.threads_lost() == 17;
+  });
+  EXPECT_EQ(executor.threads_alive(), 17U);
+  EXPECT_EQ(queue->waiting(), kStuck - 17);
+  for (Stuck& each : stuck) each.gate.Open();
+  WaitUntilIdle(*queue);
+  WaitUntil([&] { return executor.threads_alive() == 1; });
+}
+
+TEST(Executor, ACancelledTaskThatStopsLosesNoThread) {
+  Executor executor(1);
+  const auto queue = executor.CreateQueue(1, 10);
+  CancelToken token;
+  Gate gate;
+  std::atomic<bool> armed_now{false};
+  ASSERT_TRUE(queue
+                  ->Post(1, Make([&] {
+                           ArmedToken armed(&token, [&gate] { gate.Open(); });
+                           armed_now = true;
+                           gate.Wait();
+                         }))
+                  .ok());
+  WaitUntil([&] { return armed_now.load(); });
+  token.Cancel();
+  WaitUntilIdle(*queue);
+  std::this_thread::sleep_for(milliseconds(150));
+  EXPECT_EQ(executor.threads_lost(), 0U);
+  EXPECT_EQ(executor.threads_alive(), 1U);
 }
 
 }  // namespace

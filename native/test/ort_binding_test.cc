@@ -131,6 +131,35 @@ TEST_F(OrtBindingTest, CancelledRunsLeaveTheBindingUsable) {
   EXPECT_EQ(y, (Vector{-1, -2}));
 }
 
+// A request to stop that comes between the end of a run and the disarming of its token.
+TEST_F(OrtBindingTest, ACancellationAtTheVeryEndOfARunStopsNoLaterRun) {
+  const auto session = MustCreate(ob::UnaryModel("Neg", ob::kFloat, {"n"}));
+  const auto binding = MustBind(session.get());
+  Vector x = {1, 2};
+  Vector y(2);
+  ASSERT_TRUE(binding->BindInput(0, Floats({2}, &x)).ok());
+  ASSERT_TRUE(binding->BindOutput(0, Floats({2}, &y)).ok());
+  for (int round = 0; round < 3; ++round) {
+    CancelToken late;
+    late.before_disarm_for_tests = [](CancelToken* token) { token->Cancel(); };
+    EXPECT_EQ(binding->Run(&late, nullptr).code(), ErrorCode::kCancelled);
+    y = {0, 0};
+    CancelToken unused;
+    const Status status = binding->Run(&unused, nullptr);
+    ASSERT_TRUE(status.ok()) << status.message() << ": " << status.cause();
+    EXPECT_EQ(y, (Vector{-1, -2}));
+  }
+  CancelToken late;
+  late.before_disarm_for_tests = [](CancelToken* token) { token->Cancel(); };
+  RunRequest request;
+  request.inputs.push_back({0, Floats({2}, &x)});
+  request.outputs.push_back({0, {}});
+  request.cancel = &late;
+  RunResult result;
+  ASSERT_TRUE(session->Run(request, &result).ok());
+  EXPECT_EQ(FloatsOf(result.outputs[0]), (Vector{-1, -2}));
+}
+
 TEST_F(OrtBindingTest, BindingsAndUnboundRunsGoSideBySide) {
   SessionOptions options;
   options.concurrency = 3;

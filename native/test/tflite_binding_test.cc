@@ -289,6 +289,21 @@ TEST_F(TfLiteBindingTest, CancelledRunsLeaveTheBindingUsable) {
   EXPECT_GT(times.invoke_ns, 0);
 }
 
+TEST_F(TfLiteBindingTest, ACancellationAtTheVeryEndOfARunStopsNoLaterRun) {
+  const auto session = OpenEmbedding();
+  if (session == nullptr) GTEST_SKIP() << "the model is not there";
+  const auto bound = Bind(session.get(), FeedsFor(session->info().signatures[0], 1));
+  ASSERT_TRUE(bound);
+  for (int round = 0; round < 3; ++round) {
+    CancelToken late;
+    late.before_disarm_for_tests = [](CancelToken* token) { token->Cancel(); };
+    EXPECT_EQ(bound->binding->Run(&late, nullptr).code(), ErrorCode::kCancelled);
+    CancelToken unused;
+    ASSERT_TRUE(bound->binding->Run(&unused, nullptr).ok());
+    EXPECT_EQ(bound->Outputs(), bound->expected);
+  }
+}
+
 TEST_F(TfLiteBindingTest, BindingsAndUnboundRunsGoSideBySide) {
   const auto session = OpenEmbedding(3);
   if (session == nullptr) GTEST_SKIP() << "the model is not there";

@@ -7,16 +7,12 @@ export interface OnnxValue {
   name: string;
   type: number;
   dims: readonly (number | string)[];
-  /** A sequence of such tensors. */
-  sequence?: boolean;
 }
 
 export interface OnnxNode {
   op: string;
   inputs: readonly string[];
   outputs: readonly string[];
-  /** Version 1 of another domain than ONNX's own. */
-  domain?: string;
 }
 
 export interface OnnxGraph {
@@ -41,13 +37,12 @@ const bytes = (field: number, value: Iterable<number>): number[] => {
 };
 const text = (field: number, value: string): number[] => bytes(field, Buffer.from(value));
 
-function encodeValue({ name, type, dims, sequence = false }: OnnxValue): number[] {
+function encodeValue({ name, type, dims }: OnnxValue): number[] {
   const shape = dims.flatMap((dim) =>
     bytes(1, typeof dim === 'number' ? integer(1, dim) : text(2, dim)),
   );
   const tensor = [...integer(1, type), ...bytes(2, shape)];
-  const proto = bytes(1, tensor);
-  return [...text(1, name), ...bytes(2, sequence ? bytes(4, bytes(1, proto)) : proto)];
+  return [...text(1, name), ...bytes(2, bytes(1, tensor))];
 }
 
 /** The bytes of a model with that graph, opset 17. */
@@ -58,7 +53,6 @@ export function encodeOnnx({ inputs, outputs, nodes, initializers = [] }: OnnxGr
         ...node.inputs.flatMap((name) => text(1, name)),
         ...node.outputs.flatMap((name) => text(2, name)),
         ...text(4, node.op),
-        ...(node.domain === undefined ? [] : text(7, node.domain)),
       ]),
     ),
     ...text(2, 'test'),
@@ -73,14 +67,5 @@ export function encodeOnnx({ inputs, outputs, nodes, initializers = [] }: OnnxGr
     ...inputs.flatMap((input) => bytes(11, encodeValue(input))),
     ...outputs.flatMap((output) => bytes(12, encodeValue(output))),
   ];
-  const domains = new Set(nodes.flatMap(({ domain }) => domain ?? []));
-  const imports = [...domains].flatMap((domain) =>
-    bytes(8, [...text(1, domain), ...integer(2, 1)]),
-  );
-  return Uint8Array.from([
-    ...integer(1, 8),
-    ...bytes(8, integer(2, 17)),
-    ...imports,
-    ...bytes(7, graph),
-  ]);
+  return Uint8Array.from([...integer(1, 8), ...bytes(8, integer(2, 17)), ...bytes(7, graph)]);
 }

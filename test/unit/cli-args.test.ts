@@ -192,6 +192,7 @@ describe('the machine', () => {
     node: '20.1.0',
     napi: '9',
     executorThreads: 8,
+    lostThreads: 0,
     runtimes: { onnxruntime: absent, tflite: absent },
   };
 

@@ -168,5 +168,6 @@
 /// Functions that only newer libraries have: F(slot, since, result, name,
 /// (parameters)), since = the first API version. Null in older ones.
 #define ONLITE_ORT_OPTIONAL_FUNCTIONS(F)                                                          \
+  F(293, 22, OrtStatus*, SessionOptionsSetLoadCancellationFlag, (OrtSessionOptions*, bool))       \
   F(415, 25, OrtStatus*, RunOptionsEnableProfiling, (OrtRunOptions*, const PathChar*))
 // clang-format on

@@ -187,26 +187,20 @@ Status OrtBinding::RunOnce(CancelToken* cancel, RunTimes* times) {
     run_options_.reset(options);
   }
   const int64_t started = times != nullptr ? MonotonicNow() : 0;
-  Status status;
-  bool cancelled = false;
-  {
-    const Cancellation cancellation(cancel, run_options_.get());
-    cancelled = cancellation.cancelled();
-    if (!cancelled) {
-      status = Check(Functions().RunWithBinding(session_, run_options_.get(), binding_.get()),
-                     Stage::kRun, "the run failed");
-      cancelled = cancellation.cancelled();
-    }
-  }
+  Cancellation cancellation(cancel, run_options_.get());
+  succeeded_ = false;
+  if (!cancellation.MayStart()) return {ErrorCode::kCancelled, "the run was cancelled"};
+  Status status = Check(Functions().RunWithBinding(session_, run_options_.get(), binding_.get()),
+                        Stage::kRun, "the run failed");
+  const bool cancelled = cancellation.End();
   if (times != nullptr) times->invoke_ns = MonotonicNow() - started;
   has_outputs_ = true;
   if (!cancelled) {
     succeeded_ = status.ok();
     return status;
   }
-  succeeded_ = false;
-  // The options serve the next run too.
-  ONLITE_RETURN_IF_ERROR(Bound(Functions().RunOptionsUnsetTerminate(run_options_.get())));
+  // Terminated for good, and the next run must not be.
+  run_options_.reset();
   return {ErrorCode::kCancelled, "the run was cancelled", status.cause()};
 }
 

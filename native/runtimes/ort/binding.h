@@ -57,7 +57,7 @@ class OrtBinding final : public Binding {
   const SignatureInfo& signature_;
   const std::vector<bool>& passed_through_;
   OrtMemoryInfo* const cpu_;
-  /// Made with the first cancellable run, reused by all.
+  /// Made with the first cancellable run, reused until one is cancelled.
   RunOptionsHandle run_options_;
   std::vector<ValueHandle> inputs_;
   std::vector<Output> outputs_;

@@ -6,27 +6,22 @@
 
 namespace onlite::ort {
 
-/// Registers how `options` are terminated for as long as it lives.
-class Cancellation {
+/// Registers how a run, or a load, with these options is terminated. Options that were
+/// terminated once stay so: ask `End` before they are used again.
+class Cancellation : public ArmedToken {
  public:
-  /// `token` may be null; then nothing happens.
-  Cancellation(CancelToken* token, OrtRunOptions* options) : token_(token) {
-    if (token_ == nullptr) return;
-    armed_ = token_->Arm([options] {
-      static_cast<void>(
-          Check(Functions().RunOptionsSetTerminate(options), Stage::kRun, "terminate"));
-    });
-  }
-  Cancellation(const Cancellation&) = delete;
-  Cancellation& operator=(const Cancellation&) = delete;
-  ~Cancellation() {
-    if (armed_) token_->Disarm();
-  }
-  bool cancelled() const { return token_ != nullptr && token_->cancelled(); }
-
- private:
-  CancelToken* token_;
-  bool armed_ = false;
+  Cancellation(CancelToken* token, OrtRunOptions* options)
+      : ArmedToken(token, [options] {
+          static_cast<void>(
+              Check(Functions().RunOptionsSetTerminate(options), Stage::kRun, "terminate"));
+        }) {}
+  /// Before API version 22 a load goes on.
+  Cancellation(CancelToken* token, OrtSessionOptions* options)
+      : ArmedToken(token, [options] {
+          if (Functions().SessionOptionsSetLoadCancellationFlag == nullptr) return;
+          static_cast<void>(Check(Functions().SessionOptionsSetLoadCancellationFlag(options, true),
+                                  Stage::kCreate, "terminate"));
+        }) {}
 };
 
 }  // namespace onlite::ort

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtimes/ort/cancellation.h"
 #include "runtimes/ort/external_data.h"
 #include "runtimes/ort/handles.h"
 #include "runtimes/ort/model_info.h"
@@ -61,11 +62,14 @@ Status CreateWith(const Attempt& attempt, std::vector<Asked>* asked, SessionHand
   }
   OrtSession* created = nullptr;
   const SharedBytes& model = attempt.source.bytes;
-  ONLITE_ORT_RETURN_IF_ERROR(Functions().CreateSessionFromArray(attempt.environment.env, model.data,
-                                                                model.size, handle.get(), &created),
-                             Stage::kCreate, "ONNX Runtime cannot load the model");
+  Cancellation cancellation(attempt.options.cancel, handle.get());
+  if (!cancellation.MayStart()) return {ErrorCode::kCancelled, "the load was cancelled"};
+  Status status = Check(Functions().CreateSessionFromArray(attempt.environment.env, model.data,
+                                                           model.size, handle.get(), &created),
+                        Stage::kCreate, "ONNX Runtime cannot load the model");
   session->reset(created);
-  return Status::Ok();
+  if (!cancellation.End()) return status;
+  return {ErrorCode::kCancelled, "the load was cancelled", status.cause()};
 }
 
 bool IsCpuOnly(const std::vector<Asked>& asked) {
@@ -78,13 +82,13 @@ bool IsCpuOnly(const std::vector<Asked>& asked) {
 Status CreateWithFallback(const Attempt& attempt, std::vector<Asked>* asked,
                           SessionHandle* session) {
   Status status = CreateWith(attempt, asked, session);
-  while (!status.ok() && status.code() != ErrorCode::kInvalidArgument && asked->size() > 1 &&
-         !IsCpuOnly(*asked)) {
+  while (!status.ok() && status.code() != ErrorCode::kInvalidArgument &&
+         status.code() != ErrorCode::kCancelled && asked->size() > 1 && !IsCpuOnly(*asked)) {
     asked->erase(asked->begin());
     status = CreateWith(attempt, asked, session);
   }
   if (status.ok() || IsCpuOnly(*asked) || status.code() == ErrorCode::kProviderUnavailable ||
-      status.code() == ErrorCode::kInvalidArgument) {
+      status.code() == ErrorCode::kInvalidArgument || status.code() == ErrorCode::kCancelled) {
     return status;
   }
   std::vector<Asked> cpu_only;
@@ -132,9 +136,7 @@ Status CreateOrtSession(const Environment& environment, const ModelSource& sourc
 
   SessionInfo info;
   info.engine = Engine::kOnnxRuntime;
-  // The profiler of a pool of threads bears one run at a time.
-  info.reentrant = options.profile_prefix.empty();
-  info.concurrency = info.reentrant && options.concurrency > 0 ? options.concurrency : 1;
+  info.concurrency = options.concurrency > 0 ? options.concurrency : 1;
   for (const Asked& provider : asked) info.providers.push_back(provider.request.name);
   if (info.providers.empty() || info.providers.back() != "cpu") info.providers.emplace_back("cpu");
   SignatureInfo signature;

@@ -34,8 +34,7 @@ Status Bind(const SignatureInfo& signature, const RunRequest& request,
   arguments->owned_inputs.reserve(request.inputs.size());
   for (const RunInput& input : request.inputs) {
     ValueHandle value;
-    ONLITE_RETURN_IF_ERROR(input.is_sequence ? WrapSequence(input.items, cpu, &value)
-                                             : WrapTensor(input.tensor, cpu, &value));
+    ONLITE_RETURN_IF_ERROR(WrapTensor(input.tensor, cpu, &value));
     arguments->input_names.push_back(signature.inputs[input.index].name.c_str());
     arguments->inputs.push_back(value.get());
     arguments->owned_inputs.push_back(std::move(value));
@@ -154,14 +153,14 @@ Status OrtModelSession::RunOnce(const RunRequest& request, const std::vector<boo
   Status status;
   const int64_t bound = MonotonicNow();
   {
-    const Cancellation cancellation(request.cancel, options.get());
-    if (cancellation.cancelled()) return {ErrorCode::kCancelled, "the run was cancelled"};
+    Cancellation cancellation(request.cancel, options.get());
+    if (!cancellation.MayStart()) return {ErrorCode::kCancelled, "the run was cancelled"};
     status = Check(Functions().Run(session_.get(), options.get(), arguments.input_names.data(),
                                    arguments.inputs.data(), arguments.inputs.size(),
                                    arguments.output_names.data(), arguments.outputs.size(),
                                    arguments.outputs.data()),
                    Stage::kRun, "the run failed");
-    if (!status.ok() && cancellation.cancelled()) {
+    if (cancellation.End() && !status.ok()) {
       status = {ErrorCode::kCancelled, "the run was cancelled", status.cause()};
     }
   }

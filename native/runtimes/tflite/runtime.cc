@@ -59,6 +59,9 @@ class TfLiteRuntimeImpl final : public Runtime {
     if (library == nullptr) {
       return {ErrorCode::kRuntimeNotFound, "no TensorFlow Lite library is loaded"};
     }
+    // Nothing stops it, but a thread that goes on can be made up for.
+    ArmedToken armed(options.cancel, [] {});
+    if (!armed.MayStart()) return {ErrorCode::kCancelled, "the load was cancelled"};
     return tflite::TfLiteSession::Create(*library, source, options, session);
   }
 

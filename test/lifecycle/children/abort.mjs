@@ -145,6 +145,25 @@ await runCases({
     await session.release();
   },
 
+  'signals that fire at the end of runs over kept memory break no later run': async (engine) => {
+    const session = await createSmall(engine);
+    const feeds = smallFeeds();
+    // Small runs take microseconds: the delays sweep over their ends.
+    for (let round = 0; round < 6000; round++) {
+      const controller = new AbortController();
+      const run = session.run(feeds, { signal: controller.signal }).then(
+        (result) => assert.ok(isSum(result)),
+        (error) => assertCancelled(error, controller.signal.reason),
+      );
+      const until = performance.now() + (round % 60) / 1000;
+      while (performance.now() < until);
+      controller.abort();
+      await run;
+      if (round % 4 === 0) assert.ok(isSum(await session.run(feeds)));
+    }
+    await session.release();
+  },
+
   'signals that fire about when the runs end': async (engine) => {
     const session = await createSmall(engine);
     let settled = 0;
