@@ -111,7 +111,7 @@ std::shared_ptr<BatchQueue::Batch> BatchQueue::FindOpen(const BatchMember& membe
 }
 
 std::shared_ptr<BatchQueue::Batch> BatchQueue::Open(Item item) {
-  const auto batch = std::make_shared<Batch>();
+  auto batch = std::make_shared<Batch>();
   batch->task = std::make_unique<BatchTask>();
   batch->tag = ++last_tag_;
   batch->due = DelayTimer::Clock::now() + options_.max_delay;
