@@ -96,7 +96,10 @@ export async function toNativeSource(
   source: string | Uint8Array,
   options: Unchecked,
 ): Promise<NativeModelSource> {
-  const result: NativeModelSource = { mmap: options['mmap'] === true };
+  const result: NativeModelSource = {
+    mmap: options['mmap'] === true,
+    externalDataLinks: options['externalDataLinks'] !== false,
+  };
   if (typeof source === 'string') result.path = source;
   else result.bytes = await copyToNative(source, 'model');
   const externalData = options['externalData'];

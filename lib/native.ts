@@ -64,6 +64,7 @@ export interface NativeModelSource {
   bytes?: NativeBytes;
   externalData?: [location: string, bytes: NativeBytes][];
   mmap?: boolean;
+  externalDataLinks?: boolean;
 }
 
 export interface NativeBatching {

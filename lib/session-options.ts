@@ -75,8 +75,18 @@ export interface SessionOptions {
   signal?: AbortSignal;
   /** After so many milliseconds, waiting included, `create` is rejected with ERR_TIMEOUT. */
   timeoutMs?: number;
-  /** External data of an ONNX model that is not to be read from the model's folder. */
+  /**
+   * External data of an ONNX model that is not to be read from the model's folder. Otherwise the
+   * runtime maps the files in place: while the session lives they may be replaced by rename only.
+   */
   externalData?: readonly (ExternalDataFile | string)[];
+  /**
+   * Whether external data may be reached by links. By default it must lie in the model's folder,
+   * or in the folder of the file that the model's path links to (as in Hugging Face's cache),
+   * after symbolic links are followed; a hard link is a file like another. `false`, for models of
+   * strangers: no symbolic link on the way and no file that has another name.
+   */
+  externalDataLinks?: boolean;
   freeDimensionOverrides?: Readonly<Record<string, number>>;
   graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'layout' | 'all';
   enableCpuMemArena?: boolean;
@@ -112,6 +122,7 @@ const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'signal',
   'timeoutMs',
   'externalData',
+  'externalDataLinks',
   'freeDimensionOverrides',
   'graphOptimizationLevel',
   'enableCpuMemArena',
@@ -187,6 +198,7 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
   });
   checkName(options);
   optionalBoolean(options, 'mmap', path);
+  optionalBoolean(options, 'externalDataLinks', path);
   optionalBoolean(options, 'warmUp', path);
   optionalBoolean(options, 'enableGraphCapture', path);
   return native;

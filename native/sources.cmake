@@ -22,10 +22,10 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/binding.cc
   native/runtimes/ort/create_session.cc
   native/runtimes/ort/element_type.cc
+  native/runtimes/ort/empty_tensors.cc
   native/runtimes/ort/environment.cc
   native/runtimes/ort/external_data.cc
   native/runtimes/ort/feeds.cc
-  native/runtimes/ort/file_bytes.cc
   native/runtimes/ort/library.cc
   native/runtimes/ort/model_info.cc
   native/runtimes/ort/model_scan.cc

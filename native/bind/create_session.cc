@@ -53,6 +53,7 @@ ModelSource ReadSource(Napi::Env env, const Napi::Value& value) {
   ModelSource source;
   source.path = reader.String("path");
   source.map_files = reader.Bool("mmap");
+  source.external_data_links = reader.OptionalBool("externalDataLinks").value_or(true);
   if (reader.Has("bytes")) source.bytes = TakePrivateBytes(env, reader.Get("bytes"));
   for (const Napi::Value& item : reader.Array("externalData")) {
     if (!item.IsArray()) reader.Refuse("externalData", "pairs");

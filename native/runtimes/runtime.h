@@ -116,8 +116,10 @@ struct ModelSource {
   std::string path;
   /// ONNX external data passed by the caller: the `location` in the model, bytes.
   std::vector<std::pair<std::string, SharedBytes>> external_data;
-  /// Map external data files instead of reading them (the caller opted in).
+  /// Map the model's file instead of reading it (the caller opted in).
   bool map_files = false;
+  /// External data may be reached by links, as far as that keeps it in the model's folder.
+  bool external_data_links = true;
 };
 
 struct ProviderRequest {

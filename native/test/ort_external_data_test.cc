@@ -66,12 +66,8 @@ class OrtExternalDataTest : public OrtTest {
 TEST_F(OrtExternalDataTest, InTheModelsFolder) {
   ExpectWorks(FromFile({{"location", "weights.bin"}}));
   ExpectWorks(FromFile({{"location", "sub/weights.bin"}, {"offset", "0"}, {"length", "8"}}));
-  std::unique_ptr<Session> session;
-  ExpectError(Create(FromFile({{"location", "./weights.bin"}}), {}, &session),
-              ErrorCode::kUnsupported, "only as 'weights.bin'");
-  ModelSource mapped = FromFile({{"location", "weights.bin"}});
-  mapped.map_files = true;
-  ExpectWorks(mapped);
+  ExpectWorks(FromFile({{"location", "./weights.bin"}}));
+  ExpectWorks(FromFile({{"location", "sub//weights.bin"}}));
 }
 
 TEST_F(OrtExternalDataTest, AtAnOffset) {
@@ -114,8 +110,77 @@ TEST_F(OrtExternalDataTest, NeverOutsideTheFolder) {
   fs::create_symlink(root_ / "model" / "weights.bin", root_ / "model" / "inner.bin");
   ExpectWorks(FromFile({{"location", "inner.bin"}}));
 #endif
+}
+
+TEST_F(OrtExternalDataTest, HardLinksAreFilesLikeOthers) {
   fs::create_hard_link(root_ / "outside.bin", root_ / "model" / "hard.bin");
-  ExpectRefused({{"location", "hard.bin"}}, "hard links");
+  ModelSource source = FromFile({{"location", "hard.bin"}});
+  ExpectWorks(source);
+  source.external_data_links = false;
+  std::unique_ptr<Session> session;
+  ExpectError(Create(source, {}, &session), ErrorCode::kModelInvalid, "hard links");
+}
+
+#ifndef _WIN32
+/// As in Hugging Face's cache.
+TEST_F(OrtExternalDataTest, InTheFolderOfTheModelsRealPath) {
+  fs::create_directories(root_ / "blobs");
+  fs::create_directories(root_ / "snapshot");
+  const Entries entries = {{"location", "model.onnx_data"}};
+  Write("blobs/a3f0", ModelWith(entries));
+  Write("blobs/b7c1", kWeights);
+  fs::create_symlink("../blobs/a3f0", root_ / "snapshot" / "model.onnx");
+  fs::create_symlink("../blobs/b7c1", root_ / "snapshot" / "model.onnx_data");
+  ModelSource source = FromFile(entries);
+  source.path = (root_ / "snapshot" / "model.onnx").string();
+  ExpectWorks(source);
+  source.external_data_links = false;
+  std::unique_ptr<Session> session;
+  ExpectError(Create(source, {}, &session), ErrorCode::kModelInvalid, "a symbolic link");
+
+  // The links of the data alone lead nowhere the model is.
+  source.external_data_links = true;
+  source.path = (root_ / "snapshot" / "copy.onnx").string();
+  Write("snapshot/copy.onnx", ModelWith(entries));
+  ExpectError(Create(source, {}, &session), ErrorCode::kModelInvalid, "leads out");
+}
+
+TEST_F(OrtExternalDataTest, WithoutLinks) {
+  ModelSource source = FromFile({{"location", "./sub//weights.bin"}});
+  source.external_data_links = false;
+  ExpectWorks(source);
+  fs::create_symlink(root_ / "model" / "weights.bin", root_ / "model" / "inner.bin");
+  source.bytes = Share(ModelWith({{"location", "inner.bin"}}));
+  std::unique_ptr<Session> session;
+  ExpectError(Create(source, {}, &session), ErrorCode::kModelInvalid, "a symbolic link");
+}
+#endif
+
+TEST_F(OrtExternalDataTest, InTheFolderThatTheUserNames) {
+  ModelSource source;
+  source.bytes = Share(ModelWith({{"location", "weights.bin"}}));
+  SessionOptions options;
+  options.config_entries = {
+      {"session.model_external_initializers_file_folder_path", (root_ / "model" / "sub").string()}};
+  std::unique_ptr<Session> session;
+  const Status status = Create(source, options, &session);
+  EXPECT_TRUE(status.ok()) << status.message() << ": " << status.cause();
+  options.config_entries[0].second = (root_ / "nowhere").string();
+  ExpectError(Create(source, options, &session), ErrorCode::kInvalidArgument, "no such folder");
+  source.bytes = Share(ModelWith({{"location", "../weights.bin"}}));
+  options.config_entries[0].second = (root_ / "model" / "sub").string();
+  ExpectError(Create(source, options, &session), ErrorCode::kModelInvalid, "'..'");
+}
+
+/// At an offset that is not aligned: the bytes are copied to where they are.
+TEST_F(OrtExternalDataTest, PassedAtAnOddOffset) {
+  ModelSource source;
+  source.bytes = Share(ModelWith({{"location", "w.bin"}, {"offset", "3"}, {"length", "8"}}));
+  source.external_data = {{"w.bin", Share("xyz" + kWeights)}};
+  ExpectWorks(source);
+  source.external_data = {{"w.bin", Share("xy" + kWeights)}};
+  std::unique_ptr<Session> session;
+  ExpectError(Create(source, {}, &session), ErrorCode::kModelInvalid, "offset 3");
 }
 
 TEST_F(OrtExternalDataTest, RangesOutsideTheFile) {
@@ -151,31 +216,49 @@ TEST_F(OrtExternalDataTest, ImpossibleTensors) {
   refused(ob::ExternalTensor("w", ob::kFloat, {int64_t{1} << 40}, entries), "the file has 8");
 }
 
-/// ONNX Runtime would look these up by itself, in the working directory.
-TEST_F(OrtExternalDataTest, OnlyMainGraphInitializers) {
+/// From the folder ONNX Runtime reads what it cannot be given: it would look that
+/// up in the working directory by itself.
+TEST_F(OrtExternalDataTest, ConstantsAndSubgraphs) {
   const std::string type = ob::TensorType(ob::kFloat, {2});
   const std::string tensor =
       ob::ExternalTensor("w", ob::kFloat, {2}, {{"location", "weights.bin"}});
-  ModelSource source = FromFile({});
-  source.bytes =
-      Share(ob::Model({{ob::Node("Constant", {}, {"w"}, {ob::TensorAttribute("value", tensor)}),
-                        ob::Node("Add", {"x", "w"}, {"y"})},
-                       {ob::NamedValue("x", type)},
-                       {ob::NamedValue("y", type)},
-                       {}}));
-  std::unique_ptr<Session> session;
-  ExpectError(Create(source, {}, &session), ErrorCode::kUnsupported, "main graph");
-
+  const std::string constant =
+      ob::Model({{ob::Node("Constant", {}, {"w"}, {ob::TensorAttribute("value", tensor)}),
+                  ob::Node("Add", {"x", "w"}, {"y"})},
+                 {ob::NamedValue("x", type)},
+                 {ob::NamedValue("y", type)},
+                 {}});
   const ob::Graph branch = {
       {ob::Node("Add", {"x", "w"}, {"z"})}, {}, {ob::NamedValue("z", type)}, {tensor}};
-  source.bytes = Share(
+  const std::string conditional =
       ob::Model({{ob::Node("If", {"c"}, {"y"},
                            {ob::GraphAttribute("then_branch", branch.Bytes()),
                             ob::GraphAttribute("else_branch", branch.Bytes())})},
                  {ob::NamedValue("x", type), ob::NamedValue("c", ob::TensorType(ob::kBool, {}))},
                  {ob::NamedValue("y", type)},
-                 {}}));
-  ExpectError(Create(source, {}, &session), ErrorCode::kUnsupported, "main graph");
+                 {}});
+  for (const std::string& model : {constant, conditional}) {
+    ModelSource source = FromFile({});
+    source.bytes = Share(model);
+    std::unique_ptr<Session> session;
+    const Status status = Create(source, {}, &session);
+    ASSERT_TRUE(status.ok()) << status.message() << ": " << status.cause();
+    std::vector<float> x = {10, 20};
+    std::vector<uint8_t> c = {1};
+    std::vector<TensorView> feeds = {Floats({2}, &x)};
+    if (session->info().signatures[0].inputs.size() > 1) {
+      feeds.push_back(View(ElementType::kBool, {}, &c));
+    }
+    RunResult result;
+    ASSERT_TRUE(Run(session.get(), feeds, {{}}, &result).ok());
+    EXPECT_EQ(FloatsOf(result.outputs[0]), (std::vector<float>{11, 22}));
+
+    source.external_data = {{"weights.bin", Share(kWeights)}};
+    ExpectError(Create(source, {}, &session), ErrorCode::kUnsupported, "main graph");
+    source.external_data.clear();
+    source.path.clear();
+    ExpectError(Create(source, {}, &session), ErrorCode::kModelInvalid, "'weights.bin'");
+  }
 }
 
 }  // namespace

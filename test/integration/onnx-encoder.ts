@@ -13,13 +13,28 @@ export interface OnnxNode {
   op: string;
   inputs: readonly string[];
   outputs: readonly string[];
+  domain?: string;
+  attributes?: Readonly<Record<string, number | readonly number[] | OnnxGraph>>;
 }
 
 export interface OnnxGraph {
   inputs: readonly OnnxValue[];
   outputs: readonly OnnxValue[];
   nodes: readonly OnnxNode[];
-  initializers?: readonly { name: string; dims: readonly number[]; data: Float32Array }[];
+  initializers?: readonly {
+    name: string;
+    dims: readonly number[];
+    /** What is in another file is of 32-bit floats. */
+    data: Float32Array | BigInt64Array | { location: string };
+  }[];
+}
+
+/** A function of the model, called as an operator of the domain 'local'. */
+export interface OnnxFunction {
+  name: string;
+  inputs: readonly string[];
+  outputs: readonly string[];
+  nodes: readonly OnnxNode[];
 }
 
 function varint(value: number): number[] {
@@ -30,10 +45,13 @@ function varint(value: number): number[] {
   }
 }
 
-const integer = (field: number, value: number): number[] => [field << 3, ...varint(value)];
+const integer = (field: number, value: number): number[] => [
+  ...varint(field * 8),
+  ...varint(value),
+];
 const bytes = (field: number, value: Iterable<number>): number[] => {
   const content = [...value];
-  return [(field << 3) | 2, ...varint(content.length), ...content];
+  return [...varint(field * 8 + 2), ...varint(content.length), ...content];
 };
 const text = (field: number, value: string): number[] => bytes(field, Buffer.from(value));
 
@@ -45,27 +63,67 @@ function encodeValue({ name, type, dims }: OnnxValue): number[] {
   return [...text(1, name), ...bytes(2, bytes(1, tensor))];
 }
 
-/** The bytes of a model with that graph, opset 17. */
-export function encodeOnnx({ inputs, outputs, nodes, initializers = [] }: OnnxGraph): Uint8Array {
-  const graph = [
-    ...nodes.flatMap((node) =>
-      bytes(1, [
-        ...node.inputs.flatMap((name) => text(1, name)),
-        ...node.outputs.flatMap((name) => text(2, name)),
-        ...text(4, node.op),
-      ]),
+const isGraph = (value: number | readonly number[] | OnnxGraph): value is OnnxGraph =>
+  typeof value === 'object' && 'nodes' in value;
+
+function encodeAttribute(name: string, value: number | readonly number[] | OnnxGraph): number[] {
+  const head = text(1, name);
+  if (typeof value === 'number') return [...head, ...integer(3, value), ...integer(20, 2)];
+  if (isGraph(value)) return [...head, ...bytes(6, encodeGraph(value)), ...integer(20, 5)];
+  return [...head, ...value.flatMap((item) => integer(8, item)), ...integer(20, 7)];
+}
+
+function encodeNode({ op, inputs, outputs, domain, attributes = {} }: OnnxNode): number[] {
+  return [
+    ...inputs.flatMap((name) => text(1, name)),
+    ...outputs.flatMap((name) => text(2, name)),
+    ...text(4, op),
+    ...Object.entries(attributes).flatMap(([name, value]) =>
+      bytes(5, encodeAttribute(name, value)),
     ),
+    ...(domain === undefined ? [] : text(7, domain)),
+  ];
+}
+
+function encodeGraph({ inputs, outputs, nodes, initializers = [] }: OnnxGraph): number[] {
+  return [
+    ...nodes.flatMap((node) => bytes(1, encodeNode(node))),
     ...text(2, 'test'),
     ...initializers.flatMap(({ name, dims, data }) =>
       bytes(5, [
         ...dims.flatMap((dim) => integer(1, dim)),
-        ...integer(2, float32),
+        ...integer(2, data instanceof BigInt64Array ? int64 : float32),
         ...text(8, name),
-        ...bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+        ...('location' in data
+          ? [...bytes(13, [...text(1, 'location'), ...text(2, data.location)]), ...integer(14, 1)]
+          : bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))),
       ]),
     ),
     ...inputs.flatMap((input) => bytes(11, encodeValue(input))),
     ...outputs.flatMap((output) => bytes(12, encodeValue(output))),
   ];
-  return Uint8Array.from([...integer(1, 8), ...bytes(8, integer(2, 17)), ...bytes(7, graph)]);
+}
+
+const operatorSet = (domain: string, version: number): number[] =>
+  bytes(8, [...text(1, domain), ...integer(2, version)]);
+
+/** The bytes of a model with that graph and those functions, opset 17. */
+export function encodeOnnx(graph: OnnxGraph, functions: readonly OnnxFunction[] = []): Uint8Array {
+  return Uint8Array.from([
+    ...integer(1, 8),
+    ...bytes(8, integer(2, 17)),
+    ...operatorSet('com.microsoft', 1),
+    ...(functions.length > 0 ? operatorSet('local', 1) : []),
+    ...bytes(7, encodeGraph(graph)),
+    ...functions.flatMap(({ name, inputs, outputs, nodes }) =>
+      bytes(25, [
+        ...text(1, name),
+        ...inputs.flatMap((input) => text(4, input)),
+        ...outputs.flatMap((output) => text(5, output)),
+        ...nodes.flatMap((node) => bytes(7, encodeNode(node))),
+        ...bytes(9, integer(2, 17)),
+        ...text(10, 'local'),
+      ]),
+    ),
+  ]);
 }

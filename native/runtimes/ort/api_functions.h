@@ -11,6 +11,8 @@
   F(0, OrtStatus*, CreateStatus, (OrtCode, const char*))                                          \
   F(1, OrtCode, GetErrorCode, (const OrtStatus*))                                                 \
   F(2, const char*, GetErrorMessage, (const OrtStatus*))                                          \
+  F(7, OrtStatus*, CreateSession,                                                                 \
+    (const OrtEnv*, const PathChar*, const OrtSessionOptions*, OrtSession**))                     \
   F(8, OrtStatus*, CreateSessionFromArray,                                                        \
     (const OrtEnv*, const void*, size_t, const OrtSessionOptions*, OrtSession**))                 \
   F(9, OrtStatus*, Run,                                                                           \
@@ -155,15 +157,15 @@
   F(206, OrtStatus*, UpdateCUDAProviderOptions,                                                   \
     (OrtCUDAProviderOptionsV2*, const char* const*, const char* const*, size_t))                  \
   F(208, void, ReleaseCUDAProviderOptions, (OrtCUDAProviderOptionsV2*))                           \
+  F(210, OrtStatus*, AddExternalInitializers,                                                     \
+    (OrtSessionOptions*, const char* const*, const OrtValue* const*, size_t))                     \
   F(216, OrtStatus*, SessionOptionsAppendExecutionProvider,                                       \
     (OrtSessionOptions*, const char*, const char* const*, const char* const*, size_t))            \
   F(250, OrtStatus*, CastTypeInfoToOptionalTypeInfo,                                              \
     (const OrtTypeInfo*, const OrtOptionalTypeInfo**))                                            \
   F(251, OrtStatus*, GetOptionalContainedTypeInfo, (const OrtOptionalTypeInfo*, OrtTypeInfo**))   \
   F(252, OrtStatus*, GetResizedStringTensorElementBuffer, (OrtValue*, size_t, size_t, char**))    \
-  F(254, const char*, GetBuildInfoString, ())                                                     \
-  F(279, OrtStatus*, AddExternalInitializersFromFilesInMemory,                                    \
-    (OrtSessionOptions*, const char* const*, char* const*, const size_t*, size_t))
+  F(254, const char*, GetBuildInfoString, ())
 
 /// Functions that only newer libraries have: F(slot, since, result, name,
 /// (parameters)), since = the first API version. Null in older ones.

@@ -24,27 +24,42 @@ Status GivesInputBack(const std::string& name) {
 }  // namespace
 
 Status OrtBinding::Create(OrtSession* session, const SignatureInfo& signature,
-                          const std::vector<bool>& passed_through, OrtMemoryInfo* cpu,
-                          std::unique_ptr<Binding>* binding) {
+                          const std::vector<bool>& passed_through, const EmptyTensorGuard& guard,
+                          OrtMemoryInfo* cpu, std::unique_ptr<Binding>* binding) {
   OrtIoBinding* handle = nullptr;
   ONLITE_RETURN_IF_ERROR(Bound(Functions().CreateIoBinding(session, &handle)));
-  std::unique_ptr<OrtBinding> created(new OrtBinding(session, signature, passed_through, cpu));
+  std::unique_ptr<OrtBinding> created(
+      new OrtBinding(session, signature, passed_through, guard, cpu));
   created->binding_.reset(handle);
   *binding = std::move(created);
   return Status::Ok();
 }
 
 OrtBinding::OrtBinding(OrtSession* session, const SignatureInfo& signature,
-                       const std::vector<bool>& passed_through, OrtMemoryInfo* cpu)
+                       const std::vector<bool>& passed_through, const EmptyTensorGuard& guard,
+                       OrtMemoryInfo* cpu)
     : session_(session),
       signature_(signature),
       passed_through_(passed_through),
+      guard_(guard),
       cpu_(cpu),
       inputs_(signature.inputs.size()),
       outputs_(signature.outputs.size()) {}
 
+Status OrtBinding::CheckEmpty(size_t index, const TensorView& tensor) {
+  std::vector<EmptyFeed> feeds = empty_feeds_;
+  std::erase_if(feeds, [&](const EmptyFeed& feed) { return feed.index == index; });
+  if (IsEmpty(tensor.dims)) {
+    feeds.push_back({index, tensor.dims});
+    ONLITE_RETURN_IF_ERROR(guard_.Check(signature_, feeds));
+  }
+  empty_feeds_ = std::move(feeds);
+  return Status::Ok();
+}
+
 Status OrtBinding::BindInput(size_t index, const TensorView& tensor) {
   ONLITE_RETURN_IF_ERROR(CheckInput(signature_, index, tensor));
+  if (guard_.watches()) ONLITE_RETURN_IF_ERROR(CheckEmpty(index, tensor));
   ValueHandle value;
   ONLITE_RETURN_IF_ERROR(WrapTensor(tensor, cpu_, &value));
   ONLITE_RETURN_IF_ERROR(Bound(

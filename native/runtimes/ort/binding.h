@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "runtimes/ort/empty_tensors.h"
 #include "runtimes/ort/handles.h"
 #include "runtimes/runtime.h"
 
@@ -13,8 +14,8 @@ class OrtBinding final : public Binding {
  public:
   /// Everything passed by reference belongs to the session, which outlives the binding.
   static Status Create(OrtSession* session, const SignatureInfo& signature,
-                       const std::vector<bool>& passed_through, OrtMemoryInfo* cpu,
-                       std::unique_ptr<Binding>* binding);
+                       const std::vector<bool>& passed_through, const EmptyTensorGuard& guard,
+                       OrtMemoryInfo* cpu, std::unique_ptr<Binding>* binding);
 
   Status BindInput(size_t index, const TensorView& tensor) override;
   Status BindOutput(size_t index, const TensorView& memory) override;
@@ -25,7 +26,8 @@ class OrtBinding final : public Binding {
 
  private:
   OrtBinding(OrtSession* session, const SignatureInfo& signature,
-             const std::vector<bool>& passed_through, OrtMemoryInfo* cpu);
+             const std::vector<bool>& passed_through, const EmptyTensorGuard& guard,
+             OrtMemoryInfo* cpu);
 
   /// What is bound to an output.
   struct Output {
@@ -36,6 +38,8 @@ class OrtBinding final : public Binding {
   };
 
   Status CheckComplete() const;
+  /// Whether the tensor may be bound to the input beside those that are empty too.
+  Status CheckEmpty(size_t index, const TensorView& tensor);
   Status RunOnce(CancelToken* cancel, RunTimes* times);
   /// The same with the output and the way out in the message.
   Status OtherShape(const Status& status) const;
@@ -56,6 +60,9 @@ class OrtBinding final : public Binding {
   OrtSession* const session_;
   const SignatureInfo& signature_;
   const std::vector<bool>& passed_through_;
+  const EmptyTensorGuard& guard_;
+  /// The empty ones among the bound inputs, kept only where the guard watches.
+  std::vector<EmptyFeed> empty_feeds_;
   OrtMemoryInfo* const cpu_;
   /// Made with the first cancellable run, reused until one is cancelled.
   RunOptionsHandle run_options_;

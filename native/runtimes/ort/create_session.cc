@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "runtimes/ort/cancellation.h"
+#include "runtimes/ort/empty_tensors.h"
 #include "runtimes/ort/external_data.h"
 #include "runtimes/ort/handles.h"
 #include "runtimes/ort/model_info.h"
 #include "runtimes/ort/model_scan.h"
+#include "runtimes/ort/path.h"
 #include "runtimes/ort/providers.h"
 #include "runtimes/ort/session.h"
 #include "runtimes/ort/session_options.h"
@@ -29,8 +31,19 @@ struct Attempt {
   const Environment& environment;
   const ModelSource& source;
   const SessionOptions& options;
-  const ExternalFiles& files;
+  const ExternalData& external;
 };
+
+OrtStatus* CreateHandle(const Attempt& attempt, const OrtSessionOptions* options,
+                        OrtSession** created) {
+  const ModelSource& source = attempt.source;
+  if (attempt.external.by_path) {
+    return Functions().CreateSession(attempt.environment.env, NativePath(source.path).c_str(),
+                                     options, created);
+  }
+  return Functions().CreateSessionFromArray(attempt.environment.env, source.bytes.data,
+                                            source.bytes.size, options, created);
+}
 
 /// The requests up to "cpu", which takes every node: what follows never runs any.
 std::vector<Asked> AskedProviders(const SessionOptions& options) {
@@ -48,7 +61,7 @@ std::vector<Asked> AskedProviders(const SessionOptions& options) {
 Status CreateWith(const Attempt& attempt, std::vector<Asked>* asked, SessionHandle* session) {
   SessionOptionsHandle handle;
   ONLITE_RETURN_IF_ERROR(MakeSessionOptions(attempt.options, attempt.environment.global_pools,
-                                            attempt.files, &handle));
+                                            attempt.external, &handle));
   for (size_t index = 0; index < asked->size();) {
     const Asked& provider = (*asked)[index];
     Status status = AppendProvider(provider.request, provider.path, handle.get());
@@ -61,12 +74,10 @@ Status CreateWith(const Attempt& attempt, std::vector<Asked>* asked, SessionHand
     }
   }
   OrtSession* created = nullptr;
-  const SharedBytes& model = attempt.source.bytes;
   Cancellation cancellation(attempt.options.cancel, handle.get());
   if (!cancellation.MayStart()) return {ErrorCode::kCancelled, "the load was cancelled"};
-  Status status = Check(Functions().CreateSessionFromArray(attempt.environment.env, model.data,
-                                                           model.size, handle.get(), &created),
-                        Stage::kCreate, "ONNX Runtime cannot load the model");
+  Status status = Check(CreateHandle(attempt, handle.get(), &created), Stage::kCreate,
+                        "ONNX Runtime cannot load the model");
   session->reset(created);
   if (!cancellation.End()) return status;
   return {ErrorCode::kCancelled, "the load was cancelled", status.cause()};
@@ -122,14 +133,14 @@ Status CreateOrtSession(const Environment& environment, const ModelSource& sourc
   }
   const bool ort_format = IsOrtFormat(model);
   ModelScan scan;
-  ExternalFiles files;
+  ExternalData external;
   if (!ort_format) {
     ONLITE_RETURN_IF_ERROR(ScanModel(model, &scan));
     ONLITE_RETURN_IF_ERROR(CheckFreeDimensions(options, scan));
-    ONLITE_RETURN_IF_ERROR(LoadExternalData(scan, source, &files));
+    ONLITE_RETURN_IF_ERROR(FindExternalData(scan, source, options, &external));
   }
 
-  const Attempt attempt = {environment, source, options, files};
+  const Attempt attempt = {environment, source, options, external};
   std::vector<Asked> asked = AskedProviders(options);
   SessionHandle handle;
   ONLITE_RETURN_IF_ERROR(CreateWithFallback(attempt, &asked, &handle));
@@ -145,10 +156,15 @@ Status CreateOrtSession(const Environment& environment, const ModelSource& sourc
   ONLITE_RETURN_IF_ERROR(ReadMetadata(handle.get(), &info.metadata));
   MemoryInfoHandle cpu;
   ONLITE_RETURN_IF_ERROR(CpuMemory(&cpu));
+  std::vector<SharedBytes> kept;
   // With some config entries a session reads a model in ORT format in place.
-  *session =
-      std::make_unique<OrtModelSession>(std::move(info), ort_format ? source.bytes : SharedBytes{},
-                                        std::move(cpu), std::move(handle));
+  if (ort_format) kept.push_back(source.bytes);
+  for (PassedInitializer& tensor : external.passed) kept.push_back(std::move(tensor.bytes));
+  EmptyTensorGuard guard;
+  if (ort_format) guard = EmptyTensorGuard::OfOrtFormat(model);
+  if (scan.fatal_operators) guard = EmptyTensorGuard::OfOnnx(model);
+  *session = std::make_unique<OrtModelSession>(std::move(info), std::move(guard), std::move(kept),
+                                               std::move(cpu), std::move(handle));
   return Status::Ok();
 }
 

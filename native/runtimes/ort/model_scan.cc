@@ -5,6 +5,8 @@
 #include <limits>
 #include <string_view>
 
+#include "runtimes/ort/empty_tensors.h"
+
 // Field numbers are those of onnx.proto3, named at each use.
 
 namespace onlite::ort {
@@ -44,9 +46,15 @@ bool ParseUnsigned(const std::string& text, uint64_t* value) {
 /// TensorProto.dims (1) and data_type (2) to bytes; false on overflow.
 class TensorSize {
  public:
-  void set_data_type(uint64_t value) { bits_ = BitsOf(static_cast<int32_t>(value)); }
+  void set_data_type(uint64_t value) {
+    data_type_ = static_cast<int32_t>(value);
+    bits_ = BitsOf(data_type_);
+  }
+  int32_t data_type() const { return data_type_; }
+  const std::vector<int64_t>& dims() const { return dims_; }
 
   void AddDim(uint64_t dim) {
+    dims_.push_back(static_cast<int64_t>(dim));
     if (dim == 0) {
       empty_ = true;
     } else if (dim > kMost / count_) {  // negative dims are larger still
@@ -80,6 +88,8 @@ class TensorSize {
   /// So many elements that their bits still fit.
   static constexpr uint64_t kMost = std::numeric_limits<int64_t>::max() / 128;
 
+  int32_t data_type_ = 0;
+  std::vector<int64_t> dims_;
   uint64_t bits_ = 0;
   uint64_t count_ = 1;
   bool empty_ = false;
@@ -153,7 +163,13 @@ Status Scanner::Function(Bytes function, int depth) {
 Status Scanner::Node(Bytes node, int depth) {
   WireReader reader(node);
   for (WireField field; reader.Next(&field);) {
-    if (field.IsMessage(5)) ONLITE_RETURN_IF_ERROR(Attribute(field.bytes, depth));  // attribute
+    if (field.IsMessage(5)) {  // attribute
+      ONLITE_RETURN_IF_ERROR(Attribute(field.bytes, depth));
+    } else if (field.IsMessage(4)) {  // op_type
+      const std::string_view type(reinterpret_cast<const char*>(field.bytes.data()),
+                                  field.bytes.size());
+      scan_->fatal_operators = scan_->fatal_operators || CannotBearEmptyTensors(type);
+    }
   }
   return reader.ok() ? Status::Ok() : Damaged();
 }
@@ -222,6 +238,8 @@ Status Scanner::Tensor(Bytes bytes, bool main_graph) {
   if (!needed) {
     return Invalid("tensor '" + tensor.name + "' has external data of an impossible type or shape");
   }
+  tensor.data_type = size.data_type();
+  tensor.dims = size.dims();
   tensor.needed = *needed;
   if (tensor.length && *tensor.length != 0 && *tensor.length != tensor.needed) {
     return Invalid("tensor '" + tensor.name + "' has " + std::to_string(*tensor.length) +

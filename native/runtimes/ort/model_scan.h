@@ -17,6 +17,9 @@ struct ExternalTensor {
   std::string location;  // as in the model, "/" separated
   uint64_t offset = 0;
   std::optional<uint64_t> length;
+  /// TensorProto.DataType, and the dims; both as in the model.
+  int32_t data_type = 0;
+  std::vector<int64_t> dims;
   /// Bytes its type and dims call for.
   uint64_t needed = 0;
   /// An initializer of the main graph, not of a subgraph, function or attribute.
@@ -30,6 +33,8 @@ struct ModelScan {
   std::set<std::string> free_dimensions;
   /// Inputs and outputs that are declared without a shape.
   std::set<std::string> unknown_rank;
+  /// Some operator cannot bear every empty tensor (empty_tensors.h).
+  bool fatal_operators = false;
 };
 
 /// True for a model in ONNX Runtime's own (flatbuffers) format.

@@ -90,12 +90,14 @@ std::vector<bool> PassedThrough(const SignatureInfo& signature) {
 
 }  // namespace
 
-OrtModelSession::OrtModelSession(SessionInfo info, SharedBytes model, MemoryInfoHandle cpu,
+OrtModelSession::OrtModelSession(SessionInfo info, EmptyTensorGuard guard,
+                                 std::vector<SharedBytes> read, MemoryInfoHandle cpu,
                                  SessionHandle session)
     : info_(std::move(info)),
+      guard_(std::move(guard)),
       passed_through_(PassedThrough(info_.signatures[0])),
       shapes_(info_.signatures[0].outputs.size()),
-      model_(std::move(model)),
+      read_(std::move(read)),
       cpu_(std::move(cpu)),
       session_(std::move(session)) {}
 
@@ -125,6 +127,7 @@ Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
     return {ErrorCode::kInvalidArgument, "signature: the model has one only"};
   }
   ONLITE_RETURN_IF_ERROR(CheckRequest(info_.signatures[request.signature], request));
+  ONLITE_RETURN_IF_ERROR(guard_.Check(info_.signatures[request.signature], request));
   std::vector<bool> given = GivenOutputs(request);
   Status status = RunOnce(request, given, started, result);
   if (status.code() != ErrorCode::kRunFailed && status.code() != ErrorCode::kShapeMismatch) {
@@ -195,7 +198,7 @@ Status OrtModelSession::CreateBinding(size_t signature, std::unique_ptr<Binding>
   if (signature >= info_.signatures.size()) {
     return {ErrorCode::kInvalidArgument, "signature: the model has one only"};
   }
-  return OrtBinding::Create(session_.get(), info_.signatures[signature], passed_through_,
+  return OrtBinding::Create(session_.get(), info_.signatures[signature], passed_through_, guard_,
                             cpu_.get(), binding);
 }
 

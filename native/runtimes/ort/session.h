@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "runtimes/ort/empty_tensors.h"
 #include "runtimes/ort/handles.h"
 #include "runtimes/runtime.h"
 
@@ -13,8 +14,9 @@ namespace onlite::ort {
 /// A session over one OrtSession, whose Run is thread-safe.
 class OrtModelSession final : public Session {
  public:
-  /// `model` is what the session may go on reading; empty if it reads nothing.
-  OrtModelSession(SessionInfo info, SharedBytes model, MemoryInfoHandle cpu, SessionHandle session);
+  /// `read` is what the session may go on reading.
+  OrtModelSession(SessionInfo info, EmptyTensorGuard guard, std::vector<SharedBytes> read,
+                  MemoryInfoHandle cpu, SessionHandle session);
 
   const SessionInfo& info() const override { return info_; }
   Status Run(const RunRequest& request, RunResult* result) override;
@@ -40,12 +42,13 @@ class OrtModelSession final : public Session {
                  RunResult* result);
 
   SessionInfo info_;
+  const EmptyTensorGuard guard_;
   /// Outputs that are inputs of the graph. ONNX Runtime gives those back and
   /// leaves memory given for them as it was, without an error.
   std::vector<bool> passed_through_;
   std::vector<std::atomic<Shape>> shapes_;
   // Destroyed from the last to the first: the session before what it reads.
-  SharedBytes model_;
+  std::vector<SharedBytes> read_;
   MemoryInfoHandle cpu_;
   SessionHandle session_;
 };

@@ -81,43 +81,61 @@ Status SetLogging(const SessionOptions& options, OrtSessionOptions* handle) {
   return Status::Ok();
 }
 
-Status AddExternalFiles(const ExternalFiles& files, OrtSessionOptions* handle) {
-  if (files.empty()) return Status::Ok();
-  // An address for files of no bytes, which have none.
-  static char nothing = 0;
+/// Tensors over the bytes, used in place for as long as the session lives.
+Status AddPassedInitializers(const std::vector<PassedInitializer>& passed,
+                             OrtSessionOptions* handle) {
+  if (passed.empty()) return Status::Ok();
+  OrtMemoryInfo* info = nullptr;
+  ONLITE_RETURN_IF_ERROR(Configured(
+      Functions().CreateCpuMemoryInfo(kAllocatorDevice, kMemoryDefault, &info), "externalData"));
+  const MemoryInfoHandle cpu(info);
+  std::vector<ValueHandle> owned;
   std::vector<const char*> names;
-  std::vector<char*> buffers;
-  std::vector<size_t> lengths;
-  for (const auto& [location, bytes] : files) {
-    names.push_back(location.c_str());
-    // The C API lacks a const here; the buffers are only read.
-    buffers.push_back(bytes.data != nullptr
-                          ? const_cast<char*>(reinterpret_cast<const char*>(bytes.data))
-                          : &nothing);
-    lengths.push_back(bytes.size);
+  std::vector<const OrtValue*> values;
+  for (const PassedInitializer& tensor : passed) {
+    OrtValue* value = nullptr;
+    // The C API lacks a const here; initializers are only read. Its element types
+    // have the numbers of TensorProto.DataType.
+    ONLITE_RETURN_IF_ERROR(Configured(
+        Functions().CreateTensorWithDataAsOrtValue(
+            info, const_cast<uint8_t*>(tensor.bytes.data), tensor.bytes.size, tensor.dims.data(),
+            tensor.dims.size(), static_cast<OnnxElementType>(tensor.data_type), &value),
+        "externalData"));
+    owned.emplace_back(value);
+    names.push_back(tensor.name.c_str());
+    values.push_back(value);
   }
-  return Configured(Functions().AddExternalInitializersFromFilesInMemory(
-                        handle, names.data(), buffers.data(), lengths.data(), names.size()),
-                    "externalData");
+  return Configured(
+      Functions().AddExternalInitializers(handle, names.data(), values.data(), names.size()),
+      "externalData");
+}
+
+Status AddExternalData(const ExternalData& data, OrtSessionOptions* handle) {
+  ONLITE_RETURN_IF_ERROR(AddPassedInitializers(data.passed, handle));
+  // By its path ONNX Runtime knows the model's folder, and where the path's links lead to.
+  if (data.folder.empty() || data.by_path) return Status::Ok();
+  return Configured(
+      Functions().AddSessionConfigEntry(handle, kExternalDataFolderEntry, data.folder.c_str()),
+      "the folder of the external data");
 }
 
 }  // namespace
 
 Status MakeSessionOptions(const SessionOptions& options, bool global_pools,
-                          const ExternalFiles& files, SessionOptionsHandle* result) {
+                          const ExternalData& external, SessionOptionsHandle* result) {
   OrtSessionOptions* handle = nullptr;
   ONLITE_RETURN_IF_ERROR(Configured(Functions().CreateSessionOptions(&handle), "session options"));
   result->reset(handle);
   ONLITE_RETURN_IF_ERROR(SetThreads(options, global_pools, handle));
   ONLITE_RETURN_IF_ERROR(SetMemoryAndGraph(options, handle));
   ONLITE_RETURN_IF_ERROR(SetLogging(options, handle));
-  ONLITE_RETURN_IF_ERROR(AddExternalFiles(files, handle));
   for (const auto& [key, value] : options.config_entries) {
     ONLITE_ORT_RETURN_IF_ERROR(
         Functions().AddSessionConfigEntry(handle, key.c_str(), value.c_str()), Stage::kConfigure,
         "extra." + key + ": refused by ONNX Runtime");
   }
-  return Status::Ok();
+  // After the user's entries, one of which may name the same folder.
+  return AddExternalData(external, handle);
 }
 
 Status CheckFreeDimensions(const SessionOptions& options, const ModelScan& scan) {

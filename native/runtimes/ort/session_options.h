@@ -14,9 +14,9 @@ namespace onlite::ort {
 /// Makes the runtime's options of everything in `options` but its providers.
 /// `global_pools`: the environment has pools that the session may share; it
 /// gets its own when it asks for a number of threads or for parallel execution.
-/// `files` must stay as it is until the session has been created.
+/// The bytes in `external` must stay as they are for as long as the session lives.
 Status MakeSessionOptions(const SessionOptions& options, bool global_pools,
-                          const ExternalFiles& files, SessionOptionsHandle* result);
+                          const ExternalData& external, SessionOptionsHandle* result);
 
 /// kInvalidArgument for an override of a dimension the model does not have;
 /// ONNX Runtime ignores such a name.
