@@ -11,6 +11,7 @@
         "native/core/dtype.cc",
         "native/core/executor.cc",
         "native/core/hdr_encoding.cc",
+        "native/core/heap_trim.cc",
         "native/core/histogram.cc",
         "native/core/histogram_layout.cc",
         "native/core/histogram_snapshot.cc",

@@ -2,6 +2,7 @@
 
 #include "bind/native_binding.h"
 #include "bind/session_jobs.h"
+#include "core/heap_trim.h"
 
 namespace onlite {
 
@@ -73,6 +74,7 @@ void SessionCore::Close() {
     if (const auto binding = weak.lock()) binding->binding.reset();
   }
   bindings_.clear();
+  if (session != nullptr) TrimHeapSoon();
   session.reset();
 }
 

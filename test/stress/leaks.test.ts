@@ -30,3 +30,18 @@ describe.each(engines)('%s: the resident set settles', (engine) => {
   it('over 1,000 sessions forgotten', () => growth('forgotten', engine, 1000));
   it('over 20,000 runs', () => growth('runs', engine, 20_000));
 });
+
+describe.each(engines)('%s: a release', (engine) => {
+  it('gives the memory of many large models back to the system', async () => {
+    const child = await runChild('stress/children/leaks.mjs', ['released', engine, '60'], {
+      flags: ['--expose-gc'],
+      timeoutMs: 60_000,
+    });
+    expect(child, child.errors).toMatchObject({ code: 0, signal: null, hung: false });
+    const sizes = child.reports.map((report) => report['rss'] as number);
+    const [before, loaded, after] = sizes as [number, number, number];
+    const all = `MiB before, loaded and released: ${sizes.map(Math.round).join(', ')}`;
+    expect(loaded - before, all).toBeGreaterThan(2 * slackMiB);
+    expect(after - before, all).toBeLessThan(slackMiB);
+  });
+});

@@ -6,18 +6,20 @@ const path = (name) => fileURLToPath(new URL(`../../fixtures/models/${name}`, im
 
 /**
  * For each engine a model of microseconds, one whose runs take as long as one
- * likes, and one with a dynamic first dimension.
+ * likes, one with a dynamic first dimension, and one of a megabyte or two.
  */
 const models = {
   onnxruntime: {
     small: path('add4.onnx'),
     long: path('control_scan.onnx'),
     rows: path('mlp.onnx'),
+    large: path('../../../models/silero_vad_v5.onnx'),
   },
   tflite: {
     small: path('add4.tflite'),
     long: path('control_while.tflite'),
     rows: path('mlp.tflite'),
+    large: path('../../../models/hey_jarvis.tflite'),
   },
 };
 
@@ -29,6 +31,10 @@ export const smallModel = (engine) => models[engine].small;
 
 export const createSmall = (engine, options) =>
   InferenceSession.create(models[engine].small, options);
+
+/** A speech model of one or two megabytes. */
+export const createLarge = (engine, options) =>
+  InferenceSession.create(models[engine].large, options);
 
 /** A model that loops as often as its feeds say, see {@link longFeeds}. */
 export const createLong = (engine, options) =>

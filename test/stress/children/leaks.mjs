@@ -1,6 +1,6 @@
 // Repeats one thing and reports the process's resident set in between, in MiB.
 // Needs --expose-gc.
-import { createSmall, sleep, smallFeeds } from '../../lifecycle/children/models.mjs';
+import { createLarge, createSmall, sleep, smallFeeds } from '../../lifecycle/children/models.mjs';
 import { report } from '../../lifecycle/children/cases.mjs';
 
 const [what, engine, count] = process.argv.slice(2);
@@ -29,6 +29,21 @@ const actions = {
       await session.run(smallFeeds());
       await session.release();
     });
+  },
+  /** A process that has used a small model, with many large ones, and after their release. */
+  async released() {
+    const small = await createSmall(engine);
+    await small.run(smallFeeds());
+    await small.release();
+    report({ rss: await residentMiB() });
+    const sessions = await Promise.all(
+      Array.from({ length: Number(count) }, () => createLarge(engine)),
+    );
+    report({ rss: await residentMiB() });
+    await Promise.all(sessions.map((session) => session.release()));
+    // The heap is trimmed a moment after the last release.
+    await sleep(1000);
+    report({ rss: await residentMiB() });
   },
   async forgotten() {
     await repeat(Number(count), async (index) => {
