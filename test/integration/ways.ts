@@ -1,5 +1,5 @@
 import {
-  InferenceSession,
+  type InferenceSession,
   OnliteError,
   Tensor,
   TensorPool,
@@ -97,7 +97,7 @@ function targets(reference: Outcome, from: TensorPool | undefined): Record<strin
         : from.acquire(value.type as 'uint8', value.dims);
     const { buffer, byteOffset, byteLength } = tensor.data as unknown as Uint8Array;
     new Uint8Array(buffer, byteOffset, byteLength).fill(1);
-    given[name] = tensor as Tensor;
+    given[name] = tensor;
   }
   return given;
 }
