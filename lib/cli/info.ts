@@ -1,10 +1,13 @@
+import { OnliteError } from '../errors';
 import { readOnnxModel } from '../onnx';
 import { isTfliteModel, readTfliteModel } from '../tflite';
 import { onlyPositional } from './arguments';
 import type { Command } from './command';
+import { describeForeignFile } from './foreign-file';
 import { readModelFile, sha256 } from './model-file';
 import type { ModelSummary, ValueSummary } from './model-summary';
 import { summarizeOnnx } from './onnx-summary';
+import { isOrtModel, summarizeOrt } from './ort-summary';
 import { byteSize, grouped, printable, section, table } from './output';
 import { summarizeTflite } from './tflite-summary';
 
@@ -37,7 +40,8 @@ const valueRows = (values: readonly ValueSummary[]): string[][] =>
 function formatText({ format }: ModelSummary): string {
   if (format.name === 'tflite') return `TensorFlow Lite, schema version ${String(format.version)}`;
   const opsets = (format.opsets ?? []).map(({ domain, version }) => `${domain} ${String(version)}`);
-  return `ONNX, IR version ${String(format.version)}, opsets: ${opsets.join(', ')}`;
+  const own = format.name === 'ort' ? ` Runtime, format version ${format.formatVersion ?? ''}` : '';
+  return `ONNX${own}, IR version ${String(format.version)}, opsets: ${opsets.join(', ')}`;
 }
 
 function metadataRows({ metadata }: ModelSummary): string[][] {
@@ -95,12 +99,22 @@ function render(file: FileSummary, model: ModelSummary): string {
   ].join('');
 }
 
+function summarize(bytes: Uint8Array): ModelSummary {
+  if (isTfliteModel(bytes)) return summarizeTflite(readTfliteModel(bytes), bytes);
+  if (isOrtModel(bytes)) return summarizeOrt(bytes);
+  const foreign = describeForeignFile(bytes);
+  if (foreign !== undefined) {
+    throw new OnliteError('ERR_MODEL_INVALID', `model: this is ${foreign}`);
+  }
+  return summarizeOnnx(readOnnxModel(bytes));
+}
+
 export const info: Command = {
   name: 'info',
   summary: 'describe a model file',
   usage: 'MODEL [--json]',
   help: [
-    'Describes an ONNX or TensorFlow Lite model: inputs and outputs with types, shapes and',
+    'Describes an ONNX (.onnx, .ort) or TensorFlow Lite model: inputs and outputs with types, shapes and',
     'quantization, signatures, metadata, operators with how often each is used (subgraphs and',
     'functions included), parameters and bytes of weights by type, external data files.',
     '',
@@ -115,9 +129,7 @@ export const info: Command = {
   async run(args) {
     const path = onlyPositional(args, 'MODEL');
     const bytes = await readModelFile(path);
-    const model = isTfliteModel(bytes)
-      ? summarizeTflite(readTfliteModel(bytes), bytes)
-      : summarizeOnnx(readOnnxModel(bytes));
+    const model = summarize(bytes);
     const file = { path, size: bytes.length, sha256: sha256(bytes) };
     return { json: { ...file, ...model }, text: () => render(file, model) };
   },

@@ -35,8 +35,11 @@ export interface SignatureSummary {
 export interface ModelSummary {
   engine: 'onnxruntime' | 'tflite';
   format: {
-    name: 'onnx' | 'tflite';
+    name: 'onnx' | 'ort' | 'tflite';
+    /** Of ONNX's intermediate representation, in `.ort` files too, or of TFLite's schema. */
     version: number;
+    /** Of ONNX Runtime's own format. */
+    formatVersion?: string;
     opsets?: { domain: string; version: number }[];
   };
   inputs: ValueSummary[];

@@ -1,4 +1,4 @@
-import { Flatbuffer, FlatbufferError } from './flatbuffer';
+import { Flatbuffer, FlatbufferError } from '../flatbuffer';
 import type { TfliteModel } from './types';
 
 /** The metadata block that TFLite's metadata writers add. */

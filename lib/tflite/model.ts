@@ -1,7 +1,7 @@
 import { OnliteError } from '../errors';
-import { builtinOperatorName, CUSTOM_OPERATOR } from './builtin-operators';
+import { Flatbuffer, FlatbufferError, type Table } from '../flatbuffer';
 import { isError } from '../realms';
-import { Flatbuffer, FlatbufferError, type Table } from './flatbuffer';
+import { builtinOperatorName, CUSTOM_OPERATOR } from './builtin-operators';
 import { tensorTypeName } from './tensor-type';
 import type {
   TfliteBuffer,

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "core/aligned_buffer.h"
+#include "runtimes/foreign_file.h"
 
 #ifndef _WIN32
 #include <fcntl.h>
@@ -122,6 +123,8 @@ Status DetectEngine(const SharedBytes& bytes, Engine* engine) {
     return Status::Ok();
   }
   if (text.empty()) return {ErrorCode::kModelInvalid, "model: expected a model, got 0 bytes"};
+  const std::string foreign = DescribeForeignFile({bytes.data, bytes.size});
+  if (!foreign.empty()) return {ErrorCode::kModelInvalid, "model: this is " + foreign};
   // A ModelProto is a sequence of protobuf fields 1 to 26: its first byte is a
   // tag of a varint (wire type 0) or length-delimited (2) field.
   const auto tag = static_cast<uint8_t>(text.front());

@@ -18,7 +18,8 @@ Status MapModelFile(const std::string& path, SharedBytes* bytes);
 
 /// The engine a model's first bytes call for: "TFL3" at offset 4 is TensorFlow
 /// Lite; "ORTM" there, or anything that begins as an ONNX ModelProto does, is
-/// ONNX Runtime. kModelInvalid for anything else.
+/// ONNX Runtime. kModelInvalid for anything else, named for what it is
+/// (foreign_file.h) where that can be told.
 Status DetectEngine(const SharedBytes& bytes, Engine* engine);
 
 }  // namespace onlite

@@ -1,6 +1,6 @@
 import { ByteBuffer } from 'flatbuffers';
 
-/** Why bytes are not a TFLite model; the caller makes it an OnliteError. */
+/** Why bytes are not the model they should be; the caller makes it an OnliteError. */
 export class FlatbufferError extends Error {}
 
 /**
@@ -77,6 +77,13 @@ export class Flatbuffer {
     return this.buffer.readFloat32(offset);
   }
 
+  text(offset: number, length: number): string {
+    this.check(offset, length);
+    this.spend(length);
+    const { buffer, byteOffset } = this.bytes;
+    return Buffer.from(buffer, byteOffset + offset, length).toString('utf8');
+  }
+
   /** Follows the relative offset at `offset`. */
   follow(offset: number): number {
     const target = offset + this.uint32(offset);
@@ -137,6 +144,11 @@ export class Table {
     return at === undefined ? fallback : this.buffer.uint32(at);
   }
 
+  int64(index: number): bigint {
+    const at = this.field(index);
+    return at === undefined ? 0n : this.buffer.int64(at);
+  }
+
   /** A uint64 that counts bytes. */
   size(index: number): number {
     const at = this.field(index);
@@ -159,9 +171,7 @@ export class Table {
   string(index: number): string | undefined {
     const vector = this.vector(index, 1);
     if (!vector) return undefined;
-    this.buffer.spend(vector.length);
-    const { buffer, byteOffset } = this.buffer.bytes;
-    return Buffer.from(buffer, byteOffset + vector.start, vector.length).toString('utf8');
+    return this.buffer.text(vector.start, vector.length);
   }
 
   /** A view of the file's bytes, not a copy. */
@@ -175,6 +185,13 @@ export class Table {
     if (!vector) return [];
     this.buffer.spend(vector.length);
     return Array.from({ length: vector.length }, (_, i) => read(vector.start + i * width));
+  }
+
+  strings(index: number): string[] {
+    return this.scalars(index, 4, (offset) => {
+      const start = this.buffer.follow(offset);
+      return this.buffer.text(start + 4, this.buffer.uint32(start));
+    });
   }
 
   int32s(index: number): number[] {

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace onlite {
+
+/// What people give for a model by mistake, named with the remedy: "a Git LFS
+/// pointer, not the model itself: run git lfs pull". Empty for a file that may be a
+/// model, or that nothing is known of. describeForeignFile of lib/cli says the same.
+std::string DescribeForeignFile(std::span<const uint8_t> bytes);
+
+}  // namespace onlite
