@@ -78,6 +78,7 @@
         "native/runtimes/tflite/tensors.cc",
         "native/runtimes/tflite/variable_verifier.cc",
         "native/runtimes/tflite/verifier.cc",
+        "native/runtimes/tflite/weight_support.cc",
         "native/runtimes/tflite/xnnpack.cc",
         "native/runtimes/tflite/xnnpack_packed_weights.cc",
         "native/runtimes/tflite/xnnpack_weights.cc",

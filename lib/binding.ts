@@ -1,4 +1,5 @@
 import { abortable, throwIfAborted } from './abort';
+import { setOwn } from './checks';
 import { elementTypeOfCode, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
@@ -239,9 +240,9 @@ export class IoBinding<
     }
     this.#leases.set(path, record !== this.#inputs, lease);
     if (record === this.#inputs) this.#noteStrings(index, tensor);
-    const previous = record[name];
+    const previous = own(record, name);
     if (previous !== undefined && this.#own.delete(previous)) previous.dispose();
-    Object.assign(record, { [name]: tensor });
+    setOwn<unknown>(record, name, tensor);
   }
 
   #noteStrings(index: number, tensor: TensorLike): void {
@@ -283,9 +284,15 @@ export class IoBinding<
       if (tensor !== undefined) this.setInput(info.name, tensor);
       else if (!info.optional) throw unknownShape(info);
     }
+    // Declared shapes are those for inputs as they are declared.
+    const isResized = this.#plan.inputs.some((info) =>
+      isOtherShape(own(this.#inputs, info.name), info),
+    );
     for (const [index, info] of this.#plan.outputs.entries()) {
       const given = own(outputs, info.name);
-      const tensor = given === 'dynamic' ? undefined : (given ?? acquire(info));
+      const isUnknown = isResized && own(dims, info.name) === undefined;
+      const left = isUnknown ? undefined : acquire;
+      const tensor = given === 'dynamic' ? undefined : (given ?? left?.(info));
       if (tensor === undefined || !this.#canBind(info.name, tensor)) {
         this.#native.setOutputs(encodeOutput(index));
         this.#dynamic.push(info.name);
@@ -308,7 +315,7 @@ export class IoBinding<
 
   #takeDynamic(values: NativeValue[]): void {
     for (const [place, name] of this.#dynamic.entries()) {
-      this.#outputs[name] = decodeValue(values[place] ?? null) as Tensor;
+      setOwn(this.#outputs, name, decodeValue(values[place] ?? null) as Tensor);
     }
   }
 }
@@ -344,6 +351,12 @@ class BindingJob implements Job {
 
 function own<Value>(record: Readonly<Record<string, Value>>, name: string): Value | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+/** Whether a fixed dim has another size in an input than the model declares. */
+function isOtherShape(tensor: Tensor | undefined, { dims }: NativeValueInfo): boolean {
+  if (tensor === undefined) return false;
+  return dims.some((dim, axis) => dim >= 0 && dim !== tensor.dims[axis]);
 }
 
 function checkNames(record: object, index: ReadonlyMap<string, number>, list: string): void {

@@ -28,6 +28,16 @@ export function ownProperties(value: object): Unchecked {
   return Object.assign(Object.create(null) as Record<string, unknown>, value);
 }
 
+/** Sets an own property, `__proto__` too: a model chooses its names. */
+export function setOwn<Value>(record: Record<string, Value>, name: string, value: Value): void {
+  if (name === '__proto__') {
+    const ordinary = { configurable: true, enumerable: true, writable: true };
+    Object.defineProperty(record, name, { value, ...ordinary });
+  } else {
+    record[name] = value;
+  }
+}
+
 /** An own integer option in [min, max], or undefined when it was left out. */
 export function optionalInteger(
   options: Unchecked,

@@ -79,6 +79,7 @@ export interface NativeSessionOptions {
   intraOpNumThreads: number;
   interOpNumThreads: number;
   concurrency: number;
+  resizeInputs?: boolean;
   maxQueue: number;
   latency: boolean;
   graphOptimizationLevel?: number;
@@ -217,6 +218,8 @@ export interface NativeRows {
 /** A session of the addon. The asynchronous methods settle the job of their id. */
 export interface NativeSession {
   info(): NativeSessionInfo;
+  /** The providers in use now; {@link NativeSessionInfo} has them as they were at creation. */
+  providers(): string[];
   run(id: number, inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): void;
   runSync(inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): NativeValue[];
   bind(signature: number): NativeBinding;

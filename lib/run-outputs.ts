@@ -1,3 +1,4 @@
+import { setOwn } from './checks';
 import { dataLength, elementCount, type NumericData } from './element-type';
 import { OnliteError } from './errors';
 import { hasDims, isArrayOf } from './fetches';
@@ -118,12 +119,7 @@ export class RunOutputs implements Held {
       const target = this.#targets[place];
       if (target === undefined) continue;
       const { name } = target.plan;
-      const value = this.#valueOf(target, values[place]);
-      if (name === '__proto__') {
-        Object.defineProperty(result, name, { value, enumerable: true });
-      } else {
-        result[name] = value;
-      }
+      setOwn(result, name, this.#valueOf(target, values[place]));
     }
     this.#delivered = true;
     return result;

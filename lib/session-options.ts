@@ -36,8 +36,9 @@ export interface SessionOptions {
   /**
    * In order of preference. ONNX: `'cpu'` (default), `'cuda'`, `'tensorrt'`,
    * `'webgpu'`, … as the library has them; TensorFlow Lite: `'xnnpack'`
-   * (default) or `'cpu'`, the built-in kernels. A provider that is missing is
-   * an error unless another one follows it.
+   * (default) or `'cpu'`, the built-in kernels. A provider that is missing, or
+   * refuses the model (XNNPACK may do so as late as with a run's shapes), is an
+   * error unless another one follows it.
    */
   executionProviders?: readonly (string | ExecutionProviderOption)[];
   /**
@@ -57,6 +58,13 @@ export interface SessionOptions {
    * variables. Runs that are gathered may overtake those that are not.
    */
   batching?: BatchingOptions;
+  /**
+   * TensorFlow Lite: let inputs take other sizes than the fixed ones that the model declares, such
+   * as an image of another size or a batch. Feeds decide; metadata stays as declared. What the model
+   * cannot do at a size is ERR_SHAPE_MISMATCH. ERR_UNSUPPORTED for ONNX, whose fixed dims are part
+   * of the graph. Default false.
+   */
+  resizeInputs?: boolean;
   /** Map the model's file instead of reading it; such a file may be replaced by rename only. */
   mmap?: boolean;
   /** Record latency histograms. Default true. */
@@ -115,6 +123,7 @@ const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'concurrency',
   'maxQueue',
   'batching',
+  'resizeInputs',
   'mmap',
   'latency',
   'name',
@@ -188,6 +197,7 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
       path,
       optimizationLevels,
     ),
+    resizeInputs: optionalBoolean(options, 'resizeInputs', path),
     enableCpuMemArena: optionalBoolean(options, 'enableCpuMemArena', path),
     enableMemPattern: optionalBoolean(options, 'enableMemPattern', path),
     optimizedModelFilePath: optionalString(options, 'optimizedModelFilePath', path),

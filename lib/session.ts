@@ -76,8 +76,6 @@ export class InferenceSession implements AsyncDisposable {
   readonly name: string;
   /** The runtime that runs the model, found from its bytes. */
   readonly engine: Engine;
-  /** The execution providers or delegates in use, in order. */
-  readonly executionProviders: readonly string[];
   /** Runs that may be in flight at once. */
   readonly concurrency: number;
   /** The model keeps state from run to run; see {@link InferenceSession.resetVariables}. */
@@ -112,7 +110,6 @@ export class InferenceSession implements AsyncDisposable {
       others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
     );
     this.engine = info.engine;
-    this.executionProviders = info.providers;
     this.concurrency = info.concurrency;
     this.hasVariables = info.hasVariables;
     const inputs = primary.inputs.filter((input) => !input.overridableInitializer);
@@ -129,9 +126,9 @@ export class InferenceSession implements AsyncDisposable {
     this.modelMetadata = modelMetadata(info.metadata);
     this.latency = new SessionLatency(session);
     this.name = name;
-    const { engine, latency } = this;
-    this.#observer = new RunObserver(session, name, engine);
-    liveSessions.add(this.#observer, { model: name, engine, native: session, latency });
+    this.#observer = new RunObserver(session, name, this.engine);
+    const live = { model: name, engine: this.engine, native: session, latency: this.latency };
+    liveSessions.add(this.#observer, live);
   }
 
   /**
@@ -363,10 +360,12 @@ export class InferenceSession implements AsyncDisposable {
     return this.#released;
   }
 
-  /**
-   * How many batches of how many rows have been started, padding not counted:
-   * for choosing the sizes. Empty without batching.
-   */
+  /** The execution providers or delegates in use, in order; fewer once one refused a run. */
+  get executionProviders(): readonly string[] {
+    return this.#native.providers();
+  }
+
+  /** Batches started, by rows without padding, for choosing the sizes; empty without batching. */
   get batchSizes(): ReadonlyMap<number, number> {
     return batchSizesOf(this.#native);
   }

@@ -1,3 +1,4 @@
+import { setOwn } from './checks';
 import { dataLength, elementCount, elementTypeOfCode } from './element-type';
 import type { TensorLike } from './feeds';
 import type { SignaturePlan } from './signature-plan';
@@ -16,7 +17,7 @@ export function zeroFeeds(plan: SignaturePlan): Record<string, TensorLike> {
     const length = dataLength(type, elementCount(dims, `inputs.${input.name}.dims`));
     const data =
       type.array === undefined ? new Array<string>(length).fill('') : new type.array(length);
-    feeds[input.name] = Tensor.fromTrusted(type, data, dims);
+    setOwn(feeds, input.name, Tensor.fromTrusted(type, data, dims));
   }
   return feeds;
 }

@@ -1,6 +1,7 @@
 import {
   metadataBytes,
   readModelMetadata,
+  uniqueNames,
   type TfliteModel,
   type TfliteSubgraph,
   type TfliteTensor,
@@ -50,9 +51,16 @@ function summarizeSignatures(model: TfliteModel): Record<string, SignatureSummar
   const signatures = Object.create(null) as Record<string, SignatureSummary>;
   for (const { key, subgraph, inputs, outputs } of model.signatures) {
     const tensors = model.subgraphs[subgraph]?.tensors ?? [];
-    const values = (list: typeof inputs): ValueSummary[] =>
-      list.map(({ name, tensor }) => summarizeTensor(tensors[tensor], name));
-    signatures[key] = { inputs: values(inputs), outputs: values(outputs) };
+    const values = (list: typeof inputs, kind: string): ValueSummary[] => {
+      // As a session lists them.
+      const sorted = [...list].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+      const names = uniqueNames(
+        sorted.map(({ name }) => name),
+        kind,
+      );
+      return sorted.map(({ tensor }, index) => summarizeTensor(tensors[tensor], names[index]));
+    };
+    signatures[key] = { inputs: values(inputs, 'input'), outputs: values(outputs, 'output') };
   }
   return signatures;
 }
@@ -97,13 +105,19 @@ export function summarizeTflite(model: TfliteModel, bytes: Uint8Array): ModelSum
     }
   }
   const primary: TfliteSubgraph | undefined = model.subgraphs[0];
-  const values = (indices: readonly number[] | undefined): ValueSummary[] =>
-    (indices ?? []).map((index) => summarizeTensor(primary?.tensors[index]));
+  const values = (indices: readonly number[] = [], kind: string): ValueSummary[] => {
+    const tensors = indices.map((index) => primary?.tensors[index]);
+    const names = uniqueNames(
+      tensors.map((tensor) => tensor?.name ?? ''),
+      kind,
+    );
+    return tensors.map((tensor, index) => summarizeTensor(tensor, names[index]));
+  };
   return {
     engine: 'tflite',
     format: { name: 'tflite', version: model.schemaVersion },
-    inputs: values(primary?.inputs),
-    outputs: values(primary?.outputs),
+    inputs: values(primary?.inputs, 'input'),
+    outputs: values(primary?.outputs, 'output'),
     signatures: summarizeSignatures(model),
     metadata: summarizeMetadata(model, bytes, primary?.name ?? ''),
     operators: operators.list(),

@@ -83,6 +83,7 @@ SessionOptions ReadOptions(Napi::Env env, const Napi::Value& value) {
   options.intra_op_threads = reader.Int("intraOpNumThreads", 0);
   options.inter_op_threads = reader.Int("interOpNumThreads", 0);
   options.concurrency = static_cast<size_t>(std::max(1, reader.Int("concurrency", 1)));
+  options.resize_inputs = reader.Bool("resizeInputs");
   if (reader.Has("graphOptimizationLevel")) {
     options.graph_optimization_level = reader.Int("graphOptimizationLevel", 99);
   }

@@ -29,6 +29,7 @@ Napi::Function NativeSession::Define(Napi::Env env) {
   return DefineClass(
       env, "NativeSession",
       {PropertyDescriptor(SafeMethod<&NativeSession::Info>("info")),
+       PropertyDescriptor(SafeMethod<&NativeSession::Providers>("providers")),
        PropertyDescriptor(SafeMethod<&NativeSession::Run>("run")),
        PropertyDescriptor(SafeMethod<&NativeSession::RunSync>("runSync")),
        PropertyDescriptor(SafeMethod<&NativeSession::Bind>("bind")),
@@ -90,6 +91,10 @@ void NativeSession::RequireOpen(Napi::Env env) const {
 
 Napi::Value NativeSession::Info(const Napi::CallbackInfo& info) {
   return SessionInfoToJs(info.Env(), core_->info);
+}
+
+Napi::Value NativeSession::Providers(const Napi::CallbackInfo& info) {
+  return StringsToArray(info.Env(), core_->Providers());
 }
 
 Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {

@@ -23,6 +23,7 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
 
  private:
   Napi::Value Info(const Napi::CallbackInfo& info);
+  Napi::Value Providers(const Napi::CallbackInfo& info);
   Napi::Value Run(const Napi::CallbackInfo& info);
   Napi::Value RunSync(const Napi::CallbackInfo& info);
   Napi::Value Bind(const Napi::CallbackInfo& info);

@@ -68,8 +68,14 @@ Status SessionCore::TakeOutputs(BindingCore& binding, std::vector<Value>* values
   return Status::Ok();
 }
 
+std::vector<std::string> SessionCore::Providers() {
+  const std::lock_guard lock(mutex_);
+  return session ? session->providers() : last_providers_;
+}
+
 void SessionCore::Close() {
   const std::lock_guard lock(mutex_);
+  if (session) last_providers_ = session->providers();
   for (const auto& weak : bindings_) {
     if (const auto binding = weak.lock()) binding->binding.reset();
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "bind/run_records.h"
@@ -65,6 +66,8 @@ class SessionCore {
   void AddBinding(const std::shared_ptr<BindingCore>& binding);
   /// Destroys one binding, unless Close did. JS thread.
   void CloseBinding(BindingCore& binding);
+  /// The providers in use, or that were when the session was closed.
+  std::vector<std::string> Providers();
   /// The dynamic outputs of a binding's last run in their order, or every output of a
   /// flexible binding if the run strayed; kSessionReleased after Close.
   Status TakeOutputs(BindingCore& binding, std::vector<Value>* values);
@@ -81,6 +84,7 @@ class SessionCore {
   /// A forgotten binding is destroyed, and a finished one read, on the JS
   /// thread, perhaps while Close runs on another.
   std::mutex mutex_;
+  std::vector<std::string> last_providers_;
   std::vector<std::weak_ptr<BindingCore>> bindings_;
 };
 

@@ -11,11 +11,6 @@ Napi::Array ToArray(Napi::Env env, const Container& container, const Convert& co
   return array;
 }
 
-Napi::Array StringsToArray(Napi::Env env, const std::vector<std::string>& strings) {
-  return ToArray(env, strings,
-                 [env](const std::string& text) { return Napi::String::New(env, text); });
-}
-
 const char* KindName(ValueInfo::Kind kind) {
   switch (kind) {
     case ValueInfo::Kind::kTensor: return "tensor";
@@ -75,6 +70,11 @@ Napi::Object MetadataToJs(Napi::Env env, const ModelMetadata& metadata) {
 }
 
 }  // namespace
+
+Napi::Array StringsToArray(Napi::Env env, const std::vector<std::string>& strings) {
+  return ToArray(env, strings,
+                 [env](const std::string& text) { return Napi::String::New(env, text); });
+}
 
 const char* EngineName(Engine engine) {
   return engine == Engine::kTfLite ? "tflite" : "onnxruntime";

@@ -2,6 +2,9 @@
 
 #include <napi.h>
 
+#include <string>
+#include <vector>
+
 #include "runtimes/runtime.h"
 
 namespace onlite {
@@ -11,6 +14,8 @@ Napi::Object SessionInfoToJs(Napi::Env env, const SessionInfo& info);
 
 /// NativeRuntimeDescription of lib/native.ts.
 Napi::Object RuntimeDescriptionToJs(Napi::Env env, const RuntimeDescription& description);
+
+Napi::Array StringsToArray(Napi::Env env, const std::vector<std::string>& strings);
 
 /// "onnxruntime" or "tflite".
 const char* EngineName(Engine engine);

@@ -140,6 +140,9 @@ struct SessionOptions {
   /// May be null. Cancelling it makes the load end early with kCancelled where the runtime can.
   CancelToken* cancel = nullptr;
 
+  /// TFLite only: inputs take other sizes than their fixed ones. ONNX Runtime: kUnsupported.
+  bool resize_inputs = false;
+
   // ONNX Runtime only; TFLite ignores them.
   std::optional<int> graph_optimization_level;  // 0, 1, 2, 3 (layout), 99 (all)
   bool parallel_execution = false;
@@ -294,6 +297,11 @@ class Session {
   virtual ~Session() = default;
 
   virtual const SessionInfo& info() const = 0;
+
+  /// The providers in use, which info() has as they were at creation: a provider
+  /// may turn out to refuse what is fed, where another was to follow it.
+  virtual std::vector<std::string> providers() const { return info().providers; }
+
   virtual Status Run(const RunRequest& request, RunResult* result) = 0;
 
   /// A binding of a signature's inputs and outputs, all unbound yet.

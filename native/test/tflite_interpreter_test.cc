@@ -31,7 +31,7 @@ class TfLiteInterpreterTest : public ::testing::Test {
     if (!tflite::CanUseXnnpack(*library_)) GTEST_SKIP() << "no XNNPACK";
     for (const auto& file : TfLiteModels()) {
       if (file.filename() != "embedding_model.tflite") continue;
-      ASSERT_TRUE(Model::Create(*library_, SourceOf(ReadFile(file)).bytes, &model_).ok());
+      ASSERT_TRUE(Model::Create(*library_, SourceOf(ReadFile(file)).bytes, false, &model_).ok());
       break;
     }
     if (model_ == nullptr) GTEST_SKIP() << "the model is not there";

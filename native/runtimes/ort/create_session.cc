@@ -125,6 +125,11 @@ Status CpuMemory(MemoryInfoHandle* memory) {
 
 Status CreateOrtSession(const Environment& environment, const ModelSource& source,
                         const SessionOptions& options, std::unique_ptr<Session>* session) {
+  if (options.resize_inputs) {
+    return {ErrorCode::kUnsupported,
+            "options.resizeInputs: an ONNX model's fixed dims are part of its graph and cannot be "
+            "changed for a session; export the model with dynamic dimensions"};
+  }
   const Bytes model(source.bytes.data, source.bytes.size);
   // The runtime counts a model's bytes in an int.
   if (model.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {

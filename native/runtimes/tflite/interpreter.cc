@@ -1,5 +1,6 @@
 #include "runtimes/tflite/interpreter.h"
 
+#include <set>
 #include <utility>
 
 #include "runtimes/tflite/tensors.h"
@@ -91,6 +92,10 @@ bool Interpreter::CanPlace() const {
       info.subgraph_count != 1) {
     return false;
   }
+  // A tensor that is an input twice would lie in two places.
+  const int32_t* const inputs = api_.InterpreterInputTensorIndices(handle_.get());
+  const size_t input_count = info.entry_points[0].inputs.size();
+  if (std::set<int32_t>(inputs, inputs + input_count).size() < input_count) return false;
   for (size_t index = 0; index < info.tensor_count; ++index) {
     const TfLiteTensor* tensor = PrimaryTensor(static_cast<int>(index));
     if (tensor == nullptr || IsAllocated(api_, tensor, ApiAllocationType::kDynamic)) return false;
@@ -101,6 +106,12 @@ bool Interpreter::CanPlace() const {
 Status Interpreter::Fail(ErrorCode code, std::string message) {
   usable_ = false;
   return {code, std::move(message), log_.Take()};
+}
+
+Status Interpreter::RefuseShapes(std::string message) {
+  if (!delegated()) return Fail(ErrorCode::kShapeMismatch, std::move(message));
+  return Fail(ErrorCode::kProviderUnavailable,
+              "executionProviders: xnnpack refuses this model's tensors; list 'cpu' after it");
 }
 
 Status Interpreter::SetShapes(size_t entry, Feeds feeds) {
@@ -117,9 +128,8 @@ Status Interpreter::SetShapes(size_t entry, Feeds feeds) {
     if (HasDims(api_, runner.Input(index), feeds[index]->dims)) continue;
     allocated = false;
     if (runner.Resize(index, feeds[index]->dims) != ApiStatus::kOk) {
-      return Fail(ErrorCode::kShapeMismatch, "inputs." + point.inputs[index].name +
-                                                 ".dims: TensorFlow Lite refuses " +
-                                                 DimsToString(feeds[index]->dims));
+      return RefuseShapes("inputs." + model_.info().signatures[entry].inputs[index].name +
+                          ".dims: TensorFlow Lite refuses " + DimsToString(feeds[index]->dims));
     }
   }
   if (allocated) return Status::Ok();
@@ -129,7 +139,7 @@ Status Interpreter::SetShapes(size_t entry, Feeds feeds) {
                 "a custom operator of the model is used in a way that no delegate can run");
   }
   if (status != ApiStatus::kOk) {
-    return Fail(ErrorCode::kShapeMismatch, "inputs: TensorFlow Lite refuses these shapes");
+    return RefuseShapes("inputs: TensorFlow Lite refuses these shapes");
   }
   allocated_.insert(point.subgraph);
   may_place_ = point.subgraph == 0 && CanPlace();

@@ -50,6 +50,8 @@ class Interpreter {
 
   /// Makes it so. Not while tensors are placed: the runtime does not see to it
   /// that a placed tensor grows. After an error the interpreter is not usable.
+  /// kProviderUnavailable if there is a delegate, which may take a model and then
+  /// refuse its tensors; kShapeMismatch if there is none.
   Status SetShapes(size_t entry, Feeds feeds);
 
   /// The entry point's tensors and its invocation, after SetShapes.
@@ -90,12 +92,15 @@ class Interpreter {
   std::string TakeErrors() { return log_.Take(); }
 
   bool usable() const { return usable_; }
+  /// It has a delegate.
+  bool delegated() const { return delegate_ != nullptr; }
   const Api& api() const { return api_; }
 
  private:
   explicit Interpreter(const Model& model);
   bool CanPlace() const;
   Status Fail(ErrorCode code, std::string message);
+  Status RefuseShapes(std::string message);
 
   const Model& model_;
   const Api& api_;

@@ -5,9 +5,53 @@
 
 namespace onlite::tflite {
 
+namespace {
+
+constexpr size_t kMaxRefused = 256;
+
+}  // namespace
+
+InterpreterSettings InterpreterPool::settings() const {
+  const std::lock_guard lock(mutex_);
+  return settings_;
+}
+
+InterpreterPool::Shapes InterpreterPool::ShapesOf(size_t entry, Feeds feeds) {
+  Shapes shapes{entry, {}};
+  for (const TensorView* feed : feeds) shapes.second.push_back(feed->dims);
+  return shapes;
+}
+
+bool InterpreterPool::FallBack(size_t entry, Feeds feeds) {
+  if (!fallback_) return false;
+  std::vector<std::unique_ptr<Interpreter>> old;
+  const std::lock_guard lock(mutex_);
+  // Another run was quicker.
+  if (!settings_.xnnpack) return true;
+  if (!delegate_served_.load(std::memory_order_relaxed)) {
+    settings_ = *fallback_;
+    old.swap(idle_);
+    count_ -= old.size();
+    return true;
+  }
+  // The variables are in the one interpreter there is.
+  if (model_.info().has_variables) return false;
+  if (beside_ == nullptr) {
+    beside_ = std::make_unique<InterpreterPool>(model_, *fallback_, capacity_);
+  }
+  if (refused_.size() >= kMaxRefused) refused_.erase(refused_.begin());
+  refused_.insert(ShapesOf(entry, feeds));
+  return true;
+}
+
+InterpreterPool* InterpreterPool::PoolFor(size_t entry, Feeds feeds) {
+  const std::lock_guard lock(mutex_);
+  return beside_ != nullptr && refused_.contains(ShapesOf(entry, feeds)) ? beside_.get() : this;
+}
+
 Status InterpreterPool::Create(std::unique_ptr<Interpreter>* interpreter) {
   const std::lock_guard lock(creation_mutex_);
-  return Interpreter::Create(model_, settings_, interpreter);
+  return Interpreter::Create(model_, settings(), interpreter);
 }
 
 Status InterpreterPool::Acquire(std::unique_ptr<Interpreter>* interpreter) {
@@ -34,7 +78,8 @@ Status InterpreterPool::Acquire(std::unique_ptr<Interpreter>* interpreter) {
 void InterpreterPool::GiveBack(std::unique_ptr<Interpreter> interpreter) {
   if (!interpreter->usable()) interpreter.reset();
   const std::lock_guard lock(mutex_);
-  if (interpreter == nullptr) {
+  // Not one from before the pool fell back either.
+  if (interpreter == nullptr || interpreter->delegated() != settings_.xnnpack) {
     --count_;
   } else {
     idle_.push_back(std::move(interpreter));

@@ -18,13 +18,33 @@ Status Lease::AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker,
   if (interpreter_->HasShapes(entry, feeds)) return Status::Ok();
   ONLITE_RETURN_IF_ERROR(checker->Check(entry, feeds, empty));
   if (*empty != nullptr) return Status::Ok();
+  InterpreterPool* const pool = pool_->PoolFor(entry, feeds);
+  if (pool != pool_) ONLITE_RETURN_IF_ERROR(MoveTo(pool));
+  Status set = SetShapes(entry, feeds);
+  if (set.code() == ErrorCode::kProviderUnavailable && pool_->FallBack(entry, feeds)) {
+    ONLITE_RETURN_IF_ERROR(MoveTo(pool_->PoolFor(entry, feeds)));
+    set = SetShapes(entry, feeds);
+  }
+  return set;
+}
+
+Status Lease::MoveTo(InterpreterPool* pool) {
+  GiveBack();
+  pool_ = pool;
+  return Acquire();
+}
+
+Status Lease::SetShapes(size_t entry, Feeds feeds) {
+  if (interpreter_->HasShapes(entry, feeds)) return Status::Ok();
   // Another idle one may have placed tensors too; a new one has none.
   while (!interpreter_->placement().empty()) {
     pool_->Retire(std::move(interpreter_));
     ONLITE_RETURN_IF_ERROR(Acquire());
     if (interpreter_->HasShapes(entry, feeds)) return Status::Ok();
   }
-  return interpreter_->SetShapes(entry, feeds);
+  Status set = interpreter_->SetShapes(entry, feeds);
+  if (set.ok() && interpreter_->delegated()) pool_->DelegateServed();
+  return set;
 }
 
 // The runtime forgets a cancellation that comes before the invocation, so the

@@ -26,6 +26,8 @@ class Lease {
   /// The same, for an interpreter whose tensors have these shapes. Shapes that no
   /// interpreter of ours has had are checked first; if nothing is to be run with
   /// them, `empty` is what comes out, and the interpreter may have other shapes.
+  /// Where the delegate refuses them and the session has a fallback, the interpreter
+  /// is one without the delegate.
   Status AcquireFor(size_t entry, Feeds feeds, ShapeChecker* checker,
                     std::shared_ptr<const EmptyOutputs>* empty);
 
@@ -37,6 +39,9 @@ class Lease {
   Interpreter* get() const { return interpreter_.get(); }
 
  private:
+  Status MoveTo(InterpreterPool* pool);
+  Status SetShapes(size_t entry, Feeds feeds);
+
   InterpreterPool* pool_;
   std::unique_ptr<Interpreter> interpreter_;
 };

@@ -5,6 +5,7 @@
 
 #include "core/aligned_buffer.h"
 #include "runtimes/tflite/verifier.h"
+#include "runtimes/tflite/weight_support.h"
 
 namespace onlite::tflite {
 namespace {
@@ -24,15 +25,17 @@ Status Align(SharedBytes* bytes) {
 
 }  // namespace
 
-Status Model::Create(const Library& library, const SharedBytes& bytes,
+Status Model::Create(const Library& library, const SharedBytes& bytes, bool resize_inputs,
                      std::unique_ptr<Model>* model) {
   const Api& api = library.api();
   std::unique_ptr<Model> created(new Model(library));
   created->bytes_ = bytes;
+  created->resize_inputs_ = resize_inputs;
   ONLITE_RETURN_IF_ERROR(Align(&created->bytes_));
   const std::span<const uint8_t> file(created->bytes_.data, created->bytes_.size);
   ONLITE_RETURN_IF_ERROR(VerifyModel(file));
-  created->info_ = ReadModelInfo(file);
+  ONLITE_RETURN_IF_ERROR(CheckWeightSupport(file, library.version(), &created->only_delegate_));
+  created->info_ = ReadModelInfo(file, resize_inputs);
   TfLiteModel* handle = api.ModelCreateWithErrorReporter != nullptr
                             ? api.ModelCreateWithErrorReporter(file.data(), file.size(),
                                                                &ErrorLog::Report, &created->log_)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "runtimes/tflite/metadata.h"
@@ -29,10 +30,27 @@ std::optional<Quantization> ReadQuantization(const FlatTable& tensor, size_t ran
   return quantization;
 }
 
+/// Gives every value a name that no other of the list has: a later one of a name
+/// that was there before is "name:1", and a blank one "input:2" by its place.
+void MakeNamesUnique(const char* list, std::vector<ValueInfo>* values) {
+  std::set<std::string> taken;
+  for (const ValueInfo& value : *values) taken.insert(value.name);
+  std::set<std::string> given;
+  for (size_t index = 0; index < values->size(); ++index) {
+    std::string& name = (*values)[index].name;
+    if (!name.empty() && given.insert(name).second) continue;
+    const std::string base = name.empty() ? list : name;
+    size_t number = name.empty() ? index : 1;
+    do {
+      name = base + ":" + std::to_string(number++);
+    } while (!taken.insert(name).second);
+  }
+}
+
 class ModelReader {
  public:
-  explicit ModelReader(std::span<const uint8_t> bytes)
-      : file_(bytes), model_(file_.Root(schema::kModelIdentifier)) {}
+  ModelReader(std::span<const uint8_t> bytes, bool resize_inputs)
+      : file_(bytes), model_(file_.Root(schema::kModelIdentifier)), resize_inputs_(resize_inputs) {}
 
   ModelInfo Read() {
     ModelInfo info;
@@ -106,6 +124,8 @@ class ModelReader {
   }
 
   void Finish(SignatureInfo signature, EntryPoint entry, ModelInfo* info) {
+    MakeNamesUnique("input", &signature.inputs);
+    MakeNamesUnique("output", &signature.outputs);
     for (size_t index = 0; index < entry.inputs.size(); ++index) {
       const std::vector<bool>& resizable = entry.inputs[index].resizable;
       const bool any = std::find(resizable.begin(), resizable.end(), true) != resizable.end();
@@ -130,7 +150,7 @@ class ModelReader {
       for (size_t index = 0; index < shape.size(); ++index) {
         const int32_t dim = signature.size() > 0 ? signature[index] : shape[index];
         value.dims.push_back(dim < 0 ? -1 : dim);
-        spec.resizable.push_back(dim < 0 || !knows_dynamic_dims_);
+        spec.resizable.push_back(dim < 0 || !knows_dynamic_dims_ || resize_inputs_);
       }
       value.unknown_rank =
           knows_rank_ && shape.size() == 0 && tensor.Scalar<uint8_t>(Fields::kHasRank, 0) == 0;
@@ -189,6 +209,7 @@ class ModelReader {
 
   FlatBuffer file_;
   FlatTable model_;
+  const bool resize_inputs_;
   FlatTables subgraphs_;
   bool has_variables_ = false;
   bool knows_rank_ = false;
@@ -197,6 +218,8 @@ class ModelReader {
 
 }  // namespace
 
-ModelInfo ReadModelInfo(std::span<const uint8_t> model) { return ModelReader(model).Read(); }
+ModelInfo ReadModelInfo(std::span<const uint8_t> model, bool resize_inputs) {
+  return ModelReader(model, resize_inputs).Read();
+}
 
 }  // namespace onlite::tflite

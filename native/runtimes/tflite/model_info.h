@@ -14,7 +14,8 @@ namespace onlite::tflite {
 
 /// What onlite knows of one input or output beyond its public ValueInfo.
 struct TensorSpec {
-  /// The name in the signature, or the tensor's own.
+  /// The name in the signature, or the tensor's own: as the runtime knows it, and
+  /// so perhaps blank or another's too, unlike ValueInfo::name.
   std::string name;
   /// Dims that a feed may change. Empty for a tensor whose dims are all free.
   std::vector<bool> resizable;
@@ -46,7 +47,8 @@ struct ModelInfo {
   size_t tensor_count = 0;
 };
 
-/// Reads a model that VerifyModel has accepted.
-ModelInfo ReadModelInfo(std::span<const uint8_t> model);
+/// Reads a model that VerifyModel has accepted. With `resize_inputs` a feed may
+/// change every dim of an input, whatever the file says of it.
+ModelInfo ReadModelInfo(std::span<const uint8_t> model, bool resize_inputs);
 
 }  // namespace onlite::tflite

@@ -142,12 +142,20 @@ Status TfLiteSession::Profile(const RunRequest& request, size_t runs, OperatorPr
     if (bytes.data == nullptr) {
       return {ErrorCode::kOutOfMemory, "profile: not enough memory for the model"};
     }
-    ONLITE_RETURN_IF_ERROR(Model::Create(model_->library(), bytes, &readable));
+    ONLITE_RETURN_IF_ERROR(
+        Model::Create(model_->library(), bytes, model_->resize_inputs(), &readable));
   }
   const Model& model = readable != nullptr ? *readable : *model_;
   std::unique_ptr<Interpreter> interpreter;
   ONLITE_RETURN_IF_ERROR(Interpreter::Create(model, settings, &interpreter));
-  ONLITE_RETURN_IF_ERROR(interpreter->SetShapes(request.signature, feeds));
+  Status set = interpreter->SetShapes(request.signature, feeds);
+  if (set.code() == ErrorCode::kProviderUnavailable && interpreters_->fallback()) {
+    settings = *interpreters_->fallback();
+    settings.profiler = recorder.profiler();
+    ONLITE_RETURN_IF_ERROR(Interpreter::Create(model, settings, &interpreter));
+    set = interpreter->SetShapes(request.signature, feeds);
+  }
+  ONLITE_RETURN_IF_ERROR(set);
   const SignatureInfo& signature = info_.signatures[request.signature];
   for (size_t run = 0; run <= runs; ++run) {
     for (size_t index = 0; index < feeds.size(); ++index) {

@@ -119,6 +119,7 @@ enum BuiltinOperator : int32_t {
   kConv2d = 3,
   kDepthwiseConv2d = 4,
   kDepthToSpace = 5,
+  kEmbeddingLookup = 7,
   kFullyConnected = 9,
   kL2Pool2d = 12,
   kLshProjection = 15,
@@ -147,6 +148,9 @@ enum BuiltinOperator : int32_t {
   kAssignVariable = 144,
   kFirstStablehlo = 162,
 };
+
+/// QuantizationDetails, as far as they have a meaning here.
+enum QuantizationDetails : uint8_t { kCustomQuantization = 1, kBlockwiseQuantization = 2 };
 
 /// TensorType of the file.
 enum TensorType : int8_t {

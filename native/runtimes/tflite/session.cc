@@ -42,7 +42,11 @@ Status TfLiteSession::Create(const Library& library, const ModelSource& source,
   std::vector<ProviderPlan> plans;
   ONLITE_RETURN_IF_ERROR(PlanProviders(library, options, &plans));
   std::unique_ptr<Model> model;
-  ONLITE_RETURN_IF_ERROR(Model::Create(library, source.bytes, &model));
+  ONLITE_RETURN_IF_ERROR(Model::Create(library, source.bytes, options.resize_inputs, &model));
+  if (!model->only_delegate().empty()) {
+    std::erase_if(plans, [](const ProviderPlan& plan) { return !plan.xnnpack; });
+    if (plans.empty()) return {ErrorCode::kUnsupported, model->only_delegate() + "; XNNPACK can"};
+  }
   std::unique_ptr<TfLiteSession> created(new TfLiteSession(std::move(model)));
   const ModelInfo& read = created->model_->info();
   SessionInfo& info = created->info_;
@@ -64,6 +68,7 @@ Status TfLiteSession::Create(const Library& library, const ModelSource& source,
   }
   ONLITE_RETURN_IF_ERROR(started);
   ONLITE_RETURN_IF_ERROR(created->AllocateFixedShapes());
+  info.providers = created->providers();
   *session = std::move(created);
   return Status::Ok();
 }
@@ -86,19 +91,28 @@ Status TfLiteSession::Start(const std::vector<ProviderPlan>& plans) {
     ONLITE_RETURN_IF_ERROR(Interpreter::Create(*model_, {}, &trial));
   }
   Status started;
-  for (const ProviderPlan& plan : plans) {
-    started = Start(plan);
+  for (size_t index = 0; index < plans.size(); ++index) {
+    std::optional<InterpreterSettings> fallback;
+    for (size_t later = plans.size() - 1; later > index; --later) {
+      if (!plans[later].xnnpack) fallback = InterpreterSettings{.threads = plans[later].threads};
+    }
+    started = Start(plans[index], fallback);
     if (started.code() != ErrorCode::kProviderUnavailable) break;
   }
   return started;
 }
 
-Status TfLiteSession::Start(const ProviderPlan& plan) {
+std::vector<std::string> TfLiteSession::providers() const {
+  if (interpreters_->settings().xnnpack) return {"xnnpack", "cpu"};
+  return {"cpu"};
+}
+
+Status TfLiteSession::Start(const ProviderPlan& plan, std::optional<InterpreterSettings> fallback) {
   std::unique_ptr<SharedWeights> weights;
   if (plan.xnnpack && info_.concurrency > 1) weights = SharedWeights::Create(model_->library());
   const InterpreterSettings settings{plan.threads, plan.xnnpack,
                                      weights != nullptr ? weights->handle() : nullptr};
-  auto pool = std::make_unique<InterpreterPool>(*model_, settings, info_.concurrency);
+  auto pool = std::make_unique<InterpreterPool>(*model_, settings, info_.concurrency, fallback);
   // The pool's interpreters are destroyed before the weights on every way out.
   std::unique_ptr<Interpreter> first;
   ONLITE_RETURN_IF_ERROR(pool->Acquire(&first));
@@ -109,8 +123,6 @@ Status TfLiteSession::Start(const ProviderPlan& plan) {
   interpreters_.reset();
   weights_ = std::move(weights);
   interpreters_ = std::move(pool);
-  info_.providers = {"cpu"};
-  if (plan.xnnpack) info_.providers = {"xnnpack", "cpu"};
   return Status::Ok();
 }
 
@@ -121,9 +133,8 @@ Status TfLiteSession::AllocateFixedShapes() {
   ONLITE_RETURN_IF_ERROR(shapes_.Check(0, declared.get(), &empty));
   if (empty != nullptr) return Status::Ok();
   Lease lease(interpreters_.get());
-  ONLITE_RETURN_IF_ERROR(lease.Acquire());
-  Status allocated = lease.get()->SetShapes(0, declared.get());
-  if (allocated.ok() || allocated.code() == ErrorCode::kUnsupported) return allocated;
+  Status allocated = lease.AcquireFor(0, declared.get(), &shapes_, &empty);
+  if (allocated.code() != ErrorCode::kShapeMismatch) return allocated;
   return {ErrorCode::kModelInvalid, allocated.message(), allocated.cause()};
 }
 

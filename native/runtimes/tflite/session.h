@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,6 +27,7 @@ class TfLiteSession final : public Session {
                        const SessionOptions& options, std::unique_ptr<Session>* session);
 
   const SessionInfo& info() const override { return info_; }
+  std::vector<std::string> providers() const override;
   Status Run(const RunRequest& request, RunResult* result) override;
   Status CreateBinding(size_t signature, std::unique_ptr<Binding>* binding) override;
   Status ResetVariables() override;
@@ -37,7 +40,7 @@ class TfLiteSession final : public Session {
 
   /// Makes the first interpreter by one of the plans.
   Status Start(const std::vector<ProviderPlan>& plans);
-  Status Start(const ProviderPlan& plan);
+  Status Start(const ProviderPlan& plan, std::optional<InterpreterSettings> fallback);
   /// Shapes of the primary entry point that are all fixed, allocated once.
   Status AllocateFixedShapes();
   /// Inputs in: used where they lie if that pays, else copied.

@@ -65,8 +65,8 @@ void VerifyQuantization(FlatBuffer* file, const FlatTable& quantization, int8_t 
   if (scale.size() == 0) return;
   if (!file->Spend(scale.size())) return;
   for (size_t index = 0; index < scale.size(); ++index) {
-    const bool usable = scale[index] == 0 || (std::isnormal(scale[index]) && scale[index] > 0);
-    if (!usable) return file->Fail("a scale that nothing can be divided by");
+    const bool usable = std::isfinite(scale[index]) && scale[index] >= 0;
+    if (!usable) return file->Fail("a scale that is negative or no number");
   }
   for (size_t index = 0; index < std::min(zero_point.size(), scale.size()); ++index) {
     if (!FitsType(zero_point[index], type)) {
