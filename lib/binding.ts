@@ -226,6 +226,7 @@ export class IoBinding<
     name: string,
   ): void {
     this.#requireUndisposed();
+    if (record === this.#inputs) requireBindable(this.#plan.inputs[index]);
     // Also while the run's end is only known to the native side.
     this.#requireIdle();
     const encoded: NativeTensors = [];
@@ -280,6 +281,7 @@ export class IoBinding<
       return tensor;
     };
     for (const info of this.#plan.inputs) {
+      requireBindable(info);
       const tensor = own(inputs, info.name) ?? (info.optional ? undefined : acquire(info));
       if (tensor !== undefined) this.setInput(info.name, tensor);
       else if (!info.optional) throw unknownShape(info);
@@ -387,6 +389,14 @@ function resolveShape(
     shape.push(size);
   }
   return shape;
+}
+
+function requireBindable(info: NativeValueInfo | undefined): void {
+  if (info?.kind !== 'sequence' || info.optional) return;
+  throw new OnliteError(
+    'ERR_UNSUPPORTED',
+    `inputs.${info.name}: a sequence cannot be bound, only tensors can; use run or runSync`,
+  );
 }
 
 function unknownShape(info: NativeValueInfo): OnliteError {

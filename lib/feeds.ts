@@ -10,7 +10,7 @@ import {
 import { OnliteError, describe, invalidArgument } from './errors';
 import { requireAccess, type Leases } from './leases';
 import { poolMemoryOf } from './pool/lease';
-import { memoryKind, type NativeTensors } from './native';
+import { memoryKind, sequenceCode, type NativeTensors } from './native';
 import type { SignaturePlan } from './signature-plan';
 import { lengthOf, lossOf, typedArrayName } from './typed-array';
 
@@ -46,11 +46,36 @@ export function encodeFeeds(
     const value = (feeds as Record<string, unknown>)[name];
     if ((value === null || value === undefined) && plan.inputs[index]?.optional === true) continue;
     const path = `inputs.${name}`;
+    if (plan.inputs[index]?.kind === 'sequence') {
+      encodeSequence(encoded, index, value, path, leases);
+      continue;
+    }
     encodeTensor(encoded, index, value, path);
     if (leases === undefined) requireAccess(value, false, path);
     else leases.add(value, false, path);
   }
   return encoded;
+}
+
+const maxItems = 1_000_000;
+
+/** An ONNX sequence: an array of tensors. */
+function encodeSequence(
+  encoded: NativeTensors,
+  index: number,
+  value: unknown,
+  path: string,
+  leases: Leases | undefined,
+): void {
+  if (!Array.isArray(value)) throw invalidArgument(path, 'an array of tensors', value);
+  const items: NativeTensors = [];
+  for (const [place, item] of checkArray(value, path, maxItems).entries()) {
+    const itemPath = `${path}[${place}]`;
+    encodeTensor(items, place, item, itemPath);
+    if (leases === undefined) requireAccess(item, false, itemPath);
+    else leases.add(item, false, itemPath);
+  }
+  encoded.push(index, sequenceCode, [], items, memoryKind.ordinary);
 }
 
 function unknownInput(plan: SignaturePlan, name: string): OnliteError {

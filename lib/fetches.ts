@@ -1,5 +1,5 @@
 import { checkArray } from './checks';
-import { maxRank, type ElementTypeInfo } from './element-type';
+import { maxRank, type ElementTypeInfo, type NumericData } from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';
 import { lossOf, typedArrayName } from './typed-array';
@@ -66,7 +66,7 @@ export interface Result {
   readonly dims: readonly number[];
   readonly byteLength: number;
   /** Copies the elements; not of strings. */
-  copyTo(bytes: Uint8Array): void;
+  copyTo(array: NumericData): void;
 }
 
 /**
@@ -104,7 +104,7 @@ export function fillFetch(
     for (const [index, text] of strings.entries()) data[index] = text;
     return given;
   }
-  result.copyTo(writableBytes(path, data, result));
+  result.copyTo(writableArray(path, data, result));
   return given;
 }
 
@@ -126,7 +126,7 @@ export function isArrayOf(type: ElementTypeInfo, data: unknown): boolean {
   );
 }
 
-function writableBytes(path: string, to: unknown, { type, byteLength }: Result): Uint8Array {
+function writableArray(path: string, to: unknown, { type, byteLength }: Result): NumericData {
   if (!isArrayOf(type, to) || !ArrayBuffer.isView(to)) {
     throw new OnliteError(
       'ERR_TYPE_MISMATCH',
@@ -141,5 +141,5 @@ function writableBytes(path: string, to: unknown, { type, byteLength }: Result):
       `${path}.data: expected ${byteLength} bytes, got ${to.byteLength}`,
     );
   }
-  return new Uint8Array(to.buffer, to.byteOffset, to.byteLength);
+  return to as NumericData;
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve, toNamespacedPath } from 'node:path';
 
+import type { NumericData } from './element-type';
 import { OnliteError, type OnliteErrorCode } from './errors';
 import { settleJobs, settleSucceeded, succeededIds, usePoll } from './jobs';
 import { packageRoot } from './package-folders';
@@ -81,6 +82,7 @@ export interface NativeSessionOptions {
   concurrency: number;
   resizeInputs?: boolean;
   maxQueue: number;
+  maxQueueBytes: number;
   latency: boolean;
   graphOptimizationLevel?: number;
   parallelExecution: boolean;
@@ -93,6 +95,8 @@ export interface NativeSessionOptions {
   logVerbosityLevel?: number;
   freeDimensionOverrides: [string, string][];
   configEntries: [string, string][];
+  /** Absolute paths. */
+  customOps?: string[];
   batching?: NativeBatching;
 }
 
@@ -110,10 +114,14 @@ export interface NativeRunOptions {
 
 /**
  * [index, element type code, dims, data, {@link memoryKind}, …] for each tensor.
+ * A sequence has {@link sequenceCode} as its type, and such an array of its items as data.
  * An output without data becomes an ArrayBuffer if it is `ordinary`, and is held
  * if it is `pooled`.
  */
 export type NativeTensors = unknown[];
+
+/** The element type code of a sequence of tensors. */
+export const sequenceCode = 255;
 
 /** What is promised of a tensor's memory for as long as native code may use it. */
 export const memoryKind = {
@@ -299,7 +307,7 @@ export interface NativeAddon {
   /** Of HdrHistogram's V2 encoding, uncompressed. */
   decodeHistogram(bytes: Uint8Array): NativeHistogram;
   /** Copies a held result, once, into a typed array of exactly its bytes. */
-  takeResult(held: NativeHeld, array: Uint8Array): void;
+  takeResult(held: NativeHeld, array: NumericData): void;
   allocateBytes(length: number): NativeBytes;
   copyBytes(bytes: NativeBytes, at: number, data: Uint8Array): void;
   /** Gives whole pages within the memory back to the system; how many bytes. */

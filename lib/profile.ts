@@ -1,13 +1,23 @@
 import { abortable, throwIfAborted } from './abort';
 import { checkOptions, optionalInteger } from './checks';
+import { OnliteError } from './errors';
 import { encodeFeeds } from './feeds';
 import { promiseJob } from './jobs';
 import { Leases } from './leases';
+import { LoadLimits } from './load';
+import { parseCreateArguments, type ModelSource } from './model-source';
 import type { Engine, NativeProfile, NativeSession } from './native';
 import { profileOnnx } from './profile/onnx';
+import {
+  closeApart,
+  openApart,
+  type ModelAgain,
+  type SessionOrigin,
+} from './profile/session-apart';
 import { describeOperator, modelOperatorName } from './profile/tflite';
 import type { MeasuredOperator, ModelProfile } from './profile/types';
 import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
+import type { SessionOptions } from './session-options';
 import type { SignaturePlan } from './signature-plan';
 
 /** How a profile is made. Any other key is an error. */
@@ -18,6 +28,13 @@ export interface ProfileOptions {
   signature?: string;
   /** Aborting rejects the promise with ERR_CANCELLED, once the run under way has ended. */
   signal?: AbortSignal;
+  /**
+   * ONNX: the session's model once more, for a session that was created from more than 8 MiB
+   * of memory, which is not kept. Left out, a file is read again.
+   */
+  model?: ModelSource;
+  /** ONNX: its external data, where that came from memory. */
+  externalData?: SessionOptions['externalData'];
 }
 
 /** What of a session is profiled. */
@@ -25,13 +42,19 @@ export interface ProfiledSession {
   readonly engine: Engine;
   /** In use. */
   readonly executionProviders: readonly string[];
-  /** Asked for, missing ones too; empty if the choice was onlite's. */
-  readonly requestedProviders: readonly string[];
+  readonly origin: SessionOrigin;
   readonly native: NativeSession;
+  /** @throws OnliteError ERR_SESSION_RELEASED, or for a signature that there is not. */
   readonly plan: (signature: unknown) => SignaturePlan;
 }
 
-const keys: ReadonlySet<string> = new Set<keyof ProfileOptions>(['runs', 'signature', 'signal']);
+const keys: ReadonlySet<string> = new Set<keyof ProfileOptions>([
+  'runs',
+  'signature',
+  'signal',
+  'model',
+  'externalData',
+]);
 const defaultRuns = 10;
 const maxRuns = 1_000_000;
 
@@ -41,14 +64,54 @@ export async function profileSession(
   feeds: unknown,
   value: unknown,
 ): Promise<ModelProfile> {
-  const { runs: askedRuns, ...rest } = checkOptions(value, 'options', keys);
+  const { runs: askedRuns, model, externalData, ...rest } = checkOptions(value, 'options', keys);
   const runs = optionalInteger({ runs: askedRuns }, 'runs', 'options', 1, maxRuns) ?? defaultRuns;
   const options = checkRunOptions(rest satisfies RunOptions);
   const plan = session.plan(options.signature);
+  const again = model === undefined ? undefined : parseCreateArguments([model]).source;
   throwIfAborted(options.signal);
   return session.engine === 'onnxruntime'
-    ? profileOnnxSession(session, plan, feeds, runs, options)
+    ? profileOnnxApart(session, { model: again, externalData }, plan, feeds, runs, options)
     : profileTfliteSession(session, plan, feeds, runs, options);
+}
+
+/** On a session of its own: profiling a run disturbs the others of its pool of threads. */
+async function profileOnnxApart(
+  session: ProfiledSession,
+  again: ModelAgain,
+  plan: SignaturePlan,
+  feeds: unknown,
+  runs: number,
+  options: CheckedRunOptions,
+): Promise<ModelProfile> {
+  checkFeeds(plan, feeds);
+  const { signal } = options;
+  const native = await openApart(session.origin, again, new LoadLimits({ signal }));
+  try {
+    requireSameModel(session.native, native);
+    return await profileOnnxSession({ ...session, native }, plan, feeds, runs, options);
+  } finally {
+    await closeApart(native);
+  }
+}
+
+/** Before a model is loaded in vain. */
+function checkFeeds(plan: SignaturePlan, feeds: unknown): void {
+  const leases = new Leases();
+  try {
+    encodeFeeds(plan, feeds, leases);
+  } finally {
+    leases.release();
+  }
+}
+
+function requireSameModel(session: NativeSession, apart: NativeSession): void {
+  const [model, again] = [session, apart].map((native) => JSON.stringify(native.info().signatures));
+  if (model === again) return;
+  throw new OnliteError(
+    'ERR_MODEL_INVALID',
+    'profile: the model is another than when the session was created',
+  );
 }
 
 async function profileOnnxSession(
@@ -59,7 +122,7 @@ async function profileOnnxSession(
   options: CheckedRunOptions,
 ): Promise<ModelProfile> {
   const traces = await profileOnnx(runs, (profilePrefix) =>
-    runToItsEnd(plan, feeds, options, (id, inputs) => {
+    runToItsEnd(session.plan(options.signature), feeds, options, (id, inputs) => {
       session.native.run(id, inputs, plan.encodedEverything, {
         signature: plan.index,
         warmUp: true,
@@ -154,8 +217,9 @@ function summarise(
   const operators = measured
     .map((operator) => ({ ...operator, share: sum === 0 ? 0 : operator.nanoseconds / sum }))
     .sort((a, b) => b.nanoseconds - a.nanoseconds);
-  const { executionProviders, requestedProviders } = session;
-  const wanted = requestedProviders.length === 0 ? executionProviders : requestedProviders;
+  const { executionProviders, origin } = session;
+  const requested = origin.options.executionProviders.map(({ name }) => name);
+  const wanted = requested.length === 0 ? executionProviders : requested;
   const accelerators = wanted.filter((provider) => provider !== 'cpu');
   const missing = accelerators.filter((provider) => !executionProviders.includes(provider));
   if (missing.length > 0) notes.push(`Asked for and not there: ${missing.join(', ')}.`);

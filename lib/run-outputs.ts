@@ -5,6 +5,7 @@ import { hasDims, isArrayOf } from './fetches';
 import { nativeArray } from './feeds';
 import type { Held } from './jobs';
 import { requireAccess, type Leases } from './leases';
+import { newBuffer } from './memory';
 import { memoryKind, type NativeTensors, type NativeValue } from './native';
 import { poolMemoryOf } from './pool/lease';
 import { acquireFrom, type TensorPool } from './pool/tensor-pool';
@@ -12,10 +13,6 @@ import type { OutputPlan, RequestedOutputs, SignaturePlan } from './signature-pl
 import { Tensor, dataOf, isTensor } from './tensor';
 import { lengthOf, typedArrayName } from './typed-array';
 import { placeValue } from './values';
-
-/** From so many bytes on it pays not to fill an array with zeros first. */
-const largeBytes = 32 << 10;
-const allocateUnsafe = Buffer.allocUnsafeSlow.bind(Buffer);
 
 /** Memory that an output may be written to, described for the addon. */
 interface Memory {
@@ -163,15 +160,21 @@ function givenArray(given: unknown): NumericData | undefined {
   return nativeArray(data as NumericData);
 }
 
-/** A new array that nobody has but the run, and the caller after it. */
+/**
+ * A new array that nobody has but the run, and the caller after it. Undefined where there is
+ * no memory for what is declared: the model may make less, or else the run says so.
+ */
 function privateMemory(target: Target): Memory | undefined {
   const { elementType, dims } = target.plan;
   if (elementType === undefined) return undefined;
   const bytes =
     dataLength(elementType, elementCount(dims, 'dims')) * elementType.array.BYTES_PER_ELEMENT;
-  let { buffer } = bytes < largeBytes ? new Uint8Array(bytes) : allocateUnsafe(bytes);
-  if (buffer.byteLength !== bytes) buffer = new ArrayBuffer(bytes);
-  const array = new elementType.array(buffer);
+  let array: NumericData;
+  try {
+    array = new elementType.array(newBuffer(bytes));
+  } catch {
+    return undefined;
+  }
   target.tensor = Tensor.fromTrusted(elementType, array, [...dims]);
   return { array, dims, kind: memoryKind.private };
 }

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { isAbsolute, resolve } from 'node:path';
 
 import { checkBatching, type BatchingOptions } from './batching-options';
 import {
@@ -53,6 +54,12 @@ export interface SessionOptions {
   /** Runs that may wait; one more is ERR_QUEUE_FULL. Default 1024. */
   maxQueue?: number;
   /**
+   * Bytes of the feeds that runs hold copies of while they wait; one more that would exceed it
+   * is ERR_QUEUE_FULL, unless none waits. Default 1 GiB. Feeds in memory of a pool that are
+   * used in place are not copied.
+   */
+  maxQueueBytes?: number;
+  /**
    * Gather concurrent runs into one, for models whose first dimension is dynamic
    * in every input and output; ERR_UNSUPPORTED for others and for models with
    * variables. Runs that are gathered may overtake those that are not.
@@ -102,16 +109,26 @@ export interface SessionOptions {
   executionMode?: 'sequential' | 'parallel';
   /** Where ONNX Runtime writes the optimised model. */
   optimizedModelFilePath?: string;
+  /** Such a session's runs take turns, on threads of its own. */
   enableProfiling?: boolean;
   profileFilePrefix?: string;
   logId?: string;
-  /** 0 verbose, 1 info, 2 warning, 3 error (default), 4 fatal. */
+  /**
+   * What ONNX Runtime writes to stderr: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal (default:
+   * what goes wrong is thrown).
+   */
   logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
   logVerbosityLevel?: number;
   /** Accepted for compatibility; outputs are in ordinary memory. */
   preferredOutputLocation?: unknown;
   /** Accepted for compatibility; without effect. */
   enableGraphCapture?: boolean;
+  /**
+   * ONNX: libraries of custom operators, which are loaded into the process and stay there: files
+   * that export `RegisterCustomOps` (onnxruntime_c_api.h). ERR_UNSUPPORTED for TensorFlow Lite,
+   * which has no entry point for such libraries.
+   */
+  customOps?: readonly string[];
   /** ONNX Runtime's session configuration entries, nested or dotted; passed through. */
   extra?: Record<string, unknown>;
 }
@@ -122,6 +139,7 @@ const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'interOpNumThreads',
   'concurrency',
   'maxQueue',
+  'maxQueueBytes',
   'batching',
   'resizeInputs',
   'mmap',
@@ -145,6 +163,7 @@ const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'logVerbosityLevel',
   'preferredOutputLocation',
   'enableGraphCapture',
+  'customOps',
   'extra',
 ]);
 
@@ -165,6 +184,8 @@ const path = 'options';
 const maxThreads = Math.max(1024, cpus().length);
 const maxConcurrency = 1024;
 const maxProviders = 64;
+const maxCustomOps = 64;
+const defaultQueueBytes = 2 ** 30;
 const maxNameLength = 256;
 
 /** The user's options, checked and without getters. */
@@ -184,6 +205,9 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
     interOpNumThreads: optionalInteger(options, 'interOpNumThreads', path, 0, maxThreads) ?? 0,
     concurrency: optionalInteger(options, 'concurrency', path, 1, maxConcurrency) ?? 1,
     maxQueue: optionalInteger(options, 'maxQueue', path, 0, 0x7fff_ffff) ?? 1024,
+    maxQueueBytes:
+      optionalInteger(options, 'maxQueueBytes', path, 0, Number.MAX_SAFE_INTEGER) ??
+      defaultQueueBytes,
     latency: optionalBoolean(options, 'latency', path) ?? true,
     parallelExecution: optionalChoice(options, 'executionMode', path, executionModes) ?? false,
     freeDimensionOverrides: freeDimensions(options['freeDimensionOverrides']),
@@ -202,6 +226,7 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
     enableMemPattern: optionalBoolean(options, 'enableMemPattern', path),
     optimizedModelFilePath: optionalString(options, 'optimizedModelFilePath', path),
     profilePrefix: profilePrefix(options),
+    customOps: customOps(options['customOps']),
     logId: optionalString(options, 'logId', path),
     logSeverityLevel: optionalInteger(options, 'logSeverityLevel', path, 0, 4),
     logVerbosityLevel: optionalInteger(options, 'logVerbosityLevel', path, 0, 0x7fff_ffff),
@@ -235,6 +260,17 @@ function profilePrefix(options: Unchecked): string | undefined {
   const prefix = optionalString(options, 'profileFilePrefix', path);
   if (optionalBoolean(options, 'enableProfiling', path) !== true) return undefined;
   return prefix === undefined || prefix === '' ? 'onnxruntime_profile_' : prefix;
+}
+
+function customOps(value: unknown): string[] | undefined {
+  if (value === undefined) return undefined;
+  const where = `${path}.customOps`;
+  return checkArray(value, where, maxCustomOps).map((item, index) => {
+    const file = checkString(item, `${where}[${index}]`);
+    if (file === '') throw invalidArgument(`${where}[${index}]`, 'a path', item);
+    // Never looked for where the system looks for libraries.
+    return isAbsolute(file) ? file : resolve(file);
+  });
 }
 
 function freeDimensions(value: unknown): [string, string][] {

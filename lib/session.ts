@@ -1,5 +1,4 @@
 import { abortable, throwIfAborted } from './abort';
-import type { BatchingOptions } from './batching-options';
 import { IoBinding, bindKeys, type BindOptions, type Tensors } from './binding';
 import { checkOptions } from './checks';
 import { OnliteError, invalidArgument } from './errors';
@@ -21,6 +20,7 @@ import {
 import { modelName, parseCreateArguments, type ModelSource } from './model-source';
 import { type Engine, type NativeRunOptions, type NativeSession, type NativeValue } from './native';
 import type { ProfileOptions } from './profile';
+import { keepOrigin, type SessionOrigin } from './profile/session-apart';
 import type { ModelProfile } from './profile/types';
 import { RunObserver, runChannel } from './run-channel';
 import {
@@ -68,8 +68,8 @@ export class InferenceSession implements AsyncDisposable {
   /** Of `options.batching`; 0 without. */
   readonly #maxBatchSize: number;
   #released: Promise<void> | undefined;
-  /** The providers that were asked for, those that are missing too. */
-  readonly #requestedProviders: readonly string[];
+  /** Without the model once it is released. */
+  #origin: SessionOrigin;
   readonly #observer: RunObserver;
 
   /** What metrics and traces call the model; see {@link SessionOptions.name}. */
@@ -93,18 +93,13 @@ export class InferenceSession implements AsyncDisposable {
   readonly latency: SessionLatency;
 
   /** Use {@link InferenceSession.create}. @internal */
-  constructor(
-    session: NativeSession,
-    name: string,
-    maxBatchSize: number,
-    requestedProviders: readonly string[],
-  ) {
+  constructor(session: NativeSession, name: string, origin: SessionOrigin) {
     const info = session.info();
     const [primary, ...others] = info.signatures;
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
     this.#native = session;
-    this.#maxBatchSize = maxBatchSize;
-    this.#requestedProviders = requestedProviders;
+    this.#maxBatchSize = origin.options.batching?.maxBatchSize ?? 0;
+    this.#origin = origin;
     this.#primary = planSignature(primary, 0);
     this.#plans = new Map(
       others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
@@ -152,13 +147,11 @@ export class InferenceSession implements AsyncDisposable {
     const { source, options } = parseCreateArguments(args);
     const checked = checkSessionOptions(options);
     const nativeOptions = toNativeSessionOptions(checked);
+    const origin = keepOrigin(source, checked, nativeOptions);
     const limits = new LoadLimits(checked);
     try {
       const loaded = await loadSession(source, checked, nativeOptions, limits);
-      const { maxBatchSize = 0 } = (checked['batching'] ?? {}) as Partial<BatchingOptions>;
-      const requested = nativeOptions.executionProviders.map(({ name }) => name);
-      const name = modelName(source, checked);
-      const session = new InferenceSession(loaded, name, maxBatchSize, requested);
+      const session = new InferenceSession(loaded, modelName(source, checked), origin);
       if (checked['warmUp'] === true) {
         await limits.within(session.warmUp()).catch(async (error: unknown) => {
           const released = session.release();
@@ -356,6 +349,7 @@ export class InferenceSession implements AsyncDisposable {
         liveSessions.remove(this.#observer);
       });
       this.#smallRuns?.close();
+      this.#origin = { ...this.#origin, model: undefined };
     }
     return this.#released;
   }
@@ -391,20 +385,24 @@ export class InferenceSession implements AsyncDisposable {
 
   /**
    * Says where a run's time goes, operator by operator. The runs are in no
-   * histogram. They take turns with the session's own; TensorFlow Lite's are made
-   * on an interpreter with variables of its own. The feeds must stay as they are
-   * until the promise settles.
+   * histogram. ONNX Runtime's are made on a session with threads of its own, for
+   * which the model is loaded once more; TensorFlow Lite's take turns with the
+   * session's own, on an interpreter with variables of its own. The feeds must stay
+   * as they are until the promise settles.
    *
    * @throws OnliteError as {@link InferenceSession.run}; ERR_UNSUPPORTED where the
    *   library has no profiler that fits (TensorFlow Lite other than 2.17.1 and
-   *   2.20, ONNX Runtime before 1.25), or the session has `enableProfiling`.
+   *   2.20, ONNX Runtime before 1.25), or `options.model` is needed.
    */
   async profile(feeds: Feeds, options?: ProfileOptions): Promise<ModelProfile> {
     this.#requireOpen();
     const { engine, executionProviders } = this;
-    const requestedProviders = this.#requestedProviders;
-    const plan = (signature: unknown): SignaturePlan => this.#plan(signature);
-    const session = { engine, executionProviders, requestedProviders, native: this.#native, plan };
+    const origin = this.#origin;
+    const plan = (signature: unknown): SignaturePlan => {
+      this.#requireOpen();
+      return this.#plan(signature);
+    };
+    const session = { engine, executionProviders, origin, native: this.#native, plan };
     // Loaded when it is needed: few programs do.
     const { profileSession } = require('./profile') as typeof import('./profile');
     return profileSession(session, feeds, options);

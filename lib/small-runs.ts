@@ -459,8 +459,8 @@ function fill(slot: Slot, given: Tensor, view: NumericData): Tensor {
     type: slot.type,
     dims: slot.dims,
     byteLength: view.byteLength,
-    copyTo: (bytes) => {
-      bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    copyTo: (array) => {
+      array.set(view as never);
     },
   });
   return given;

@@ -6,7 +6,9 @@ import {
   type NumericData,
 } from './element-type';
 import { OnliteError } from './errors';
+import { nativeArray } from './feeds';
 import { fillFetch, type Result } from './fetches';
+import { newArray } from './memory';
 import { native, type NativeHeld, type NativeValue } from './native';
 import { acquireFrom, type TensorPool } from './pool/tensor-pool';
 import { Tensor, dataOf, isTensor } from './tensor';
@@ -46,9 +48,9 @@ function typeOf(code: number): ElementTypeInfo {
 
 function decodeHeld(code: number, dims: number[], held: NativeHeld): Tensor {
   const type = typeOf(code);
-  const buffer = new ArrayBuffer(byteLengthOf(type, dims));
-  native().takeResult(held, new Uint8Array(buffer));
-  return decodeTensor(code, dims, buffer);
+  const array = newArray(type.array ?? Uint8Array, byteLengthOf(type, dims));
+  native().takeResult(held, nativeArray(array));
+  return Tensor.fromTrusted(type, array, dims);
 }
 
 function byteLengthOf(type: ElementTypeInfo, dims: readonly number[]): number {
@@ -82,7 +84,7 @@ export function placeValue(
   }
   const tensor = acquireFrom(pool, result.type, result.dims);
   const data = dataOf(tensor) as NumericData;
-  result.copyTo(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  result.copyTo(data);
   return tensor;
 }
 
@@ -95,16 +97,20 @@ function resultOf(value: NativeValue): Result | undefined {
     type,
     dims,
     byteLength: byteLengthOf(type, dims),
-    copyTo: (bytes) => {
-      if (kind === 4) native().takeResult(data, bytes);
-      else bytes.set(new Uint8Array(data as ArrayBuffer));
+    copyTo: (to) => {
+      if (kind === 4) native().takeResult(data, nativeArray(to));
+      else bytesOf(to).set(newArray(Uint8Array, data as ArrayBuffer));
     },
   };
 }
 
+function bytesOf({ buffer, byteOffset, byteLength }: NumericData): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 function decodeTensor(code: number, dims: number[], data: ArrayBuffer | string[]): Tensor {
   const type = typeOf(code);
-  const array = Array.isArray(data) || type.array === undefined ? data : new type.array(data);
+  const array = Array.isArray(data) || type.array === undefined ? data : newArray(type.array, data);
   return Tensor.fromTrusted(type, array as string[], dims);
 }
 

@@ -23,6 +23,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/nvidia_management.cc
   native/runtimes/ort/binding.cc
   native/runtimes/ort/create_session.cc
+  native/runtimes/ort/custom_ops.cc
   native/runtimes/ort/element_type.cc
   native/runtimes/ort/empty_tensors.cc
   native/runtimes/ort/environment.cc
@@ -37,6 +38,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/session.cc
   native/runtimes/ort/session_options.cc
   native/runtimes/ort/status.cc
+  native/runtimes/ort/telemetry.cc
   native/runtimes/ort/values.cc
   native/runtimes/ort/wire.cc
   native/runtimes/tflite/binding.cc

@@ -139,7 +139,9 @@ bool BatchedRun::Join(const Members& members, size_t rows, RunRequest* request,
   request->signature = first.signature;
   request->outputs = first.outputs;
   for (size_t index = 0; index < joined.tensors.size(); ++index) {
-    request->inputs.push_back({first.inputs[index].index, std::move(joined.tensors[index])});
+    RunInput& input = request->inputs.emplace_back();
+    input.index = first.inputs[index].index;
+    input.tensor = std::move(joined.tensors[index]);
   }
   *memory = std::move(joined.memory);
   return true;

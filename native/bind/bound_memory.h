@@ -31,6 +31,8 @@ class BoundMemory {
   /// no kernel uses as an index; a synchronous one only for shared memory.
   bool IsCopied(bool asynchronous) const;
 
+  size_t byte_length() const { return argument_.view.byte_length; }
+
   /// The view that such a run is bound to. kOutOfMemory if there is no memory
   /// for a copy.
   Status ViewFor(bool asynchronous, TensorView* view);

@@ -98,6 +98,9 @@ SessionOptions ReadOptions(Napi::Env env, const Napi::Value& value) {
   for (const auto& [name, size] : reader.StringPairs("freeDimensionOverrides")) {
     options.free_dimension_overrides.emplace_back(name, std::stoll(size));
   }
+  for (const Napi::Value& item : reader.Array("customOps")) {
+    options.custom_op_libraries.push_back(item.ToString().Utf8Value());
+  }
   options.config_entries = reader.StringPairs("configEntries");
   return options;
 }
@@ -108,6 +111,7 @@ class CreateJob final : public Job {
   SessionOptions options;
   std::array<std::vector<LibraryCandidate>, 2> candidates;  // by Engine
   size_t max_queue = 0;
+  size_t max_queue_bytes = 0;
   std::optional<BatchOptions> batching;
   bool record_latency = true;
   Executor* executor = nullptr;
@@ -122,10 +126,10 @@ class CreateJob final : public Job {
     ONLITE_RETURN_IF_ERROR(runtime.CreateSession(source, options, &core->session));
     core->info = core->session->info();
     if (batching) ONLITE_RETURN_IF_ERROR(CheckBatching(core->info));
-    core->queue = executor->CreateQueue(core->info.concurrency, max_queue);
+    core->queue = executor->CreateQueue(core->info.concurrency, max_queue, max_queue_bytes);
     if (batching) {
       core->batches = std::make_shared<BatchQueue>(core->queue, core->info.concurrency, max_queue,
-                                                   *std::move(batching));
+                                                   max_queue_bytes, *std::move(batching));
     }
     core->record_latency = record_latency;
     // TensorFlow Lite runs from our buffer; ONNX Runtime has made its own copy.
@@ -173,6 +177,7 @@ Napi::Value CreateSession(const Napi::CallbackInfo& info) {
   job->options = ReadOptions(env, info[2]);
   const ObjectReader options(env, info[2], "options");
   job->max_queue = static_cast<size_t>(std::max(0, options.Int("maxQueue", 1024)));
+  job->max_queue_bytes = options.Size("maxQueueBytes", size_t{1} << 30);
   if (options.Has("batching")) job->batching = ReadBatchOptions(env, options.Get("batching"));
   job->record_latency = options.OptionalBool("latency").value_or(true);
   const ObjectReader candidates(env, info[3], "candidates");

@@ -180,6 +180,8 @@ Environment::Environment(Napi::Env env, const Napi::Object& anchor, const Napi::
       mailbox_(std::make_shared<Mailbox>()) {
   KeepAlive(succeeded_.Value());
   SetDefaultThreadCount(static_cast<int>(threads_));
+  DisableTelemetry();
+  array_buffer_class = Napi::Persistent(env.Global().Get("ArrayBuffer").As<Napi::Function>());
   // The executor's threads are the limit, not the queue's places: a load that hangs keeps its own.
   constexpr size_t kUnlimited = SIZE_MAX / 2;
   maintenance_queue_ = background().CreateQueue(kUnlimited, kUnlimited);
@@ -223,6 +225,7 @@ Environment::~Environment() {
   binding_class.SuppressDestruct();
   rows_class.SuppressDestruct();
   histogram_class.SuppressDestruct();
+  array_buffer_class.SuppressDestruct();
 }
 
 Executor& Environment::executor() const { return Executor::Process(threads_); }

@@ -65,6 +65,8 @@ class Environment {
   Napi::FunctionReference binding_class;
   Napi::FunctionReference rows_class;
   Napi::FunctionReference histogram_class;
+  /// JavaScript's own, as it was when the addon was set up.
+  Napi::FunctionReference array_buffer_class;
 
   /// A reference to what is to live as long as the exports do, or a job.
   Napi::FunctionReference Hold(const Napi::Function& function);

@@ -31,8 +31,11 @@ napi_value HoldResult(Napi::Env env, const RunRequest& request, Value value) {
   const bool holdable =
       value.kind == Value::Kind::kTensor && value.owner &&
       value.tensor.type != ElementType::kString &&
-      std::none_of(request.inputs.begin(), request.inputs.end(),
-                   [&](const RunInput& input) { return Overlap(value.tensor, input.tensor); });
+      std::none_of(request.inputs.begin(), request.inputs.end(), [&](const RunInput& input) {
+        return Overlap(value.tensor, input.tensor) ||
+               std::any_of(input.items.begin(), input.items.end(),
+                           [&](const TensorView& item) { return Overlap(value.tensor, item); });
+      });
   if (!holdable) return ValueToJs(env, value);
   const TensorView tensor = value.tensor;
   Napi::Array encoded(env, TensorToJs(env, tensor, Hold(env, std::move(value))));

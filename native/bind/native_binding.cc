@@ -36,15 +36,17 @@ class BindingRunJob final : public Job {
       : binding_(binding), core_(std::move(core)) {}
 
   /// Before each run. JS thread.
-  void Prepare(int64_t called_at) {
+  void Prepare(int64_t called_at, size_t copied_bytes) {
     cancel.Reset();
     called_at_ = called_at;
+    copied_bytes_ = copied_bytes;
     times_ = {};
     dynamic_outputs_.clear();
     finished_ = false;
   }
 
   bool UsesCallersMemory() const override { return true; }
+  size_t waiting_bytes() const override { return copied_bytes_; }
 
   Status Execute() override {
     if (!core_->binding) return SessionReleased();
@@ -84,6 +86,7 @@ class BindingRunJob final : public Job {
   NativeBinding* const binding_;
   const std::shared_ptr<BindingCore> core_;
   int64_t called_at_ = 0;
+  size_t copied_bytes_ = 0;
   int64_t queue_ns_ = 0;
   RunTimes times_;
   std::vector<Value> dynamic_outputs_;
@@ -205,6 +208,9 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
   for (EncodedTensor& tensor : encoded) {
     const size_t index = tensor.index;
     if (index >= slots.size()) ThrowInvalidArgument(env, "there is no such input or output");
+    if (tensor.is_sequence) {
+      ThrowStatus(env, {ErrorCode::kUnsupported, "a sequence cannot be bound to memory"});
+    }
     Slot slot;
     slot.dynamic = !input && !tensor.has_memory;
     if (slot.dynamic) {
@@ -233,6 +239,10 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
     for (const Slot& slot : *all) {
       needs_care_ = needs_care_ || (slot.memory && !slot.memory->IsAlwaysInPlace());
     }
+  }
+  copied_bytes_ = 0;
+  for (const Slot& slot : inputs_) {
+    if (slot.memory && slot.memory->IsCopied(true)) copied_bytes_ += slot.memory->byte_length();
   }
 }
 
@@ -292,7 +302,7 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   Prepare(env, true);
   std::unique_ptr<BindingRunJob> job = std::move(idle_job_);
   if (!job) job = std::make_unique<BindingRunJob>(this, core_);
-  job->Prepare(called_at);
+  job->Prepare(called_at, copied_bytes_);
   Check(env, session.RecordPost(Environment::Of(env).Post(*session.queue, job_id, std::move(job))));
   busy_ = true;
   Ref();
@@ -305,7 +315,7 @@ Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
   Prepare(env, false);
   if (!EnterSynchronousRun(session)) ThrowStatus(env, EveryInterpreterBusy());
   RunTimes times;
-  const Status status = core_->binding->Run(nullptr, &times);
+  const Status status = RunGuarded([&] { return core_->binding->Run(nullptr, &times); });
   LeaveSynchronousRun(session);
   if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, called_at, status.code());
   Check(env, status);
@@ -329,7 +339,7 @@ std::optional<Status> NativeBinding::RunAtOnce() {
   // All but the run itself takes less than a second pair of clock readings
   // would, so one time serves as invoke and as total.
   const int64_t started = session.Clock();
-  Status status = core_->binding->Run(nullptr, nullptr);
+  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
   if (!status.ok()) {
     session.RecordFailure(RunRecords::kSynchronous, started, status.code());
   } else {

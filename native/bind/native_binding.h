@@ -90,6 +90,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   /// Something may be detached or needs copying: stable unshared memory alone
   /// needs no look before a run.
   bool needs_care_ = false;
+  /// Of the inputs that an asynchronous run works on copies of.
+  size_t copied_bytes_ = 0;
   bool busy_ = false;
 };
 

@@ -104,7 +104,12 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
   const JobId id = ReadJobId(env, info[0]);
   auto arguments = std::make_unique<RunArguments>();
   ReadRunOptions(env, info[3], arguments.get());
+  arguments->admit = [this](size_t bytes) {
+    return core_->RecordPost(core_->batches ? core_->batches->CheckBytes(bytes)
+                                            : core_->queue->CheckBytes(bytes));
+  };
   ReadRunArguments(env, core_->info, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
+  arguments->admit = nullptr;
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
   Environment& environment = Environment::Of(env);
@@ -134,7 +139,7 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   RequireOpen(env);
   if (!EnterSynchronousRun(*core_)) ThrowStatus(env, EveryInterpreterBusy());
   RunResult result;
-  const Status status = core_->session->Run(arguments.request, &result);
+  const Status status = RunGuarded([&] { return core_->session->Run(arguments.request, &result); });
   LeaveSynchronousRun(*core_);
   if (!status.ok() && arguments.record_latency)
     core_->RecordFailure(RunRecords::kSynchronous, called_at, status.code());
@@ -210,7 +215,12 @@ Napi::Value NativeSession::EndProfiling(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   std::string file;
-  Check(env, core_->session->EndProfiling(&file));
+  if (!EnterSynchronousRun(*core_)) {
+    ThrowStatus(env, {ErrorCode::kBusy, "endProfiling: a run of the session is in flight"});
+  }
+  const Status status = core_->session->EndProfiling(&file);
+  LeaveSynchronousRun(*core_);
+  Check(env, status);
   return Napi::String::New(env, file);
 }
 

@@ -46,6 +46,15 @@ class ObjectReader {
     return value.As<Napi::Number>().Int32Value();
   }
 
+  /// A number of bytes.
+  size_t Size(const char* key, size_t otherwise) const {
+    const Napi::Value value = object_.Get(key);
+    if (value.IsUndefined()) return otherwise;
+    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+    if (!(number >= 0 && number <= 9007199254740991.0)) Refuse(key, "a number of bytes");
+    return static_cast<size_t>(number);
+  }
+
   /// An array, empty when the key is missing.
   std::vector<Napi::Value> Array(const char* key) const {
     const Napi::Value value = object_.Get(key);

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <exception>
+#include <new>
 
 #include "bind/errors.h"
 
@@ -40,6 +41,9 @@ napi_value CallSafely(napi_env env, const Call& call) {
     return Typed(env, call);
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();
+  } catch (const std::bad_alloc& error) {
+    StatusError(env, {ErrorCode::kOutOfMemory, "out of memory", error.what()})
+        .ThrowAsJavaScriptException();
   } catch (const std::exception& error) {
     Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();
   }

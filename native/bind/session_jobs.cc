@@ -22,17 +22,16 @@ Status SessionReleased() { return {ErrorCode::kSessionReleased, "the session was
 
 Status EveryInterpreterBusy() {
   return {ErrorCode::kBusy,
-          "runSync: every interpreter of the session is busy; await the runs in flight, or create "
+          "runSync: every place of the session is taken; await the runs in flight, or create "
           "the session with a higher concurrency"};
 }
 
 bool EnterSynchronousRun(SessionCore& core) {
-  // ONNX Runtime takes any number of runs at once; an interpreter takes one.
-  return core.info.engine == Engine::kOnnxRuntime || core.queue->TryEnter();
+  return core.info.reentrant || core.queue->TryEnter();
 }
 
 void LeaveSynchronousRun(SessionCore& core) {
-  if (core.info.engine != Engine::kOnnxRuntime) core.queue->Leave();
+  if (!core.info.reentrant) core.queue->Leave();
 }
 
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <exception>
 #include <memory>
+#include <new>
 #include <string>
 
 #include "bind/job.h"
@@ -17,6 +19,7 @@ class RunJob : public Job {
   RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
          int64_t called_at);
   Status Execute() override;
+  size_t waiting_bytes() const override { return arguments_->copied_bytes; }
   /// An array of ValueToJs, in the order of the requested outputs.
   Napi::Value Result(Napi::Env env) override;
   void Failed(ErrorCode code) override;
@@ -58,6 +61,18 @@ class ResetVariablesJob final : public Job {
 /// Destroys a session that nobody uses any more, after its runs and off the JS thread; where
 /// that cannot be had, with the last holder.
 void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& core) noexcept;
+
+/// What a run says that JavaScript waits for, when it throws: memory, in practice.
+template <typename Run>
+Status RunGuarded(const Run& run) {
+  try {
+    return run();
+  } catch (const std::bad_alloc& error) {
+    return {ErrorCode::kOutOfMemory, "out of memory for the run", error.what()};
+  } catch (const std::exception& error) {
+    return {ErrorCode::kRunFailed, "the run failed", error.what()};
+  }
+}
 
 /// What every use of a released session answers.
 Status SessionReleased();

@@ -5,12 +5,23 @@
 #include <string>
 #include <utility>
 
+#include "bind/environment.h"
 #include "bind/errors.h"
 
 namespace onlite {
 namespace {
 
 constexpr uint32_t kFieldsPerTensor = 5;
+
+/// The type of what is a sequence of tensors (lib/feeds.ts).
+constexpr int64_t kSequenceType = 255;
+
+/// From so many bytes on it is asked first whether they may be copied.
+constexpr size_t kManyBytes = size_t{1} << 20;
+
+/// From so many bytes on memory for a result is had from JavaScript's ArrayBuffer, which
+/// throws where there is none. V8's own function ends the process then, and is quicker.
+constexpr size_t kMayBeMissing = size_t{64} << 10;
 
 napi_value Element(Napi::Env env, napi_value array, uint32_t index) {
   napi_value element = nullptr;
@@ -159,22 +170,40 @@ std::vector<std::string> ReadStrings(Napi::Env env, napi_value data, const Dims&
   return strings;
 }
 
-/// Copies the tensors at `copied` of the request's inputs into one buffer.
-void TakeSnapshots(Napi::Env env, const std::vector<size_t>& copied, RunArguments* arguments) {
+bool IsSequence(Napi::Env env, napi_value type) {
+  double code = 0;
+  return napi_get_value_double(env, type, &code) == napi_ok && code == kSequenceType;
+}
+
+/// Of a sequence: tensors, not sequences.
+std::vector<EncodedTensor> ReadItems(Napi::Env env, napi_value items) {
+  std::vector<EncodedTensor> read = ReadTensors(env, items, "items");
+  for (const EncodedTensor& item : read) {
+    if (item.is_sequence || !item.has_memory) {
+      ThrowInvalidArgument(env, "items: expected tensors");
+    }
+  }
+  return read;
+}
+
+/// Copies the tensors into one buffer.
+void TakeSnapshots(Napi::Env env, const std::vector<TensorView*>& copied, RunArguments* arguments) {
   size_t total = 0;
-  for (const size_t index : copied) {
-    const size_t bytes = AlignUp(arguments->request.inputs[index].tensor.byte_length);
+  for (const TensorView* tensor : copied) {
+    const size_t bytes = AlignUp(tensor->byte_length);
     if (bytes > SIZE_MAX / 2 - total) ThrowInvalidArgument(env, "inputs: too large");
     total += bytes;
   }
+  arguments->copied_bytes += total;
+  if (arguments->admit && total >= kManyBytes) Check(env, arguments->admit(total));
   arguments->snapshots = AllocateAligned(total + kReadBeyond);
   if (!arguments->snapshots) {
     ThrowStatus(env, {ErrorCode::kOutOfMemory,
                       "out of memory: cannot copy " + std::to_string(total) + " bytes of inputs"});
   }
   uint8_t* to = arguments->snapshots.get();
-  for (const size_t index : copied) {
-    TensorView& tensor = arguments->request.inputs[index].tensor;
+  for (TensorView* const copy : copied) {
+    TensorView& tensor = *copy;
     if (tensor.byte_length > 0) std::memcpy(to, tensor.data, tensor.byte_length);
     tensor.data = to;
     tensor.readable_beyond = kReadBeyond;
@@ -202,19 +231,34 @@ const SignatureInfo& SignatureOf(const SessionInfo& info, const RunArguments& ar
 void AddInputs(Napi::Env env, std::vector<EncodedTensor> inputs, FeedPolicy policy,
                const SignatureInfo& signature, const std::vector<Target>& targets,
                RunArguments* arguments) {
-  std::vector<size_t> copied;
-  for (EncodedTensor& encoded : inputs) {
-    const size_t index = encoded.index;
+  std::vector<TensorView*> copied;
+  // Leaves the tensor where it stays.
+  const auto add = [&](size_t index, EncodedTensor encoded, TensorView* tensor) {
     TensorArgument argument = ResolveTensor(env, std::move(encoded));
     for (const Target& target : targets) {
       if (!Overlap(target.memory, argument.view)) continue;
       ThrowOverlap(env, NameOf(signature.outputs, target.index), "inputs",
                    NameOf(signature.inputs, index));
     }
+    for (const std::string& text : argument.view.strings) {
+      arguments->copied_bytes += sizeof(text) + text.size();
+    }
     const bool copies = MustCopy(argument, policy);
-    if (copies) copied.push_back(arguments->request.inputs.size());
+    if (copies) copied.push_back(tensor);
     if (!copies && argument.view.data != nullptr) arguments->in_place = true;
-    arguments->request.inputs.push_back({index, std::move(argument.view)});
+    *tensor = std::move(argument.view);
+  };
+  arguments->request.inputs.resize(inputs.size());
+  for (size_t place = 0; place < inputs.size(); ++place) {
+    EncodedTensor& encoded = inputs[place];
+    RunInput& input = arguments->request.inputs[place];
+    input.index = encoded.index;
+    input.is_sequence = encoded.is_sequence;
+    input.items.resize(encoded.items.size());
+    for (size_t item = 0; item < input.items.size(); ++item) {
+      add(input.index, std::move(encoded.items[item]), &input.items[item]);
+    }
+    if (!input.is_sequence) add(input.index, std::move(encoded), &input.tensor);
   }
   if (!copied.empty()) TakeSnapshots(env, copied, arguments);
 }
@@ -235,6 +279,7 @@ void AddOutputs(Napi::Env env, std::vector<EncodedTensor> outputs, FeedPolicy po
                 RunArguments* arguments) {
   for (EncodedTensor& encoded : outputs) {
     RunOutput output;
+    if (encoded.is_sequence) ThrowInvalidArgument(env, "outputs: expected tensors");
     output.index = encoded.index;
     // A model may make other shapes than it declares, and than the caller expects.
     output.flexible = true;
@@ -273,10 +318,31 @@ napi_value StringsToJs(Napi::Env env, const std::vector<std::string>& strings) {
   return array;
 }
 
+/// A new ArrayBuffer; throws ERR_OUT_OF_MEMORY.
+napi_value NewArrayBuffer(Napi::Env env, size_t bytes, void** memory) {
+  napi_value buffer = nullptr;
+  if (bytes < kMayBeMissing) {
+    Check(env, napi_create_arraybuffer(env, bytes, memory, &buffer));
+    return buffer;
+  }
+  napi_value length = nullptr;
+  Check(env, napi_create_double(env, static_cast<double>(bytes), &length));
+  const napi_value constructor = Environment::Of(env).array_buffer_class.Value();
+  if (napi_new_instance(env, constructor, 1, &length, &buffer) != napi_ok) {
+    napi_value thrown = nullptr;
+    Check(env, napi_get_and_clear_last_exception(env, &thrown));
+    ThrowStatus(env, {ErrorCode::kOutOfMemory,
+                      "out of memory for a result of " + std::to_string(bytes) + " bytes"});
+  }
+  size_t got = 0;
+  Check(env, napi_get_arraybuffer_info(env, buffer, memory, &got));
+  if (got < bytes) ThrowStatus(env, {ErrorCode::kRunFailed, "ArrayBuffer has been replaced"});
+  return buffer;
+}
+
 napi_value BytesToJs(Napi::Env env, const TensorView& tensor) {
   void* memory = nullptr;
-  napi_value buffer = nullptr;
-  Check(env, napi_create_arraybuffer(env, tensor.byte_length, &memory, &buffer));
+  napi_value buffer = NewArrayBuffer(env, tensor.byte_length, &memory);
   if (tensor.byte_length > 0) std::memcpy(memory, tensor.data, tensor.byte_length);
   return buffer;
 }
@@ -317,8 +383,12 @@ std::vector<EncodedTensor> ReadTensors(Napi::Env env, napi_value tensors, const 
     Check(env, napi_typeof(env, encoded.data, &kind));
     encoded.has_memory = kind != napi_null;
     encoded.kind = Kind(env, Element(env, tensors, at + 4));
-    if (encoded.has_memory) {
-      encoded.type = Type(env, Element(env, tensors, at + 1));
+    const napi_value type = Element(env, tensors, at + 1);
+    if (IsSequence(env, type)) {
+      encoded.is_sequence = true;
+      encoded.items = ReadItems(env, encoded.data);
+    } else if (encoded.has_memory) {
+      encoded.type = Type(env, type);
       encoded.dims = ReadDims(env, Element(env, tensors, at + 2));
       if (encoded.type == ElementType::kString) {
         encoded.strings = ReadStrings(env, encoded.data, encoded.dims);

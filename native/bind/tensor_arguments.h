@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,10 @@ struct RunArguments {
   AlignedBuffer snapshots;
   /// The run reads or writes memory of JavaScript's.
   bool in_place = false;
+  /// Of the snapshots and of strings, which are always copied.
+  size_t copied_bytes = 0;
+  /// Asked before many bytes are copied; may be empty.
+  std::function<Status(size_t bytes)> admit;
   /// By requested output: lib/ copies the result to where it belongs (held_result.h).
   std::vector<bool> held;
   /// Not for warm-up runs, whose times nobody wants in the histograms.
@@ -62,7 +67,8 @@ struct RunArguments {
 
 /// Reads the flat arrays that lib/ builds:
 /// inputs  [index, element type, dims, data, MemoryKind, …], data a typed array
-///         or, for strings, an array of strings;
+///         or, for strings, an array of strings; a sequence has the type 255 and as
+///         data such an array of its items;
 /// outputs [index, element type, dims, memory, MemoryKind, …], memory a typed
 ///         array that the result is written to if that is safe and it has the
 ///         type and shape. Without memory the kind says whether the result
@@ -90,6 +96,9 @@ struct EncodedTensor {
   bool has_memory = false;
   MemoryKind kind = MemoryKind::kOrdinary;
   std::vector<std::string> strings;
+  /// Of a sequence, which has no data itself.
+  bool is_sequence = false;
+  std::vector<EncodedTensor> items;
 };
 
 /// Reads such an array. May run JavaScript.

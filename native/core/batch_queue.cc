@@ -60,15 +60,31 @@ class BatchQueue::BatchTask final : public Task {
 };
 
 BatchQueue::BatchQueue(std::shared_ptr<TaskQueue> queue, size_t concurrency, size_t max_waiting,
-                       BatchOptions options)
+                       size_t max_waiting_bytes, BatchOptions options)
     : queue_(std::move(queue)),
       concurrency_(concurrency),
       max_waiting_(max_waiting),
+      max_waiting_bytes_(max_waiting_bytes),
       options_(std::move(options)),
       last_tag_(kFirstTag) {}
 
-Status BatchQueue::Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* member) {
+Status BatchQueue::CheckWaitingBytes(size_t bytes) const {
+  if (bytes == 0 || waiting_bytes_ == 0 ||
+      (waiting_bytes_ <= max_waiting_bytes_ && bytes <= max_waiting_bytes_ - waiting_bytes_)) {
+    return Status::Ok();
+  }
+  return QueueBytesFull(waiting_bytes_, bytes, max_waiting_bytes_);
+}
+
+Status BatchQueue::CheckBytes(size_t bytes) const {
   const std::lock_guard lock(mutex_);
+  return CheckWaitingBytes(bytes);
+}
+
+Status BatchQueue::Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* member) {
+  const size_t bytes = task->waiting_bytes();
+  const std::lock_guard lock(mutex_);
+  ONLITE_RETURN_IF_ERROR(CheckWaitingBytes(bytes));
   // A batch that was taken from the queue and has not started counts as waiting,
   // and its place as free.
   const size_t free_places = concurrency_ - std::min(concurrency_, running_);
@@ -87,6 +103,7 @@ Status BatchQueue::Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* m
   }
   batch->rows += member->rows();
   ++requests_;
+  waiting_bytes_ += bytes;
   if (batch->rows >= options_.max_rows) batch->closed = true;
   if (batch->queued) return Status::Ok();
   const bool waits = !batch->closed && options_.max_delay.count() > 0 && ArmTimer(batch->due);
@@ -166,6 +183,7 @@ std::unique_ptr<Task> BatchQueue::Remove(uint64_t tag) {
     batch.rows -= item->member->rows();
     batch.items.erase(item);
     --requests_;
+    waiting_bytes_ -= removed->waiting_bytes();
     if (batch.items.empty()) {
       // An executor thread that has just taken it finds it empty.
       if (batch.queued) {
@@ -203,6 +221,7 @@ std::vector<BatchQueue::Item> BatchQueue::Start(const std::shared_ptr<Batch>& ba
   if (batch->items.empty()) return {};
   std::erase(batches_, batch);
   requests_ -= batch->items.size();
+  for (const Item& item : batch->items) waiting_bytes_ -= item.task->waiting_bytes();
   --queued_;
   ++running_;
   try {

@@ -51,9 +51,9 @@ struct BatchOptions {
 class BatchQueue : public std::enable_shared_from_this<BatchQueue> {
  public:
   /// `max_waiting`: requests that may wait, beyond those whose batches can
-  /// start at once; of a queue with `concurrency` places.
+  /// start at once; of a queue with `concurrency` places. `max_waiting_bytes`: theirs.
   BatchQueue(std::shared_ptr<TaskQueue> queue, size_t concurrency, size_t max_waiting,
-             BatchOptions options);
+             size_t max_waiting_bytes, BatchOptions options);
 
   const BatchOptions& options() const { return options_; }
 
@@ -61,6 +61,9 @@ class BatchQueue : public std::enable_shared_from_this<BatchQueue> {
   /// until `task` is destroyed or its Finished is called. The tag is for
   /// Remove. An error drops the task: kQueueFull, or kOutOfMemory without threads.
   Status Post(uint64_t tag, std::unique_ptr<Task> task, BatchMember* member);
+
+  /// What Post would say now of a request of so many bytes, but for its place.
+  Status CheckBytes(size_t bytes) const;
 
   /// Takes a request out of a batch that has not started; null if there is none.
   std::unique_ptr<Task> Remove(uint64_t tag);
@@ -94,6 +97,7 @@ class BatchQueue : public std::enable_shared_from_this<BatchQueue> {
   };
 
   // mutex_ must be held.
+  Status CheckWaitingBytes(size_t bytes) const;
   std::shared_ptr<Batch> FindOpen(const BatchMember& member);
   std::shared_ptr<Batch> Open(Item item);
   void Enqueue(const std::shared_ptr<Batch>& batch) noexcept;
@@ -107,12 +111,14 @@ class BatchQueue : public std::enable_shared_from_this<BatchQueue> {
   const std::shared_ptr<TaskQueue> queue_;
   const size_t concurrency_;
   const size_t max_waiting_;
+  const size_t max_waiting_bytes_;
   const BatchOptions options_;
 
   /// Taken before the executor's and the timer's.
   mutable std::mutex mutex_;
   std::deque<std::shared_ptr<Batch>> batches_;  // that have not started, oldest first
   size_t requests_ = 0;                         // in batches_
+  size_t waiting_bytes_ = 0;                    // of requests_
   size_t queued_ = 0;                           // of batches_
   size_t running_ = 0;                          // batches
   uint64_t last_tag_;

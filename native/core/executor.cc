@@ -11,11 +11,34 @@
 
 namespace onlite {
 
-Status TaskQueue::Post(uint64_t tag, std::unique_ptr<Task> task) {
+Status QueueBytesFull(size_t waiting, size_t more, size_t max_waiting) {
+  return {ErrorCode::kQueueFull, "the session's queue is full: the runs that wait hold " +
+                                     std::to_string(waiting) +
+                                     " bytes of feeds, and this one has " + std::to_string(more) +
+                                     " (maxQueueBytes " + std::to_string(max_waiting) + ")"};
+}
+
+size_t TaskQueue::FreePlaces() const { return concurrency_ - std::min(concurrency_, running_); }
+
+Status TaskQueue::CheckWaitingBytes(size_t bytes) const {
+  if (bytes == 0 || tasks_.size() <= FreePlaces()) return Status::Ok();
+  if (waiting_bytes_ <= max_waiting_bytes_ && bytes <= max_waiting_bytes_ - waiting_bytes_) {
+    return Status::Ok();
+  }
+  return QueueBytesFull(waiting_bytes_, bytes, max_waiting_bytes_);
+}
+
+Status TaskQueue::CheckBytes(size_t bytes) const {
   const auto lock = LockAdaptively(executor_->mutex_);
+  return CheckWaitingBytes(bytes);
+}
+
+Status TaskQueue::Post(uint64_t tag, std::unique_ptr<Task> task) {
+  const size_t bytes = task->waiting_bytes();
+  const auto lock = LockAdaptively(executor_->mutex_);
+  ONLITE_RETURN_IF_ERROR(CheckWaitingBytes(bytes));
   // Tasks that can start at once do not count as waiting.
-  const size_t free_places = concurrency_ - std::min(concurrency_, running_);
-  if (tasks_.size() >= max_waiting_ + free_places) {
+  if (tasks_.size() >= max_waiting_ + FreePlaces()) {
     return {ErrorCode::kQueueFull, "the session's queue is full: " + std::to_string(tasks_.size()) +
                                        " runs wait (maxQueue " + std::to_string(max_waiting_) +
                                        ")"};
@@ -44,6 +67,7 @@ Status TaskQueue::Add(uint64_t tag, std::unique_ptr<Task> task, bool exclusive) 
   task->tag_ = tag;
   task->exclusive_ = exclusive;
   if (exclusive) ++exclusive_waiting_;
+  waiting_bytes_ += task->waiting_bytes();
   tasks_.Append(std::move(task));
   ScheduleIfRunnable();
   return Status::Ok();
@@ -55,6 +79,7 @@ std::unique_ptr<Task> TaskQueue::Remove(uint64_t tag) {
       tasks_.TakeIf([tag](const Task& task) { return task.tag_ == tag; });
   if (!removed) return nullptr;
   if (removed->exclusive_) --exclusive_waiting_;
+  waiting_bytes_ -= removed->waiting_bytes();
   ScheduleIfRunnable();
   return removed;
 }
@@ -89,6 +114,7 @@ bool TaskQueue::Runnable() const {
 
 std::unique_ptr<Task> TaskQueue::Take() {
   std::unique_ptr<Task> task = tasks_.TakeFirst();
+  waiting_bytes_ -= task->waiting_bytes();
   ++running_;
   if (task->exclusive_) {
     --exclusive_waiting_;
@@ -161,9 +187,10 @@ Executor::~Executor() {
   thread_ended_.wait(lock, [this] { return threads_alive_ == 0; });
 }
 
-std::shared_ptr<TaskQueue> Executor::CreateQueue(size_t concurrency, size_t max_waiting) {
+std::shared_ptr<TaskQueue> Executor::CreateQueue(size_t concurrency, size_t max_waiting,
+                                                 size_t max_waiting_bytes) {
   auto queue = std::shared_ptr<TaskQueue>(
-      new TaskQueue(this, std::max<size_t>(concurrency, 1), max_waiting));
+      new TaskQueue(this, std::max<size_t>(concurrency, 1), max_waiting, max_waiting_bytes));
   const std::lock_guard lock(mutex_);
   // Without any the first task says so.
   StartThreads();

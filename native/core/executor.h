@@ -14,6 +14,9 @@
 
 namespace onlite {
 
+/// kQueueFull for bytes: of those that wait, of one more, and the limit.
+Status QueueBytesFull(size_t waiting, size_t more, size_t max_waiting);
+
 class Executor;
 
 /// A first-in first-out queue on an executor, one a session: at most
@@ -24,8 +27,12 @@ class Executor;
 class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
  public:
   /// `tag` is the caller's name for the task, for Remove. kQueueFull when
-  /// `max_waiting` tasks wait.
+  /// `max_waiting` tasks wait, or when others wait and it would make their bytes more
+  /// than `max_waiting_bytes`.
   Status Post(uint64_t tag, std::unique_ptr<Task> task);
+
+  /// What Post would say now of a task of so many bytes, but for its place.
+  Status CheckBytes(size_t bytes) const;
 
   /// Posts a task whatever waits already, for a caller that counts for itself.
   Status PostUnbounded(uint64_t tag, std::unique_ptr<Task> task);
@@ -51,12 +58,17 @@ class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
  private:
   friend class Executor;
 
-  TaskQueue(Executor* executor, size_t concurrency, size_t max_waiting)
-      : executor_(executor), concurrency_(concurrency), max_waiting_(max_waiting) {}
+  TaskQueue(Executor* executor, size_t concurrency, size_t max_waiting, size_t max_waiting_bytes)
+      : executor_(executor),
+        concurrency_(concurrency),
+        max_waiting_(max_waiting),
+        max_waiting_bytes_(max_waiting_bytes) {}
 
   Status Add(uint64_t tag, std::unique_ptr<Task> task, bool exclusive);
 
   // The executor's mutex guards everything below; its lock must be held.
+  Status CheckWaitingBytes(size_t bytes) const;
+  size_t FreePlaces() const;
   bool Runnable() const;
   std::unique_ptr<Task> Take();
   void GiveBackPlace();
@@ -67,7 +79,9 @@ class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
   Executor* const executor_;
   const size_t concurrency_;
   const size_t max_waiting_;
+  const size_t max_waiting_bytes_;
   TaskList tasks_;
+  size_t waiting_bytes_ = 0;  // of tasks_
   size_t running_ = 0;
   size_t exclusive_waiting_ = 0;
   bool exclusive_running_ = false;
@@ -107,7 +121,8 @@ class Executor {
   static Executor& Background(size_t threads);
 
   /// `concurrency` ≥ 1.
-  std::shared_ptr<TaskQueue> CreateQueue(size_t concurrency, size_t max_waiting);
+  std::shared_ptr<TaskQueue> CreateQueue(size_t concurrency, size_t max_waiting,
+                                         size_t max_waiting_bytes = SIZE_MAX);
 
   /// The record of the calling thread; null if it is no executor's.
   static Worker* Current();

@@ -20,6 +20,9 @@ class Task {
   /// What it throws ends the process.
   virtual void Run() = 0;
 
+  /// Bytes that it holds while it waits, for the queue's limit; always the same meanwhile.
+  virtual size_t waiting_bytes() const { return 0; }
+
   /// After the task's place in its queue was given back, so that whoever hears
   /// of the end finds the place free. `self` is this task: keep it, or return it
   /// to have it destroyed. The executor's lock is held: be short, throw nothing, and take no

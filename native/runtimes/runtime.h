@@ -63,6 +63,8 @@ struct ValueInfo {
   ElementType type = ElementType::kUndefined;
   Dims dims;
   std::vector<std::string> symbols;
+  /// The element type of a sequence of tensors; kUndefined of other sequences.
+  ElementType item_type = ElementType::kUndefined;
   bool unknown_rank = false;
   /// A feed may leave this input out.
   bool optional = false;
@@ -100,6 +102,8 @@ struct SessionInfo {
   bool has_variables = false;
   /// Runs that may be in flight at once.
   size_t concurrency = 1;
+  /// Any number of threads may run it beside those, as the JS thread does.
+  bool reentrant = false;
 };
 
 /// A buffer that several holders may share; never written after it was filled.
@@ -151,9 +155,12 @@ struct SessionOptions {
   std::string optimized_model_path;
   std::string profile_prefix;  // not empty: profiling on
   std::string log_id;
-  int log_severity = 3;  // errors only
+  /// Fatal only: what fails has a Status, which is not to be on stderr too.
+  int log_severity = 4;
   int log_verbosity = 0;
   std::vector<std::pair<std::string, int64_t>> free_dimension_overrides;
+  /// Libraries of custom operators, absolute paths; TFLite refuses them.
+  std::vector<std::string> custom_op_libraries;
   std::vector<std::pair<std::string, std::string>> config_entries;
 };
 
@@ -161,6 +168,9 @@ struct SessionOptions {
 struct RunInput {
   size_t index = 0;
   TensorView tensor;
+  /// A sequence: the items are fed, not the tensor.
+  bool is_sequence = false;
+  std::vector<TensorView> items;
 };
 
 /// One requested output of a run, by its index in the signature's outputs.
@@ -343,6 +353,10 @@ class Runtime {
 Runtime& OnnxRuntime();
 /// native/runtimes/tflite
 Runtime& TfLiteRuntime();
+
+/// Has ONNX Runtime report nothing to its vendor, unless the environment says otherwise.
+/// On the JS thread, before the first Load.
+void DisableTelemetry();
 
 /// Threads the process-wide pools may use; set once before the first Load
 /// (os.availableParallelism()). Read by both adapters.

@@ -188,7 +188,7 @@ class BatchQueueTest : public testing::Test {
  protected:
   void Create(BatchOptions options, size_t max_waiting = 10'000) {
     queue_ = std::make_shared<BatchQueue>(executor_.CreateQueue(1, max_waiting), 1, max_waiting,
-                                          std::move(options));
+                                          SIZE_MAX, std::move(options));
   }
   Status Post(int number, size_t rows = 1, int kind = 0) {
     auto request = std::make_unique<Request>(&log_, number, rows, kind);

@@ -198,6 +198,44 @@ TEST(Executor, RefusesMoreThanMaxWaiting) {
   EXPECT_EQ(done, 4);
 }
 
+/// Holds so many bytes while it waits.
+class HeavyTask final : public Task {
+ public:
+  explicit HeavyTask(
+      size_t bytes, std::function<void()> run = [] {})
+      : bytes_(bytes), run_(std::move(run)) {}
+  size_t waiting_bytes() const override { return bytes_; }
+  void Run() override { run_(); }
+
+ private:
+  const size_t bytes_;
+  const std::function<void()> run_;
+};
+
+TEST(Executor, RefusesMoreThanMaxWaitingBytes) {
+  Executor executor(2);
+  const auto queue = executor.CreateQueue(1, 100, 10);
+  Gate gate;
+  // The first can start at once, and the first to wait is never refused.
+  ASSERT_TRUE(queue->Post(1, std::make_unique<HeavyTask>(1000, [&] { gate.Wait(); })).ok());
+  while (queue->running() == 0) std::this_thread::yield();
+  ASSERT_TRUE(queue->Post(2, std::make_unique<HeavyTask>(6)).ok());
+  ASSERT_TRUE(queue->CheckBytes(4).ok());
+  ASSERT_TRUE(queue->Post(3, std::make_unique<HeavyTask>(4)).ok());
+  const Status full = queue->Post(4, std::make_unique<HeavyTask>(1));
+  EXPECT_EQ(full.code(), ErrorCode::kQueueFull);
+  EXPECT_NE(full.message().find("maxQueueBytes 10"), std::string::npos) << full.message();
+  EXPECT_EQ(queue->CheckBytes(SIZE_MAX).code(), ErrorCode::kQueueFull);
+  // What holds nothing is not refused, and what was taken back holds nothing any more.
+  EXPECT_TRUE(queue->Post(5, std::make_unique<HeavyTask>(0)).ok());
+  EXPECT_TRUE(queue->Remove(3) != nullptr);
+  EXPECT_TRUE(queue->Post(6, std::make_unique<HeavyTask>(4)).ok());
+  gate.Open();
+  WaitUntilIdle(*queue);
+  EXPECT_TRUE(queue->Post(7, std::make_unique<HeavyTask>(SIZE_MAX)).ok());
+  WaitUntilIdle(*queue);
+}
+
 TEST(Executor, WithoutAQueueTakesWhatCanStartAtOnce) {
   Executor executor(2);
   const auto queue = executor.CreateQueue(2, 0);

@@ -48,7 +48,7 @@ TEST(OrtEnvironmentTest, LivesWithAnEnvironmentThatHasNoPools) {
   ASSERT_TRUE(OnnxRuntime().CreateSession(source, {}, &session).ok());
   std::vector<float> a = {1, 2};
   RunRequest request;
-  request.inputs = {{0, Floats({2}, &a)}, {1, Floats({2}, &a)}};
+  request.inputs = {{0, Floats({2}, &a), false, {}}, {1, Floats({2}, &a), false, {}}};
   request.outputs = {{0, {}}};
   RunResult result;
   ASSERT_TRUE(session->Run(request, &result).ok());

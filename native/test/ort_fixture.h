@@ -62,7 +62,7 @@ class OrtTest : public testing::Test {
                     std::vector<TensorView> outputs, RunResult* result) {
     RunRequest request;
     for (size_t index = 0; index < inputs.size(); ++index) {
-      request.inputs.push_back({index, std::move(inputs[index])});
+      request.inputs.push_back({index, std::move(inputs[index]), false, {}});
     }
     for (size_t index = 0; index < outputs.size(); ++index) {
       request.outputs.push_back({index, std::move(outputs[index])});

@@ -68,7 +68,7 @@ Status RunFlexibly(Session* session, std::vector<float>* x, std::vector<float>* 
     return Dims{static_cast<int64_t>(data.size())};
   };
   RunRequest request;
-  request.inputs.push_back({0, Floats(dims(*x), x)});
+  request.inputs.push_back({0, Floats(dims(*x), x), false, {}});
   request.outputs.push_back({0, Floats(dims(*y), y), true});
   return session->Run(request, result);
 }
@@ -104,7 +104,7 @@ TEST_F(OrtRunTest, FlexibleMemoryOfAWrongKind) {
   for (const TensorView& into : {View(ElementType::kInt32, {3}, &other), too_short}) {
     for (int round = 0; round < 2; ++round) {
       RunRequest request;
-      request.inputs.push_back({0, Floats({3}, &x)});
+      request.inputs.push_back({0, Floats({3}, &x), false, {}});
       request.outputs.push_back({0, into, true});
       RunResult result;
       ASSERT_TRUE(session->Run(request, &result).ok());
@@ -128,7 +128,7 @@ TEST_F(OrtRunTest, FlexibleRunsFailAsOthersDo) {
   std::vector<float> y(4, 0);
   for (int round = 0; round < 2; ++round) {
     RunRequest request;
-    request.inputs.push_back({0, Floats({4}, &four)});
+    request.inputs.push_back({0, Floats({4}, &four), false, {}});
     request.outputs.push_back({0, Floats({2, 2}, &y), true});
     RunResult result;
     ASSERT_TRUE(session->Run(request, &result).ok());
@@ -206,11 +206,12 @@ TEST_F(OrtRunTest, RefusesWrongFeeds) {
               ErrorCode::kInvalidArgument, "outputs");
 
   RunRequest twice;
-  twice.inputs = {{0, Floats({1, 3, 224, 2}, &x)}, {0, Floats({1, 3, 224, 2}, &x)}};
+  twice.inputs = {{0, Floats({1, 3, 224, 2}, &x), false, {}},
+                  {0, Floats({1, 3, 224, 2}, &x), false, {}}};
   twice.outputs = {{0, {}}};
   ExpectError(session->Run(twice, &result), ErrorCode::kInvalidArgument, "given twice");
   RunRequest outside;
-  outside.inputs = {{7, Floats({1, 3, 224, 2}, &x)}};
+  outside.inputs = {{7, Floats({1, 3, 224, 2}, &x), false, {}}};
   outside.outputs = {{0, {}}};
   ExpectError(session->Run(outside, &result), ErrorCode::kInvalidArgument, "index 7 of 1");
   RunRequest signature;
@@ -277,7 +278,8 @@ TEST_F(OrtRunTest, CancelsARunInFlight) {
   std::vector<uint8_t> forever = {1};
   CancelToken cancel;
   RunRequest request;
-  request.inputs = {{0, Floats({1}, &x)}, {1, View(ElementType::kBool, {}, &forever)}};
+  request.inputs = {{0, Floats({1}, &x), false, {}},
+                    {1, View(ElementType::kBool, {}, &forever), false, {}}};
   request.outputs = {{0, {}}};
   request.cancel = &cancel;
   std::thread canceller([&] {
@@ -322,7 +324,7 @@ TEST_F(OrtRunTest, RunOptions) {
   const auto session = MustCreate(ob::AddModel({1}));
   std::vector<float> a = {1};
   RunRequest request;
-  request.inputs = {{0, Floats({1}, &a)}, {1, Floats({1}, &a)}};
+  request.inputs = {{0, Floats({1}, &a), false, {}}, {1, Floats({1}, &a), false, {}}};
   request.outputs = {{0, {}}};
   request.options.tag = "tag";
   request.options.log_severity = 3;

@@ -108,7 +108,8 @@ inline RunRequest RequestFor(const SignatureInfo& signature, const std::vector<F
                              size_t index = 0) {
   RunRequest request;
   request.signature = index;
-  for (size_t at = 0; at < feeds.size(); ++at) request.inputs.push_back({at, feeds[at].view});
+  for (size_t at = 0; at < feeds.size(); ++at)
+    request.inputs.push_back({at, feeds[at].view, false, {}});
   for (size_t at = 0; at < signature.outputs.size(); ++at) request.outputs.push_back({at, {}});
   return request;
 }

@@ -7,6 +7,8 @@ export interface OnnxValue {
   name: string;
   type: number;
   dims: readonly (number | string)[];
+  /** A sequence of such tensors. */
+  sequence?: boolean;
 }
 
 export interface OnnxNode {
@@ -55,12 +57,13 @@ const bytes = (field: number, value: Iterable<number>): number[] => {
 };
 const text = (field: number, value: string): number[] => bytes(field, Buffer.from(value));
 
-function encodeValue({ name, type, dims }: OnnxValue): number[] {
+function encodeValue({ name, type, dims, sequence = false }: OnnxValue): number[] {
   const shape = dims.flatMap((dim) =>
     bytes(1, typeof dim === 'number' ? integer(1, dim) : text(2, dim)),
   );
   const tensor = [...integer(1, type), ...bytes(2, shape)];
-  return [...text(1, name), ...bytes(2, bytes(1, tensor))];
+  const proto = bytes(1, tensor);
+  return [...text(1, name), ...bytes(2, sequence ? bytes(4, bytes(1, proto)) : proto)];
 }
 
 const isGraph = (value: number | readonly number[] | OnnxGraph): value is OnnxGraph =>
@@ -109,11 +112,14 @@ const operatorSet = (domain: string, version: number): number[] =>
 
 /** The bytes of a model with that graph and those functions, opset 17. */
 export function encodeOnnx(graph: OnnxGraph, functions: readonly OnnxFunction[] = []): Uint8Array {
+  const others = new Set(graph.nodes.flatMap(({ domain }) => domain ?? []));
+  for (const domain of ['com.microsoft', 'local']) others.delete(domain);
   return Uint8Array.from([
     ...integer(1, 8),
     ...bytes(8, integer(2, 17)),
     ...operatorSet('com.microsoft', 1),
     ...(functions.length > 0 ? operatorSet('local', 1) : []),
+    ...[...others].flatMap((domain) => operatorSet(domain, 1)),
     ...bytes(7, encodeGraph(graph)),
     ...functions.flatMap(({ name, inputs, outputs, nodes }) =>
       bytes(25, [

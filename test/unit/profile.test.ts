@@ -16,6 +16,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { readOnnxModel } from '../../lib/onnx';
 import { readTfliteModel, type TfliteModel } from '../../lib/tflite';
+import { encodeOnnx, float32 } from '../integration/onnx-encoder';
 import { expectError, fixture, model, root } from '../integration/support';
 
 /** Temporary folders of this test alone, so that what is left over shows. */
@@ -193,7 +194,7 @@ describe('ONNX Runtime', () => {
     expect(child.status, child.stderr.toString()).toBe(7);
   });
 
-  it('says so when the session profiles itself', async () => {
+  it('profiles a session that profiles itself too', async () => {
     const options = { ...onnxOptions, enableProfiling: true };
     const own = await mkdtemp(join(outerTmp ?? '/tmp', 'onlite-own-'));
     try {
@@ -201,17 +202,39 @@ describe('ONNX Runtime', () => {
         fixture('add4.onnx'),
         { ...options, profileFilePrefix: join(own, 'p') },
         async (session) => {
-          await expectError(
-            () => session.profile(feedsOf(session)),
-            'ERR_UNSUPPORTED',
-            /enableProfiling/,
-          );
+          expectSound(await session.profile(feedsOf(session), { runs: 2 }), 2);
           session.endProfiling();
         },
       );
     } finally {
       await rm(own, { recursive: true });
     }
+  });
+
+  it('keeps a small model from memory, and asks for a large one again', async () => {
+    const small = readFileSync(fixture('add4.onnx'));
+    await withSession(small, onnxOptions, async (session) => {
+      const kept = small.fill(0);
+      expectSound(await session.profile(feedsOf(session), { runs: 2 }), 2);
+      expect(kept[0]).toBe(0);
+    });
+    const weights = new Float32Array(3 << 20).fill(1);
+    const large = encodeOnnx({
+      inputs: [{ name: 'x', type: float32, dims: [1] }],
+      outputs: [{ name: 'y', type: float32, dims: [weights.length] }],
+      nodes: [{ op: 'Add', inputs: ['x', 'w'], outputs: ['y'] }],
+      initializers: [{ name: 'w', dims: [weights.length], data: weights }],
+    });
+    await withSession(large, onnxOptions, async (session) => {
+      const feeds = feedsOf(session);
+      await expectError(() => session.profile(feeds), 'ERR_UNSUPPORTED', /options\.model/);
+      expectSound(await session.profile(feeds, { runs: 2, model: large }), 2);
+      await expectError(
+        () => session.profile(feeds, { model: fixture('add4.onnx') }),
+        'ERR_MODEL_INVALID',
+        /another/,
+      );
+    });
   });
 });
 

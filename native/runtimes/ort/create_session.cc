@@ -152,7 +152,9 @@ Status CreateOrtSession(const Environment& environment, const ModelSource& sourc
 
   SessionInfo info;
   info.engine = Engine::kOnnxRuntime;
-  info.concurrency = options.concurrency > 0 ? options.concurrency : 1;
+  // The profiler of a pool of threads bears one run at a time.
+  info.reentrant = options.profile_prefix.empty();
+  info.concurrency = info.reentrant && options.concurrency > 0 ? options.concurrency : 1;
   for (const Asked& provider : asked) info.providers.push_back(provider.request.name);
   if (info.providers.empty() || info.providers.back() != "cpu") info.providers.emplace_back("cpu");
   SignatureInfo signature;

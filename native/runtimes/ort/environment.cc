@@ -57,7 +57,7 @@ Status CreateEnvironment(Environment* environment) {
 
   OrtEnv* env = nullptr;
   ONLITE_ORT_RETURN_IF_ERROR(
-      Functions().CreateEnvWithGlobalThreadPools(kLogError, "onlite", threading, &env), kStage,
+      Functions().CreateEnvWithGlobalThreadPools(kLogFatal, "onlite", threading, &env), kStage,
       what);
   environment->env = env;
   environment->global_pools = HasGlobalPools(env);

@@ -20,7 +20,10 @@ std::string operator+(const Path& path, const std::string& rest) {
 Status WrongShape(std::string message) { return {ErrorCode::kShapeMismatch, std::move(message)}; }
 
 Status CheckDims(const ValueInfo& info, const Dims& dims, const Path& path) {
-  if (!info.unknown_rank && dims.size() != info.dims.size()) {
+  // ONNX Runtime holds nobody to a declared scalar (InferenceSession::CheckShapes), and models
+  // live by that: Silero VAD's users feed its sampling rate as [1].
+  const bool any = info.unknown_rank || info.dims.empty();
+  if (!any && dims.size() != info.dims.size()) {
     return WrongShape(path + ".dims: expected " + std::to_string(info.dims.size()) +
                       " dimensions " + DimsToString(info.dims) + ", got " +
                       std::to_string(dims.size()));
@@ -30,7 +33,7 @@ Status CheckDims(const ValueInfo& info, const Dims& dims, const Path& path) {
     if (dims[index] < 0) {
       return WrongShape(where() + "0 or more, got " + std::to_string(dims[index]));
     }
-    if (info.unknown_rank || info.dims[index] < 0) continue;
+    if (any || info.dims[index] < 0) continue;
     if (dims[index] != info.dims[index]) {
       return WrongShape(where() + std::to_string(info.dims[index]) + ", got " +
                         std::to_string(dims[index]));
@@ -61,12 +64,20 @@ Status CheckMemory(const TensorView& tensor, const Path& path) {
   return Status::Ok();
 }
 
+const char* KindName(ValueInfo::Kind kind) {
+  switch (kind) {
+    case ValueInfo::Kind::kTensor: return "tensor";
+    case ValueInfo::Kind::kSequence: return "sequence";
+    case ValueInfo::Kind::kMap: return "map";
+    case ValueInfo::Kind::kOther: break;
+  }
+  return "special type";
+}
+
 Status CheckTensor(const ValueInfo& info, const TensorView& tensor, const Path& path) {
   if (info.kind != ValueInfo::Kind::kTensor) {
-    return {ErrorCode::kUnsupported, path + ": only tensors can be fed, this is a " +
-                                         (info.kind == ValueInfo::Kind::kSequence ? "sequence"
-                                          : info.kind == ValueInfo::Kind::kMap    ? "map"
-                                                                               : "special type")};
+    return {ErrorCode::kUnsupported,
+            path + ": expected a " + KindName(info.kind) + ", which a tensor is not"};
   }
   if (info.type == ElementType::kUndefined || ToOnnx(info.type) == kOnnxUndefined) {
     return {ErrorCode::kUnsupported, path + ".type: onlite does not know the model's type"};
@@ -79,6 +90,30 @@ Status CheckTensor(const ValueInfo& info, const TensorView& tensor, const Path& 
   ONLITE_RETURN_IF_ERROR(CheckDims(info, tensor.dims, path));
   return tensor.type == ElementType::kString ? CheckStrings(tensor, path)
                                              : CheckMemory(tensor, path);
+}
+
+/// ONNX Runtime checks the items' types, and no shapes.
+Status CheckSequence(const ValueInfo& info, const std::vector<TensorView>& items,
+                     const Path& path) {
+  if (info.kind != ValueInfo::Kind::kSequence) {
+    return {ErrorCode::kTypeMismatch,
+            path + ": expected a " + KindName(info.kind) + ", got a sequence"};
+  }
+  if (info.item_type == ElementType::kUndefined) {
+    return {ErrorCode::kUnsupported, path + ": only sequences of tensors can be fed"};
+  }
+  if (items.empty()) {
+    return {ErrorCode::kUnsupported,
+            path + ": ONNX Runtime's C API cannot make a sequence of no tensors"};
+  }
+  ValueInfo item;
+  item.type = info.item_type;
+  item.unknown_rank = true;
+  for (size_t index = 0; index < items.size(); ++index) {
+    const std::string name = info.name + "[" + std::to_string(index) + "]";
+    ONLITE_RETURN_IF_ERROR(CheckTensor(item, items[index], {path.list, name}));
+  }
+  return Status::Ok();
 }
 
 Status CheckIndex(size_t index, const std::vector<ValueInfo>& values, const char* list) {
@@ -119,7 +154,13 @@ Status CheckOutput(const SignatureInfo& signature, size_t index, const TensorVie
 Status CheckRequest(const SignatureInfo& signature, const RunRequest& request) {
   std::vector<bool> fed(signature.inputs.size(), false);
   for (const RunInput& input : request.inputs) {
-    ONLITE_RETURN_IF_ERROR(CheckInput(signature, input.index, input.tensor));
+    if (input.is_sequence) {
+      ONLITE_RETURN_IF_ERROR(CheckIndex(input.index, signature.inputs, "inputs"));
+      const ValueInfo& info = signature.inputs[input.index];
+      ONLITE_RETURN_IF_ERROR(CheckSequence(info, input.items, {"inputs", info.name}));
+    } else {
+      ONLITE_RETURN_IF_ERROR(CheckInput(signature, input.index, input.tensor));
+    }
     ONLITE_RETURN_IF_ERROR(Claim(input.index, signature.inputs, "inputs", &fed));
   }
   for (size_t index = 0; index < fed.size(); ++index) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <cstdlib>
 #include <memory>
 #include <string_view>
 
@@ -13,6 +12,7 @@ namespace onlite::ort {
 namespace {
 
 std::atomic<const Api*> functions{nullptr};
+std::atomic<const ApiBase*> api_base{nullptr};
 
 /// The C API version is the minor version of the library: "1.30.0" has API 30.
 /// 0 if the string is not of that form.
@@ -25,22 +25,13 @@ uint32_t ApiVersionOf(std::string_view version) {
   return error == std::errc() && end != begin ? minor : 0;
 }
 
-/// From 1.30 on the npm package's library for Linux reports use to its vendor, and
-/// leaves a file in the temporary directory for each process, unless this is set
-/// before it is opened. Whoever wants that sets the variable to 0.
-void DisableTelemetry() {
-#ifndef _WIN32
-  constexpr int kOverwrite = 0;
-  static_cast<void>(setenv("ORT_DISABLE_TELEMETRY", "1", kOverwrite));
-#endif
-}
-
 }  // namespace
 
 const Api& Functions() { return *functions.load(std::memory_order_acquire); }
 
+const ApiBase* Base() { return api_base.load(std::memory_order_acquire); }
+
 Status OpenLibrary(const std::string& path, std::string* version) {
-  DisableTelemetry();
   std::unique_ptr<DynamicLibrary> library;
   ONLITE_RETURN_IF_ERROR(DynamicLibrary::Open(path, &library));
 
@@ -65,6 +56,7 @@ Status OpenLibrary(const std::string& path, std::string* version) {
     return {ErrorCode::kRuntimeNotFound,
             path + " (ONNX Runtime " + *version + ") refuses its own API version"};
   }
+  api_base.store(base, std::memory_order_release);
   // Never freed: runs may use it until the process ends.
   functions.store(new Api(Api::FromTable(table, asked)), std::memory_order_release);
   return Status::Ok();

@@ -11,6 +11,9 @@ namespace onlite::ort {
 /// valid until the process ends, because the library is never closed.
 const Api& Functions();
 
+/// The loaded library's entry, for what is handed it (custom_ops.h). As Functions.
+const ApiBase* Base();
+
 /// Opens the library at `path` (UTF-8) and publishes its functions, sets
 /// `*version` to its own version string. A library that is older than
 /// kMinimumApiVersion is refused; of a newer one the part we know is used.

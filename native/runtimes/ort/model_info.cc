@@ -34,13 +34,33 @@ Status ReadTensor(const OrtTypeInfo* type, ValueInfo* info) {
   return Status::Ok();
 }
 
+/// Leaves `item_type` as it is for a sequence of what is no tensor.
+Status ReadItemType(const OrtTypeInfo* type, ElementType* item_type) {
+  const Api& api = Functions();
+  const OrtSequenceTypeInfo* sequence = nullptr;
+  ONLITE_RETURN_IF_ERROR(Read(api.CastTypeInfoToSequenceTypeInfo(type, &sequence)));
+  if (sequence == nullptr) return Status::Ok();
+  OrtTypeInfo* item = nullptr;
+  ONLITE_RETURN_IF_ERROR(Read(api.GetSequenceElementType(sequence, &item)));
+  const TypeInfoHandle owned(item);
+  OnnxType kind = kOnnxTypeUnknown;
+  ONLITE_RETURN_IF_ERROR(Read(api.GetOnnxTypeFromTypeInfo(item, &kind)));
+  if (kind != kOnnxTypeTensor) return Status::Ok();
+  ValueInfo info;
+  ONLITE_RETURN_IF_ERROR(ReadTensor(item, &info));
+  *item_type = info.type;
+  return Status::Ok();
+}
+
 Status ReadType(const OrtTypeInfo* type, ValueInfo* info) {
   const Api& api = Functions();
   OnnxType kind = kOnnxTypeUnknown;
   ONLITE_RETURN_IF_ERROR(Read(api.GetOnnxTypeFromTypeInfo(type, &kind)));
   switch (kind) {
     case kOnnxTypeTensor: info->kind = ValueInfo::Kind::kTensor; return ReadTensor(type, info);
-    case kOnnxTypeSequence: info->kind = ValueInfo::Kind::kSequence; return Status::Ok();
+    case kOnnxTypeSequence:
+      info->kind = ValueInfo::Kind::kSequence;
+      return ReadItemType(type, &info->item_type);
     case kOnnxTypeMap: info->kind = ValueInfo::Kind::kMap; return Status::Ok();
     case kOnnxTypeOptional: {
       info->optional = true;

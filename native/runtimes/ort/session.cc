@@ -34,7 +34,8 @@ Status Bind(const SignatureInfo& signature, const RunRequest& request,
   arguments->owned_inputs.reserve(request.inputs.size());
   for (const RunInput& input : request.inputs) {
     ValueHandle value;
-    ONLITE_RETURN_IF_ERROR(WrapTensor(input.tensor, cpu, &value));
+    ONLITE_RETURN_IF_ERROR(input.is_sequence ? WrapSequence(input.items, cpu, &value)
+                                             : WrapTensor(input.tensor, cpu, &value));
     arguments->input_names.push_back(signature.inputs[input.index].name.c_str());
     arguments->inputs.push_back(value.get());
     arguments->owned_inputs.push_back(std::move(value));

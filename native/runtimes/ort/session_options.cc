@@ -1,5 +1,6 @@
 #include "runtimes/ort/session_options.h"
 
+#include "runtimes/ort/custom_ops.h"
 #include "runtimes/ort/path.h"
 #include "runtimes/ort/status.h"
 
@@ -13,8 +14,10 @@ Status Configured(OrtStatus* status, const char* what) {
 
 Status SetThreads(const SessionOptions& options, bool global_pools, OrtSessionOptions* handle) {
   const Api& api = Functions();
-  const bool own_pools =
-      options.intra_op_threads > 0 || options.inter_op_threads > 0 || options.parallel_execution;
+  // A session that profiles its runs switches the profiler of its pool on and off, under
+  // whatever else runs on the pool.
+  const bool own_pools = options.intra_op_threads > 0 || options.inter_op_threads > 0 ||
+                         options.parallel_execution || !options.profile_prefix.empty();
   if (global_pools && !own_pools) {
     return Configured(api.DisablePerSessionThreads(handle), "threads");
   }
@@ -129,6 +132,7 @@ Status MakeSessionOptions(const SessionOptions& options, bool global_pools,
   ONLITE_RETURN_IF_ERROR(SetThreads(options, global_pools, handle));
   ONLITE_RETURN_IF_ERROR(SetMemoryAndGraph(options, handle));
   ONLITE_RETURN_IF_ERROR(SetLogging(options, handle));
+  ONLITE_RETURN_IF_ERROR(RegisterCustomOps(options.custom_op_libraries, handle));
   for (const auto& [key, value] : options.config_entries) {
     ONLITE_ORT_RETURN_IF_ERROR(
         Functions().AddSessionConfigEntry(handle, key.c_str(), value.c_str()), Stage::kConfigure,

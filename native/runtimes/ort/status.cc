@@ -16,7 +16,15 @@ bool IsGivenOutputMismatch(std::string_view cause) {
          cause.find("Tensor size mismatch") != std::string_view::npos;
 }
 
+/// Nor is there one for memory that could not be had: of an arena, of malloc, of C++.
+bool IsOutOfMemory(std::string_view cause) {
+  return cause.find("Failed to allocate memory for requested buffer") != std::string_view::npos ||
+         cause.find("bad_alloc") != std::string_view::npos ||
+         cause.find("out of memory") != std::string_view::npos;
+}
+
 ErrorCode CodeFor(OrtCode code, Stage stage, std::string_view cause) {
+  if (IsOutOfMemory(cause)) return ErrorCode::kOutOfMemory;
   if (stage == Stage::kConfigure) return ErrorCode::kInvalidArgument;
   if (stage == Stage::kRun) {
     if (IsGivenOutputMismatch(cause)) return ErrorCode::kShapeMismatch;

@@ -138,6 +138,23 @@ Status WrapTensor(const TensorView& tensor, OrtMemoryInfo* cpu, ValueHandle* val
   return Status::Ok();
 }
 
+Status WrapSequence(const std::vector<TensorView>& items, OrtMemoryInfo* cpu, ValueHandle* value) {
+  std::vector<ValueHandle> owned(items.size());
+  std::vector<const OrtValue*> values;
+  values.reserve(items.size());
+  for (size_t index = 0; index < items.size(); ++index) {
+    ONLITE_RETURN_IF_ERROR(WrapTensor(items[index], cpu, &owned[index]));
+    values.push_back(owned[index].get());
+  }
+  // The sequence shares the tensors, or copies them.
+  OrtValue* handle = nullptr;
+  ONLITE_RETURN_IF_ERROR(
+      Done(Functions().CreateValue(values.data(), values.size(), kOnnxTypeSequence, &handle),
+           "ONNX Runtime does not take the sequence"));
+  value->reset(handle);
+  return Status::Ok();
+}
+
 Status ReadDims(const OrtValue* value, ElementType* type, Dims* dims) {
   const Api& api = Functions();
   OrtTensorTypeAndShapeInfo* info = nullptr;

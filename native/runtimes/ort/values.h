@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "core/status.h"
 #include "core/tensor.h"
 #include "runtimes/ort/handles.h"
@@ -9,6 +12,9 @@ namespace onlite::ort {
 /// A value over the view's own memory, which must outlive it (strings are
 /// copied). The view has been checked (feeds.h).
 Status WrapTensor(const TensorView& tensor, OrtMemoryInfo* cpu, ValueHandle* value);
+
+/// A sequence of such values, at least one.
+Status WrapSequence(const std::vector<TensorView>& items, OrtMemoryInfo* cpu, ValueHandle* value);
 
 /// What a run produced, `value`, as ours: tensors keep the runtime's memory
 /// alive as their owner, strings are copied. `name` is the output's.

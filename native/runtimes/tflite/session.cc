@@ -39,6 +39,11 @@ class DeclaredFeeds {
 
 Status TfLiteSession::Create(const Library& library, const ModelSource& source,
                              const SessionOptions& options, std::unique_ptr<Session>* session) {
+  if (!options.custom_op_libraries.empty()) {
+    return {ErrorCode::kUnsupported,
+            "options.customOps: TensorFlow Lite has no entry point by which a library could "
+            "register operators"};
+  }
   std::vector<ProviderPlan> plans;
   ONLITE_RETURN_IF_ERROR(PlanProviders(library, options, &plans));
   std::unique_ptr<Model> model;

@@ -33,7 +33,7 @@ Status FeedStrings(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
   api.TensorRealloc(packed.size(), tensor);
   void* data = api.TensorData(tensor);
   if (data == nullptr || api.TensorByteSize(tensor) != packed.size()) {
-    return {ErrorCode::kRunFailed, path + ": no memory for the strings"};
+    return {ErrorCode::kOutOfMemory, path + ": no memory for the strings"};
   }
   std::memcpy(data, packed.data(), packed.size());
   return Status::Ok();
@@ -184,7 +184,10 @@ Status FetchTensor(const Api& api, const TfLiteTensor* tensor, const TensorView&
     view.data = into.data;
   } else {
     value->owner = std::shared_ptr<uint8_t[]>(AllocateAligned(*needed));
-    if (value->owner == nullptr) return {ErrorCode::kRunFailed, path + ": not enough memory"};
+    if (value->owner == nullptr) {
+      return {ErrorCode::kOutOfMemory,
+              path + ": out of memory for " + std::to_string(*needed) + " bytes"};
+    }
     view.data = value->owner.get();
   }
   if (loose_int4) {
