@@ -38,6 +38,11 @@ export function setOwn<Value>(record: Record<string, Value>, name: string, value
   }
 }
 
+/** The same of an object of ours: what is not in it is undefined, whatever a prototype has. */
+export function withoutPrototype<Value extends object>(value: Value): Value {
+  return Object.assign(Object.create(null) as Value, value);
+}
+
 /** An own integer option in [min, max], or undefined when it was left out. */
 export function optionalInteger(
   options: Unchecked,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { checkArray, checkString, ownProperties, type Unchecked } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import { native, type NativeBytes, type NativeModelSource } from './native';
+import { absolutePath, unreadable } from './files';
 import { isBlob, isUrl } from './realms';
 import { isDetachedBuffer } from './typed-array';
 
@@ -29,7 +30,7 @@ export function parseCreateArguments(args: readonly unknown[]): CreateArguments 
   if (typeof first === 'string') {
     const path = first.startsWith('file://') ? urlPath(first) : first;
     if (path === '') throw invalidArgument('model', 'a path that is not empty', path);
-    return { source: checkString(path, 'model'), options: second };
+    return { source: absolutePath(checkString(path, 'model')), options: second };
   }
   if (isUrl(first)) return { source: urlPath(first.href), options: second };
   if (ArrayBuffer.isView(first)) return { source: viewBytes(first, 'model'), options: second };
@@ -100,10 +101,13 @@ export async function toNativeSource(
     mmap: options['mmap'] === true,
     externalDataLinks: options['externalDataLinks'] !== false,
   };
+  const externalData = options['externalData'];
+  const files = externalData === undefined ? undefined : readExternalData(externalData);
+  // Reported below, if the model itself is not the first to fail.
+  files?.catch(() => undefined);
   if (typeof source === 'string') result.path = source;
   else result.bytes = await copyToNative(source, 'model');
-  const externalData = options['externalData'];
-  if (externalData !== undefined) result.externalData = await readExternalData(externalData);
+  if (files !== undefined) result.externalData = await files;
   return result;
 }
 
@@ -113,19 +117,25 @@ const maxExternalFiles = 100_000;
 async function readExternalData(value: unknown): Promise<[string, NativeBytes][]> {
   const items = checkArray(value, externalDataPath, maxExternalFiles);
   const files: [string, NativeBytes][] = [];
-  for (const [index, item] of items.entries()) {
+  // All of them before the first is waited for, when the working directory may change.
+  const described = items.map((item, index) =>
+    describedFile(item, `${externalDataPath}[${index}]`),
+  );
+  for (const [index, { location, data }] of described.entries()) {
     const path = `${externalDataPath}[${index}]`;
-    const { path: location, data } =
-      typeof item === 'string' ? { path: item, data: item } : describedFile(item, path);
     const bytes = await externalBytes(data, `${path}.data`);
     files.push([checkString(location, `${path}.path`), await copyToNative(bytes, path)]);
   }
   return files;
 }
 
-function describedFile(item: unknown, path: string): Unchecked {
-  if (typeof item === 'object' && item !== null) return ownProperties(item);
-  throw invalidArgument(path, 'a path or {path, data}', item);
+function describedFile(item: unknown, where: string): { location: unknown; data: unknown } {
+  if (typeof item === 'string') return { location: item, data: absolutePath(item) };
+  if (typeof item !== 'object' || item === null) {
+    throw invalidArgument(where, 'a path or {path, data}', item);
+  }
+  const { path, data } = ownProperties(item);
+  return { location: path, data: typeof data === 'string' ? absolutePath(data) : data };
 }
 
 async function externalBytes(data: unknown, path: string): Promise<Uint8Array> {
@@ -134,7 +144,7 @@ async function externalBytes(data: unknown, path: string): Promise<Uint8Array> {
       return await promises.readFile(checkString(data, path));
     } catch (cause) {
       if (cause instanceof OnliteError) throw cause;
-      throw new OnliteError('ERR_MODEL_NOT_FOUND', `${path}: cannot read ${data}`, { cause });
+      throw unreadable(`${path}: cannot read ${data}`, cause);
     }
   }
   if (isBlob(data)) {

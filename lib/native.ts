@@ -324,6 +324,7 @@ export interface NativeAddon {
 /** The executor's threads, and the default of the runtimes' own pools. */
 export const threadCount = availableParallelism();
 
+const addonVariable = 'ONLITE_ADDON_PATH';
 let addon: NativeAddon | undefined;
 let addonFile: string | undefined;
 
@@ -345,7 +346,8 @@ export function addonPath(): string | undefined {
 function load(): NativeAddon {
   let loaded: NativeAddon;
   try {
-    const chosen = process.env['ONLITE_ADDON_PATH'];
+    const { env } = process;
+    const chosen = Object.hasOwn(env, addonVariable) ? env[addonVariable] : undefined;
     const file = chosen === undefined ? nodeGypBuild().resolve(packageRoot) : resolve(chosen);
     loaded = newInstance(file);
     addonFile = file;

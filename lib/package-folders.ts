@@ -18,7 +18,7 @@ export const packageRoot = join(__dirname, '..').replace(
  */
 export function installedPackage(name: string): string | undefined {
   // Plug'n'Play has no such folders, and only knows what the project's lock file names.
-  if (process.versions['pnp'] !== undefined) return pluggedPackage(name);
+  if (Object.hasOwn(process.versions, 'pnp')) return pluggedPackage(name);
   return moduleFolders()
     .map((folder) => join(folder, name))
     .find((folder) => existsSync(join(folder, 'package.json')));

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 
 import { OnliteError, invalidArgument } from './errors';
+import { isMissing } from './files';
 import { type Engine, type LibraryCandidate } from './native';
 import { installedPackage, packageRoot } from './package-folders';
 
@@ -19,7 +20,7 @@ const engines: Record<Engine, { variable: string; files: RegExp }> = {
 
 const target = `${process.platform}-${process.arch}`;
 
-const configured: Partial<Record<Engine, string>> = {};
+const configured = new Map<Engine, string>();
 
 /**
  * Names the library files to use, before the first session of the engine is
@@ -36,7 +37,7 @@ export function configureRuntimes(paths: Partial<Record<Engine, string>>): void 
       throw invalidArgument('configureRuntimes', "'onnxruntime' or 'tflite'", engine);
     }
     if (typeof path !== 'string') throw invalidArgument(engine, 'a path', path);
-    configured[engine as Engine] = libraryPath(path);
+    configured.set(engine as Engine, libraryPath(path));
   }
 }
 
@@ -61,17 +62,19 @@ export function knownCandidates(engine: Engine): readonly LibraryCandidate[] {
   if (chosen !== undefined) return chosen;
   let candidates = found.get(engine);
   if (candidates === undefined) {
+    isWhole = true;
     candidates = search(engine);
-    found.set(engine, candidates);
+    if (isWhole) found.set(engine, candidates);
   }
   return candidates;
 }
 
 function chosenLibrary(engine: Engine): readonly LibraryCandidate[] | undefined {
   const { variable } = engines[engine];
-  const option = configured[engine];
+  const option = configured.get(engine);
   if (option !== undefined) return [[option, 'configureRuntimes']];
-  const environment = process.env[variable];
+  // A polluted Object.prototype is no environment.
+  const environment = Object.hasOwn(process.env, variable) ? process.env[variable] : undefined;
   if (environment === undefined || environment === '') return undefined;
   let path = environmentPaths.get(environment);
   if (path === undefined) {
@@ -132,10 +135,15 @@ function librariesIn(folder: string, files: RegExp): string[] {
     .sort();
 }
 
+/** Every folder that there is could be read, in the last search. */
+let isWhole = true;
+
 function listing(folder: string): string[] {
   try {
     return readdirSync(folder);
-  } catch {
+  } catch (error) {
+    // Short of file descriptors, for example: that is no answer to be kept.
+    isWhole &&= isMissing(error);
     return [];
   }
 }

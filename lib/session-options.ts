@@ -12,9 +12,11 @@ import {
   optionalInteger,
   optionalString,
   ownProperties,
+  withoutPrototype,
   type Unchecked,
 } from './checks';
 import { invalidArgument } from './errors';
+import { absolutePath } from './files';
 import type { NativeSessionOptions } from './native';
 
 /** An execution provider (ONNX) or delegate (TensorFlow Lite) with its options. */
@@ -199,7 +201,7 @@ export function checkSessionOptions(value: unknown): Unchecked {
  * @throws OnliteError ERR_INVALID_ARGUMENT naming the option.
  */
 export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions {
-  const native: NativeSessionOptions = {
+  const native = withoutPrototype<NativeSessionOptions>({
     executionProviders: providers(options['executionProviders']),
     intraOpNumThreads: optionalInteger(options, 'intraOpNumThreads', path, 0, maxThreads) ?? 0,
     interOpNumThreads: optionalInteger(options, 'interOpNumThreads', path, 0, maxThreads) ?? 0,
@@ -212,7 +214,7 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
     parallelExecution: optionalChoice(options, 'executionMode', path, executionModes) ?? false,
     freeDimensionOverrides: freeDimensions(options['freeDimensionOverrides']),
     configEntries: configEntries(options['extra'], `${path}.extra`),
-  };
+  });
   assignDefined(native, {
     batching: checkBatching(options['batching'], `${path}.batching`),
     graphOptimizationLevel: optionalChoice(
@@ -224,7 +226,7 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
     resizeInputs: optionalBoolean(options, 'resizeInputs', path),
     enableCpuMemArena: optionalBoolean(options, 'enableCpuMemArena', path),
     enableMemPattern: optionalBoolean(options, 'enableMemPattern', path),
-    optimizedModelFilePath: optionalString(options, 'optimizedModelFilePath', path),
+    optimizedModelFilePath: outputPath(options, 'optimizedModelFilePath'),
     profilePrefix: profilePrefix(options),
     customOps: customOps(options['customOps']),
     logId: optionalString(options, 'logId', path),
@@ -256,10 +258,16 @@ export function assignDefined<Target extends object>(
   }
 }
 
+/** In the working directory of this moment: the file is written later. */
+function outputPath(options: Unchecked, key: string): string | undefined {
+  const file = optionalString(options, key, path);
+  return file === undefined || file === '' ? file : absolutePath(file);
+}
+
 function profilePrefix(options: Unchecked): string | undefined {
-  const prefix = optionalString(options, 'profileFilePrefix', path);
+  const prefix = outputPath(options, 'profileFilePrefix');
   if (optionalBoolean(options, 'enableProfiling', path) !== true) return undefined;
-  return prefix === undefined || prefix === '' ? 'onnxruntime_profile_' : prefix;
+  return prefix === undefined || prefix === '' ? absolutePath('onnxruntime_profile_') : prefix;
 }
 
 function customOps(value: unknown): string[] | undefined {

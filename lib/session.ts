@@ -130,7 +130,7 @@ export class InferenceSession implements AsyncDisposable {
    * Loads a model. Reading, parsing and optimising happen off the event loop.
    *
    * @param source - a path, a `file:` URL or the model's bytes, which are copied
-   * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_INVALID,
+   * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE, ERR_MODEL_INVALID,
    *   ERR_RUNTIME_NOT_FOUND, ERR_PROVIDER_UNAVAILABLE, ERR_INVALID_ARGUMENT for
    *   an option, ERR_UNSUPPORTED for what the engine cannot do, ERR_CANCELLED or
    *   ERR_TIMEOUT at once when `signal` or `timeoutMs` says so.

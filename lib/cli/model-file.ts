@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
-import { OnliteError } from '../errors';
+import { unreadable } from '../files';
+import { isError } from '../realms';
 
-/** @throws OnliteError ERR_MODEL_NOT_FOUND when the file cannot be read. */
+/** @throws OnliteError ERR_MODEL_NOT_FOUND, or ERR_MODEL_UNREADABLE when there is one. */
 export async function readModelFile(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new OnliteError('ERR_MODEL_NOT_FOUND', `cannot read '${file}': ${reason}`, { cause });
+    const reason = isError(cause) ? cause.message : String(cause);
+    throw unreadable(`cannot read '${file}': ${reason}`, cause);
   }
 }
 

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
 import path from 'node:path';
 
 import { OnliteError } from '../errors';
+import { unreadable } from '../files';
 import { dataTypeBits, dataTypeName, OnnxDataType } from './data-type';
 import type { TensorProto } from './types';
 
@@ -74,9 +75,7 @@ function resolveInside(tensor: TensorProto, folder: string, location: string): s
   try {
     real = realpathSync(target);
   } catch (cause) {
-    throw new OnliteError('ERR_MODEL_NOT_FOUND', `external data '${location}' is missing`, {
-      cause,
-    });
+    throw unreadable(`external data '${location}' cannot be read`, cause);
   }
   if (!inside(real)) throw invalid(tensor, `external data '${location}' leaves the model's folder`);
   return real;

@@ -11,7 +11,8 @@
 
 namespace onlite {
 
-/// Reads the plain objects that TypeScript builds for native calls. TypeScript
+/// Reads the plain objects that TypeScript builds for native calls: their own
+/// properties, since a polluted prototype may have any. TypeScript
 /// has validated them for good messages; a value of the wrong type is still
 /// refused with ERR_INVALID_ARGUMENT.
 class ObjectReader {
@@ -21,18 +22,23 @@ class ObjectReader {
     object_ = value.As<Napi::Object>();
   }
 
-  bool Has(const char* key) const { return !object_.Get(key).IsUndefined(); }
+  bool Has(const char* key) const { return !Get(key).IsUndefined(); }
 
-  Napi::Value Get(const char* key) const { return object_.Get(key); }
+  Napi::Value Get(const char* key) const {
+    const auto name = Napi::String::New(env_, key);
+    bool own = false;
+    Check(env_, napi_has_own_property(env_, object_, name, &own));
+    return own ? object_.Get(name) : env_.Undefined();
+  }
 
   std::string String(const char* key) const {
-    const Napi::Value value = object_.Get(key);
+    const Napi::Value value = Get(key);
     if (value.IsUndefined()) return {};
     if (!value.IsString()) Refuse(key, "a string");
     return value.As<Napi::String>().Utf8Value();
   }
 
-  bool Bool(const char* key) const { return object_.Get(key).ToBoolean(); }
+  bool Bool(const char* key) const { return Get(key).ToBoolean(); }
 
   std::optional<bool> OptionalBool(const char* key) const {
     if (!Has(key)) return std::nullopt;
@@ -40,7 +46,7 @@ class ObjectReader {
   }
 
   int Int(const char* key, int otherwise) const {
-    const Napi::Value value = object_.Get(key);
+    const Napi::Value value = Get(key);
     if (value.IsUndefined()) return otherwise;
     if (!value.IsNumber()) Refuse(key, "a number");
     return value.As<Napi::Number>().Int32Value();
@@ -57,7 +63,7 @@ class ObjectReader {
 
   /// An array, empty when the key is missing.
   std::vector<Napi::Value> Array(const char* key) const {
-    const Napi::Value value = object_.Get(key);
+    const Napi::Value value = Get(key);
     if (value.IsUndefined()) return {};
     if (!value.IsArray()) Refuse(key, "an array");
     const auto array = value.As<Napi::Array>();

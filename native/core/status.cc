@@ -7,6 +7,7 @@ const char* ErrorCodeName(ErrorCode code) {
     case ErrorCode::kOk: return "OK";
     case ErrorCode::kRuntimeNotFound: return "ERR_RUNTIME_NOT_FOUND";
     case ErrorCode::kModelNotFound: return "ERR_MODEL_NOT_FOUND";
+    case ErrorCode::kModelUnreadable: return "ERR_MODEL_UNREADABLE";
     case ErrorCode::kModelInvalid: return "ERR_MODEL_INVALID";
     case ErrorCode::kInvalidArgument: return "ERR_INVALID_ARGUMENT";
     case ErrorCode::kTypeMismatch: return "ERR_TYPE_MISMATCH";

@@ -11,6 +11,7 @@ enum class ErrorCode {
   kOk,
   kRuntimeNotFound,
   kModelNotFound,
+  kModelUnreadable,
   kModelInvalid,
   kInvalidArgument,
   kTypeMismatch,

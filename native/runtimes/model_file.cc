@@ -38,19 +38,30 @@ File OpenForReading(const std::string& path) {
 #endif
 }
 
+/// `number` is the system's, of a call on a file that may be there.
+Status CannotRead(const std::string& what, int number) {
+  ErrorCode code = ErrorCode::kModelUnreadable;
+  if (number == ENOENT || number == ENOTDIR) code = ErrorCode::kModelNotFound;
+  if (number == ENOMEM) code = ErrorCode::kOutOfMemory;
+  return {code, "model: cannot " + what, std::strerror(number)};
+}
+
 /// The size of a regular file, or why it is not one.
 Status RegularFileSize(const std::string& path, size_t* size) {
   std::error_code error;
   const auto status = std::filesystem::status(FromUtf8(path), error);
-  if (!std::filesystem::exists(status)) {
+  if (status.type() == std::filesystem::file_type::not_found) {
     return {ErrorCode::kModelNotFound, "model: there is no file " + path, error.message()};
+  }
+  if (!std::filesystem::status_known(status)) {
+    return {ErrorCode::kModelUnreadable, "model: cannot read " + path, error.message()};
   }
   if (!std::filesystem::is_regular_file(status)) {
     return {ErrorCode::kModelNotFound, "model: " + path + " is not a regular file"};
   }
   const auto bytes = std::filesystem::file_size(FromUtf8(path), error);
   if (error) {
-    return {ErrorCode::kModelNotFound, "model: cannot read " + path, error.message()};
+    return {ErrorCode::kModelUnreadable, "model: cannot read " + path, error.message()};
   }
   *size = static_cast<size_t>(bytes);
   return Status::Ok();
@@ -62,9 +73,7 @@ Status ReadModelFile(const std::string& path, SharedBytes* bytes) {
   size_t size = 0;
   ONLITE_RETURN_IF_ERROR(RegularFileSize(path, &size));
   const File file = OpenForReading(path);
-  if (!file) {
-    return {ErrorCode::kModelNotFound, "model: cannot open " + path, std::strerror(errno)};
-  }
+  if (!file) return CannotRead("open " + path, errno);
   std::shared_ptr<uint8_t[]> data(AllocateAligned(size));
   if (!data) {
     return {ErrorCode::kOutOfMemory,
@@ -72,9 +81,7 @@ Status ReadModelFile(const std::string& path, SharedBytes* bytes) {
   }
   // A file that shrinks meanwhile gives fewer bytes; the format check decides then.
   const size_t got = std::fread(data.get(), 1, size, file.get());
-  if (std::ferror(file.get()) != 0) {
-    return {ErrorCode::kModelNotFound, "model: cannot read " + path, std::strerror(errno)};
-  }
+  if (std::ferror(file.get()) != 0) return CannotRead("read " + path, errno);
   bytes->data = data.get();
   bytes->size = got;
   bytes->owner = std::move(data);
@@ -94,15 +101,11 @@ Status MapModelFile(const std::string& path, SharedBytes* bytes) {
   ONLITE_RETURN_IF_ERROR(RegularFileSize(path, &size));
   if (size == 0) return ReadModelFile(path, bytes);
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    return {ErrorCode::kModelNotFound, "model: cannot open " + path, std::strerror(errno)};
-  }
+  if (descriptor < 0) return CannotRead("open " + path, errno);
   void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   const int mapping_error = errno;
   close(descriptor);
-  if (mapped == MAP_FAILED) {
-    return {ErrorCode::kModelNotFound, "model: cannot map " + path, std::strerror(mapping_error)};
-  }
+  if (mapped == MAP_FAILED) return CannotRead("map " + path, mapping_error);
   bytes->data = static_cast<const uint8_t*>(mapped);
   bytes->size = size;
   bytes->owner = std::shared_ptr<const void>(

@@ -9,7 +9,8 @@ namespace onlite {
 
 /// Reads a whole file into private memory at tensor alignment. A private copy,
 /// because a mapped file that somebody overwrites in place kills the process
-/// with SIGBUS. `path` is UTF-8. kModelNotFound when it cannot be read.
+/// with SIGBUS. `path` is UTF-8. kModelNotFound when there is no such
+/// regular file, kModelUnreadable when there is one that cannot be read.
 Status ReadModelFile(const std::string& path, SharedBytes* bytes);
 
 /// Maps the file instead, for callers that opted in and replace files by

@@ -3,6 +3,7 @@ import { OnliteError } from 'onlite';
 const codes = new Set([
   'ERR_RUNTIME_NOT_FOUND',
   'ERR_MODEL_NOT_FOUND',
+  'ERR_MODEL_UNREADABLE',
   'ERR_MODEL_INVALID',
   'ERR_INVALID_ARGUMENT',
   'ERR_TYPE_MISMATCH',
