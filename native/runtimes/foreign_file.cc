@@ -10,6 +10,7 @@
 namespace onlite {
 namespace {
 
+// NOLINTNEXTLINE(misc-unused-using-decls): used by the literals below, which the check does not see
 using std::string_view_literals::operator""sv;
 
 constexpr const char* kGitLfs =

@@ -1,6 +1,8 @@
 #include "runtimes/ort/model_info.h"
 
 #include <limits>
+#include <set>
+#include <string>
 
 #include "runtimes/ort/element_type.h"
 #include "runtimes/ort/handles.h"
@@ -85,11 +87,14 @@ Status ReadValues(const OrtSession* session, const ModelScan& scan, CountFunctio
   ONLITE_RETURN_IF_ERROR(DefaultAllocator(&allocator));
   size_t count = 0;
   ONLITE_RETURN_IF_ERROR(Read(get_count(session, &count)));
+  std::set<std::string> names;
   for (size_t index = 0; index < count; ++index) {
     ValueInfo info;
     char* name = nullptr;
     ONLITE_RETURN_IF_ERROR(Read(get_name(session, index, allocator, &name)));
     info.name = TakeString(name);
+    // A graph may list an output twice: it is one value, which the runtime knows by one name.
+    if (!names.insert(info.name).second) continue;
     OrtTypeInfo* type = nullptr;
     ONLITE_RETURN_IF_ERROR(Read(get_type(session, index, &type)));
     const TypeInfoHandle owned(type);
