@@ -19,12 +19,17 @@ export class OpenWakeWord {
   #heard = 0;
 
   static async create(folder, word) {
-    const options = { executionProviders: ['xnnpack'], intraOpNumThreads: 1 };
-    const load = (name) => InferenceSession.create(join(folder, `${name}.tflite`), options);
+    const load = (name, provider) =>
+      InferenceSession.create(join(folder, `${name}.tflite`), {
+        executionProviders: [provider],
+        intraOpNumThreads: 1,
+      });
     const detector = new OpenWakeWord();
-    detector.#mel = await load('melspectrogram');
-    detector.#embedding = await load('embedding_model');
-    detector.#wakeWord = await load(word);
+    // TensorFlow Lite 2.17.1's XNNPACK computes it wrongly on processors that have AVX2 and
+    // no AVX-512 (seen on an AMD Zen, in plain C too); the built-in kernels do not.
+    detector.#mel = await load('melspectrogram', 'cpu');
+    detector.#embedding = await load('embedding_model', 'xnnpack');
+    detector.#wakeWord = await load(word, 'xnnpack');
 
     // Start as after a long silence: without a past, the first two seconds could not be judged.
     const rows = await detector.#spectrogram(new Float32Array(OVERLAP + STEP));
