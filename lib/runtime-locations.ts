@@ -62,9 +62,10 @@ export function knownCandidates(engine: Engine): readonly LibraryCandidate[] {
   if (chosen !== undefined) return chosen;
   let candidates = found.get(engine);
   if (candidates === undefined) {
-    isWhole = true;
+    const before = unread;
     candidates = search(engine);
-    if (isWhole) found.set(engine, candidates);
+    // Short of file descriptors, for example: that is no answer to be kept.
+    if (unread === before) found.set(engine, candidates);
   }
   return candidates;
 }
@@ -135,15 +136,14 @@ function librariesIn(folder: string, files: RegExp): string[] {
     .sort();
 }
 
-/** Every folder that there is could be read, in the last search. */
-let isWhole = true;
+/** How many folders that there are could not be read. */
+let unread = 0;
 
 function listing(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch (error) {
-    // Short of file descriptors, for example: that is no answer to be kept.
-    isWhole &&= isMissing(error);
+    if (!isMissing(error)) unread++;
     return [];
   }
 }
