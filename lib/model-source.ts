@@ -114,8 +114,13 @@ export async function toNativeSource(
 const externalDataPath = 'options.externalData';
 const maxExternalFiles = 100_000;
 
+/** The items of the option `externalData`. @throws OnliteError ERR_INVALID_ARGUMENT. */
+export function checkExternalData(value: unknown): unknown[] {
+  return checkArray(value, externalDataPath, maxExternalFiles);
+}
+
 async function readExternalData(value: unknown): Promise<[string, NativeBytes][]> {
-  const items = checkArray(value, externalDataPath, maxExternalFiles);
+  const items = checkExternalData(value);
   const files: [string, NativeBytes][] = [];
   // All of them before the first is waited for, when the working directory may change.
   const described = items.map((item, index) =>

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Unchecked } from '../checks';
 import { OnliteError } from '../errors';
 import { loadSession, releaseSession, type LoadLimits } from '../load';
+import { checkExternalData } from '../model-source';
 import { threadCount, type NativeSession, type NativeSessionOptions } from '../native';
 
 /** What a session was made from, for another session of the same model. */
@@ -43,7 +44,7 @@ export function keepOrigin(
     options,
   };
   const asked: unknown = checked['externalData'];
-  const externalData = Array.isArray(asked) ? asked.map(fileNames) : undefined;
+  const externalData = asked === undefined ? undefined : checkExternalData(asked).map(fileNames);
   const inMemory = externalData?.includes(undefined) === true;
   if (typeof model === 'string') {
     return { model: inMemory ? undefined : absolute(model), externalData, ...kept };
