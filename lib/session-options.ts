@@ -281,17 +281,6 @@ function customOps(value: unknown): string[] | undefined {
   });
 }
 
-function customOps(value: unknown): string[] | undefined {
-  if (value === undefined) return undefined;
-  const where = `${path}.customOps`;
-  return checkArray(value, where, maxCustomOps).map((item, index) => {
-    const file = checkString(item, `${where}[${index}]`);
-    if (file === '') throw invalidArgument(`${where}[${index}]`, 'a path', item);
-    // Never looked for where the system looks for libraries.
-    return isAbsolute(file) ? file : resolve(file);
-  });
-}
-
 function freeDimensions(value: unknown): [string, string][] {
   if (value === undefined) return [];
   const where = `${path}.freeDimensionOverrides`;
