@@ -54,7 +54,7 @@ class ObjectReader {
 
   /// A number of bytes.
   size_t Size(const char* key, size_t otherwise) const {
-    const Napi::Value value = object_.Get(key);
+    const Napi::Value value = Get(key);
     if (value.IsUndefined()) return otherwise;
     const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
     if (!(number >= 0 && number <= 9007199254740991.0)) Refuse(key, "a number of bytes");

@@ -153,7 +153,7 @@ TEST_P(OutOfMemoryInBatches, Posting) {
   Counts counts;
   int posted = 0;
   Executor executor(2);
-  const auto batches = std::make_shared<BatchQueue>(executor.CreateQueue(1, 100), 1, 100,
+  const auto batches = std::make_shared<BatchQueue>(executor.CreateQueue(1, 100), 1, 100, SIZE_MAX,
                                                     BatchOptions{4, GetParam(), {}});
   const auto post = [&] {
     auto task = std::make_unique<CountingTask>(&counts);

@@ -50,7 +50,7 @@ describe('the fuzzer', () => {
       expect(code).toBe(1);
       expect(summary.failure).toMatchObject({ engine: 'tflite', seed: 7 });
       expect(summary.failure?.message).toMatch(message);
-      expect(summary.failure?.step).toBeGreaterThanOrEqual(40);
+      expect(summary.failure?.step).toBeGreaterThan(0);
       expect(summary.failure?.replay).toContain('--engine tflite --seed 7 --steps');
     },
     testTimeout,

@@ -1,6 +1,7 @@
 #include "runtimes/tflite/error_log.h"
 
 #include <cstdio>
+#include <new>
 #include <utility>
 
 namespace onlite::tflite {
@@ -17,11 +18,13 @@ void ErrorLog::Report(void* log, const char* format, va_list arguments) {
   static_cast<ErrorLog*>(log)->Add(line);
 }
 
-void ErrorLog::Add(const char* line) {
+// Called from C: nothing may be thrown. Without memory the words are lost.
+void ErrorLog::Add(const char* line) noexcept try {
   const std::lock_guard lock(mutex_);
   if (text_.size() >= kMaxText) return;
   if (!text_.empty() && text_.back() != '\n') text_ += '\n';
   text_ += line;
+} catch (const std::bad_alloc&) {
 }
 
 std::string ErrorLog::Take() {

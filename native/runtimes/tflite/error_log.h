@@ -17,7 +17,7 @@ class ErrorLog {
   std::string Take();
 
  private:
-  void Add(const char* line);
+  void Add(const char* line) noexcept;
 
   std::mutex mutex_;
   std::string text_;

@@ -38,6 +38,9 @@ Status Interpreter::Create(const Model& model, const InterpreterSettings& settin
     if (settings.xnnpack) {
       return created->Fail(ErrorCode::kProviderUnavailable, "xnnpack cannot take this model");
     }
+    if (settings.observer != nullptr && settings.observer->out_of_memory()) {
+      return {ErrorCode::kOutOfMemory, "out of memory for the model's tensors"};
+    }
     return created->Fail(ErrorCode::kModelInvalid, "TensorFlow Lite cannot run this model");
   }
   created->placement_ = std::make_unique<Placement>(api, created->handle_.get());

@@ -58,8 +58,8 @@ Status PlanProviders(const Library& library, const SessionOptions& options,
     const ProviderRequest& request = options.providers[index];
     const bool xnnpack = request.name == "xnnpack" && CanUseXnnpack(library);
     if (!xnnpack && request.name != "cpu") {
-      if (!missing.empty()) missing += ", ";
-      missing += request.name;
+      // Quoted: a name may be empty.
+      missing.append(missing.empty() ? "'" : ", '").append(request.name).append("'");
       continue;
     }
     ProviderPlan plan{xnnpack, threads};

@@ -20,9 +20,11 @@ std::unique_ptr<TensorObserver> TensorObserver::Create(const Api& api) {
 // Called from C: nothing may be thrown.
 ApiStatus TensorObserver::Prepare(TfLiteOpaqueContext* context, TfLiteDelegate* /*delegate*/,
                                   void* data) {
+  auto& observer = *static_cast<TensorObserver*>(data);
   try {
-    static_cast<TensorObserver*>(data)->contexts_.push_back(context);
+    observer.contexts_.push_back(context);
   } catch (const std::bad_alloc&) {
+    observer.out_of_memory_ = true;
     return ApiStatus::kError;
   }
   return ApiStatus::kOk;

@@ -24,6 +24,9 @@ class TensorObserver {
   /// validation, in the model's order.
   size_t shown() const { return contexts_.size(); }
 
+  /// There was no memory to note a subgraph in, so that the interpreter was not made.
+  bool out_of_memory() const { return out_of_memory_; }
+
   /// While the interpreter lives: a tensor that is no constant, and whose shape is
   /// known before the model runs, has no elements or a dim below zero.
   bool AnyWithoutElements() const;
@@ -37,6 +40,7 @@ class TensorObserver {
 
   const Api& api_;
   std::vector<const TfLiteOpaqueContext*> contexts_;
+  bool out_of_memory_ = false;
   OpaqueDelegateHandle delegate_;
 };
 
