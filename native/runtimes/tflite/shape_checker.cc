@@ -187,6 +187,8 @@ Status ShapeChecker::Check(size_t entry, Feeds feeds, std::shared_ptr<const Empt
   }
   const Verdict verdict = Try(entry, feeds);
   *empty = verdict.empty;
+  // What memory was too short for may be tried again.
+  if (verdict.status.code() == ErrorCode::kOutOfMemory) return verdict.status;
   const std::lock_guard lock(mutex_);
   if (verdicts_.size() >= kMaxVerdicts) verdicts_.erase(verdicts_.begin());
   verdicts_.insert_or_assign(std::move(key), verdict);

@@ -172,7 +172,12 @@ const rules = {
   },
   reshape: (label) => ['undefined', 'null', 'array proxy'].includes(label),
   quantization: (label) =>
-    ['axis: undefined', 'scale: array proxy', 'zeroPoint: array proxy'].includes(label),
+    [
+      'tensor: fake tensor',
+      'axis: undefined',
+      'scale: array proxy',
+      'zeroPoint: array proxy',
+    ].includes(label),
   percentile: (label) => ['0', '-0', '0.5', '1'].includes(label),
   info(label) {
     const [form, value] = split(label);
