@@ -152,7 +152,7 @@ TEST_F(OrtBindingTest, ACancellationAtTheVeryEndOfARunStopsNoLaterRun) {
   CancelToken late;
   late.before_disarm_for_tests = [](CancelToken* token) { token->Cancel(); };
   RunRequest request;
-  request.inputs.push_back({0, Floats({2}, &x)});
+  request.inputs.push_back({0, Floats({2}, &x), false, {}});
   request.outputs.push_back({0, {}});
   request.cancel = &late;
   RunResult result;

@@ -161,7 +161,7 @@ TEST_F(OrtTypesTest, SequenceOfTensors) {
               ErrorCode::kTypeMismatch, "outputs.y");
 }
 
-TEST_F(OrtTypesTest, SequencesCannotBeFed) {
+TEST_F(OrtTypesTest, ATensorIsNoSequence) {
   const std::string tensor = ob::TensorType(ob::kFloat, {"n"});
   const auto session = MustCreate(ob::Model({{ob::Node("SequenceLength", {"x"}, {"y"})},
                                              {ob::NamedValue("x", ob::SequenceType(tensor))},
@@ -170,7 +170,7 @@ TEST_F(OrtTypesTest, SequencesCannotBeFed) {
   std::vector<float> x = {1};
   RunResult result;
   ExpectError(Run(session.get(), {Floats({1}, &x)}, {{}}, &result), ErrorCode::kUnsupported,
-              "inputs.x: only tensors can be fed, this is a sequence");
+              "inputs.x: expected a sequence");
 }
 
 TEST_F(OrtTypesTest, ZipMap) {
