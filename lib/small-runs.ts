@@ -18,8 +18,8 @@ import {
   copyOf,
   fixedSlots,
   hasBytes,
+  isApart,
   matchingData,
-  mayOverlap,
   type Slot,
 } from './small-slots';
 import { Tensor, blockOf, dataOf, isTensor } from './tensor';
@@ -307,7 +307,7 @@ export class SmallRuns {
    * ordinary way.
    */
   #canFill({ indexes, tensors = [] }: RequestedOutputs, datas: readonly NumericData[]): boolean {
-    const others = [...datas];
+    let others = datas;
     for (let place = 0; place < indexes.length; place++) {
       const slot = this.#outputs[indexes[place] ?? -1];
       const tensor = tensors[place];
@@ -315,8 +315,8 @@ export class SmallRuns {
       if (tensor === null) continue;
       const data = matchingData(tensor, slot);
       if (data === undefined || blockOf(tensor as Tensor) !== undefined) return false;
-      if (others.some((other) => mayOverlap(data, other))) return false;
-      others.push(data);
+      if (!isApart(data, others)) return false;
+      if (place + 1 < indexes.length) others = [...others, data];
     }
     return true;
   }

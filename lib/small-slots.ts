@@ -62,10 +62,16 @@ export function copyOf(view: NumericData, { isFloat16, type }: Slot): NumericDat
   return isFloat16 && type.array !== undefined ? new type.array(copy.buffer) : copy;
 }
 
-/** Whether two arrays may have memory in common, as far as JavaScript can tell. */
-export function mayOverlap(a: NumericData, b: NumericData): boolean {
-  const { buffer } = a;
+/** Whether an array has memory in common with none of the others, as far as JavaScript can tell. */
+export function isApart(data: NumericData, others: readonly NumericData[]): boolean {
+  // Read once: it is not quick.
+  const { buffer } = data;
   // Several SharedArrayBuffers can be of the same memory.
-  if (buffer !== b.buffer) return !(buffer instanceof ArrayBuffer);
-  return a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+  if (!(buffer instanceof ArrayBuffer)) return false;
+  for (const other of others) {
+    if (other.buffer !== buffer) continue;
+    const isBefore = data.byteOffset + data.byteLength <= other.byteOffset;
+    if (!isBefore && other.byteOffset + other.byteLength > data.byteOffset) return false;
+  }
+  return true;
 }
