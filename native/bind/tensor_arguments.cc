@@ -241,7 +241,7 @@ void AddInputs(Napi::Env env, std::vector<EncodedTensor> inputs, FeedPolicy poli
                    NameOf(signature.inputs, index));
     }
     for (const std::string& text : argument.view.strings) {
-      arguments->copied_bytes += sizeof(text) + text.size();
+      arguments->copied_bytes += sizeof(std::string) + text.size();
     }
     const bool copies = MustCopy(argument, policy);
     if (copies) copied.push_back(tensor);

@@ -54,6 +54,7 @@ std::shared_ptr<const EmptyOutputs> AllEmpty(const Interpreter& trial, size_t en
 /// that it is not shown.
 std::vector<size_t> ShownSubgraphs(const std::vector<DeclaredSubgraph>& subgraphs) {
   std::vector<size_t> shown;
+  shown.reserve(subgraphs.size());
   size_t next = 0;
   for (const DeclaredSubgraph& subgraph : subgraphs) {
     shown.push_back(subgraph.name.starts_with("VALIDATION:") ? SIZE_MAX : next++);
