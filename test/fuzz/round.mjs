@@ -8,7 +8,6 @@ import { inspect } from 'node:util';
 import { metricsText } from 'onlite/metrics';
 
 import { Random } from '../stress/hostile/random.mjs';
-import { known } from './known.mjs';
 import { makeModel, modelNames } from './models.mjs';
 import * as bindings from './operations/bind.mjs';
 import { create, createWrong } from './operations/create.mjs';
@@ -87,9 +86,7 @@ async function playStep(world, random, progress) {
   const operation = random.pick(table);
   world.operation = operation.name;
   progress(world);
-  if (operation === sessions.profile && known.profileBesideRuns) await world.settle();
   await operation(world, random);
-  if (operation === sessions.profile && known.profileBesideRuns) await world.settle();
   if (world.injects('crash')) process.abort();
   if (world.pending.size > maxPending) await world.drain(maxPending / 2);
   else if (random.oneIn(3)) await turn();
