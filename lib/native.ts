@@ -310,6 +310,8 @@ export interface NativeAddon {
   takeResult(held: NativeHeld, array: NumericData): void;
   allocateBytes(length: number): NativeBytes;
   copyBytes(bytes: NativeBytes, at: number, data: Uint8Array): void;
+  /** What a file is that is no model, with the remedy, as createSession says it; '' if it may be one. */
+  describeForeignFile(bytes: Uint8Array): string;
   /** Gives whole pages within the memory back to the system; how many bytes. */
   discardPages(memory: Uint8Array): number;
   /**

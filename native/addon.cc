@@ -93,6 +93,8 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("allocateBytes",
               Napi::Function::New<Safe<onlite::AllocateBytes>>(env, "allocateBytes"));
   exports.Set("copyBytes", Napi::Function::New<Safe<onlite::CopyBytes>>(env, "copyBytes"));
+  exports.Set("describeForeignFile",
+              Napi::Function::New<Safe<onlite::DescribeFile>>(env, "describeForeignFile"));
   exports.Set("takeResult", Napi::Function::New<Safe<onlite::TakeResult>>(env, "takeResult"));
   exports.Set("discardPages", Napi::Function::New<Safe<onlite::DiscardPages>>(env, "discardPages"));
   exports.Set("sampleGpus", Napi::Function::New<Safe<onlite::SampleGpus>>(env, "sampleGpus"));

@@ -1,9 +1,9 @@
 import { OnliteError } from '../errors';
+import { native } from '../native';
 import { readOnnxModel } from '../onnx';
 import { isTfliteModel, readTfliteModel } from '../tflite';
 import { onlyPositional } from './arguments';
 import type { Command } from './command';
-import { describeForeignFile } from './foreign-file';
 import { readModelFile, sha256 } from './model-file';
 import type { ModelSummary, ValueSummary } from './model-summary';
 import { summarizeOnnx } from './onnx-summary';
@@ -99,13 +99,20 @@ function render(file: FileSummary, model: ModelSummary): string {
   ].join('');
 }
 
+/** A model is described without the addon too, where there is none for the platform. */
+function describeForeignFile(bytes: Uint8Array): string {
+  try {
+    return native().describeForeignFile(bytes);
+  } catch {
+    return '';
+  }
+}
+
 function summarize(bytes: Uint8Array): ModelSummary {
   if (isTfliteModel(bytes)) return summarizeTflite(readTfliteModel(bytes), bytes);
   if (isOrtModel(bytes)) return summarizeOrt(bytes);
   const foreign = describeForeignFile(bytes);
-  if (foreign !== undefined) {
-    throw new OnliteError('ERR_MODEL_INVALID', `model: this is ${foreign}`);
-  }
+  if (foreign !== '') throw new OnliteError('ERR_MODEL_INVALID', `model: this is ${foreign}`);
   return summarizeOnnx(readOnnxModel(bytes));
 }
 

@@ -14,7 +14,9 @@
 #include "bind/object_reader.h"
 #include "bind/runtime_functions.h"
 #include "bind/session_jobs.h"
+#include "bind/tensor_arguments.h"
 #include "core/aligned_buffer.h"
+#include "runtimes/foreign_file.h"
 #include "runtimes/model_file.h"
 
 namespace onlite {
@@ -226,6 +228,14 @@ Napi::Value CopyBytes(const Napi::CallbackInfo& info) {
   }
   if (length > 0) std::memcpy(bytes.data.get() + static_cast<size_t>(at), data, length);
   return env.Undefined();
+}
+
+Napi::Value DescribeFile(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsTypedArray()) ThrowInvalidArgument(env, "bytes: expected a Uint8Array");
+  void* data = nullptr;
+  const size_t length = TypedArrayBytes(env, info[0], &data);
+  return Napi::String::New(env, DescribeForeignFile({static_cast<const uint8_t*>(data), length}));
 }
 
 }  // namespace onlite

@@ -16,4 +16,8 @@ Napi::Value AllocateBytes(const Napi::CallbackInfo& info);
 /// large model does not hold up the event loop.
 Napi::Value CopyBytes(const Napi::CallbackInfo& info);
 
+/// describeForeignFile(bytes): what a file is that is no model, with the remedy; '' for
+/// one that may be one (runtimes/foreign_file.h).
+Napi::Value DescribeFile(const Napi::CallbackInfo& info);
+
 }  // namespace onlite

@@ -326,6 +326,7 @@ const addonFunctions = {
     const value = random.pick([hostile(random), [hostile(random)], [['x', hostile(random)]], [[]]]);
     return create({ path: random.pick(files) }, { ...baseOptions, [key]: value });
   },
+  describeForeignFile: (random) => addon.describeForeignFile(hostile(random)),
   usedTwice: () => {
     const taken = bytes();
     void create({ bytes: taken }).catch(() => {});
