@@ -28,6 +28,11 @@ export function ownProperties(value: object): Unchecked {
   return Object.assign(Object.create(null) as Record<string, unknown>, value);
 }
 
+/** The same of an object of ours: what is not in it is undefined, whatever a prototype has. */
+export function withoutPrototype<Value extends object>(value: Value): Value {
+  return Object.assign(Object.create(null) as Value, value);
+}
+
 /** Sets an own property, `__proto__` too: a model chooses its names. */
 export function setOwn<Value>(record: Record<string, Value>, name: string, value: Value): void {
   if (name === '__proto__') {
@@ -36,11 +41,6 @@ export function setOwn<Value>(record: Record<string, Value>, name: string, value
   } else {
     record[name] = value;
   }
-}
-
-/** The same of an object of ours: what is not in it is undefined, whatever a prototype has. */
-export function withoutPrototype<Value extends object>(value: Value): Value {
-  return Object.assign(Object.create(null) as Value, value);
 }
 
 /** An own integer option in [min, max], or undefined when it was left out. */

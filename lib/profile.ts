@@ -4,16 +4,11 @@ import { OnliteError } from './errors';
 import { encodeFeeds } from './feeds';
 import { promiseJob } from './jobs';
 import { Leases } from './leases';
-import { LoadLimits } from './load';
+import { LoadLimits, releaseSession } from './load';
 import { parseCreateArguments, type ModelSource } from './model-source';
 import type { Engine, NativeProfile, NativeSession } from './native';
 import { profileOnnx } from './profile/onnx';
-import {
-  closeApart,
-  openApart,
-  type ModelAgain,
-  type SessionOrigin,
-} from './profile/session-apart';
+import { openApart, type ModelAgain, type SessionOrigin } from './profile/session-apart';
 import { describeOperator, modelOperatorName } from './profile/tflite';
 import type { MeasuredOperator, ModelProfile } from './profile/types';
 import { checkRunOptions, type CheckedRunOptions, type RunOptions } from './run-options';
@@ -91,7 +86,7 @@ async function profileOnnxApart(
     requireSameModel(session.native, native);
     return await profileOnnxSession({ ...session, native }, plan, feeds, runs, options);
   } finally {
-    await closeApart(native);
+    await releaseSession(native);
   }
 }
 

@@ -1,5 +1,5 @@
 import { cpus } from 'node:os';
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute } from 'node:path';
 
 import { checkBatching, type BatchingOptions } from './batching-options';
 import {
@@ -276,8 +276,10 @@ function customOps(value: unknown): string[] | undefined {
   return checkArray(value, where, maxCustomOps).map((item, index) => {
     const file = checkString(item, `${where}[${index}]`);
     if (file === '') throw invalidArgument(`${where}[${index}]`, 'a path', item);
+    const library = absolutePath(file);
     // Never looked for where the system looks for libraries.
-    return isAbsolute(file) ? file : resolve(file);
+    if (isAbsolute(library)) return library;
+    throw invalidArgument(`${where}[${index}]`, 'an absolute path without a working folder', item);
   });
 }
 

@@ -99,7 +99,8 @@ export class InferenceSession implements AsyncDisposable {
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
     this.#native = session;
     this.#maxBatchSize = origin.options.batching?.maxBatchSize ?? 0;
-    this.#origin = origin;
+    // Only ONNX models are loaded once more, for profiles.
+    this.#origin = info.engine === 'onnxruntime' ? origin : { ...origin, model: undefined };
     this.#primary = planSignature(primary, 0);
     this.#plans = new Map(
       others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),

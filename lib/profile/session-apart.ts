@@ -1,8 +1,7 @@
-import { resolve } from 'node:path';
-
 import type { Unchecked } from '../checks';
 import { OnliteError } from '../errors';
-import { loadSession, releaseSession, type LoadLimits } from '../load';
+import { absolutePath } from '../files';
+import { loadSession, type LoadLimits } from '../load';
 import { checkExternalData } from '../model-source';
 import { threadCount, type NativeSession, type NativeSessionOptions } from '../native';
 
@@ -30,7 +29,7 @@ const maxKeptBytes = 8 << 20;
  * Keeps what another session of the model would need: the path of a file, or the
  * bytes if they are few.
  *
- * @param model - the file's path, or bytes
+ * @param model - the file's absolute path, or bytes
  * @param checked - the session's options, of which the native ones were made
  */
 export function keepOrigin(
@@ -47,33 +46,25 @@ export function keepOrigin(
   const externalData = asked === undefined ? undefined : checkExternalData(asked).map(fileNames);
   const inMemory = externalData?.includes(undefined) === true;
   if (typeof model === 'string') {
-    return { model: inMemory ? undefined : absolute(model), externalData, ...kept };
+    return { model: inMemory ? undefined : model, externalData, ...kept };
   }
   const few = !inMemory && model.byteLength <= maxKeptBytes;
   return { model: few ? new Uint8Array(model) : undefined, externalData, ...kept };
 }
 
-/** The working directory may change. */
-function absolute(path: string): string {
-  try {
-    return resolve(path);
-  } catch {
-    // There is none.
-    return path;
-  }
-}
-
 /** An item of `externalData` that is read from a file; undefined for another. */
 function fileNames(item: unknown): unknown {
-  if (typeof item === 'string') return { path: item, data: absolute(item) };
+  if (typeof item === 'string') return { path: item, data: absolutePath(item) };
   if (typeof item !== 'object' || item === null) return undefined;
   const { path, data } = item as { path?: unknown; data?: unknown };
-  return typeof data === 'string' ? { path, data: absolute(data) } : undefined;
+  return typeof data === 'string' ? { path, data: absolutePath(data) } : undefined;
 }
 
 /**
  * A session of the same model with threads of its own. What it does to its pool
  * of threads, as ONNX Runtime does when it profiles a run, concerns no other session.
+ *
+ * The caller frees it by releaseSession.
  *
  * @param again - the model and its external data, where they were not kept
  * @throws OnliteError ERR_UNSUPPORTED if they are needed; what `create` throws.
@@ -101,6 +92,3 @@ export async function openApart(
   const checked = { mmap, externalDataLinks, externalData: again.externalData ?? externalData };
   return loadSession(model, checked, options, limits);
 }
-
-/** Frees a session of {@link openApart}. */
-export const closeApart = releaseSession;
