@@ -3,7 +3,6 @@
 #include <napi.h>
 
 #include <exception>
-#include <new>
 
 #include "bind/errors.h"
 
@@ -41,9 +40,6 @@ napi_value CallSafely(napi_env env, const Call& call) {
     return Typed(env, call);
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();
-  } catch (const std::bad_alloc& error) {
-    StatusError(env, {ErrorCode::kOutOfMemory, "out of memory", error.what()})
-        .ThrowAsJavaScriptException();
   } catch (const std::exception& error) {
     Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();
   }

@@ -11,16 +11,6 @@ Napi::Array ToArray(Napi::Env env, const Container& container, const Convert& co
   return array;
 }
 
-const char* KindName(ValueInfo::Kind kind) {
-  switch (kind) {
-    case ValueInfo::Kind::kTensor: return "tensor";
-    case ValueInfo::Kind::kSequence: return "sequence";
-    case ValueInfo::Kind::kMap: return "map";
-    case ValueInfo::Kind::kOther: break;
-  }
-  return "other";
-}
-
 Napi::Object ValueInfoToJs(Napi::Env env, const ValueInfo& info) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("name", info.name);

@@ -69,11 +69,8 @@ BatchQueue::BatchQueue(std::shared_ptr<TaskQueue> queue, size_t concurrency, siz
       last_tag_(kFirstTag) {}
 
 Status BatchQueue::CheckWaitingBytes(size_t bytes) const {
-  if (bytes == 0 || waiting_bytes_ == 0 ||
-      (waiting_bytes_ <= max_waiting_bytes_ && bytes <= max_waiting_bytes_ - waiting_bytes_)) {
-    return Status::Ok();
-  }
-  return QueueBytesFull(waiting_bytes_, bytes, max_waiting_bytes_);
+  if (bytes == 0 || waiting_bytes_ == 0) return Status::Ok();
+  return CheckQueueBytes(waiting_bytes_, bytes, max_waiting_bytes_);
 }
 
 Status BatchQueue::CheckBytes(size_t bytes) const {

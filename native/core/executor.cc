@@ -11,7 +11,8 @@
 
 namespace onlite {
 
-Status QueueBytesFull(size_t waiting, size_t more, size_t max_waiting) {
+Status CheckQueueBytes(size_t waiting, size_t more, size_t max_waiting) {
+  if (waiting <= max_waiting && more <= max_waiting - waiting) return Status::Ok();
   return {ErrorCode::kQueueFull, "the session's queue is full: the runs that wait hold " +
                                      std::to_string(waiting) +
                                      " bytes of feeds, and this one has " + std::to_string(more) +
@@ -22,10 +23,7 @@ size_t TaskQueue::FreePlaces() const { return concurrency_ - std::min(concurrenc
 
 Status TaskQueue::CheckWaitingBytes(size_t bytes) const {
   if (bytes == 0 || tasks_.size() <= FreePlaces()) return Status::Ok();
-  if (waiting_bytes_ <= max_waiting_bytes_ && bytes <= max_waiting_bytes_ - waiting_bytes_) {
-    return Status::Ok();
-  }
-  return QueueBytesFull(waiting_bytes_, bytes, max_waiting_bytes_);
+  return CheckQueueBytes(waiting_bytes_, bytes, max_waiting_bytes_);
 }
 
 Status TaskQueue::CheckBytes(size_t bytes) const {

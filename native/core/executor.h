@@ -14,8 +14,8 @@
 
 namespace onlite {
 
-/// kQueueFull for bytes: of those that wait, of one more, and the limit.
-Status QueueBytesFull(size_t waiting, size_t more, size_t max_waiting);
+/// kQueueFull if so many bytes and as many as wait are more than may.
+Status CheckQueueBytes(size_t waiting, size_t more, size_t max_waiting);
 
 class Executor;
 

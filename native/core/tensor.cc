@@ -1,6 +1,10 @@
 #include "core/tensor.h"
 
+#include <algorithm>
+
 namespace onlite {
+
+bool IsEmpty(const Dims& dims) { return std::find(dims.begin(), dims.end(), 0) != dims.end(); }
 
 std::string DimsToString(const Dims& dims) {
   std::string text = "[";

@@ -12,6 +12,9 @@ namespace onlite {
 
 using Dims = std::vector<int64_t>;
 
+/// Whether a dim is 0, so that a tensor of this shape has no elements.
+bool IsEmpty(const Dims& dims);
+
 /// "[1,3,224,?]": for messages. A negative dim is dynamic.
 std::string DimsToString(const Dims& dims);
 

@@ -74,6 +74,17 @@ struct ValueInfo {
   std::optional<Quantization> quantization;
 };
 
+/// "tensor", "sequence", "map" or "other".
+inline const char* KindName(ValueInfo::Kind kind) {
+  switch (kind) {
+    case ValueInfo::Kind::kTensor: return "tensor";
+    case ValueInfo::Kind::kSequence: return "sequence";
+    case ValueInfo::Kind::kMap: return "map";
+    case ValueInfo::Kind::kOther: break;
+  }
+  return "other";
+}
+
 /// A named entry point. The first signature of a session is the primary one
 /// and has an empty key; its inputs and outputs are the graph's (ONNX) or the
 /// primary subgraph's (TFLite).

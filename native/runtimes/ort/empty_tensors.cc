@@ -364,8 +364,6 @@ class Search {
 
 bool CannotBearEmptyTensors(std::string_view op_type) { return FindFatal(op_type) != nullptr; }
 
-bool IsEmpty(const Dims& dims) { return std::find(dims.begin(), dims.end(), 0) != dims.end(); }
-
 EmptyTensorGuard EmptyTensorGuard::OfOnnx(Bytes model) {
   EmptyTensorGuard guard;
   guard.graph_ = GraphBuilder().Build(model);

@@ -68,7 +68,4 @@ class EmptyTensorGuard {
   std::string anywhere_;
 };
 
-/// True if a dim is 0.
-bool IsEmpty(const Dims& dims);
-
 }  // namespace onlite::ort

@@ -82,17 +82,22 @@ Status Slice(const ExternalTensor& tensor, const SharedBytes& file, SharedBytes*
   return Status::Ok();
 }
 
+/// The folder that the user has set for external data; null if none was.
+const std::string* UsersFolder(const SessionOptions& options) {
+  const auto entry =
+      std::find_if(options.config_entries.begin(), options.config_entries.end(),
+                   [](const auto& config) { return config.first == kExternalDataFolderEntry; });
+  return entry != options.config_entries.end() ? &entry->second : nullptr;
+}
+
 /// The folder that locations are looked up in: the model's, or the user's.
 class Folder {
  public:
   static Status Open(const ModelSource& source, const SessionOptions& options, Folder* folder) {
     folder->links_ = source.external_data_links;
     std::error_code error;
-    const auto entry =
-        std::find_if(options.config_entries.begin(), options.config_entries.end(),
-                     [](const auto& config) { return config.first == kExternalDataFolderEntry; });
-    if (entry != options.config_entries.end()) {
-      folder->path_ = fs::canonical(FilesystemPath(entry->second), error);
+    if (const std::string* const users = UsersFolder(options)) {
+      folder->path_ = fs::canonical(FilesystemPath(*users), error);
       if (!error) return Status::Ok();
       return {ErrorCode::kInvalidArgument,
               std::string("extra.") + kExternalDataFolderEntry + ": there is no such folder",
@@ -148,12 +153,10 @@ class Folder {
 class Finder {
  public:
   Finder(const ModelSource& source, const SessionOptions& options, ExternalData* data)
-      : source_(source), options_(options), data_(data) {
-    has_folder_ =
-        !source.path.empty() ||
-        std::any_of(options.config_entries.begin(), options.config_entries.end(),
-                    [](const auto& entry) { return entry.first == kExternalDataFolderEntry; });
-  }
+      : source_(source),
+        options_(options),
+        data_(data),
+        has_folder_(!source.path.empty() || UsersFolder(options) != nullptr) {}
 
   Status Add(const ExternalTensor& tensor) {
     ONLITE_RETURN_IF_ERROR(CheckLocation(tensor.location));
@@ -211,7 +214,7 @@ class Finder {
   const ModelSource& source_;
   const SessionOptions& options_;
   ExternalData* data_;
-  bool has_folder_ = false;
+  const bool has_folder_;
   Folder folder_;
   std::map<std::string, uint64_t> sizes_;
   std::set<std::string> missing_;

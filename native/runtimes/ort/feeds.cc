@@ -64,20 +64,14 @@ Status CheckMemory(const TensorView& tensor, const Path& path) {
   return Status::Ok();
 }
 
-const char* KindName(ValueInfo::Kind kind) {
-  switch (kind) {
-    case ValueInfo::Kind::kTensor: return "tensor";
-    case ValueInfo::Kind::kSequence: return "sequence";
-    case ValueInfo::Kind::kMap: return "map";
-    case ValueInfo::Kind::kOther: break;
-  }
-  return "special type";
+const char* Expected(ValueInfo::Kind kind) {
+  return kind == ValueInfo::Kind::kOther ? "special type" : KindName(kind);
 }
 
 Status CheckTensor(const ValueInfo& info, const TensorView& tensor, const Path& path) {
   if (info.kind != ValueInfo::Kind::kTensor) {
     return {ErrorCode::kUnsupported,
-            path + ": expected a " + KindName(info.kind) + ", which a tensor is not"};
+            path + ": expected a " + Expected(info.kind) + ", which a tensor is not"};
   }
   if (info.type == ElementType::kUndefined || ToOnnx(info.type) == kOnnxUndefined) {
     return {ErrorCode::kUnsupported, path + ".type: onlite does not know the model's type"};
@@ -97,7 +91,7 @@ Status CheckSequence(const ValueInfo& info, const std::vector<TensorView>& items
                      const Path& path) {
   if (info.kind != ValueInfo::Kind::kSequence) {
     return {ErrorCode::kTypeMismatch,
-            path + ": expected a " + KindName(info.kind) + ", got a sequence"};
+            path + ": expected a " + Expected(info.kind) + ", got a sequence"};
   }
   if (info.item_type == ElementType::kUndefined) {
     return {ErrorCode::kUnsupported, path + ": only sequences of tensors can be fed"};

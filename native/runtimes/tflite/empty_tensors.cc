@@ -111,8 +111,6 @@ constexpr std::array<Bearing, 74> kBearing = {{
     {"ZEROS_LIKE", kAlways},
 }};
 
-bool HasZero(const Dims& dims) { return std::find(dims.begin(), dims.end(), 0) != dims.end(); }
-
 class Search {
  public:
   Search(const Api& api, const std::vector<DeclaredSubgraph>& subgraphs, const TensorLookup& tensor)
@@ -158,7 +156,7 @@ class Search {
         state.dims.push_back(api_.TensorDim(tensor, dim));
         found_.negative |= state.dims.back() < 0;
       }
-      state.empty = HasZero(state.dims);
+      state.empty = IsEmpty(state.dims);
     }
     return states;
   }
@@ -186,7 +184,6 @@ class Search {
       Visit(static_cast<size_t>(called), {}, unsure_of_call);
     }
     if (which < 0) return;
-    found_.any = true;
     if (found_.unsafe.empty() && !Bears(index, declared, *states)) {
       Blame(index, at, which, (*states)[static_cast<size_t>(which)]);
     }
@@ -219,7 +216,7 @@ class Search {
     found_.unsafe = OperatorPath(index, at) + ": " + OperatorName(subgraphs_[index].operators[at]) +
                     ": tensor " + tensor.name +
                     (state.dims.empty() ? "" : " " + DimsToString(state.dims)) + " has no elements";
-    found_.shrunk = !HasZero(tensor.dims);
+    found_.shrunk = !IsEmpty(tensor.dims);
   }
 
   const Api& api_;

@@ -12,8 +12,6 @@ namespace onlite::tflite {
 
 /// What running a subgraph would do to tensors that have no elements.
 struct EmptyTensors {
-  /// A tensor has none, or may turn out to have none.
-  bool any = false;
   /// The first operator that reads or writes one and is not known to bear it (tried
   /// with TensorFlow Lite 2.17.1),
   /// with the tensor: "subgraphs[0].operators[3]: SOFTMAX: y [2,0]". Empty if all

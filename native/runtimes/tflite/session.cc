@@ -135,8 +135,6 @@ Status TfLiteSession::AllocateFixedShapes() {
   if (!model_->info().entry_points[0].fixed_shapes) return Status::Ok();
   const DeclaredFeeds declared(info_.signatures[0]);
   std::shared_ptr<const EmptyOutputs> empty;
-  ONLITE_RETURN_IF_ERROR(shapes_.Check(0, declared.get(), &empty));
-  if (empty != nullptr) return Status::Ok();
   Lease lease(interpreters_.get());
   Status allocated = lease.AcquireFor(0, declared.get(), &shapes_, &empty);
   if (allocated.code() != ErrorCode::kShapeMismatch) return allocated;

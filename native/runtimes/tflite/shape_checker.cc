@@ -23,7 +23,7 @@ bool IsDynamic(const Api& api, const TfLiteTensor* tensor) {
 std::vector<bool> EmptyFeeds(Feeds feeds) {
   std::vector<bool> empty;
   for (const TensorView* feed : feeds) {
-    empty.push_back(std::find(feed->dims.begin(), feed->dims.end(), 0) != feed->dims.end());
+    empty.push_back(IsEmpty(feed->dims));
   }
   return empty;
 }
