@@ -65,3 +65,18 @@ describe('binding.gyp --sync', () => {
     expect(withGypSources(other, gypSources(ROOT))).toBe(before);
   });
 });
+
+// Messages of the addon and onlite info, which works without it, each need the table.
+describe('the names of TensorFlow Lite operators', () => {
+  it('are the same in the addon and in TypeScript', () => {
+    const names = (text: string, quoted: RegExp) => [...text.matchAll(quoted)].map((m) => m[1]!);
+    const inAddon = names(
+      read('native/runtimes/tflite/operator_names.cc'),
+      /^ {4}"([A-Z0-9_]+)",$/gm,
+    );
+    expect(inAddon[0]).toBe('ADD');
+    expect(inAddon).toEqual(
+      names(read('lib/tflite/builtin-operators.ts'), /^ {2}'([A-Z0-9_]+)',$/gm),
+    );
+  });
+});
