@@ -15,10 +15,16 @@ async function residentMiB() {
   return process.memoryUsage.rss() / 2 ** 20;
 }
 
+/** The same after the heap was trimmed, which comes a moment after the last release of a burst. */
+async function trimmedMiB() {
+  await sleep(1000);
+  return residentMiB();
+}
+
 async function repeat(times, once) {
   for (let mark = 1; mark <= marks; mark++) {
     for (let index = 0; index < times / marks; index++) await once(index);
-    report({ done: (times / marks) * mark, rss: await residentMiB() });
+    report({ done: (times / marks) * mark, rss: await trimmedMiB() });
   }
 }
 
@@ -41,9 +47,7 @@ const actions = {
     );
     report({ rss: await residentMiB() });
     await Promise.all(sessions.map((session) => session.release()));
-    // The heap is trimmed a moment after the last release.
-    await sleep(1000);
-    report({ rss: await residentMiB() });
+    report({ rss: await trimmedMiB() });
   },
   async forgotten() {
     await repeat(Number(count), async (index) => {
