@@ -3,6 +3,8 @@
 #include <memory>
 #include <new>
 
+#include "core/heap_trim.h"
+
 namespace onlite {
 namespace {
 
@@ -43,6 +45,8 @@ HistogramSnapshot IntervalOf(Histogram* histogram) {
 RunStatistics::~RunStatistics() {
   const std::unique_ptr<PhaseHistograms> phases(phases_.load());
   for (const auto& slot : failures_) const std::unique_ptr<Histogram> failures(slot.load());
+  // Often long after the session was released: when JavaScript's objects are collected.
+  TrimHeapSoon();
 }
 
 void RunStatistics::RecordSuccess(const RunPhases& phases) {

@@ -99,7 +99,8 @@ SharedBytes HideConversionMetadata(std::span<const uint8_t> model) {
   std::memcpy(copy.get(), model.data(), model.size());
   FlatBuffer file(model);
   for (const std::string_view name : ConversionMetadata(&file, false)) {
-    copy[static_cast<size_t>(reinterpret_cast<const uint8_t*>(name.data()) - model.data())] = '-';
+    const auto* at = reinterpret_cast<const uint8_t*>(name.data());
+    *(copy.get() + (at - model.data())) = '-';
   }
   return {copy, copy.get(), model.size()};
 }

@@ -15,8 +15,9 @@ async function residentMiB() {
   return process.memoryUsage.rss() / 2 ** 20;
 }
 
-/** The same after the heap was trimmed, which comes a moment after the last release of a burst. */
+/** The same after the heap was trimmed, a moment after the last session was released and collected. */
 async function trimmedMiB() {
+  await residentMiB();
   await sleep(1000);
   return residentMiB();
 }
