@@ -12,6 +12,7 @@ export const figures = [
   'batching, Gemm 256→256→10 float32, closed loop, 64 in flight',
   "`require('onlite')`",
   'session creation, each MobileNetV2 file, warm file cache',
+  'a model with large weights by path: time and peak of creation',
   'pool acquire + dispose',
   'a further TensorFlow Lite interpreter',
   'idle, and Add at 100 runs a second',

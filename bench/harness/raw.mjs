@@ -89,10 +89,16 @@ export class RawProgram {
 
   /**
    * Times creating the model's session, again and again for `ms`; `apart`: on a
-   * thread of its own, which allocates from another part of the heap than the main one.
+   * thread of its own, which allocates from another part of the heap than the main one;
+   * `source`: whether the runtime is given the file's 'bytes' or its 'path'.
    */
-  create(model, { threads = 1, ms, apart = false }) {
-    return this.send('create', { model, threads, ms, apart: Number(apart) });
+  create(model, { threads = 1, ms, apart = false, source = 'bytes' }) {
+    return this.send('create', { model, threads, ms, apart: Number(apart), source });
+  }
+
+  /** How far the resident set rises, at its highest, while the model is loaded by its path. */
+  async loadPeak(model) {
+    return (await this.send('peak', { model, threads: 1, source: 'path' })).bytes;
   }
 
   /** Private bytes that a model takes which has run, its file's bytes among them. */

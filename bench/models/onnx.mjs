@@ -1,7 +1,7 @@
 // Just enough of ONNX's protobuf encoding to write the small models of the benchmarks, so that
 // most suites need no Python. Field numbers: onnx.proto.
 
-const FLOAT = 1;
+const elementTypes = { float32: 1, int64: 7 };
 
 function varint(value) {
   const bytes = [];
@@ -42,24 +42,42 @@ export function constant(name, dims, data) {
   return message(
     5,
     ...dims.map((dim) => integer(1, dim)),
-    integer(2, FLOAT),
+    integer(2, elementTypes.float32),
     bytes(8, name),
     bytes(9, raw),
   );
 }
 
-/** ValueInfoProto of a float32 tensor; a dimension that is a string is symbolic. */
-function value(field, name, dims) {
+/** A float32 constant whose values are the whole of the file `location` beside the model. */
+export function externalConstant(name, dims, location) {
+  const EXTERNAL = 1;
+  return message(
+    5,
+    ...dims.map((dim) => integer(1, dim)),
+    integer(2, elementTypes.float32),
+    bytes(8, name),
+    message(13, bytes(1, 'location'), bytes(2, location)),
+    integer(14, EXTERNAL),
+  );
+}
+
+/** ValueInfoProto of a tensor; a dimension that is a string is symbolic. */
+function value(field, name, info) {
+  const { type, dims } = Array.isArray(info) ? { type: 'float32', dims: info } : info;
   const dimension = (dim) => message(1, typeof dim === 'string' ? bytes(2, dim) : integer(1, dim));
   const shape = message(2, ...dims.map(dimension));
-  return message(field, bytes(1, name), message(2, message(1, integer(1, FLOAT), shape)));
+  return message(
+    field,
+    bytes(1, name),
+    message(2, message(1, integer(1, elementTypes[type]), shape)),
+  );
 }
 
 /**
  * A model's bytes.
  *
  * @param parts - what `node` and `constant` gave
- * @param inputs, outputs - dims by name
+ * @param inputs, outputs - by name the dims of a float32 tensor, or {type, dims}
  */
 export function model({ name, parts, inputs, outputs }) {
   const graph = message(

@@ -33,6 +33,9 @@ class LoadedModel {
   virtual std::unique_ptr<Runner> MakeRunner(Mode mode) = 0;
 };
 
+/// What the runtime is given: the file's bytes, as onlite gives them, or its path.
+enum class Source { kBytes, kPath };
+
 /// A runtime's C API, used as its documentation says and no more. Every failure
 /// ends the program with a message: a baseline has nothing to recover.
 class Backend {
@@ -43,7 +46,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string version() const = 0;
   /// Ready to run, `threads` intra-op threads: what a user waits for.
-  virtual std::unique_ptr<LoadedModel> Load(const std::string& path, int threads) = 0;
+  virtual std::unique_ptr<LoadedModel> Load(const std::string& path, int threads,
+                                            Source source) = 0;
 };
 
 /// Prints `message` to stderr and ends the program.

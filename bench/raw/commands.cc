@@ -19,7 +19,8 @@
 ///   load id= model= threads= workers= mode=           → {}
 ///   run id= ms= batch=                                → {"count", "p50", …} in ns
 ///   throughput id= ms=                                → {"runs", "seconds"}
-///   create model= threads= ms= apart=                 → {"count", "p50", …} in ns
+///   create model= threads= ms= apart= source=         → {"count", "p50", …} in ns
+///   peak model= threads= source=                      → {"bytes"} resident, at most, while loading
 ///   memory model= threads=                            → {"bytes"} private, of a model that has run
 ///   unload id=                                        → {}
 namespace onlite::bench {
@@ -62,18 +63,24 @@ Mode ModeOf(const std::string& text) {
   Fail("unknown mode: " + text);
 }
 
+Source SourceOf(const std::string& text) {
+  if (text == "bytes") return Source::kBytes;
+  if (text == "path") return Source::kPath;
+  Fail("unknown source: " + text);
+}
+
+/// A line of a file in /proc/self that begins with `key`, in bytes; Linux only.
+int64_t ProcessBytes(const std::string& name, const std::string& key) {
+  std::ifstream file("/proc/self/" + name);
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(key)) return std::strtoll(line.c_str() + key.size(), nullptr, 10) * 1024;
+  }
+  Fail(key + " cannot be read here");
+}
+
 /// The memory that only this process has and that it has written; Linux only. What
 /// is private and clean is pages of files, and shared once another process has them.
-int64_t PrivateBytes() {
-  std::ifstream file("/proc/self/smaps_rollup");
-  int64_t kibibytes = 0;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("Private_Dirty:")) continue;
-    kibibytes += std::strtoll(line.c_str() + line.find(':') + 1, nullptr, 10);
-  }
-  if (kibibytes == 0) Fail("private memory cannot be read here");
-  return kibibytes * 1024;
-}
+int64_t PrivateBytes() { return ProcessBytes("smaps_rollup", "Private_Dirty:"); }
 
 class Session {
  public:
@@ -88,6 +95,7 @@ class Session {
     }
     if (command == "throughput") return RunThroughput(arguments);
     if (command == "create") return Create(arguments);
+    if (command == "peak") return Peak(arguments);
     if (command == "memory") return Memory(arguments);
     if (command == "unload") {
       models_.erase(Text(arguments, "id"));
@@ -101,6 +109,11 @@ class Session {
     return Number(arguments, "ms") * 1'000'000;
   }
 
+  std::unique_ptr<LoadedModel> LoadModel(const Arguments& arguments, Source source) {
+    return backend_->Load(Text(arguments, "model"), static_cast<int>(Number(arguments, "threads")),
+                          source);
+  }
+
   Loaded& Find(const Arguments& arguments) {
     const auto found = models_.find(Text(arguments, "id"));
     if (found == models_.end()) Fail("not loaded: " + Text(arguments, "id"));
@@ -109,8 +122,7 @@ class Session {
 
   std::string Load(const Arguments& arguments) {
     Loaded loaded;
-    loaded.model =
-        backend_->Load(Text(arguments, "model"), static_cast<int>(Number(arguments, "threads")));
+    loaded.model = LoadModel(arguments, Source::kBytes);
     const int64_t workers = Number(arguments, "workers");
     for (int64_t index = 0; index < workers; ++index) {
       loaded.runners.push_back(loaded.model->MakeRunner(ModeOf(Text(arguments, "mode"))));
@@ -129,13 +141,13 @@ class Session {
   }
 
   std::string Create(const Arguments& arguments) {
+    const Source source = SourceOf(Text(arguments, "source"));
     std::vector<double> samples;
     const auto create = [&] {
       const int64_t end = NowNs() + Duration(arguments);
       do {
         const int64_t start = NowNs();
-        const auto model = backend_->Load(Text(arguments, "model"),
-                                          static_cast<int>(Number(arguments, "threads")));
+        const auto model = LoadModel(arguments, source);
         samples.push_back(static_cast<double>(NowNs() - start));
       } while (NowNs() < end);
     };
@@ -147,10 +159,16 @@ class Session {
     return Summary(std::move(samples));
   }
 
+  std::string Peak(const Arguments& arguments) {
+    std::ofstream("/proc/self/clear_refs") << '5';  // the highest so far is what is there now
+    const int64_t before = ProcessBytes("status", "VmRSS:");
+    const auto model = LoadModel(arguments, SourceOf(Text(arguments, "source")));
+    return "\"bytes\":" + std::to_string(ProcessBytes("status", "VmHWM:") - before);
+  }
+
   std::string Memory(const Arguments& arguments) {
     const int64_t before = PrivateBytes();
-    const auto model =
-        backend_->Load(Text(arguments, "model"), static_cast<int>(Number(arguments, "threads")));
+    const auto model = LoadModel(arguments, Source::kBytes);
     const auto runner = model->MakeRunner(Mode::kBound);
     for (int index = 0; index < 10; ++index) runner->Run();
     return "\"bytes\":" + std::to_string(PrivateBytes() - before);

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <span>
 #include <string>
 #include <utility>
@@ -139,15 +140,19 @@ class OrtRunner : public Runner {
 
 class OrtLoadedModel : public LoadedModel {
  public:
-  OrtLoadedModel(const OrtEnv* env, const std::string& path, int threads) {
+  OrtLoadedModel(const OrtEnv* env, const std::string& path, int threads, Source source) {
     const ort::Api& api = Functions();
     OrtSessionOptions* options = nullptr;
     Check(api.CreateSessionOptions(&options));
     const ort::SessionOptionsHandle owned_options(options);
     Check(api.SetIntraOpNumThreads(options, threads));
-    const std::vector<uint8_t> bytes = ReadModel(path);
     OrtSession* session = nullptr;
-    Check(api.CreateSessionFromArray(env, bytes.data(), bytes.size(), options, &session));
+    if (source == Source::kPath) {
+      Check(api.CreateSession(env, std::filesystem::path(path).c_str(), options, &session));
+    } else {
+      const std::vector<uint8_t> bytes = ReadModel(path);
+      Check(api.CreateSessionFromArray(env, bytes.data(), bytes.size(), options, &session));
+    }
     session_.reset(session);
   }
 
@@ -176,8 +181,8 @@ class OrtBackend : public Backend {
 
   std::string version() const override { return version_; }
 
-  std::unique_ptr<LoadedModel> Load(const std::string& path, int threads) override {
-    return std::make_unique<OrtLoadedModel>(env_, path, threads);
+  std::unique_ptr<LoadedModel> Load(const std::string& path, int threads, Source source) override {
+    return std::make_unique<OrtLoadedModel>(env_, path, threads, source);
   }
 
  private:

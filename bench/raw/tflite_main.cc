@@ -132,7 +132,8 @@ class TfLiteBackend : public Backend {
 
   std::string version() const override { return library_->version(); }
 
-  std::unique_ptr<LoadedModel> Load(const std::string& path, int threads) override {
+  std::unique_ptr<LoadedModel> Load(const std::string& path, int threads, Source source) override {
+    if (source != Source::kBytes) Fail("no baseline for models by path");
     return std::make_unique<TfLiteLoadedModel>(*library_, path, threads);
   }
 

@@ -125,7 +125,9 @@ class CreateJob final : public Job {
     Runtime& runtime = RuntimeOf(engine);
     ONLITE_RETURN_IF_ERROR(runtime.Load(candidates[static_cast<size_t>(engine)]));
     auto core = std::make_shared<SessionCore>();
-    ONLITE_RETURN_IF_ERROR(runtime.CreateSession(source, options, &core->session));
+    const auto model_bytes = static_cast<int64_t>(source.bytes.size);
+    const bool is_mapped = source.map_files;
+    ONLITE_RETURN_IF_ERROR(runtime.CreateSession(std::move(source), options, &core->session));
     core->info = core->session->info();
     if (batching) ONLITE_RETURN_IF_ERROR(CheckBatching(core->info));
     core->queue = executor->CreateQueue(core->info.concurrency, max_queue, max_queue_bytes);
@@ -135,9 +137,7 @@ class CreateJob final : public Job {
     }
     core->record_latency = record_latency;
     // TensorFlow Lite runs from our buffer; ONNX Runtime has made its own copy.
-    if (engine == Engine::kTfLite && !source.map_files) {
-      core->external_bytes = static_cast<int64_t>(source.bytes.size);
-    }
+    if (engine == Engine::kTfLite && !is_mapped) core->external_bytes = model_bytes;
     // JavaScript was told so, and nobody would use the session.
     if (cancel.cancelled()) return Cancelled();
     core_ = std::move(core);
@@ -160,8 +160,7 @@ class CreateJob final : public Job {
     // Nothing stops it, but a thread that waits for a file system can be made up for.
     ArmedToken reading(&cancel, [] {});
     if (!reading.MayStart()) return Cancelled();
-    ONLITE_RETURN_IF_ERROR(source.map_files ? MapModelFile(source.path, &source.bytes)
-                                            : ReadModelFile(source.path, &source.bytes));
+    ONLITE_RETURN_IF_ERROR(ReadModelFile(&source));
     return reading.End() ? Cancelled() : Status::Ok();
   }
 

@@ -25,17 +25,17 @@ std::filesystem::path FromUtf8(const std::string& path) {
   return {std::u8string(path.begin(), path.end())};
 }
 
-struct FileClose {
-  void operator()(std::FILE* file) const { static_cast<void>(std::fclose(file)); }
-};
-using File = std::unique_ptr<std::FILE, FileClose>;
+using File = std::shared_ptr<std::FILE>;
 
+/// Null, and the reason in errno, if it cannot be opened.
 File OpenForReading(const std::string& path) {
 #ifdef _WIN32
-  return File(_wfopen(FromUtf8(path).c_str(), L"rb"));
+  std::FILE* const file = _wfopen(FromUtf8(path).c_str(), L"rb");
 #else
-  return File(std::fopen(path.c_str(), "rbe"));
+  std::FILE* const file = std::fopen(path.c_str(), "rbe");
 #endif
+  if (file == nullptr) return nullptr;
+  return {file, [](std::FILE* opened) { static_cast<void>(std::fclose(opened)); }};
 }
 
 /// `number` is the system's, of a call on a file that may be there.
@@ -67,13 +67,51 @@ Status RegularFileSize(const std::string& path, size_t* size) {
   return Status::Ok();
 }
 
-}  // namespace
+/// From here on a runtime that reads the file itself saves more than a second reading costs.
+constexpr size_t kLargeFile = size_t{64} << 20;
 
-Status ReadModelFile(const std::string& path, SharedBytes* bytes) {
+#ifdef __linux__
+
+class LinuxFile final : public OpenFile {
+ public:
+  explicit LinuxFile(File file) : file_(std::move(file)), opened_(State()) {}
+
+  std::string path() const override {
+    return "/proc/self/fd/" + std::to_string(fileno(file_.get()));
+  }
+
+  bool IsUnchanged() const override {
+    const struct stat now = State();
+    return now.st_size == opened_.st_size && now.st_mtim.tv_sec == opened_.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == opened_.st_mtim.tv_nsec;
+  }
+
+ private:
+  struct stat State() const {
+    struct stat state = {};
+    static_cast<void>(fstat(fileno(file_.get()), &state));
+    return state;
+  }
+
+  const File file_;
+  const struct stat opened_;
+};
+
+#endif
+
+Status ReadIntoMemory(ModelSource* source) {
+  const std::string& path = source->path;
   size_t size = 0;
   ONLITE_RETURN_IF_ERROR(RegularFileSize(path, &size));
   const File file = OpenForReading(path);
   if (!file) return CannotRead("open " + path, errno);
+#ifdef __linux__
+  if (size >= kLargeFile) {
+    auto large = std::make_shared<LinuxFile>(file);
+    // Not everywhere is /proc mounted.
+    if (access(large->path().c_str(), R_OK) == 0) source->file = std::move(large);
+  }
+#endif
   std::shared_ptr<uint8_t[]> data(AllocateAligned(size));
   if (!data) {
     return {ErrorCode::kOutOfMemory,
@@ -82,38 +120,42 @@ Status ReadModelFile(const std::string& path, SharedBytes* bytes) {
   // A file that shrinks meanwhile gives fewer bytes; the format check decides then.
   const size_t got = std::fread(data.get(), 1, size, file.get());
   if (std::ferror(file.get()) != 0) return CannotRead("read " + path, errno);
-  bytes->data = data.get();
-  bytes->size = got;
-  bytes->owner = std::move(data);
+  source->bytes.data = data.get();
+  source->bytes.size = got;
+  source->bytes.owner = std::move(data);
   return Status::Ok();
 }
 
-#ifdef _WIN32
+#ifndef _WIN32
 
-Status MapModelFile(const std::string& path, SharedBytes* bytes) {
-  return ReadModelFile(path, bytes);
-}
-
-#else
-
-Status MapModelFile(const std::string& path, SharedBytes* bytes) {
+Status MapIntoMemory(ModelSource* source) {
+  const std::string& path = source->path;
   size_t size = 0;
   ONLITE_RETURN_IF_ERROR(RegularFileSize(path, &size));
-  if (size == 0) return ReadModelFile(path, bytes);
+  if (size == 0) return ReadIntoMemory(source);
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return CannotRead("open " + path, errno);
   void* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   const int mapping_error = errno;
   close(descriptor);
   if (mapped == MAP_FAILED) return CannotRead("map " + path, mapping_error);
-  bytes->data = static_cast<const uint8_t*>(mapped);
-  bytes->size = size;
-  bytes->owner = std::shared_ptr<const void>(
+  source->bytes.data = static_cast<const uint8_t*>(mapped);
+  source->bytes.size = size;
+  source->bytes.owner = std::shared_ptr<const void>(
       mapped, [size](const void* address) { munmap(const_cast<void*>(address), size); });
   return Status::Ok();
 }
 
 #endif
+
+}  // namespace
+
+Status ReadModelFile(ModelSource* source) {
+#ifndef _WIN32
+  if (source->map_files) return MapIntoMemory(source);
+#endif
+  return ReadIntoMemory(source);
+}
 
 Status DetectEngine(const SharedBytes& bytes, Engine* engine) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data), bytes.size);

@@ -124,9 +124,26 @@ struct SharedBytes {
   size_t size = 0;
 };
 
+/// A file that was opened: whatever becomes of its name, it is the same one.
+class OpenFile {
+ public:
+  OpenFile() = default;
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  virtual ~OpenFile() = default;
+
+  /// A path that opens this very file again, in this process.
+  virtual std::string path() const = 0;
+  /// False if it was written to since it was opened.
+  virtual bool IsUnchanged() const = 0;
+};
+
 struct ModelSource {
   /// The model's bytes: always set, also for a model that came from a file.
   SharedBytes bytes;
+  /// The file itself if it is so large that a runtime had better read it again than
+  /// copy the bytes, and where a system has such paths; else null.
+  std::shared_ptr<const OpenFile> file;
   /// The file the bytes were read from, UTF-8; empty for a model from memory.
   std::string path;
   /// ONNX external data passed by the caller: the `location` in the model, bytes.
@@ -352,8 +369,9 @@ class Runtime {
   /// Tries the candidates in order; OK at once when one is loaded already.
   virtual Status Load(const std::vector<LibraryCandidate>& candidates) = 0;
   virtual RuntimeDescription Describe() const = 0;
-  /// Needs a loaded library. Blocks for as long as the runtime takes.
-  virtual Status CreateSession(const ModelSource& source, const SessionOptions& options,
+  /// Needs a loaded library. Blocks for as long as the runtime takes. The source is
+  /// taken over: its bytes may be freed before the end.
+  virtual Status CreateSession(ModelSource source, const SessionOptions& options,
                                std::unique_ptr<Session>* session) = 0;
 
  protected:

@@ -35,6 +35,8 @@ void* Allocate(size_t bytes) {
 
 }  // namespace
 
+// Where a compiler inlines some of these and not the others it takes them for a mistake.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 void* operator new(size_t bytes) { return Allocate(bytes); }
 void* operator new[](size_t bytes) { return Allocate(bytes); }
 void operator delete(void* memory) noexcept { std::free(memory); }

@@ -339,11 +339,31 @@ describe('options.batching', () => {
     ['accumulator.tflite', 'the model has variables'],
     ['identity_string.onnx', 'inputs.x has elements of no fixed size'],
     ['no_inputs.onnx', 'the model has no inputs'],
+    ['../ways/rows_named.onnx', 'the first dimension of outputs.y is kept, expected batch'],
+    ['../ways/rows_output_named.onnx', 'the first dimension of outputs.y is kept'],
+    ['../ways/rows_of_a_table.onnx', 'the first dimension of inputs.i is batch, expected entries'],
   ])('%s cannot be batched', async (model, why) => {
     const error = await errorOf(() => create(model, { maxBatchSize: 4 }));
     expect(error.code).toBe('ERR_UNSUPPORTED');
     expect(error.message).toContain(why);
   });
+
+  // Their symbols promise nothing, and the model keeps only some rows.
+  it.each(['../ways/rows_unnamed.onnx', '../ways/rows_made_up.onnx'])(
+    'of %s gives each request the rows of its own',
+    async (model) => {
+      const session = await create(model, { maxBatchSize: 4, maxDelayMs: 5 });
+      const asked = [[1, 0, 2], [0], [3, 4]];
+      const results = await Promise.all(
+        asked.map((rows) =>
+          session.run({ x: new Tensor('float32', Float32Array.from(rows), [rows.length, 1]) }),
+        ),
+      );
+      const kept = results.map((result) => [...(output(result).data as Float32Array)]);
+      expect(kept).toEqual([[1, 2], [], [3, 4]]);
+      await session.release();
+    },
+  );
 
   it('is empty without', async () => {
     const session = await InferenceSession.create(fixture('mlp.onnx'));

@@ -32,11 +32,17 @@ struct Attempt {
   const ModelSource& source;
   const SessionOptions& options;
   const ExternalData& external;
+  /// The model's file is loaded in place of its bytes, which are gone.
+  bool from_file = false;
 };
 
 OrtStatus* CreateHandle(const Attempt& attempt, const OrtSessionOptions* options,
                         OrtSession** created) {
   const ModelSource& source = attempt.source;
+  if (attempt.from_file) {
+    return Functions().CreateSession(attempt.environment.env,
+                                     NativePath(source.file->path()).c_str(), options, created);
+  }
   if (attempt.external.by_path) {
     return Functions().CreateSession(attempt.environment.env, NativePath(source.path).c_str(),
                                      options, created);
@@ -123,7 +129,7 @@ Status CpuMemory(MemoryInfoHandle* memory) {
 
 }  // namespace
 
-Status CreateOrtSession(const Environment& environment, const ModelSource& source,
+Status CreateOrtSession(const Environment& environment, ModelSource source,
                         const SessionOptions& options, std::unique_ptr<Session>* session) {
   if (options.resize_inputs) {
     return {ErrorCode::kUnsupported,
@@ -145,10 +151,21 @@ Status CreateOrtSession(const Environment& environment, const ModelSource& sourc
     ONLITE_RETURN_IF_ERROR(FindExternalData(scan, source, options, &external));
   }
 
-  const Attempt attempt = {environment, source, options, external};
+  EmptyTensorGuard guard;
+  if (ort_format) guard = EmptyTensorGuard::OfOrtFormat(model);
+  if (scan.fatal_operators) guard = EmptyTensorGuard::OfOnnx(model);
+  const bool from_file =
+      source.file != nullptr && !ort_format && external.folder.empty() && !external.by_path;
+  if (from_file) source.bytes = {};
+
+  const Attempt attempt = {environment, source, options, external, from_file};
   std::vector<Asked> asked = AskedProviders(options);
   SessionHandle handle;
-  ONLITE_RETURN_IF_ERROR(CreateWithFallback(attempt, &asked, &handle));
+  const Status created = CreateWithFallback(attempt, &asked, &handle);
+  if (from_file && !source.file->IsUnchanged()) {
+    return {ErrorCode::kModelUnreadable, "model: the file was written to while it was loaded"};
+  }
+  ONLITE_RETURN_IF_ERROR(created);
 
   SessionInfo info;
   info.engine = Engine::kOnnxRuntime;
@@ -167,9 +184,6 @@ Status CreateOrtSession(const Environment& environment, const ModelSource& sourc
   // With some config entries a session reads a model in ORT format in place.
   if (ort_format) kept.push_back(source.bytes);
   for (PassedInitializer& tensor : external.passed) kept.push_back(std::move(tensor.bytes));
-  EmptyTensorGuard guard;
-  if (ort_format) guard = EmptyTensorGuard::OfOrtFormat(model);
-  if (scan.fatal_operators) guard = EmptyTensorGuard::OfOnnx(model);
   *session = std::make_unique<OrtModelSession>(std::move(info), std::move(guard), std::move(kept),
                                                std::move(cpu), std::move(handle));
   return Status::Ok();

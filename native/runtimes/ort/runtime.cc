@@ -1,6 +1,7 @@
 #include "runtimes/runtime.h"
 
 #include <mutex>
+#include <utility>
 
 #include "runtimes/ort/create_session.h"
 #include "runtimes/ort/environment.h"
@@ -36,7 +37,7 @@ class OnnxRuntimeLibrary final : public Runtime {
     return description_;
   }
 
-  Status CreateSession(const ModelSource& source, const SessionOptions& options,
+  Status CreateSession(ModelSource source, const SessionOptions& options,
                        std::unique_ptr<Session>* session) override {
     ort::Environment environment;
     {
@@ -46,7 +47,7 @@ class OnnxRuntimeLibrary final : public Runtime {
       }
       environment = environment_;
     }
-    return ort::CreateOrtSession(environment, source, options, session);
+    return ort::CreateOrtSession(environment, std::move(source), options, session);
   }
 
  private:

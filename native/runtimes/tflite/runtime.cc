@@ -49,7 +49,7 @@ class TfLiteRuntimeImpl final : public Runtime {
     return description;
   }
 
-  Status CreateSession(const ModelSource& source, const SessionOptions& options,
+  Status CreateSession(ModelSource source, const SessionOptions& options,
                        std::unique_ptr<Session>* session) override {
     const tflite::Library* library = nullptr;
     {
