@@ -1,6 +1,6 @@
 import { abortable, throwIfAborted } from './abort';
 import { IoBinding, bindKeys, type BindOptions, type Tensors } from './binding';
-import { checkOptions } from './checks';
+import { checkOptions, ownProperties } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeFeeds, type TensorLike } from './feeds';
 import { isFetches, parseFetches } from './fetches';
@@ -413,9 +413,7 @@ export class InferenceSession implements AsyncDisposable {
     this.#requireOpen();
     if (second === null) throw invalidArgument('fetches', 'names, an object or options', null);
     // A signature has names of its own, so it is looked up before the fetches are.
-    const hasFetches =
-      second !== undefined &&
-      isFetches(this.#plan((third as RunOptions | null | undefined)?.signature), second);
+    const hasFetches = second !== undefined && isFetches(this.#plan(ownSignature(third)), second);
     const options = checkRunOptions(hasFetches ? third : (second ?? third));
     const plan = this.#plan(options.signature);
     return {
@@ -464,6 +462,12 @@ export class InferenceSession implements AsyncDisposable {
     }
     return plan;
   }
+}
+
+/** The option, before the options are checked. */
+function ownSignature(options: unknown): unknown {
+  const isObject = typeof options === 'object' && options !== null;
+  return isObject ? ownProperties(options)['signature'] : undefined;
 }
 
 // The type names of onnxruntime-common's InferenceSession namespace.
