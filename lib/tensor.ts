@@ -12,7 +12,8 @@ import {
   type TensorDataMap,
 } from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
-import { isDetachedBuffer, typedArrayName } from './typed-array';
+import { newArray } from './memory';
+import { isDetachedBuffer, lengthOf, typedArrayName } from './typed-array';
 import type { Block } from './pool/block';
 
 /** What {@link Tensor}'s constructor takes as data for an element type. */
@@ -88,7 +89,8 @@ export class Tensor<T extends ElementType = ElementType> {
    * @param dims - the shape; one dimension of all elements when left out
    * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown type or bad dims,
    *   ERR_TYPE_MISMATCH for data of another class, ERR_SHAPE_MISMATCH when the
-   *   data's length is not what the dims say.
+   *   data's length is not what the dims say, ERR_OUT_OF_MEMORY when a plain array
+   *   cannot be converted for want of memory.
    */
   constructor(type: T, data: TensorInit<T>, dims?: readonly number[]);
   /** The element type follows from the class of `data`. */
@@ -197,20 +199,20 @@ export class Tensor<T extends ElementType = ElementType> {
    * with `postMessage`. A pool's memory cannot be transferred, and to clone a
    * view of it copies all tensors that share the buffer.
    *
-   * @throws OnliteError ERR_TENSOR_DISPOSED, ERR_UNSUPPORTED for strings, or
-   *   ERR_BUFFER_DETACHED.
+   * @throws OnliteError ERR_TENSOR_DISPOSED, ERR_UNSUPPORTED for strings,
+   *   ERR_BUFFER_DETACHED, or ERR_OUT_OF_MEMORY.
    */
   toTransferable(): ArrayBuffer {
     const data = this.data;
     if (Array.isArray(data)) {
       throw new OnliteError('ERR_UNSUPPORTED', 'a tensor of strings has no bytes to transfer');
     }
-    if (data.byteLength === 0 && this.size !== 0) {
-      throw new OnliteError('ERR_BUFFER_DETACHED', 'data: the buffer was detached or resized');
-    }
-    const copy = new Uint8Array(data.byteLength);
-    copy.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    return copy.buffer;
+    const { array = Uint8Array } = requireType(this.type);
+    requireWhole(this, 'data');
+    // Of the data's class: there may be more bytes than an array of bytes can have.
+    const copy = newArray(array, data.byteLength, 'a copy');
+    copy.set(data as never);
+    return copy.buffer as ArrayBuffer;
   }
 
   /**
@@ -278,6 +280,13 @@ export declare namespace Tensor {
           : number;
   };
   type DataLocation = 'none' | 'cpu' | 'cpu-pinned' | 'texture' | 'gpu-buffer' | 'ml-tensor';
+}
+
+/** @throws OnliteError ERR_BUFFER_DETACHED if a tensor's memory, not of strings, has gone or shrunk. */
+export function requireWhole(tensor: Tensor, path: string): void {
+  const data = tensor.data as NumericData;
+  if (lengthOf(data) === dataLength(requireType(tensor.type), tensor.size)) return;
+  throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: the buffer was detached or resized`);
 }
 
 function noDevice(what: string): OnliteError {
@@ -362,8 +371,14 @@ function convertArray(
     const expected = `a ${array.name} for more than ${maxPlainLength} elements`;
     throw typeMismatch(type, expected, data);
   }
+  const { length } = data;
+  const isBig = array.name.startsWith('Big');
+  const elements = newArray(array, length * array.BYTES_PER_ELEMENT, 'the data');
   try {
-    return array.name.startsWith('Big') ? array.from(data, BigInt) : array.from(data);
+    for (let index = 0; index < length; index++) {
+      elements[index] = (isBig ? BigInt(data[index] as number) : data[index]) as never;
+    }
+    return elements;
   } catch (cause) {
     const message = `data: cannot be converted to a ${array.name}`;
     throw new OnliteError('ERR_TYPE_MISMATCH', message, { cause });

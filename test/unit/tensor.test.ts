@@ -97,6 +97,28 @@ describe('Tensor', () => {
   });
 });
 
+describe('memory', () => {
+  it('that has gone is told from zeros', () => {
+    const detached = (type: ElementType, data: Float32Array | Int8Array): Tensor => {
+      const tensor = make(type, data);
+      structuredClone(data.buffer, { transfer: [data.buffer] });
+      return tensor;
+    };
+    const parameters = { scale: [1], zeroPoint: [0] };
+    const float = detached('float32', Float32Array.of(1, 2));
+    expect(codeOf(() => quantize(float, parameters, 'int8'))).toBe('ERR_BUFFER_DETACHED');
+    const int = detached('int8', Int8Array.of(1, 2));
+    expect(codeOf(() => dequantize(int, parameters))).toBe('ERR_BUFFER_DETACHED');
+  });
+
+  it('that has shrunk is not transferred in part', () => {
+    const buffer = new ArrayBuffer(16, { maxByteLength: 16 });
+    const tensor = make('float32', new Float32Array(buffer));
+    buffer.resize(8);
+    expect(codeOf(() => tensor.toTransferable())).toBe('ERR_BUFFER_DETACHED');
+  });
+});
+
 describe('quantize', () => {
   it('rounds halves to even and clamps', () => {
     const x = make('float32', [0.5, 1.5, 2.5, -0.5, -1.5, 1000, -1000, NaN]) as Tensor<'float32'>;
