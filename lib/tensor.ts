@@ -13,6 +13,7 @@ import {
 } from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
 import { newArray } from './memory';
+import { isError } from './realms';
 import { isDetachedBuffer, lengthOf, typedArrayName } from './typed-array';
 import type { Block } from './pool/block';
 
@@ -223,20 +224,35 @@ export class Tensor<T extends ElementType = ElementType> {
     return new Tensor<T>(this.type, this.data as TensorInit<T>, dims);
   }
 
-  /** As onnxruntime-common's; needs a browser's canvas. */
+  /**
+   * As onnxruntime-common's; needs a browser's canvas.
+   *
+   * @throws OnliteError ERR_UNSUPPORTED without one, ERR_INVALID_ARGUMENT for a tensor that
+   *   is no image.
+   */
   toDataURL(options?: unknown): string {
-    return toCommon(this).toDataURL(options as never);
+    return imaging(() => toCommon(this).toDataURL(options as never));
   }
 
-  /** As onnxruntime-common's; needs a browser's canvas. */
+  /** As onnxruntime-common's, see {@link Tensor.toDataURL}. */
   toImageData(options?: unknown): ImageDataLike {
-    return toCommon(this).toImageData(options as never) as ImageDataLike;
+    return imaging(() => toCommon(this).toImageData(options as never) as ImageDataLike);
   }
 
-  /** As onnxruntime-common's; `ImageData`-like objects work without a browser. */
+  /**
+   * As onnxruntime-common's; `ImageData`-like objects work without a browser.
+   *
+   * @throws OnliteError ERR_INVALID_ARGUMENT for what is no image, ERR_UNSUPPORTED for one that
+   *   needs a canvas.
+   */
   static async fromImage(image: unknown, options?: unknown): Promise<Tensor> {
-    const made = await common().Tensor.fromImage(image as never, options as never);
-    return new Tensor(made.type, made.data as never, made.dims);
+    let made: CommonTensor;
+    try {
+      made = await common().Tensor.fromImage(image as never, options as never);
+    } catch (cause) {
+      throw imageError(cause);
+    }
+    return new Tensor(made.type, made.data, made.dims);
   }
 
   /** As onnxruntime-common's: a tensor over memory the caller keeps. */
@@ -295,6 +311,23 @@ function noDevice(what: string): OnliteError {
 
 function toCommon(tensor: Tensor): CommonTensor {
   return new (common().Tensor)(tensor.type as never, tensor.data as never, tensor.dims);
+}
+
+function imaging<Result>(make: () => Result): Result {
+  try {
+    return make();
+  } catch (cause) {
+    throw imageError(cause);
+  }
+}
+
+/** What onnxruntime-common says of an image, or of the canvas that there is not. */
+function imageError(cause: unknown): OnliteError {
+  if (cause instanceof OnliteError) return cause;
+  const { name, message } = isError(cause) ? cause : { name: '', message: String(cause) };
+  const isMissing = name === 'ReferenceError' || /canvas/i.test(message);
+  const code = isMissing ? 'ERR_UNSUPPORTED' : 'ERR_INVALID_ARGUMENT';
+  return new OnliteError(code, `image: ${message}`, { cause });
 }
 
 function requireType(name: unknown): ElementTypeInfo {

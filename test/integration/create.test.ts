@@ -24,6 +24,12 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+/** Not in the language version that the types are of. */
+const Resizable = ArrayBuffer as unknown as new (
+  size: number,
+  options: { maxByteLength: number },
+) => ArrayBuffer & { resize(size: number): void };
+
 const four = (value: number): Tensor => new Tensor('float32', new Float32Array(4).fill(value));
 
 async function sum(session: InferenceSession): Promise<number[]> {
@@ -111,7 +117,7 @@ describe('what only looks like a source', () => {
   const create = (source: unknown, ...rest: unknown[]): Promise<InferenceSession> =>
     (InferenceSession.create as (...args: unknown[]) => Promise<InferenceSession>)(source, ...rest);
   const shrunk = (): DataView => {
-    const buffer = new ArrayBuffer(64, { maxByteLength: 128 });
+    const buffer = new Resizable(64, { maxByteLength: 128 });
     const view = new DataView(buffer, 32, 16);
     buffer.resize(8);
     return view;
