@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { errorOf, expectError, fixture } from './support';
 
 type Call = (value: never) => unknown;
+/** Left out there is another one than the argument. */
+const given = (value: unknown): never => (value ?? 0) as never;
 const bench = { add: (): void => undefined };
 
 describe.each<[string, Call]>([
