@@ -1,10 +1,22 @@
-/** What to call when a signal fires, in the order of registration. */
-const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+interface Listeners {
+  /** In the order of registration. */
+  readonly calls: Set<() => void>;
+  readonly onAbort: () => void;
+}
 
-function onAbort(this: AbortSignal): void {
-  const calls = listeners.get(this);
-  listeners.delete(this);
-  for (const call of calls ?? []) call();
+const listeners = new WeakMap<AbortSignal, Listeners>();
+
+function listen(signal: AbortSignal): Listeners {
+  const calls = new Set<() => void>();
+  // Not by `this`: a signal of another library's may call it with another one.
+  const onAbort = (): void => {
+    listeners.delete(signal);
+    for (const call of calls) call();
+  };
+  const added = { calls, onAbort };
+  listeners.set(signal, added);
+  signal.addEventListener('abort', onAbort, { once: true });
+  return added;
 }
 
 /**
@@ -14,17 +26,12 @@ function onAbort(this: AbortSignal): void {
  * @returns how to have it not called any more
  */
 export function whenAborted(signal: AbortSignal, call: () => void): () => void {
-  let calls = listeners.get(signal);
-  if (calls === undefined) {
-    calls = new Set();
-    listeners.set(signal, calls);
-    signal.addEventListener('abort', onAbort, { once: true });
-  }
-  const registered = calls;
-  registered.add(call);
+  const registered = listeners.get(signal) ?? listen(signal);
+  const { calls, onAbort } = registered;
+  calls.add(call);
   return () => {
-    registered.delete(call);
-    if (registered.size > 0 || listeners.get(signal) !== registered) return;
+    calls.delete(call);
+    if (calls.size > 0 || listeners.get(signal) !== registered) return;
     listeners.delete(signal);
     signal.removeEventListener('abort', onAbort);
   };

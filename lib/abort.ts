@@ -34,11 +34,12 @@ export async function abortable<Result>(
       : setTimeout(() => {
           abandon(new OnliteError('ERR_TIMEOUT', `the run was not finished in ${timeoutMs} ms`));
         }, timeoutMs);
-  const forget =
-    signal &&
-    whenAborted(signal, () => {
-      abandon(abortError(signal.reason));
-    });
+  const onAbort = (): void => {
+    abandon(abortError(signal?.reason));
+  };
+  // It may have fired while the feeds were read.
+  if (signal?.aborted === true) onAbort();
+  const forget = signal && whenAborted(signal, onAbort);
   try {
     return await job.result;
   } finally {

@@ -1,6 +1,6 @@
 import { abortable, throwIfAborted } from './abort';
-import { setOwn } from './checks';
-import { elementTypeOfCode, type ElementType } from './element-type';
+import { checkArray, setOwn } from './checks';
+import { elementTypeOfCode, maxRank, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeTensor, type TensorLike } from './feeds';
 import { Lookout, OneRun, type Job } from './jobs';
@@ -130,8 +130,8 @@ export class IoBinding<
    */
   runSync(): void {
     this.#requireUndisposed();
-    this.#leases.requireAccess();
     if (this.#strings !== undefined) this.#readStrings(this.#strings);
+    this.#leases.requireAccess();
     const dynamic = runChannel.hasSubscribers
       ? this.#observer.runSync(this.#runNative)
       : this.#runNative();
@@ -227,10 +227,12 @@ export class IoBinding<
   ): void {
     this.#requireUndisposed();
     if (record === this.#inputs) requireBindable(this.#plan.inputs[index]);
-    // Also while the run's end is only known to the native side.
-    this.#requireIdle();
     const encoded: NativeTensors = [];
     encodeTensor(encoded, index, tensor, path);
+    // A getter may have run the program's code.
+    this.#requireUndisposed();
+    // Also while the run's end is only known to the native side.
+    this.#requireIdle();
     const lease = retain(tensor);
     try {
       if (record === this.#inputs) this.#native.setInputs(encoded);
@@ -256,6 +258,9 @@ export class IoBinding<
     for (const [index, tensor] of tensors) {
       encodeTensor(encoded, index, tensor, `inputs.${this.#plan.inputs[index]?.name}`);
     }
+    // A getter may have run the program's code.
+    this.#requireUndisposed();
+    this.#requireIdle();
     this.#native.setInputs(encoded);
   }
 
@@ -270,6 +275,9 @@ export class IoBinding<
   }
 
   #bindAll({ inputs = {}, outputs = {}, dims = {} }: BindOptions, source: TensorSource): void {
+    for (const [list, record] of Object.entries({ inputs, outputs, dims })) {
+      requireRecord(record, `options.${list}`);
+    }
     checkNames(inputs, this.#plan.inputIndex, 'inputs');
     checkNames(outputs, this.#plan.outputIndex, 'outputs');
     const acquire = (info: NativeValueInfo): Tensor | undefined => {
@@ -361,6 +369,11 @@ function isOtherShape(tensor: Tensor | undefined, { dims }: NativeValueInfo): bo
   return dims.some((dim, axis) => dim >= 0 && dim !== tensor.dims[axis]);
 }
 
+function requireRecord(record: unknown, path: string): void {
+  if (typeof record === 'object' && record !== null && !Array.isArray(record)) return;
+  throw invalidArgument(path, 'an object by name', record);
+}
+
 function checkNames(record: object, index: ReadonlyMap<string, number>, list: string): void {
   for (const name of Object.keys(record)) indexOf(index, name, list);
 }
@@ -379,7 +392,8 @@ function resolveShape(
   dims: Readonly<Record<string, number | readonly number[]>>,
 ): number[] | undefined {
   const whole = own(dims, info.name);
-  if (Array.isArray(whole)) return [...(whole as number[])];
+  if (Array.isArray(whole))
+    return checkArray(whole, `options.dims.${info.name}`, maxRank) as number[];
   if (info.unknownRank) return undefined;
   const shape: number[] = [];
   for (const [axis, dim] of info.dims.entries()) {

@@ -10,7 +10,7 @@ export type Unchecked = Readonly<Record<string, unknown>>;
  *   was put on a prototype does not count
  */
 export function checkOptions(value: unknown, path: string, keys: ReadonlySet<string>): Unchecked {
-  if (value === undefined) return {};
+  if (value === undefined) return ownProperties({});
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidArgument(path, 'an object', value);
   }

@@ -74,8 +74,8 @@ export interface Result {
  *
  * @param result - or the strings of one
  * @returns the caller's tensor
- * @throws OnliteError ERR_TYPE_MISMATCH, ERR_SHAPE_MISMATCH, or
- *   ERR_BUFFER_DETACHED if the caller's memory has gone away since.
+ * @throws OnliteError ERR_TYPE_MISMATCH, ERR_SHAPE_MISMATCH, ERR_INVALID_ARGUMENT for a
+ *   frozen array, or ERR_BUFFER_DETACHED if the caller's memory has gone away since.
  */
 export function fillFetch(
   name: string,
@@ -101,7 +101,12 @@ export function fillFetch(
   }
   if (strings !== undefined) {
     if (!Array.isArray(data)) throw invalidArgument(`${path}.data`, 'an array', data);
-    for (const [index, text] of strings.entries()) data[index] = text;
+    try {
+      for (const [index, text] of strings.entries()) data[index] = text;
+    } catch (cause) {
+      const message = `${path}.data: the array cannot be written`;
+      throw new OnliteError('ERR_INVALID_ARGUMENT', message, { cause });
+    }
     return given;
   }
   result.copyTo(writableArray(path, data, result));

@@ -18,18 +18,38 @@ export function newBuffer(bytes: number): ArrayBuffer {
  * An array over a buffer, which may have more elements than JavaScript's arrays can.
  *
  * @param buffer - or the bytes of a new one
+ * @param what - what the array is for
  * @throws OnliteError ERR_OUT_OF_MEMORY with the RangeError as its cause.
  */
 export function newArray<Elements extends NumericData>(
   constructor: new (buffer: ArrayBuffer) => Elements,
   buffer: ArrayBuffer | number,
+  what = 'a result',
 ): Elements {
   try {
     return new constructor(typeof buffer === 'number' ? newBuffer(buffer) : buffer);
   } catch (cause) {
     const bytes = typeof buffer === 'number' ? buffer : buffer.byteLength;
-    throw new OnliteError('ERR_OUT_OF_MEMORY', `out of memory for a result of ${bytes} bytes`, {
+    throw new OnliteError('ERR_OUT_OF_MEMORY', `out of memory for ${what} of ${bytes} bytes`, {
       cause,
     });
+  }
+}
+
+/**
+ * A new array of zeros.
+ *
+ * @throws OnliteError ERR_OUT_OF_MEMORY with the RangeError as its cause.
+ */
+export function zeros(
+  constructor: new (length: number) => NumericData,
+  length: number,
+  what: string,
+): NumericData {
+  try {
+    return new constructor(length);
+  } catch (cause) {
+    const message = `out of memory for ${what} of ${length} elements`;
+    throw new OnliteError('ERR_OUT_OF_MEMORY', message, { cause });
   }
 }

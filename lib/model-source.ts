@@ -2,6 +2,7 @@ import { promises } from 'node:fs';
 import { parse } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
 
 import { checkArray, checkString, ownProperties, type Unchecked } from './checks';
 import { OnliteError, invalidArgument } from './errors';
@@ -39,11 +40,11 @@ export function parseCreateArguments(args: readonly unknown[]): CreateArguments 
   }
   if (typeof second !== 'number') return { source: bufferBytes(first, 'model'), options: second };
   const offset = byteRange(second, 'byteOffset', first.byteLength);
-  bufferBytes(first, 'model');
+  requireAttached(first, 'model');
   const rest = first.byteLength - offset;
   const length = typeof third === 'number' ? byteRange(third, 'byteLength', rest) : rest;
   return {
-    source: new Uint8Array(first, offset, length),
+    source: bytesOf(first, 'model', offset, length),
     options: typeof third === 'number' || third === undefined ? fourth : third,
   };
 }
@@ -58,15 +59,40 @@ export function modelName(source: string | Uint8Array, options: Unchecked): stri
 
 /** The bytes of a view, as they are now. @throws OnliteError ERR_BUFFER_DETACHED. */
 function viewBytes(view: ArrayBufferView, path: string): Uint8Array {
-  bufferBytes(view.buffer, path);
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  requireAttached(view.buffer, path);
+  let range: [offset: number, length: number];
+  try {
+    range = [view.byteOffset, view.byteLength];
+  } catch (cause) {
+    // Of a DataView that its buffer has become too short for.
+    throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: the buffer was resized`, { cause });
+  }
+  return bytesOf(view.buffer, path, ...range);
 }
 
 function bufferBytes(buffer: ArrayBufferLike, path: string): Uint8Array {
-  if (isDetachedBuffer(buffer)) {
-    throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: the buffer is detached`);
+  requireAttached(buffer, path);
+  return bytesOf(buffer, path, 0, buffer.byteLength);
+}
+
+function requireAttached(buffer: ArrayBufferLike, path: string): void {
+  if (!isDetachedBuffer(buffer)) return;
+  throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: the buffer is detached`);
+}
+
+/** A buffer may have more bytes than an array of them can. */
+function bytesOf(
+  buffer: ArrayBufferLike,
+  path: string,
+  offset: number,
+  length: number,
+): Uint8Array {
+  try {
+    return new Uint8Array(buffer, offset, length);
+  } catch (cause) {
+    const what = `${path}: ${length} bytes are more than can be read of a buffer; give a path`;
+    throw new OnliteError('ERR_UNSUPPORTED', what, { cause });
   }
-  return new Uint8Array(buffer);
 }
 
 function byteRange(value: number, path: string, max: number): number {
@@ -87,10 +113,8 @@ function urlPath(url: string): string {
   }
 }
 
-function isBuffer(value: unknown): value is ArrayBufferLike {
-  const tag = Object.prototype.toString.call(value);
-  return tag === '[object ArrayBuffer]' || tag === '[object SharedArrayBuffer]';
-}
+/** Of any realm. */
+const isBuffer: (value: unknown) => value is ArrayBufferLike = types.isAnyArrayBuffer;
 
 /** Copies the model's bytes, and external data, to where native code may use them. */
 export async function toNativeSource(
@@ -153,7 +177,13 @@ async function externalBytes(data: unknown, path: string): Promise<Uint8Array> {
     }
   }
   if (isBlob(data)) {
-    const buffer: unknown = await data.arrayBuffer();
+    let buffer: unknown;
+    try {
+      buffer = await data.arrayBuffer();
+    } catch (cause) {
+      // Of a file that has changed since, for example.
+      throw unreadable(`${path}: cannot read the Blob`, cause);
+    }
     if (!isBuffer(buffer)) throw invalidArgument(path, 'a Blob with bytes', data);
     return bufferBytes(buffer, path);
   }

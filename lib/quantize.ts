@@ -2,7 +2,8 @@ import { elementCount, elementType, type ElementType } from './element-type';
 import { OnliteError, invalidArgument } from './errors';
 import { isTensorLike } from './fetches';
 import type { Quantization } from './metadata';
-import { Tensor, isTensor } from './tensor';
+import { zeros } from './memory';
+import { Tensor, isTensor, requireWhole } from './tensor';
 
 const ranges: Partial<Record<ElementType, readonly [min: number, max: number]>> = {
   int8: [-128, 127],
@@ -17,7 +18,9 @@ const ranges: Partial<Record<ElementType, readonly [min: number, max: number]>> 
  * rounded to even as ONNX's QuantizeLinear does. NaN becomes the zero point.
  *
  * @param type - int8, uint8, int16, uint16 or int32
- * @throws OnliteError ERR_INVALID_ARGUMENT for parameters that do not fit the tensor.
+ * @throws OnliteError ERR_INVALID_ARGUMENT for parameters that do not fit the tensor,
+ *   ERR_TYPE_MISMATCH for a tensor that is not float32, ERR_BUFFER_DETACHED,
+ *   ERR_TENSOR_DISPOSED, or ERR_OUT_OF_MEMORY.
  */
 export function quantize<T extends 'int8' | 'uint8' | 'int16' | 'uint16' | 'int32'>(
   tensor: Tensor,
@@ -34,7 +37,8 @@ export function quantize<T extends 'int8' | 'uint8' | 'int16' | 'uint16' | 'int3
     throw new OnliteError('ERR_TYPE_MISMATCH', `tensor.type: expected float32, got ${tensor.type}`);
   }
   const channelOf = channels(tensor.dims, quantization);
-  const data = new info.array(tensor.size);
+  requireWhole(tensor, 'tensor.data');
+  const data = zeros(info.array, tensor.size, 'the quantised tensor');
   const { scale, zeroPoint } = quantization;
   const values = (tensor as Tensor<'float32'>).data;
   for (let index = 0; index < tensor.size; index++) {
@@ -49,7 +53,8 @@ export function quantize<T extends 'int8' | 'uint8' | 'int16' | 'uint16' | 'int3
 /**
  * The real values of a quantised tensor: scale × (q − zeroPoint), float32.
  *
- * @throws OnliteError ERR_INVALID_ARGUMENT for parameters that do not fit the tensor.
+ * @throws OnliteError ERR_INVALID_ARGUMENT for parameters that do not fit the tensor,
+ *   ERR_BUFFER_DETACHED, ERR_TENSOR_DISPOSED, or ERR_OUT_OF_MEMORY.
  */
 export function dequantize(tensor: Tensor, quantization: Quantization): Tensor<'float32'> {
   tensor = requireTensor(tensor);
@@ -58,7 +63,8 @@ export function dequantize(tensor: Tensor, quantization: Quantization): Tensor<'
   }
   const channelOf = channels(tensor.dims, quantization);
   const { scale, zeroPoint } = quantization;
-  const data = new Float32Array(tensor.size);
+  requireWhole(tensor, 'tensor.data');
+  const data = zeros(Float32Array, tensor.size, 'the real values') as Float32Array;
   for (let index = 0; index < tensor.size; index++) {
     const channel = channelOf(index);
     const value = tensor.data[index] as number;

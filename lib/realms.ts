@@ -48,11 +48,21 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
 }
 
 export function isUrl(value: unknown): value is URL {
-  return isObject(value) && tagOf(value) === 'URL';
+  if (!isObject(value) || tagOf(value) !== 'URL') return false;
+  try {
+    return typeof (value as Partial<URL>).href === 'string';
+  } catch {
+    return false;
+  }
 }
 
 export function isBlob(value: unknown): value is Blob {
   if (!isObject(value)) return false;
   const tag = tagOf(value);
-  return tag === 'Blob' || tag === 'File';
+  if (tag !== 'Blob' && tag !== 'File') return false;
+  try {
+    return typeof (value as Partial<Blob>).arrayBuffer === 'function';
+  } catch {
+    return false;
+  }
 }

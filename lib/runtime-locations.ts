@@ -32,6 +32,9 @@ const configured = new Map<Engine, string>();
  * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown engine or a path that is no string.
  */
 export function configureRuntimes(paths: Partial<Record<Engine, string>>): void {
+  if (typeof (paths as unknown) !== 'object' || (paths as unknown) === null) {
+    throw invalidArgument('paths', 'an object of paths by engine', paths);
+  }
   for (const [engine, path] of Object.entries(paths)) {
     if (!Object.hasOwn(engines, engine)) {
       throw invalidArgument('configureRuntimes', "'onnxruntime' or 'tflite'", engine);

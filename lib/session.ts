@@ -1,6 +1,6 @@
 import { abortable, throwIfAborted } from './abort';
 import { IoBinding, bindKeys, type BindOptions, type Tensors } from './binding';
-import { checkOptions } from './checks';
+import { checkOptions, ownProperties } from './checks';
 import { OnliteError, invalidArgument } from './errors';
 import { encodeFeeds, type TensorLike } from './feeds';
 import { isFetches, parseFetches } from './fetches';
@@ -133,8 +133,9 @@ export class InferenceSession implements AsyncDisposable {
    * @param source - a path, a `file:` URL or the model's bytes, which are copied
    * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE, ERR_MODEL_INVALID,
    *   ERR_RUNTIME_NOT_FOUND, ERR_PROVIDER_UNAVAILABLE, ERR_INVALID_ARGUMENT for
-   *   an option, ERR_UNSUPPORTED for what the engine cannot do, ERR_CANCELLED or
-   *   ERR_TIMEOUT at once when `signal` or `timeoutMs` says so.
+   *   an option, ERR_UNSUPPORTED for what the engine cannot do, ERR_BUFFER_DETACHED,
+   *   ERR_OUT_OF_MEMORY, ERR_CANCELLED or ERR_TIMEOUT at once when `signal` or `timeoutMs`
+   *   says so.
    */
   static create(source: ModelSource, options?: SessionOptions): Promise<InferenceSession>;
   /** Loads a model from a part of a buffer. */
@@ -175,7 +176,8 @@ export class InferenceSession implements AsyncDisposable {
    * @throws OnliteError with the path of the feed that is wrong
    *   (ERR_INVALID_ARGUMENT, ERR_TYPE_MISMATCH, ERR_SHAPE_MISMATCH,
    *   ERR_BUFFER_DETACHED, ERR_TENSOR_DISPOSED), ERR_QUEUE_FULL, ERR_CANCELLED,
-   *   ERR_TIMEOUT, ERR_SESSION_RELEASED, or ERR_RUN_FAILED with the runtime's cause.
+   *   ERR_TIMEOUT, ERR_SESSION_RELEASED, ERR_OUT_OF_MEMORY, ERR_POOL_EXHAUSTED, ERR_BUSY
+   *   or ERR_UNSUPPORTED, or ERR_RUN_FAILED with the runtime's cause.
    */
   run<Outputs extends object = RunResult>(feeds: Feeds, options?: RunOptions): Promise<Outputs>;
   run<Outputs extends object = RunResult>(
@@ -393,7 +395,8 @@ export class InferenceSession implements AsyncDisposable {
    *
    * @throws OnliteError as {@link InferenceSession.run}; ERR_UNSUPPORTED where the
    *   library has no profiler that fits (TensorFlow Lite other than 2.17.1 and
-   *   2.20, ONNX Runtime before 1.25), or `options.model` is needed.
+   *   2.20, ONNX Runtime before 1.25), or `options.model` is needed; ERR_MODEL_INVALID if
+   *   the model is another one by now.
    */
   async profile(feeds: Feeds, options?: ProfileOptions): Promise<ModelProfile> {
     this.#requireOpen();
@@ -413,9 +416,7 @@ export class InferenceSession implements AsyncDisposable {
     this.#requireOpen();
     if (second === null) throw invalidArgument('fetches', 'names, an object or options', null);
     // A signature has names of its own, so it is looked up before the fetches are.
-    const hasFetches =
-      second !== undefined &&
-      isFetches(this.#plan((third as RunOptions | null | undefined)?.signature), second);
+    const hasFetches = second !== undefined && isFetches(this.#plan(ownSignature(third)), second);
     const options = checkRunOptions(hasFetches ? third : (second ?? third));
     const plan = this.#plan(options.signature);
     return {
@@ -464,6 +465,12 @@ export class InferenceSession implements AsyncDisposable {
     }
     return plan;
   }
+}
+
+/** The option, before the options are checked. */
+function ownSignature(options: unknown): unknown {
+  const isObject = typeof options === 'object' && options !== null;
+  return isObject ? ownProperties(options)['signature'] : undefined;
 }
 
 // The type names of onnxruntime-common's InferenceSession namespace.

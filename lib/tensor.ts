@@ -12,7 +12,9 @@ import {
   type TensorDataMap,
 } from './element-type';
 import { OnliteError, describe, invalidArgument } from './errors';
-import { isDetachedBuffer, typedArrayName } from './typed-array';
+import { newArray } from './memory';
+import { isError } from './realms';
+import { isDetachedBuffer, lengthOf, typedArrayName } from './typed-array';
 import type { Block } from './pool/block';
 
 /** What {@link Tensor}'s constructor takes as data for an element type. */
@@ -88,7 +90,8 @@ export class Tensor<T extends ElementType = ElementType> {
    * @param dims - the shape; one dimension of all elements when left out
    * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown type or bad dims,
    *   ERR_TYPE_MISMATCH for data of another class, ERR_SHAPE_MISMATCH when the
-   *   data's length is not what the dims say.
+   *   data's length is not what the dims say, ERR_OUT_OF_MEMORY when a plain array
+   *   cannot be converted for want of memory.
    */
   constructor(type: T, data: TensorInit<T>, dims?: readonly number[]);
   /** The element type follows from the class of `data`. */
@@ -197,20 +200,20 @@ export class Tensor<T extends ElementType = ElementType> {
    * with `postMessage`. A pool's memory cannot be transferred, and to clone a
    * view of it copies all tensors that share the buffer.
    *
-   * @throws OnliteError ERR_TENSOR_DISPOSED, ERR_UNSUPPORTED for strings, or
-   *   ERR_BUFFER_DETACHED.
+   * @throws OnliteError ERR_TENSOR_DISPOSED, ERR_UNSUPPORTED for strings,
+   *   ERR_BUFFER_DETACHED, or ERR_OUT_OF_MEMORY.
    */
   toTransferable(): ArrayBuffer {
     const data = this.data;
     if (Array.isArray(data)) {
       throw new OnliteError('ERR_UNSUPPORTED', 'a tensor of strings has no bytes to transfer');
     }
-    if (data.byteLength === 0 && this.size !== 0) {
-      throw new OnliteError('ERR_BUFFER_DETACHED', 'data: the buffer was detached or resized');
-    }
-    const copy = new Uint8Array(data.byteLength);
-    copy.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    return copy.buffer;
+    const { array = Uint8Array } = requireType(this.type);
+    requireWhole(this, 'data');
+    // Of the data's class: there may be more bytes than an array of bytes can have.
+    const copy = newArray(array, data.byteLength, 'a copy');
+    copy.set(data as never);
+    return copy.buffer as ArrayBuffer;
   }
 
   /**
@@ -221,20 +224,35 @@ export class Tensor<T extends ElementType = ElementType> {
     return new Tensor<T>(this.type, this.data as TensorInit<T>, dims);
   }
 
-  /** As onnxruntime-common's; needs a browser's canvas. */
+  /**
+   * As onnxruntime-common's; needs a browser's canvas.
+   *
+   * @throws OnliteError ERR_UNSUPPORTED without one, ERR_INVALID_ARGUMENT for a tensor that
+   *   is no image.
+   */
   toDataURL(options?: unknown): string {
-    return toCommon(this).toDataURL(options as never);
+    return imaging(() => toCommon(this).toDataURL(options as never));
   }
 
-  /** As onnxruntime-common's; needs a browser's canvas. */
+  /** As onnxruntime-common's, see {@link Tensor.toDataURL}. */
   toImageData(options?: unknown): ImageDataLike {
-    return toCommon(this).toImageData(options as never) as ImageDataLike;
+    return imaging(() => toCommon(this).toImageData(options as never) as ImageDataLike);
   }
 
-  /** As onnxruntime-common's; `ImageData`-like objects work without a browser. */
+  /**
+   * As onnxruntime-common's; `ImageData`-like objects work without a browser.
+   *
+   * @throws OnliteError ERR_INVALID_ARGUMENT for what is no image, ERR_UNSUPPORTED for one that
+   *   needs a canvas.
+   */
   static async fromImage(image: unknown, options?: unknown): Promise<Tensor> {
-    const made = await common().Tensor.fromImage(image as never, options as never);
-    return new Tensor(made.type, made.data as never, made.dims);
+    let made: CommonTensor;
+    try {
+      made = await common().Tensor.fromImage(image as never, options as never);
+    } catch (cause) {
+      throw imageError(cause);
+    }
+    return new Tensor(made.type, made.data, made.dims);
   }
 
   /** As onnxruntime-common's: a tensor over memory the caller keeps. */
@@ -280,12 +298,36 @@ export declare namespace Tensor {
   type DataLocation = 'none' | 'cpu' | 'cpu-pinned' | 'texture' | 'gpu-buffer' | 'ml-tensor';
 }
 
+/** @throws OnliteError ERR_BUFFER_DETACHED if a tensor's memory, not of strings, has gone or shrunk. */
+export function requireWhole(tensor: Tensor, path: string): void {
+  const data = tensor.data as NumericData;
+  if (lengthOf(data) === dataLength(requireType(tensor.type), tensor.size)) return;
+  throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: the buffer was detached or resized`);
+}
+
 function noDevice(what: string): OnliteError {
   return new OnliteError('ERR_UNSUPPORTED', `a tensor cannot be made from ${what}: Node has none`);
 }
 
 function toCommon(tensor: Tensor): CommonTensor {
   return new (common().Tensor)(tensor.type as never, tensor.data as never, tensor.dims);
+}
+
+function imaging<Result>(make: () => Result): Result {
+  try {
+    return make();
+  } catch (cause) {
+    throw imageError(cause);
+  }
+}
+
+/** What onnxruntime-common says of an image, or of the canvas that there is not. */
+function imageError(cause: unknown): OnliteError {
+  if (cause instanceof OnliteError) return cause;
+  const { name, message } = isError(cause) ? cause : { name: '', message: String(cause) };
+  const isMissing = name === 'ReferenceError' || /canvas/i.test(message);
+  const code = isMissing ? 'ERR_UNSUPPORTED' : 'ERR_INVALID_ARGUMENT';
+  return new OnliteError(code, `image: ${message}`, { cause });
 }
 
 function requireType(name: unknown): ElementTypeInfo {
@@ -362,8 +404,14 @@ function convertArray(
     const expected = `a ${array.name} for more than ${maxPlainLength} elements`;
     throw typeMismatch(type, expected, data);
   }
+  const { length } = data;
+  const isBig = array.name.startsWith('Big');
+  const elements = newArray(array, length * array.BYTES_PER_ELEMENT, 'the data');
   try {
-    return array.name.startsWith('Big') ? array.from(data, BigInt) : array.from(data);
+    for (let index = 0; index < length; index++) {
+      elements[index] = (isBig ? BigInt(data[index] as number) : data[index]) as never;
+    }
+    return elements;
   } catch (cause) {
     const message = `data: cannot be converted to a ${array.name}`;
     throw new OnliteError('ERR_TYPE_MISMATCH', message, { cause });

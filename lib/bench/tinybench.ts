@@ -1,4 +1,4 @@
-import { OnliteError } from '../errors';
+import { OnliteError, invalidArgument } from '../errors';
 import type { LatencyHistogram } from '../latency-histogram';
 import type { RunOptions } from '../run-options';
 import type { Feeds, InferenceSession } from '../session';
@@ -47,16 +47,19 @@ export const tinybenchOptions: Readonly<{
  * ```
  *
  * @returns the bench itself
+ * @throws OnliteError ERR_INVALID_ARGUMENT for what is no task
  */
 export function addRuns<Bench extends TinybenchLike>(
   bench: Bench,
   tasks: Readonly<Record<string, SessionRuns | (() => unknown)>>,
 ): Bench {
+  if (!isObject(tasks)) throw invalidArgument('tasks', 'an object of tasks by name', tasks);
   for (const [name, task] of Object.entries(tasks)) {
     if (typeof task === 'function') {
       bench.add(name, task);
       continue;
     }
+    if (!isObject(task)) throw invalidArgument(name, 'a session with feeds, or a function', task);
     const { session, feeds, options, sync = false } = task;
     // Without an answer, so that tinybench does not look for fields of its own in the outputs.
     if (sync) {
@@ -79,8 +82,10 @@ export function addRuns<Bench extends TinybenchLike>(
  *   keep the samples (`retainSamples: true`).
  */
 export function latencyOf(task: TinybenchTaskLike): LatencyHistogram {
-  const { latency } = task.result as { latency?: { samples?: unknown } };
-  const samples = latency?.samples;
+  if (!isObject(task)) throw invalidArgument('task', 'a task of tinybench', task);
+  // Not there before it has run, whatever the types say.
+  const result = task.result as { latency?: { samples?: unknown } } | undefined;
+  const samples = result?.latency?.samples;
   if (!Array.isArray(samples)) {
     throw new OnliteError(
       'ERR_INVALID_ARGUMENT',
@@ -88,6 +93,15 @@ export function latencyOf(task: TinybenchTaskLike): LatencyHistogram {
     );
   }
   const histogram = newHistogram();
-  for (const milliseconds of samples as number[]) histogram.record(milliseconds * 1e6);
+  for (const milliseconds of samples as unknown[]) {
+    if (typeof milliseconds !== 'number') {
+      throw invalidArgument(`${task.name}: a sample`, 'a number of milliseconds', milliseconds);
+    }
+    histogram.record(milliseconds * 1e6);
+  }
   return histogram;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 
 import { optionalBoolean } from '../checks';
+import { invalidArgument } from '../errors';
 import { phases } from '../latency';
 import { runChannel, type RunMessage } from '../run-channel';
 import { allFamilies, collect } from './collect';
@@ -61,6 +62,9 @@ export function observeWith(provider?: MeterProviderLike, options?: ObserveOptio
   const { metrics, all } = checkMetricsOptions(options, ['histogram']);
   const histogram = optionalBoolean(all, 'histogram', 'options') ?? false;
   const source = provider ?? openTelemetryApi().metrics.getMeterProvider();
+  if (typeof (source as Partial<MeterProviderLike>).getMeter !== 'function') {
+    throw invalidArgument('provider', 'a MeterProvider of OpenTelemetry', source);
+  }
   const meter = source.getMeter('onlite', packageVersion()) as Meter;
   const observables = new Map<string, Observable>();
   const create = (name: string, type: MetricFamily['type'], help: Description): void => {

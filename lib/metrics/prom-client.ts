@@ -1,3 +1,4 @@
+import { invalidArgument } from '../errors';
 import { allFamilies, collect } from './collect';
 import type { MetricFamily } from './families';
 import { sampleGpus } from './gpus';
@@ -29,11 +30,14 @@ interface PromClientValue {
  * `registry.resetMetrics()` has no effect on them.
  *
  * @returns takes them out again
- * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown or wrong option; prom-client's own
+ * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown or wrong option, or no registry; prom-client's own
  *   error if the registry has a metric of one of the names.
  */
 export function registerWith(registry: PromClientRegistry, options?: MetricsOptions): () => void {
   const { metrics } = checkMetricsOptions(options);
+  if (typeof (registry as Partial<PromClientRegistry> | undefined)?.registerMetric !== 'function') {
+    throw invalidArgument('registry', 'a Registry of prom-client', registry);
+  }
   const collection = new SharedCollection(metrics);
   const registered: Member[] = [];
   const remove = (): void => {

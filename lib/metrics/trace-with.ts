@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 
 import { checkOptions, optionalChoice } from '../checks';
+import { invalidArgument } from '../errors';
 import { isError } from '../realms';
 import { phases as allPhases } from '../latency';
 import { runChannel, type RunMessage } from '../run-channel';
@@ -66,6 +67,9 @@ export function traceWith(tracer?: TracerLike, options?: TraceOptions): () => vo
   const api = tracer === undefined || phases === 'spans' ? openTelemetryApi() : undefined;
   const used = (tracer ??
     api?.trace.getTracerProvider().getTracer('onlite', packageVersion())) as Tracer;
+  if (typeof (used as Partial<Tracer> | undefined)?.startSpan !== 'function') {
+    throw invalidArgument('tracer', 'a Tracer of OpenTelemetry', used);
+  }
   const onRun = (data: unknown): void => {
     traceRun(data as RunMessage, used, phases, api);
   };

@@ -66,7 +66,7 @@ export class Allocator implements BlockOwner {
    * A block whose `view` has `length` elements of a type. The caller takes the
    * view out of the block.
    *
-   * @throws OnliteError ERR_POOL_EXHAUSTED
+   * @throws OnliteError ERR_POOL_EXHAUSTED, or ERR_OUT_OF_MEMORY
    */
   acquire(type: ElementTypeInfo, length: number, bytes: number): Block {
     if (this.closed) throw new OnliteError('ERR_POOL_EXHAUSTED', 'the pool was disposed');
@@ -182,7 +182,9 @@ export class Allocator implements BlockOwner {
     if (stable === undefined) {
       // Its owner can detach it, so it is no other tensor's.
       const plain = allocatePlain(bytes, this.shared);
-      if (plain === undefined) throw this.exhausted(bytes);
+      if (plain === undefined) {
+        throw new OnliteError('ERR_OUT_OF_MEMORY', `out of memory for a tensor of ${bytes} bytes`);
+      }
       return this.addSlab(plain, bytes);
     }
     const slab = this.addSlab(stable, capacity);
@@ -216,7 +218,7 @@ export class Allocator implements BlockOwner {
     } catch (cause) {
       if (!block.isFree) this.link(block);
       const message = `no array of ${length} ${type.name} elements can be made`;
-      throw new OnliteError('ERR_POOL_EXHAUSTED', message, { cause });
+      throw new OnliteError('ERR_OUT_OF_MEMORY', message, { cause });
     }
     block.view = view;
     block.array = type.array;

@@ -1,8 +1,9 @@
-import { checkOptions, optionalBoolean, optionalInteger } from '../checks';
+import { checkArray, checkOptions, optionalBoolean, optionalInteger } from '../checks';
 import {
   dataLength,
   elementCount,
   elementType,
+  maxRank,
   type ElementType,
   type ElementTypeInfo,
   type NumericData,
@@ -118,7 +119,8 @@ export class TensorPool {
    * @param dims - the shape
    * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown type or bad dims,
    *   ERR_UNSUPPORTED for strings, ERR_POOL_EXHAUSTED when it does not fit in
-   *   `maxBytes` beside the tensors in use, or after {@link TensorPool.dispose}.
+   *   `maxBytes` beside the tensors in use, or after {@link TensorPool.dispose},
+   *   ERR_OUT_OF_MEMORY when there is no memory for it.
    */
   acquire<T extends Exclude<ElementType, 'string'>>(type: T, dims: readonly number[]): Tensor<T> {
     const info = elementType(type);
@@ -126,8 +128,7 @@ export class TensorPool {
     if (info.array === undefined) {
       throw new OnliteError('ERR_UNSUPPORTED', 'type: strings have no memory to be pooled');
     }
-    if (!Array.isArray(dims)) throw invalidArgument('dims', 'an array of numbers', dims);
-    return this.#acquire(info, [...(dims as number[])]) as Tensor<T>;
+    return this.#acquire(info, checkArray(dims, 'dims', maxRank) as number[]) as Tensor<T>;
   }
 
   #acquire(info: ElementTypeInfo, shape: readonly number[]): Tensor {

@@ -1,4 +1,4 @@
-import type { Unchecked } from '../checks';
+import { ownProperties, type Unchecked } from '../checks';
 import { OnliteError } from '../errors';
 import { absolutePath } from '../files';
 import { loadSession, type LoadLimits } from '../load';
@@ -56,7 +56,7 @@ export function keepOrigin(
 function fileNames(item: unknown): unknown {
   if (typeof item === 'string') return { path: item, data: absolutePath(item) };
   if (typeof item !== 'object' || item === null) return undefined;
-  const { path, data } = item as { path?: unknown; data?: unknown };
+  const { path, data } = ownProperties(item);
   return typeof data === 'string' ? { path, data: absolutePath(data) } : undefined;
 }
 

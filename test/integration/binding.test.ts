@@ -186,6 +186,20 @@ describe.each(['add4.onnx', 'add4.tflite'])('a binding of %s', (file) => {
   });
 
   it.each<[string, () => unknown, string, RegExp]>([
+    ...['inputs', 'outputs', 'dims'].flatMap((list) =>
+      [null, 5, []].map((value): [string, () => unknown, string, RegExp] => [
+        `${JSON.stringify(value)} as ${list}`,
+        () => session.bind({ [list]: value }),
+        'ERR_INVALID_ARGUMENT',
+        new RegExp(`^options\\.${list}: `),
+      ]),
+    ),
+    [
+      'more dims than any tensor has',
+      () => session.bind({ dims: { [a]: new Array<number>(2 ** 32 - 1) } }),
+      'ERR_INVALID_ARGUMENT',
+      /^options\.dims\.\w+: expected at most 255/,
+    ],
     [
       'an unknown input',
       () => session.bind<Floats, Floats>({ inputs: { x: floats(1) } }),
@@ -263,6 +277,52 @@ it('does not outlive its session', async () => {
     await expectError(() => session.bind<Floats, Floats>(), 'ERR_SESSION_RELEASED', /released/);
     io.dispose();
   }
+});
+
+describe('a getter of a bound tensor', () => {
+  it.each(['run', 'runSync'] as const)('may dispose the binding before %s', async (way) => {
+    const session = await InferenceSession.create(fixture('identity_string.onnx'));
+    const [x] = session.inputNames as [string];
+    let read = (): void => undefined;
+    const tensor = {
+      type: 'string',
+      dims: [1, 3],
+      get data() {
+        read();
+        return ['a', 'b', 'c'];
+      },
+    };
+    const io = session.bind({ inputs: { [x]: tensor } });
+    read = () => {
+      io.dispose();
+    };
+    await expectError(() => io[way](), 'ERR_TENSOR_DISPOSED', /binding was disposed/);
+    await session.release();
+  });
+
+  it('may dispose the binding in setInput, and the tensor is not held', async () => {
+    const session = await InferenceSession.create(fixture('add4.onnx'));
+    const [a] = session.inputNames as [string];
+    const io = session.bind();
+    const pool = new TensorPool();
+    const tensor = pool.acquire('float32', [4]);
+    Object.defineProperty(tensor, 'location', {
+      get: () => {
+        io.dispose();
+        return 'cpu';
+      },
+    });
+    await expectError(
+      () => {
+        io.setInput(a, tensor);
+      },
+      'ERR_TENSOR_DISPOSED',
+      /binding was disposed/,
+    );
+    tensor.dispose();
+    expect(pool.stats.bytesInUse).toBe(0);
+    await session.release();
+  });
 });
 
 describe('pooled feeds', () => {

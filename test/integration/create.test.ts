@@ -1,8 +1,10 @@
+import { constants } from 'node:buffer';
 import {
   copyFileSync,
   existsSync,
   linkSync,
   mkdtempSync,
+  openAsBlob,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -21,6 +23,12 @@ const folder = mkdtempSync(join(tmpdir(), 'onlite-create-'));
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
+
+/** Not in the language version that the types are of. */
+const Resizable = ArrayBuffer as unknown as new (
+  size: number,
+  options: { maxByteLength: number },
+) => ArrayBuffer & { resize(size: number): void };
 
 const four = (value: number): Tensor => new Tensor('float32', new Float32Array(4).fill(value));
 
@@ -97,6 +105,59 @@ describe.each(['add4.onnx', 'add4.tflite'])('create from %s', (name) => {
     const session = await InferenceSession.create(path, options);
     expect(session.executionProviders).toEqual(['cpu']);
     expect(await sum(session)).toEqual([3, 3, 3, 3]);
+  });
+});
+
+describe('what only looks like a source', () => {
+  const tagged = (tag: string, properties: object): never =>
+    ({ [Symbol.toStringTag]: tag, ...properties }) as never;
+  const data = (value: unknown): SessionOptions => ({
+    externalData: [{ path: 'x', data: value as Uint8Array }],
+  });
+  const create = (source: unknown, ...rest: unknown[]): Promise<InferenceSession> =>
+    (InferenceSession.create as (...args: unknown[]) => Promise<InferenceSession>)(source, ...rest);
+  const shrunk = (): DataView => {
+    const buffer = new Resizable(64, { maxByteLength: 128 });
+    const view = new DataView(buffer, 32, 16);
+    buffer.resize(8);
+    return view;
+  };
+
+  it.each<[string, () => unknown, string]>([
+    ['a buffer', () => create(tagged('ArrayBuffer', { length: 1e12 })), 'ERR_INVALID_ARGUMENT'],
+    ['a URL', () => create(tagged('URL', { href: Symbol('x') })), 'ERR_INVALID_ARGUMENT'],
+    [
+      "external data's Blob",
+      () => create(fixture('external.onnx'), data(tagged('Blob', {}))),
+      'ERR_INVALID_ARGUMENT',
+    ],
+    [
+      'external data',
+      () => create(fixture('external.onnx'), { externalData: [Object.create(Tensor.prototype)] }),
+      'ERR_INVALID_ARGUMENT',
+    ],
+    ['a view that its buffer is too short for', () => create(shrunk()), 'ERR_BUFFER_DETACHED'],
+  ])('%s', async (_, operation, code) => {
+    expect((await errorOf(operation)).code).toBe(code);
+  });
+
+  it('a Blob of a file that has changed', async () => {
+    const file = join(folder, 'changed.bin');
+    writeFileSync(file, new Uint8Array(100));
+    const blob = await openAsBlob(file);
+    writeFileSync(file, new Uint8Array(300));
+    await expectError(
+      () => create(fixture('external.onnx'), data(blob)),
+      'ERR_MODEL_UNREADABLE',
+      /externalData\[0\]\.data: cannot read the Blob/,
+    );
+  });
+
+  // On Node 20 an array has 4 GiB at most, and a buffer may have more.
+  it.runIf(constants.MAX_LENGTH < 2 ** 33)('a buffer that no array can have', async () => {
+    const buffer = new ArrayBuffer(2 ** 33 + 8);
+    await expectError(() => create(buffer), 'ERR_UNSUPPORTED', /give a path/);
+    expect((await errorOf(() => create(buffer, 2 ** 33, 8))).code).toBe('ERR_MODEL_INVALID');
   });
 });
 

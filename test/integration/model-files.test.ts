@@ -133,6 +133,11 @@ it.skipIf(process.platform === 'win32')('takes nothing from a polluted prototype
         await session.run(feeds), await session.run(feeds, {}), session.runSync(feeds),
         await session.run(feeds, Object.create({ tag: 'y' })), await session.run(feeds, { tag: 'z' }),
       ];
+      // Options that are left out are none at all.
+      const bare = await onlite.InferenceSession.create(model);
+      results.push(await bare.run(feeds, bare.outputNames, {}));
+      out.push(bare.concurrency, bare.name === 'x');
+      await bare.release();
       for (const result of results) out.push([...result[session.outputNames[0]].data].join());
       out.push(session.concurrency);
       await session.release();
@@ -140,7 +145,7 @@ it.skipIf(process.platform === 'win32')('takes nothing from a polluted prototype
     for (const key of Object.keys(poison)) delete Object.prototype[key];
     return out;
   `;
-  const sums = Array.from({ length: 5 }, () => '2,4,6,8');
-  expect(await printed(script)).toEqual(models.flatMap(() => [...sums, 1, ...sums, 1]));
+  const each = [1, false, ...Array.from({ length: 6 }, () => '2,4,6,8'), 1];
+  expect(await printed(script)).toEqual(models.flatMap(() => [...each, ...each]));
   expect(await readdir(folder)).toEqual(before);
 });

@@ -55,6 +55,21 @@ describe.each<[string, readonly (number | string)[]]>([
   });
 });
 
+it('more than there is of memory for a warm-up is an error like any other', async () => {
+  const identity = (type: number, dims: readonly number[]): Uint8Array =>
+    encodeOnnx({
+      inputs: [{ name: 'x', type, dims }],
+      outputs: [{ name: 'y', type, dims }],
+      nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
+    });
+  const string = 8;
+  for (const type of [float32, string]) {
+    const options = { warmUp: true };
+    const create = (): unknown => InferenceSession.create(identity(type, [2 ** 40]), options);
+    await expectError(create, 'ERR_OUT_OF_MEMORY', /inputs\.x/);
+  }
+});
+
 const hasLimits = process.platform === 'linux' && spawnSync('prlimit', ['--version']).status === 0;
 const isSanitized = process.env['ONLITE_SANITIZER'] !== undefined;
 
@@ -143,4 +158,29 @@ describe('maxQueueBytes', () => {
       /^options\.maxQueueBytes/,
     );
   });
+});
+
+it.runIf(hasLimits && !isSanitized)('no memory for a tensor is a typed error', () => {
+  const script = `
+    const { Tensor, TensorPool, dequantize } = require('onlite');
+    const pool = new TensorPool({ maxBytes: 2 ** 40 });
+    const int8 = (length) => new Tensor('int8', new Int8Array(length));
+    for (const make of [
+      () => new Tensor('float64', Object.assign([], { length: 2 ** 28 })),
+      () => dequantize(int8(3e8), { scale: [1], zeroPoint: [0] }),
+      () => int8(7e8).toTransferable(),
+      () => pool.acquire('int8', [2 ** 39]),
+    ]) {
+      try {
+        make();
+        console.log('made');
+      } catch (error) {
+        console.log(error.code ?? error.name);
+      }
+    }
+  `;
+  const limited = ['--data=1200000000', process.execPath, '-e', script];
+  const child = spawnSync('prlimit', limited, { cwd: root, encoding: 'utf8' });
+  expect(child.stderr).toBe('');
+  expect(child.stdout.trim().split('\n')).toEqual(Array(4).fill('ERR_OUT_OF_MEMORY'));
 });

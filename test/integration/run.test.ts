@@ -1,3 +1,5 @@
+import { EventEmitter } from 'node:events';
+
 import { Tensor as CommonTensor } from 'onnxruntime-common';
 import { InferenceSession, Tensor, type OnnxValue, type RunOptions } from 'onlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -340,6 +342,43 @@ it('refuses signal and timeoutMs in a synchronous run', async () => {
   for (const option of options) {
     await expectError(() => session.runSync(feeds, option), 'ERR_INVALID_ARGUMENT', /^options\./);
   }
+  await session.release();
+});
+
+it('is cancelled by a signal that fires while its feeds are read', async () => {
+  const session = await InferenceSession.create(fixture('add4.onnx'));
+  const controller = new AbortController();
+  const feeds = {
+    a: floats(1, 2, 3, 4),
+    get b() {
+      controller.abort();
+      return floats(1, 2, 3, 4);
+    },
+  };
+  const { signal } = controller;
+  await expectError(() => session.run(feeds, { signal }), 'ERR_CANCELLED', /cancelled/);
+  await session.release();
+});
+
+it('is cancelled by a signal that calls its listeners as it likes', async () => {
+  // As the package node-abort-controller's does: by an EventEmitter.
+  class OtherSignal {
+    readonly emitter = new EventEmitter();
+    readonly aborted = false;
+    readonly [Symbol.toStringTag] = 'AbortSignal';
+    addEventListener(name: string, listener: () => void): void {
+      this.emitter.on(name, listener);
+    }
+    removeEventListener(name: string, listener: () => void): void {
+      this.emitter.off(name, listener);
+    }
+  }
+  const session = await InferenceSession.create(fixture('add4.onnx'));
+  const feeds = { a: floats(1, 2, 3, 4), b: floats(1, 2, 3, 4) };
+  const signal = new OtherSignal();
+  const running = session.run(feeds, { signal: signal as unknown as AbortSignal });
+  signal.emitter.emit('abort');
+  await expectError(() => running, 'ERR_CANCELLED', /cancelled/);
   await session.release();
 });
 

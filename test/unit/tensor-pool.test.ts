@@ -119,6 +119,8 @@ describe('acquire', () => {
     ['a fraction', ['float32', [1.5]], 'ERR_INVALID_ARGUMENT'],
     ['NaN', ['float32', [NaN]], 'ERR_INVALID_ARGUMENT'],
     ['a hole', ['float32', new Array(2)], 'ERR_INVALID_ARGUMENT'],
+    ['more dims than a tensor has', ['float32', Array(256).fill(1)], 'ERR_INVALID_ARGUMENT'],
+    ['an array of any length', ['float32', new Array(2 ** 32 - 1)], 'ERR_INVALID_ARGUMENT'],
     ['a bigint', ['float32', [4n]], 'ERR_INVALID_ARGUMENT'],
     ['more elements than can be counted', ['int8', [2 ** 31, 2 ** 31]], 'ERR_INVALID_ARGUMENT'],
     ['an infinite product', ['int8', Array(99).fill(2 ** 50)], 'ERR_INVALID_ARGUMENT'],
@@ -132,7 +134,7 @@ describe('acquire', () => {
 
   it('refuses an array larger than any with a typed error', () => {
     const pool = new TensorPool({ maxBytes: 2 ** 46 });
-    expect(codeOf(() => pool.acquire('int8', [2 ** 45]))).toBe('ERR_POOL_EXHAUSTED');
+    expect(codeOf(() => pool.acquire('int8', [2 ** 45]))).toBe('ERR_OUT_OF_MEMORY');
     expect(pool.stats.bytesInUse).toBe(0);
   });
 });

@@ -3,6 +3,12 @@ import { describe, expect, it } from 'vitest';
 
 import { codeOf } from './support';
 
+/** Not in the language version that the types are of. */
+const Resizable = ArrayBuffer as unknown as new (
+  size: number,
+  options: { maxByteLength: number },
+) => ArrayBuffer & { resize(size: number): void };
+
 const make = (...args: unknown[]): Tensor =>
   new (Tensor as unknown as new (...all: unknown[]) => Tensor)(...args);
 
@@ -94,6 +100,43 @@ describe('Tensor', () => {
     const tensor = await Tensor.fromImage(image);
     expect(tensor).toBeInstanceOf(Tensor);
     expect(tensor).toMatchObject({ type: 'float32', dims: [1, 3, 2, 2] });
+  });
+});
+
+describe('an image', () => {
+  const pixels = (): Tensor => make('float32', new Float32Array(12), [1, 3, 2, 2]);
+  const from = Tensor.fromImage;
+
+  it('needs a canvas for some of its ways', async () => {
+    expect(codeOf(() => pixels().toDataURL())).toBe('ERR_UNSUPPORTED');
+    expect(codeOf(() => pixels().toImageData())).toBe('ERR_UNSUPPORTED');
+    await expect(from('image.png')).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  });
+
+  it.each([[undefined], [null], [5], [{}]])('is not %s', async (image) => {
+    await expect(from(image)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+  });
+});
+
+describe('memory', () => {
+  it('that has gone is told from zeros', () => {
+    const detached = (type: ElementType, data: Float32Array | Int8Array): Tensor => {
+      const tensor = make(type, data);
+      structuredClone(data.buffer, { transfer: [data.buffer] });
+      return tensor;
+    };
+    const parameters = { scale: [1], zeroPoint: [0] };
+    const float = detached('float32', Float32Array.of(1, 2));
+    expect(codeOf(() => quantize(float, parameters, 'int8'))).toBe('ERR_BUFFER_DETACHED');
+    const int = detached('int8', Int8Array.of(1, 2));
+    expect(codeOf(() => dequantize(int, parameters))).toBe('ERR_BUFFER_DETACHED');
+  });
+
+  it('that has shrunk is not transferred in part', () => {
+    const buffer = new Resizable(16, { maxByteLength: 16 });
+    const tensor = make('float32', new Float32Array(buffer));
+    buffer.resize(8);
+    expect(codeOf(() => tensor.toTransferable())).toBe('ERR_BUFFER_DETACHED');
   });
 });
 
