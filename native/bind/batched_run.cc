@@ -18,7 +18,7 @@ class ArmedMembers {
     left_ = members.size() + 1;
     for (BatchMember* member : members) {
       auto* const run = static_cast<BatchedRun*>(member);
-      if (run->token().Arm([this] { Left(); })) {
+      if (run->token().ArmShared([this] { Left(); })) {
         armed_.push_back(run);
       } else {
         Left();

@@ -132,8 +132,9 @@ void ListenForExit(Napi::Env env) {
 }  // namespace
 
 Napi::Value PrepareExit(const Napi::CallbackInfo& info) {
-  const bool quiet = ExitGate::Process().Close([] { Environment::CancelAll(); });
-  if (!quiet) GuardExit(info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : 0);
+  // Before the gate has expired, from when on another thread may leave the process.
+  SetExitCode(info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : 0);
+  if (!ExitGate::Process().Close([] { Environment::CancelAll(); })) GuardExit();
   return info.Env().Undefined();
 }
 
@@ -509,7 +510,7 @@ void Environment::Close() {
   if (!mailbox_->WaitFor(posted_, process_ends ? std::chrono::milliseconds(0) : kPatience) &&
       !process_ends) {
     // The process may end before what was left behind does.
-    GuardExit(0);
+    GuardExit();
   }
   napi_release_threadsafe_function(wake, napi_tsfn_abort);
   napi_release_threadsafe_function(turn_, napi_tsfn_abort);

@@ -203,9 +203,11 @@ Napi::Value NativeSession::ResetVariablesSync(const Napi::CallbackInfo& info) {
   size_t claimed = 0;
   while (claimed < core_->info.concurrency && core_->queue->TryEnter()) ++claimed;
   const bool alone = claimed == core_->info.concurrency;
-  const Status status =
-      alone ? core_->session->ResetVariables()
-            : Status(ErrorCode::kBusy, "resetVariablesSync: runs of the session are in flight");
+  const Status status = RunGuarded([&] {
+    return alone
+               ? core_->session->ResetVariables()
+               : Status(ErrorCode::kBusy, "resetVariablesSync: runs of the session are in flight");
+  });
   for (; claimed > 0; --claimed) core_->queue->Leave();
   Check(env, status);
   return env.Undefined();
@@ -218,7 +220,7 @@ Napi::Value NativeSession::EndProfiling(const Napi::CallbackInfo& info) {
   if (!EnterSynchronousRun(*core_)) {
     ThrowStatus(env, {ErrorCode::kBusy, "endProfiling: a run of the session is in flight"});
   }
-  const Status status = core_->session->EndProfiling(&file);
+  const Status status = RunGuarded([&] { return core_->session->EndProfiling(&file); });
   LeaveSynchronousRun(*core_);
   Check(env, status);
   return Napi::String::New(env, file);

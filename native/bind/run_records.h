@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <unordered_map>
 
@@ -31,7 +32,14 @@ class RunRecords {
     if (!kept) records_.clear();
   }
 
-  void Keep(uint32_t id, const RunRecord& record) { records_.insert_or_assign(id, record); }
+  /// Without memory for it the record is not kept.
+  void Keep(uint32_t id, const RunRecord& record) noexcept {
+    try {
+      records_.insert_or_assign(id, record);
+    } catch (const std::bad_alloc&) {
+      // The histograms have the run all the same.
+    }
+  }
   std::optional<RunRecord> Take(uint32_t id) {
     const auto found = records_.find(id);
     if (found == records_.end()) return std::nullopt;

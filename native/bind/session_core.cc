@@ -80,8 +80,10 @@ void SessionCore::Close() {
     if (const auto binding = weak.lock()) binding->binding.reset();
   }
   bindings_.clear();
-  if (session != nullptr) TrimHeapSoon();
+  if (session == nullptr) return;
   session.reset();
+  // Not before: that may take longer than the moment that the trimmer waits.
+  TrimHeapSoon();
 }
 
 }  // namespace onlite

@@ -64,13 +64,17 @@ void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& c
 
 /// What a run says that JavaScript waits for, when it throws: memory, in practice.
 template <typename Run>
-Status RunGuarded(const Run& run) {
+Status RunGuarded(const Run& run) noexcept {
   try {
     return run();
-  } catch (const std::bad_alloc& error) {
-    return {ErrorCode::kOutOfMemory, "out of memory for the run", error.what()};
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
   } catch (const std::exception& error) {
-    return {ErrorCode::kRunFailed, "the run failed", error.what()};
+    try {
+      return {ErrorCode::kRunFailed, "the run failed", error.what()};
+    } catch (const std::bad_alloc&) {
+      return OutOfMemory();
+    }
   }
 }
 

@@ -33,11 +33,13 @@ class CancelToken {
   /// Registers how to stop; false if the run was cancelled before (then `stop`
   /// is not kept and the run should not start).
   [[nodiscard]] bool Arm(std::function<void()> stop) {
-    const std::lock_guard lock(mutex_);
-    if (cancelled_) return false;
-    stop_ = std::move(stop);
-    worker_ = Executor::Current();
-    return true;
+    return ArmFor(std::move(stop), Executor::Current());
+  }
+
+  /// The same for one of several that share their work: to stop it alone does not end the
+  /// work, so that its thread is not missed.
+  [[nodiscard]] bool ArmShared(std::function<void()> stop) {
+    return ArmFor(std::move(stop), nullptr);
   }
 
   /// Whether the run was cancelled: asked any earlier, a request may follow the answer and stop
@@ -54,10 +56,18 @@ class CancelToken {
   void (*before_disarm_for_tests)(CancelToken*) = nullptr;
 
  private:
+  bool ArmFor(std::function<void()> stop, Executor::Worker* worker) {
+    const std::lock_guard lock(mutex_);
+    if (cancelled_) return false;
+    stop_ = std::move(stop);
+    worker_ = worker;
+    return true;
+  }
+
   std::mutex mutex_;
   std::atomic<bool> cancelled_{false};
   std::function<void()> stop_;
-  /// Whose thread armed it.
+  /// Whose thread armed it; null if nobody waits for that.
   Executor::Worker* worker_ = nullptr;
 };
 

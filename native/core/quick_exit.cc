@@ -43,8 +43,9 @@ bool Register() {
 
 }  // namespace
 
-void GuardExit(int code) {
-  exit_code.store(code);
+void SetExitCode(int code) { exit_code.store(code); }
+
+void GuardExit() {
   static const bool registered = Register();
   static_cast<void>(registered);
 }

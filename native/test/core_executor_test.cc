@@ -599,5 +599,31 @@ TEST(Executor, ACancelledTaskThatStopsLosesNoThread) {
   EXPECT_EQ(executor.threads_alive(), 1U);
 }
 
+TEST(Executor, OneOfSeveralThatShareATaskLosesNoThread) {
+  Executor executor(1);
+  const auto queue = executor.CreateQueue(1, 10);
+  CancelToken token;
+  std::atomic<bool> stopped{false};
+  Gate gate;
+  std::atomic<bool> armed{false};
+  ASSERT_TRUE(queue
+                  ->Post(1, Make([&] {
+                           EXPECT_TRUE(token.ArmShared([&] { stopped = true; }));
+                           armed = true;
+                           gate.Wait();
+                           EXPECT_TRUE(token.Disarm());
+                         }))
+                  .ok());
+  WaitUntil([&] { return armed.load(); });
+  token.Cancel();
+  EXPECT_TRUE(stopped);
+  // The others' work goes on.
+  std::this_thread::sleep_for(milliseconds(150));
+  EXPECT_EQ(executor.threads_lost(), 0U);
+  EXPECT_EQ(executor.threads_alive(), 1U);
+  gate.Open();
+  WaitUntilIdle(*queue);
+}
+
 }  // namespace
 }  // namespace onlite

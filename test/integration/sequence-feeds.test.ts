@@ -110,3 +110,48 @@ it('is no tensor’s feed', async () => {
   const feeds = { items: [floats(1)], place: [place] };
   await expectError(() => session.run(feeds), 'ERR_INVALID_ARGUMENT', /^inputs\.place/);
 });
+
+describe('an empty item that would end the process in an operator', () => {
+  const ones = (...dims: number[]): Tensor =>
+    new Tensor('float32', new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1), dims);
+  const weights = (name: string, dims: number[]) => ({ name, dims, data: ones(...dims).data });
+  const recurrent = (op: string, inputs: string[], attributes = {}): Uint8Array =>
+    encodeOnnx({
+      inputs: [
+        { name: 'items', type: float32, dims: ['steps', 'batch', 2], sequence: true },
+        { name: 'place', type: int64, dims: [] },
+      ],
+      outputs: [{ name: 'y', type: float32, dims: ['a', 'b', 'c', 'd'] }],
+      nodes: [
+        { op, inputs, outputs: ['x'], attributes },
+        { op: 'GRU', inputs: ['x', 'w', 'r'], outputs: ['y'], attributes: { hidden_size: 5 } },
+      ],
+      initializers: [weights('w', [1, 15, 2]), weights('r', [1, 15, 5])] as never,
+    });
+
+  it('is refused where it may be the one that is taken out', async () => {
+    const taking = await InferenceSession.create(recurrent('SequenceAt', ['items', 'place']));
+    const at = new Tensor('int64', BigInt64Array.of(0n), []);
+    expect((await taking.run({ items: [ones(4, 3, 2)], place: at }))['y']!.dims[0]).toBe(4);
+    for (const empty of [ones(4, 0, 2), ones(0, 3, 2)]) {
+      for (const items of [[empty], [ones(4, 3, 2), empty]]) {
+        const name = `inputs.items[${items.length - 1}].dims: expected no 0`;
+        const refused = { code: 'ERR_UNSUPPORTED', message: expect.stringContaining(name) };
+        await expect(taking.run({ items, place: at })).rejects.toMatchObject(refused);
+        expect(() => taking.runSync({ items, place: at })).toThrow(name);
+      }
+    }
+    await taking.release();
+  });
+
+  it('is not where the others fill it up', async () => {
+    const joining = await InferenceSession.create(
+      recurrent('ConcatFromSequence', ['items'], { axis: 0 }),
+    );
+    const at = new Tensor('int64', BigInt64Array.of(0n), []);
+    const items = [ones(0, 3, 2), ones(4, 3, 2)];
+    expect((await joining.run({ items, place: at }))['y']!.dims[0]).toBe(4);
+    await expect(joining.run({ items: [ones(0, 3, 2)], place: at })).rejects.toThrow('GRU');
+    await joining.release();
+  });
+});

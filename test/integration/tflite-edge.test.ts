@@ -199,6 +199,27 @@ describe.each([['xnnpack', 'cpu'], ['cpu']])('empty tensors, %s first', (...exec
     });
   });
 
+  it('come out of a file that declares elements, by every way', async () => {
+    // The shape of the output: [2, 0], which the operator makes, becomes [2, 3].
+    const bytes = readFileSync(edge('empty_fixed'));
+    bytes.writeInt32LE(3, bytes.indexOf(Uint8Array.of(2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0)) + 8);
+    const session = await InferenceSession.create(bytes, { executionProviders });
+    expect(session.outputMetadata[0]).toMatchObject({ shape: [2, 3] });
+    const feeds = { x: ones(2, 0) };
+    for (let round = 0; round < 2; round++) {
+      expect((await session.run(feeds))['y']!.dims).toEqual([2, 0]);
+      expect(session.runSync(feeds)['y']!.dims).toEqual([2, 0]);
+      expect((await session.run(feeds, ['y']))['y']!.dims).toEqual([2, 0]);
+    }
+    const io = session.bind({ inputs: feeds, outputs: { y: ones(2, 3) } });
+    await expectError(() => io.run(), 'ERR_SHAPE_MISMATCH', /y\.dims: expected \[2,0\]/);
+    await session.release();
+    // The synchronous one first.
+    const other = await InferenceSession.create(bytes, { executionProviders });
+    expect(other.runSync(feeds)['y']!.dims).toEqual([2, 0]);
+    await other.release();
+  });
+
   it.each([
     ['empty_mirror_pad', { x0: ones(0, 3) }, /operators\[0\]: MIRROR_PAD: tensor x0 \[0,3\]/],
     ['empty_resize', { x0: ones(1, 0, 4, 3) }, /RESIZE_NEAREST_NEIGHBOR: tensor x0 \[1,0,4,3\]/],

@@ -71,7 +71,7 @@ std::string_view TextOf(Bytes bytes) {
 
 /// Values have numbers, each in its scope: names of subgraphs and functions are apart.
 struct EmptyTensorGuard::Graph {
-  enum class Kind : uint8_t { kPlain, kConcat, kShape };
+  enum class Kind : uint8_t { kPlain, kConcat, kConcatOfSequence, kShape };
   struct Node {
     Kind kind = Kind::kPlain;
     const FatalOperator* fatal = nullptr;
@@ -223,7 +223,9 @@ class GraphBuilder {
       Link(function.scope.outputs, node.outputs);
     } else if (domain.empty() || domain == "ai.onnx") {
       if (type == "Concat") node.kind = Graph::Kind::kConcat;
+      if (type == "ConcatFromSequence") node.kind = Graph::Kind::kConcatOfSequence;
       if (type == "Shape" || type == "Size") node.kind = Graph::Kind::kShape;
+      if (type == "SequenceLength") node.kind = Graph::Kind::kShape;
     }
     node.fatal = FindFatal(type);
     // Two dimensions are safe; exporters say that there are two.
@@ -303,22 +305,22 @@ class Search {
   Search(const Graph& graph, bool empty_batch)
       : graph_(graph), empty_batch_(empty_batch), empty_(graph.consumers.size(), false) {}
 
-  /// `dims` of a feed; null for a value that became empty on its way.
-  void Add(uint32_t value, const Dims* dims) {
+  /// `feed` is what the value was fed; null for one that became empty on its way.
+  void Add(uint32_t value, const EmptyFeed* feed) {
     if (value == 0 || empty_[value]) return;
     empty_[value] = true;
-    found_.emplace_back(value, dims);
+    found_.emplace_back(value, feed);
   }
 
   /// The type of a fatal operator that is reached; empty if there is none.
   std::string_view Run() {
     while (!found_.empty()) {
-      const auto [value, dims] = found_.back();
+      const auto [value, feed] = found_.back();
       found_.pop_back();
       for (const uint32_t index : graph_.consumers[value]) {
         const Graph::Node& node = graph_.nodes[index];
-        if (IsFatal(node, value, dims)) return node.fatal->type;
-        if (!Passes(node)) continue;
+        if (IsFatal(node, value, feed)) return node.fatal->type;
+        if (!Passes(node, feed)) continue;
         for (const uint32_t output : node.outputs) Add(output, nullptr);
       }
     }
@@ -326,18 +328,19 @@ class Search {
   }
 
  private:
-  bool Passes(const Graph::Node& node) const {
+  bool Passes(const Graph::Node& node, const EmptyFeed* feed) const {
+    if (node.kind == Graph::Kind::kConcatOfSequence) return feed == nullptr || !feed->partly;
     if (empty_batch_ || node.kind == Graph::Kind::kPlain) return true;
     return node.kind == Graph::Kind::kConcat &&
            std::all_of(node.inputs.begin(), node.inputs.end(),
                        [&](uint32_t input) { return empty_[input]; });
   }
 
-  static bool IsFatal(const Graph::Node& node, uint32_t value, const Dims* dims) {
+  static bool IsFatal(const Graph::Node& node, uint32_t value, const EmptyFeed* feed) {
     if (node.fatal == nullptr) return false;
     for (size_t slot = 0; slot < node.inputs.size() && slot < 8; ++slot) {
       if (node.inputs[slot] != value || (node.fatal->slots & (1U << slot)) == 0) continue;
-      if (dims == nullptr ? node.fatal->derived : HasFatalDim(node, *dims)) return true;
+      if (feed == nullptr ? node.fatal->derived : HasFatalDim(node, feed->dims)) return true;
     }
     return false;
   }
@@ -357,7 +360,7 @@ class Search {
   const Graph& graph_;
   const bool empty_batch_;
   std::vector<bool> empty_;
-  std::vector<std::pair<uint32_t, const Dims*>> found_;
+  std::vector<std::pair<uint32_t, const EmptyFeed*>> found_;
 };
 
 }  // namespace
@@ -396,7 +399,7 @@ std::string EmptyTensorGuard::Reached(const SignatureInfo& signature,
   Search search(*graph_, empty_batch);
   for (const EmptyFeed& feed : feeds) {
     const auto input = graph_->inputs.find(signature.inputs[feed.index].name);
-    if (input != graph_->inputs.end()) search.Add(input->second, &feed.dims);
+    if (input != graph_->inputs.end()) search.Add(input->second, &feed);
   }
   return std::string(search.Run());
 }
@@ -407,8 +410,9 @@ Status EmptyTensorGuard::Check(const SignatureInfo& signature,
   const std::string reached = Reached(signature, feeds);
   if (reached.empty()) return Status::Ok();
   const EmptyFeed& feed = feeds.back();
+  const std::string item = feed.item ? "[" + std::to_string(*feed.item) + "]" : "";
   return {ErrorCode::kUnsupported,
-          "inputs." + signature.inputs[feed.index].name + ".dims: expected no 0, got " +
+          "inputs." + signature.inputs[feed.index].name + item + ".dims: expected no 0, got " +
               DimsToString(feed.dims) + ": the model's operator " + reached +
               " cannot take an empty tensor, ONNX Runtime would end the process"};
 }
@@ -417,7 +421,16 @@ Status EmptyTensorGuard::CheckRequest(const SignatureInfo& signature,
                                       const RunRequest& request) const {
   std::vector<EmptyFeed> feeds;
   for (const RunInput& input : request.inputs) {
-    if (IsEmpty(input.tensor.dims)) feeds.push_back({input.index, input.tensor.dims});
+    if (!input.is_sequence) {
+      if (IsEmpty(input.tensor.dims)) feeds.push_back({input.index, input.tensor.dims});
+      continue;
+    }
+    const bool partly = std::any_of(input.items.begin(), input.items.end(),
+                                    [](const TensorView& item) { return !IsEmpty(item.dims); });
+    for (size_t item = 0; item < input.items.size(); ++item) {
+      const Dims& dims = input.items[item].dims;
+      if (IsEmpty(dims)) feeds.push_back({input.index, dims, item, partly});
+    }
   }
   return Check(signature, feeds);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,10 @@ namespace onlite::ort {
 struct EmptyFeed {
   size_t index = 0;
   Dims dims;
+  /// Of a sequence: which of its items it is.
+  std::optional<size_t> item = std::nullopt;
+  /// Other items of the sequence have elements.
+  bool partly = false;
 };
 
 /// True if ONNX Runtime's kernel of the operator is known to end the process, or
@@ -32,7 +37,8 @@ bool CannotBearEmptyTensors(std::string_view op_type);
 /// - an operator with an empty input gives empty outputs;
 /// - where an input's first dim is 0, an empty batch, nothing stops that;
 /// - where only others are, as of a language model's past before the first token,
-///   Concat with something that is not empty ends it, and so do Shape and Size.
+///   Concat with something that is not empty ends it, and so do Shape and Size;
+/// - a sequence is as its items are, and whatever is taken out of it may be any of them.
 ///
 /// Tensors that become empty inside, by their data (NonZero, Compress, Slice),
 /// cannot be known before the run.

@@ -173,20 +173,23 @@ Status TfLiteBinding::DeliverEmpty(const EmptyOutputs& empty, const CancelToken*
   if (cancel != nullptr && cancel->cancelled()) {
     return {ErrorCode::kCancelled, "the run was cancelled"};
   }
+  strayed_ = false;
   for (size_t index = 0; index < outputs_.size(); ++index) {
     Output& output = outputs_[index];
     if (!output.bound && !output.dynamic) continue;
     const TensorView& produced = empty.outputs[index];
+    output.value = {};
     // Bound memory of no bytes may have no address.
-    if (output.bound && output.memory.dims != produced.dims) {
+    const bool fits = output.bound && output.memory.dims == produced.dims;
+    if (fits) continue;
+    if (output.bound && !output.flexible) {
       return {ErrorCode::kShapeMismatch, "outputs." + signature().outputs[index].name +
                                              ".dims: expected " + DimsToString(produced.dims) +
                                              ", got " + DimsToString(output.memory.dims)};
     }
-    if (!output.dynamic) continue;
-    output.value = {};
     ONLITE_RETURN_IF_ERROR(
         FetchEmpty(produced, {}, false, signature().outputs[index].name, &output.value));
+    strayed_ |= output.flexible;
   }
   if (times != nullptr) *times = {MonotonicNow() - started, 0, 0};
   return Status::Ok();

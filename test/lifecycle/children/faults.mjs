@@ -1,11 +1,13 @@
 // What is left after memory, threads or files could not be had (test/lifecycle/faults.ts).
 import { strict as assert } from 'node:assert';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 
 import { OnliteError, TensorPool, Tensor } from 'onlite';
 
 import { report, runCases } from './cases.mjs';
 import {
+  createAccumulator,
   createBatched,
   createSmall,
   dynamicOutputs,
@@ -112,6 +114,18 @@ await runCases({
           else assert.deepEqual(firstOf(value), expected);
         }
       },
+      'watched runs': async () => {
+        const io = session.bind({ inputs: smallFeeds() });
+        const listen = () => {};
+        subscribe('onlite:run', listen);
+        try {
+          io.runSync();
+          session.runSync(smallFeeds());
+          await session.run(smallFeeds());
+        } finally {
+          unsubscribe('onlite:run', listen);
+        }
+      },
       latency: () => {
         session.latency.total.snapshot();
         session.latency.total.encode();
@@ -128,6 +142,14 @@ await runCases({
     }
     // Runs over kept memory have none.
     assert.ok(points > 100, `${points}`);
+    if (engine === 'tflite') {
+      const counter = await createAccumulator();
+      const reset = () => {
+        counter.resetVariablesSync();
+      };
+      await failEverywhere('resetVariablesSync', reset, reset);
+      await counter.release();
+    }
     await session.release();
     await batched.release();
   },

@@ -32,6 +32,9 @@ export const smallModel = (engine) => models[engine].small;
 export const createSmall = (engine, options) =>
   InferenceSession.create(models[engine].small, options);
 
+/** A model with variables, of TensorFlow Lite. */
+export const createAccumulator = () => InferenceSession.create(path('accumulator.tflite'));
+
 /** A speech model of one or two megabytes. */
 export const createLarge = (engine, options) =>
   InferenceSession.create(models[engine].large, options);
