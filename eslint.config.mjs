@@ -41,6 +41,37 @@ const userImportsOnly = {
   ],
 };
 
+/**
+ * What each room of lib/ may not import (docs/architecture.md): `index → engine → formats`, and
+ * nothing imports upwards. What is left out is lib's own top level, which all may use.
+ */
+const forbiddenImports = {
+  // errors, checks, realms, files, package
+  '*.ts': ['engine', 'formats', 'bench', 'metrics', 'cli'],
+  'formats/**/*.ts': ['engine', 'bench', 'metrics', 'cli', 'index'],
+  'engine/**/*.ts': ['bench', 'metrics', 'cli', 'index'],
+  'bench/**/*.ts': ['formats', 'metrics', 'cli'],
+  'metrics/**/*.ts': ['formats', 'bench', 'cli'],
+};
+
+const boundaries = Object.entries(forbiddenImports).map(([files, rooms]) => ({
+  files: [`lib/${files}`],
+  ignores: ['lib/index.ts'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex: `^\\.\\.?/(\\.\\./)*(${rooms.join('|')})(/|$)`,
+            message: `lib/${files} may not import ${rooms.join(', ')} (docs/architecture.md).`,
+          },
+        ],
+      },
+    ],
+  },
+}));
+
 export default tseslint.config(
   {
     ignores: [
@@ -106,6 +137,7 @@ export default tseslint.config(
     files: ['lib/**/*.ts'],
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
+  ...boundaries,
   {
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: {

@@ -4,20 +4,29 @@
  * @packageDocumentation
  */
 export { OnliteError, type OnliteErrorCode } from './errors';
-export { type ElementType, type TensorDataMap } from './element-type';
-export { Tensor, type TensorInit } from './tensor';
-export { TensorPool, type TensorPoolOptions, type TensorPoolStats } from './pool/tensor-pool';
-export { InferenceSession, type Feeds, type Fetches, type RunResult } from './session';
-export { type BindOptions, type IoBinding } from './binding';
-export { type TensorLike } from './feeds';
-export { type BatchingOptions } from './batching-options';
+export { type ElementType, type TensorDataMap } from './engine/tensor/element-type';
+export { Tensor, type TensorInit } from './engine/tensor/tensor';
+export {
+  TensorPool,
+  type TensorPoolOptions,
+  type TensorPoolStats,
+} from './engine/tensor/pool/tensor-pool';
+export {
+  InferenceSession,
+  type Feeds,
+  type Fetches,
+  type RunResult,
+} from './engine/session/session';
+export { type BindOptions, type IoBinding } from './engine/run/io-binding';
+export { type TensorLike } from './engine/run/feeds';
+export { type BatchingOptions } from './engine/session/batching-options';
 export {
   type ExecutionProviderOption,
   type ExternalDataFile,
   type SessionOptions,
-} from './session-options';
-export { type RunOptions } from './run-options';
-export { type ModelSource } from './model-source';
+} from './engine/session/session-options';
+export { type RunOptions } from './engine/run/run-options';
+export { type ModelSource } from './engine/session/model-source';
 export {
   type ModelMetadata,
   type NonTensorValueMetadata,
@@ -25,14 +34,14 @@ export {
   type SignatureMetadata,
   type TensorValueMetadata,
   type ValueMetadata,
-} from './metadata';
-export { type MapElement, type OnnxValue } from './values';
-export { LatencyHistogram, type LatencyHistogramOptions } from './latency-histogram';
+} from './engine/session/metadata';
+export { type MapElement, type OnnxValue } from './engine/tensor/values';
+export { LatencyHistogram, type LatencyHistogramOptions } from './engine/latency/latency-histogram';
 export {
   type HistogramBucket,
   type HistogramReader,
   type LatencySnapshot,
-} from './histogram-reader';
+} from './engine/latency/histogram-reader';
 export {
   type ByErrorCode,
   type LatencyCounters,
@@ -42,23 +51,23 @@ export {
   type SessionLatencyInterval,
   type SessionLatencySnapshot,
   type SessionStatistics,
-} from './latency';
-export { type ProfileOptions } from './profile';
+} from './engine/latency/latency';
+export { type ProfileOptions } from './engine/profile/profile';
 export {
   type ModelProfile,
   type OperatorName,
   type ProfiledOperator,
   type ProfiledTensor,
-} from './profile/types';
-export { quantize, dequantize } from './quantize';
+} from './engine/profile/types';
+export { quantize, dequantize } from './engine/tensor/quantize';
 export {
   listSupportedBackends,
   runtimeInfo,
   type RuntimeDescription,
   type RuntimeInfo,
-} from './runtime-info';
-export { configureRuntimes } from './runtime-locations';
-export { type Engine } from './native';
+} from './engine/runtime/runtime-info';
+export { configureRuntimes } from './engine/runtime/runtime-locations';
+export { type Engine } from './engine/addon/native';
 export {
   env,
   registerBackend,
@@ -68,4 +77,4 @@ export {
   TRACE_FUNC_BEGIN,
   TRACE_FUNC_END,
   type Env,
-} from './common';
+} from './engine/onnxruntime-common';

@@ -1,7 +1,7 @@
 import { OnliteError, invalidArgument } from '../errors';
-import type { LatencyHistogram } from '../latency-histogram';
-import type { RunOptions } from '../run-options';
-import type { Feeds, InferenceSession } from '../session';
+import type { LatencyHistogram } from '../engine/latency/latency-histogram';
+import type { RunOptions } from '../engine/run/run-options';
+import type { Feeds, InferenceSession } from '../engine/session/session';
 import { newHistogram } from './recorder';
 
 /** The part of a tinybench `Bench` that {@link addRuns} needs; tinybench itself is never loaded. */

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 
 import { OnliteError } from '../errors';
+import { packageVersion } from '../package';
 import { parseCommandLine } from './arguments';
 import { UsageError, type Command } from './command';
 import { bold, printable, toJson } from './output';
@@ -13,28 +12,28 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     'info',
     {
       summary: 'describe a model file: inputs, outputs, operators, weights, metadata',
-      load: async () => (await import('./info.js')).info,
+      load: async () => (await import('./info/index.js')).info,
     },
   ],
   [
     'run',
     {
       summary: 'run a model on .npy, .npz, .json, zero or random inputs',
-      load: async () => (await import('./run.js')).run,
+      load: async () => (await import('./run/index.js')).run,
     },
   ],
   [
     'bench',
     {
       summary: 'measure latency and throughput, compare models and settings',
-      load: async () => (await import('./bench.js')).bench,
+      load: async () => (await import('./bench/index.js')).bench,
     },
   ],
   [
     'doctor',
     {
       summary: 'check this machine and the runtimes, with a remedy for each problem',
-      load: async () => (await import('./doctor.js')).doctor,
+      load: async () => (await import('./doctor/index.js')).doctor,
     },
   ],
 ]);
@@ -56,11 +55,6 @@ function overview(): string {
 }
 
 const usageLine = (command: Command): string => `Usage: onlite ${command.name} ${command.usage}`;
-
-function packageVersion(): string {
-  const file = path.join(__dirname, '..', '..', 'package.json');
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
 
 /** What an error is called in the output; errors of the system keep their own code. */
 function describeError(error: unknown): { code: string; message: string } {

@@ -1,5 +1,5 @@
 import { checkOptions, optionalInteger } from '../checks';
-import { LatencyHistogram } from '../latency-histogram';
+import { LatencyHistogram } from '../engine/latency/latency-histogram';
 
 /** Options of {@link EventLoopDelay}. */
 export interface EventLoopDelayOptions {

@@ -1,5 +1,5 @@
-import { promiseJob } from '../jobs';
-import { addonPath, native } from '../native';
+import { promiseJob } from '../engine/addon/jobs';
+import { addonPath, native } from '../engine/addon/native';
 
 /** One GPU at one moment; what the driver does not say is left out. */
 export interface GpuSample {

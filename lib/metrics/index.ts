@@ -20,4 +20,4 @@ export { type MeterProviderLike } from './open-telemetry';
 export { traceWith, type TraceOptions, type TracerLike } from './trace-with';
 export { EventLoopDelay, type EventLoopDelayOptions } from './event-loop-delay';
 export { type MetricsOptions } from './options';
-export { type RunMessage } from '../run-channel';
+export { type RunMessage } from '../engine/run/run-channel';

@@ -2,15 +2,15 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 
 import { optionalBoolean } from '../checks';
 import { invalidArgument } from '../errors';
-import { phases } from '../latency';
-import { runChannel, type RunMessage } from '../run-channel';
+import { phases } from '../engine/latency/latency';
+import { runChannel, type RunMessage } from '../engine/run/run-channel';
 import { allFamilies, collect } from './collect';
 import type { MetricFamily } from './families';
 import { sampleGpus } from './gpus';
 import { openTelemetryApi, type MeterProviderLike } from './open-telemetry';
 import { checkMetricsOptions, type MetricsOptions } from './options';
 import { sessionGroups, type SessionGroup } from './sessions';
-import { packageVersion } from './version';
+import { packageVersion } from '../package';
 
 /** Options of {@link observeWith}. */
 export interface ObserveOptions extends Omit<MetricsOptions, 'buckets' | 'batchBuckets'> {

@@ -1,6 +1,6 @@
 import type { OnliteErrorCode } from '../errors';
-import { batchSizesOf, phases, type LatencyPhase } from '../latency';
-import type { SessionSource } from '../live-sessions';
+import { batchSizesOf, phases, type LatencyPhase } from '../engine/latency/latency';
+import type { SessionSource } from '../engine/session/live-sessions';
 import { BucketCounts } from './bucket-counts';
 
 /** A part of a session's statistics that can be reset by itself; undefined is all of them. */

@@ -1,5 +1,5 @@
-import { liveSessions, type SessionSource } from '../live-sessions';
-import type { Engine } from '../native';
+import { liveSessions, type SessionSource } from '../engine/session/live-sessions';
+import type { Engine } from '../engine/addon/native';
 import { RunTotals } from './run-totals';
 
 /** The sessions of one name and engine. */

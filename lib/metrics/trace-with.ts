@@ -3,10 +3,10 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { checkOptions, optionalChoice } from '../checks';
 import { invalidArgument } from '../errors';
 import { isError } from '../realms';
-import { phases as allPhases } from '../latency';
-import { runChannel, type RunMessage } from '../run-channel';
+import { phases as allPhases } from '../engine/latency/latency';
+import { runChannel, type RunMessage } from '../engine/run/run-channel';
 import { openTelemetryApi, type OpenTelemetryApi } from './open-telemetry';
-import { packageVersion } from './version';
+import { packageVersion } from '../package';
 
 /** What is used of an OpenTelemetry tracer. */
 export interface TracerLike {

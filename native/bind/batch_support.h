@@ -9,7 +9,7 @@
 
 namespace onlite {
 
-/// NativeBatching of lib/native.ts.
+/// NativeBatching of lib/engine/addon/native.ts.
 BatchOptions ReadBatchOptions(Napi::Env env, const Napi::Value& value);
 
 /// Whether a model's runs may be batched: no variables, and every input and

@@ -6,7 +6,7 @@ namespace onlite {
 
 /// createSession(id, source, options, candidates): dispatches a NativeSession.
 /// The file is read, the library opened and the session made on an executor
-/// thread. See NativeAddon of lib/native.ts.
+/// thread. See NativeAddon of lib/engine/addon/native.ts.
 Napi::Value CreateSession(const Napi::CallbackInfo& info);
 
 /// allocateBytes(length): an External of private memory for a model's bytes.

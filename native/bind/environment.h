@@ -42,7 +42,7 @@ struct EnvironmentState {
 /// released at all, and the detached threads end with the process.
 class Environment {
  public:
-  /// Throws if the instance was set up before. `config` is initialise's of lib/native.ts;
+  /// Throws if the instance was set up before. `config` is initialise's of lib/engine/addon/native.ts;
   /// `exports` is what that JavaScript holds as long as it lives.
   static void Create(Napi::Env env, const Napi::Object& exports, const Napi::Object& config);
   /// The environment's state; throws a JavaScript Error before Create.

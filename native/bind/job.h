@@ -13,7 +13,7 @@ namespace onlite {
 
 class Mailbox;
 
-/// JavaScript's name for a job: small numbers that lib/jobs.ts uses again and again.
+/// JavaScript's name for a job: small numbers that lib/engine/addon/jobs.ts uses again and again.
 using JobId = uint32_t;
 
 /// Throws ERR_INVALID_ARGUMENT if it is not a number.

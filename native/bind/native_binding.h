@@ -23,7 +23,7 @@ struct BindingCore {
 
 class BindingRunJob;
 
-/// The JavaScript face of a binding: NativeBinding of lib/native.ts. JS thread only.
+/// The JavaScript face of a binding: NativeBinding of lib/engine/addon/native.ts. JS thread only.
 class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
  public:
   static Napi::Function Define(Napi::Env env);

@@ -10,7 +10,7 @@
 
 namespace onlite {
 
-/// The JavaScript face of a histogram: NativeHistogram of lib/native.ts. JS
+/// The JavaScript face of a histogram: NativeHistogram of lib/engine/addon/native.ts. JS
 /// thread only. It is either one that JavaScript made, or a view of a session's.
 class NativeHistogram : public Napi::ObjectWrap<NativeHistogram> {
  public:

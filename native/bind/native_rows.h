@@ -20,7 +20,7 @@ struct RowsMemory {
 };
 
 /// The JavaScript face of memory for small runs that join batches: NativeRows of
-/// lib/native.ts. What a binding is to single runs; no runtime's binding is behind
+/// lib/engine/addon/native.ts. What a binding is to single runs; no runtime's binding is behind
 /// it. JS thread only.
 class NativeRows : public Napi::ObjectWrap<NativeRows> {
  public:

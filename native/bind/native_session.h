@@ -9,7 +9,7 @@
 
 namespace onlite {
 
-/// The JavaScript face of a session: NativeSession of lib/native.ts. JS thread
+/// The JavaScript face of a session: NativeSession of lib/engine/addon/native.ts. JS thread
 /// only. A forgotten one is destroyed on an executor thread after its runs.
 class NativeSession : public Napi::ObjectWrap<NativeSession> {
  public:

@@ -16,7 +16,7 @@ class ProfileJob final : public Job {
              size_t runs);
   Status Execute() override;
   bool UsesCallersMemory() const override { return arguments_->in_place; }
-  /// NativeProfile of lib/native.ts.
+  /// NativeProfile of lib/engine/addon/native.ts.
   Napi::Value Result(Napi::Env env) override;
 
  private:

@@ -17,7 +17,7 @@ struct RunRecord {
   size_t batch_rows = 0;
 };
 
-/// The records of single runs, for who watches them as they end (lib/run-channel.ts);
+/// The records of single runs, for who watches them as they end (lib/engine/run/run-channel.ts);
 /// the histograms have them in any case. JS thread only. Keeps nothing unless told to,
 /// and then each record until it is taken: one for each id at most.
 class RunRecords {

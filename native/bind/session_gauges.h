@@ -6,7 +6,7 @@
 
 namespace onlite {
 
-/// Methods of NativeSession (lib/native.ts) that say how a session is now.
+/// Methods of NativeSession (lib/engine/addon/native.ts) that say how a session is now.
 
 /// Tasks of the session's on executor threads; a batch is one.
 Napi::Value RunsInFlight(const SessionCore& core, const Napi::CallbackInfo& info);

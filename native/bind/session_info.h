@@ -9,10 +9,10 @@
 
 namespace onlite {
 
-/// NativeSessionInfo of lib/native.ts.
+/// NativeSessionInfo of lib/engine/addon/native.ts.
 Napi::Object SessionInfoToJs(Napi::Env env, const SessionInfo& info);
 
-/// NativeRuntimeDescription of lib/native.ts.
+/// NativeRuntimeDescription of lib/engine/addon/native.ts.
 Napi::Object RuntimeDescriptionToJs(Napi::Env env, const RuntimeDescription& description);
 
 Napi::Array StringsToArray(Napi::Env env, const std::vector<std::string>& strings);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint32_t kFieldsPerTensor = 5;
 
-/// The type of what is a sequence of tensors (lib/feeds.ts).
+/// The type of what is a sequence of tensors (lib/engine/run/feeds.ts).
 constexpr int64_t kSequenceType = 255;
 
 /// From so many bytes on it is asked first whether they may be copied.
@@ -106,7 +106,7 @@ struct Memory {
 };
 
 /// Bytes of the buffer behind the tensor. A shared buffer does not tell its
-/// length; the pool's (lib/pool) reach that far.
+/// length; the pool's (lib/engine/tensor/pool) reach that far.
 size_t ReadableBeyond(Napi::Env env, const Memory& memory, size_t bytes, bool pooled) {
   if (!EndsWithPage(memory.data, bytes)) return kReadBeyond;
   if (memory.shared) return pooled ? kReadBeyond : 0;

@@ -9,7 +9,7 @@
 namespace onlite {
 
 /// Every element type that either runtime knows. The numeric value is shared
-/// with lib/dtype.ts: append only.
+/// with lib/engine/tensor/element-type.ts: append only.
 enum class ElementType : uint8_t {
   kUndefined = 0,
   kFloat32 = 1,

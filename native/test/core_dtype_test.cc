@@ -40,7 +40,7 @@ TEST(ElementType, UnknownNamesAreUndefined) {
   }
 }
 
-// lib/dtype.ts repeats these numbers; a change here breaks every caller.
+// lib/engine/tensor/element-type.ts repeats these numbers; a change here breaks every caller.
 TEST(ElementType, NumbersAreStable) {
   EXPECT_EQ(ElementTypeName(TypeAt(1)), "float32");
   EXPECT_EQ(ElementTypeName(TypeAt(11)), "int64");

@@ -76,7 +76,7 @@ describe('the names of TensorFlow Lite operators', () => {
     );
     expect(inAddon[0]).toBe('ADD');
     expect(inAddon).toEqual(
-      names(read('lib/tflite/builtin-operators.ts'), /^ {2}'([A-Z0-9_]+)',$/gm),
+      names(read('lib/formats/tflite/builtin-operators.ts'), /^ {2}'([A-Z0-9_]+)',$/gm),
     );
   });
 });

@@ -1,7 +1,7 @@
 import { percentileRanks } from '../../bench/percentile-interval';
 import { newHistogram } from '../../bench/recorder';
 import { median, spread } from '../../bench/statistics';
-import { LatencyHistogram } from '../../latency-histogram';
+import { LatencyHistogram } from '../../engine/latency/latency-histogram';
 import { grouped } from '../output';
 import { PHASES, type PhaseFigures, type PhaseName, type ProcessResult } from './protocol';
 import type { LatencyFigures, Measured, PercentileFigure } from './result';

@@ -1,7 +1,7 @@
 import os from 'node:os';
 
 import { OnliteError } from '../../errors';
-import { runtimeInfo } from '../../runtime-info';
+import { runtimeInfo } from '../../engine/runtime/runtime-info';
 import { describeMachine, type Machine } from '../machine';
 import type { BaselineComparison } from './baseline';
 import type { Protocol } from './schedule';

@@ -1,4 +1,4 @@
-import { LatencyHistogram } from '../../latency-histogram';
+import { LatencyHistogram } from '../../engine/latency/latency-histogram';
 import { printable } from '../output';
 import type { BenchDocument } from './document';
 import type { SettingOutcome } from './schedule';

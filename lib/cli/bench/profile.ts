@@ -1,6 +1,6 @@
 import { OnliteError } from '../../errors';
-import type { InferenceSession } from '../../session';
-import type { Tensor } from '../../tensor';
+import type { InferenceSession } from '../../engine/session/session';
+import type { Tensor } from '../../engine/tensor/tensor';
 import type { OperatorProfile } from './protocol';
 
 /**

@@ -1,5 +1,5 @@
-import type { InferenceSession } from '../../session';
-import type { Tensor } from '../../tensor';
+import type { InferenceSession } from '../../engine/session/session';
+import type { Tensor } from '../../engine/tensor/tensor';
 import type { Api } from './setting';
 
 /** Ways to start the runs of one setting. */

@@ -1,4 +1,4 @@
-import type { ValueMetadata } from '../../metadata';
+import type { ValueMetadata } from '../../engine/session/metadata';
 import { UsageError } from '../command';
 
 /**

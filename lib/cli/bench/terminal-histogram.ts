@@ -1,4 +1,4 @@
-import type { LatencyHistogram } from '../../latency-histogram';
+import type { LatencyHistogram } from '../../engine/latency/latency-histogram';
 import { grouped, nanoseconds } from '../output';
 
 const ROWS = 10;

@@ -4,9 +4,9 @@ import os from 'node:os';
 
 import { now } from '../../bench/clock';
 import { OnliteError } from '../../errors';
-import type { ValueMetadata } from '../../metadata';
-import { InferenceSession } from '../../session';
-import type { SessionOptions } from '../../session-options';
+import type { ValueMetadata } from '../../engine/session/metadata';
+import { InferenceSession } from '../../engine/session/session';
+import type { SessionOptions } from '../../engine/session/session-options';
 import { UsageError } from '../command';
 import { buildFeeds } from '../feeds';
 import { ErrorCounter, measureBlock, warmUpRunner, withEventLoopDelay } from './measure';

@@ -1,4 +1,4 @@
-import type { LatencyHistogram } from '../../../latency-histogram';
+import type { LatencyHistogram } from '../../../engine/latency/latency-histogram';
 import { byteSize, nanoseconds } from '../../output';
 import type { BenchDocument } from '../document';
 import { isMeasured, type MeasuredSetting } from '../result';

@@ -1,4 +1,4 @@
-import type { LatencyHistogram } from '../../../latency-histogram';
+import type { LatencyHistogram } from '../../../engine/latency/latency-histogram';
 import { nanoseconds } from '../../output';
 import type { MeasuredSetting, PercentileFigure } from '../result';
 import { percentileParts, percentileText } from '../text';

@@ -1,0 +1,143 @@
+import { OnliteError } from '../../errors';
+import { native } from '../../engine/addon/native';
+import { readOnnxModel } from '../../formats/onnx';
+import { isTfliteModel, readTfliteModel } from '../../formats/tflite';
+import { onlyPositional } from '../arguments';
+import type { Command } from '../command';
+import { readModelFile, sha256 } from '../model-file';
+import type { ModelSummary, ValueSummary } from './model-summary';
+import { summarizeOnnx } from './onnx-summary';
+import { isOrtModel, summarizeOrt } from './ort-summary';
+import { byteSize, grouped, printable, section, table } from '../output';
+import { summarizeTflite } from './tflite-summary';
+
+interface FileSummary {
+  path: string;
+  size: number;
+  sha256: string;
+}
+
+function shapeText(value: ValueSummary): string {
+  if (!value.shape) return '';
+  return `[${value.shape.map((dim) => (dim === -1 ? '?' : String(dim))).join(', ')}]`;
+}
+
+function quantizationText({ quantization }: ValueSummary): string {
+  if (!quantization) return '';
+  const { scale, zeroPoint, axis } = quantization;
+  if (axis !== undefined) return `${String(scale.length)} scales along axis ${String(axis)}`;
+  return `scale ${String(scale[0])}, zero point ${String(zeroPoint[0] ?? 0)}`;
+}
+
+const valueRows = (values: readonly ValueSummary[]): string[][] =>
+  values.map((value) => [
+    value.name,
+    value.type,
+    shapeText(value),
+    [quantizationText(value), value.optional ? 'optional' : ''].filter(Boolean).join(', '),
+  ]);
+
+function formatText({ format }: ModelSummary): string {
+  if (format.name === 'tflite') return `TensorFlow Lite, schema version ${String(format.version)}`;
+  const opsets = (format.opsets ?? []).map(({ domain, version }) => `${domain} ${String(version)}`);
+  const own = format.name === 'ort' ? ` Runtime, format version ${format.formatVersion ?? ''}` : '';
+  return `ONNX${own}, IR version ${String(format.version)}, opsets: ${opsets.join(', ')}`;
+}
+
+function metadataRows({ metadata }: ModelSummary): string[][] {
+  const rows = [
+    ['producer', [metadata.producer, metadata.producerVersion].filter(Boolean).join(' ')],
+    ['graph', metadata.graphName],
+    ['domain', metadata.domain],
+    ['version', metadata.version === 0n ? '' : String(metadata.version)],
+    ['description', metadata.description],
+    ...Object.entries(metadata.custom),
+  ];
+  return rows.filter(([, value]) => value !== '');
+}
+
+function render(file: FileSummary, model: ModelSummary): string {
+  const totals = [
+    ['file', file.path],
+    ['engine', model.engine],
+    ['format', formatText(model)],
+    ['size', `${byteSize(file.size)} (${grouped(file.size)} bytes)`],
+    ['sha256', file.sha256],
+  ];
+  if (model.subgraphs > 0) totals.push(['subgraphs', String(model.subgraphs)]);
+  if (model.functions > 0) totals.push(['functions', String(model.functions)]);
+  const signatures = Object.entries(model.signatures).map(([key, { inputs, outputs }]) =>
+    section(`Signature ${printable(key)}`, [
+      ...valueRows(inputs).map((row) => ['in', ...row]),
+      ...valueRows(outputs).map((row) => ['out', ...row]),
+    ]),
+  );
+  return [
+    `${table(totals, { indent: 0 })}\n`,
+    section('Inputs', valueRows(model.inputs)),
+    section('Outputs', valueRows(model.outputs)),
+    ...signatures,
+    section('Metadata', metadataRows(model)),
+    section(
+      'Operators',
+      model.operators.map(({ domain, name, count }) => [String(count), name, domain]),
+      { right: [0] },
+    ),
+    section(
+      'Weights',
+      model.weights.map(({ type, parameters, bytes }) => [
+        type,
+        grouped(parameters),
+        byteSize(bytes),
+      ]),
+      { header: ['type', 'parameters', 'size'], right: [1, 2] },
+    ),
+    section(
+      'External data',
+      model.externalData.map(({ location, tensors }) => [location, `${String(tensors)} tensors`]),
+    ),
+  ].join('');
+}
+
+/** A model is described without the addon too, where there is none for the platform. */
+function describeForeignFile(bytes: Uint8Array): string {
+  try {
+    return native().describeForeignFile(bytes);
+  } catch {
+    return '';
+  }
+}
+
+function summarize(bytes: Uint8Array): ModelSummary {
+  if (isTfliteModel(bytes)) return summarizeTflite(readTfliteModel(bytes), bytes);
+  if (isOrtModel(bytes)) return summarizeOrt(bytes);
+  const foreign = describeForeignFile(bytes);
+  if (foreign !== '') throw new OnliteError('ERR_MODEL_INVALID', `model: this is ${foreign}`);
+  return summarizeOnnx(readOnnxModel(bytes));
+}
+
+export const info: Command = {
+  name: 'info',
+  summary: 'describe a model file',
+  usage: 'MODEL [--json]',
+  help: [
+    'Describes an ONNX (.onnx, .ort) or TensorFlow Lite model: inputs and outputs with types, shapes and',
+    'quantization, signatures, metadata, operators with how often each is used (subgraphs and',
+    'functions included), parameters and bytes of weights by type, external data files.',
+    '',
+    'The file is read directly: no runtime is loaded or needed, and the model is not checked',
+    'beyond its structure.',
+    '',
+    'Options:',
+    '  --json      print JSON',
+    '  -h, --help  print this',
+  ].join('\n'),
+  options: {},
+  async run(args) {
+    const path = onlyPositional(args, 'MODEL');
+    const bytes = await readModelFile(path);
+    const model = summarize(bytes);
+    const file = { path, size: bytes.length, sha256: sha256(bytes) };
+    return { json: { ...file, ...model }, text: () => render(file, model) };
+  },
+};

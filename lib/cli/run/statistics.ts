@@ -1,0 +1,67 @@
+import { elementType } from '../../engine/tensor/element-type';
+import type { Tensor } from '../../engine/tensor/tensor';
+import { bfloat16ToNumber, float16ToNumber } from '../float16';
+
+export interface TensorStatistics {
+  /** Over the elements that are not NaN; absent for strings, raw types and empty tensors. */
+  min?: number;
+  max?: number;
+  mean?: number;
+  /** How many elements are NaN. */
+  nan?: number;
+  /** As text, at most `FIRST` of them. */
+  first: string[];
+}
+
+const FIRST = 4;
+
+/** Reads elements as numbers, or undefined for types whose elements are not numbers here. */
+function reader(tensor: Tensor): ((index: number) => number) | undefined {
+  const { type, data } = tensor;
+  if (type === 'string' || Array.isArray(data)) return undefined;
+  const values = data as ArrayLike<number | bigint>;
+  if (type === 'bfloat16') return (index) => bfloat16ToNumber(Number(values[index]));
+  if (type === 'float16' && data instanceof Uint16Array) {
+    return (index) => float16ToNumber(Number(values[index]));
+  }
+  if (!elementType(type)?.plain) return undefined;
+  return (index) => Number(values[index]);
+}
+
+function short(value: number): string {
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(5)));
+}
+
+export function tensorStatistics(tensor: Tensor): TensorStatistics {
+  const read = reader(tensor);
+  if (!read) {
+    const list = Array.from(tensor.data as ArrayLike<unknown>).slice(0, FIRST);
+    return {
+      first: list.map((item) => (typeof item === 'string' ? JSON.stringify(item) : String(item))),
+    };
+  }
+  const first = Array.from({ length: Math.min(FIRST, tensor.size) }, (_, i) => short(read(i)));
+  let [min, max, sum, nan] = [Infinity, -Infinity, 0, 0];
+  for (let index = 0; index < tensor.size; index++) {
+    const value = read(index);
+    if (Number.isNaN(value)) {
+      nan++;
+      continue;
+    }
+    if (value < min) min = value;
+    if (value > max) max = value;
+    sum += value;
+  }
+  const counted = tensor.size - nan;
+  const statistics: TensorStatistics =
+    counted > 0 ? { min, max, mean: sum / counted, first } : { first };
+  if (nan > 0) statistics.nan = nan;
+  return statistics;
+}
+
+export function statisticsCells(statistics: TensorStatistics): string[] {
+  const cell = (value: number | undefined): string => (value === undefined ? '' : short(value));
+  const { min, max, mean, nan, first } = statistics;
+  const values = first.join(' ') + (nan === undefined ? '' : ` (${String(nan)} NaN)`);
+  return [cell(min), cell(max), cell(mean), values];
+}

@@ -1,0 +1,401 @@
+import { availableParallelism } from 'node:os';
+import { resolve, toNamespacedPath } from 'node:path';
+
+import type { NumericData } from '../tensor/element-type';
+import { OnliteError, type OnliteErrorCode } from '../../errors';
+import { settleJobs, settleSucceeded, succeededIds, usePoll } from './jobs';
+import { packageRoot } from '../../package';
+
+/** The name of a runtime. */
+export type Engine = 'onnxruntime' | 'tflite';
+
+/** A library file to try and where the idea came from. */
+export type LibraryCandidate = readonly [path: string, origin: string];
+
+export interface NativeRuntimeDescription {
+  loaded: boolean;
+  path: string;
+  origin: string;
+  version: string;
+  providers: string[];
+  threadPools: string;
+  tried: { path: string; origin: string; error: string }[];
+}
+
+export interface NativeValueInfo {
+  name: string;
+  kind: 'tensor' | 'sequence' | 'map' | 'other';
+  /** ElementTypeInfo.code; 0 when it is not a tensor. */
+  type: number;
+  dims: number[];
+  symbols: string[];
+  optional: boolean;
+  overridableInitializer: boolean;
+  unknownRank: boolean;
+  quantization?: { scale: number[]; zeroPoint: number[]; axis?: number };
+}
+
+export interface NativeSignature {
+  key: string;
+  inputs: NativeValueInfo[];
+  outputs: NativeValueInfo[];
+}
+
+export interface NativeSessionInfo {
+  engine: Engine;
+  providers: string[];
+  signatures: NativeSignature[];
+  metadata: {
+    producer: string;
+    graphName: string;
+    domain: string;
+    description: string;
+    version: bigint;
+    custom: [string, string][];
+  };
+  hasVariables: boolean;
+  concurrency: number;
+}
+
+/** An External of private memory. */
+export type NativeBytes = object & { readonly __nativeBytes: never };
+
+export interface NativeModelSource {
+  path?: string;
+  bytes?: NativeBytes;
+  externalData?: [location: string, bytes: NativeBytes][];
+  mmap?: boolean;
+  externalDataLinks?: boolean;
+}
+
+export interface NativeBatching {
+  maxBatchSize: number;
+  maxDelayMs: number;
+  /** Ascending; empty: any. */
+  allowedSizes: number[];
+}
+
+export interface NativeSessionOptions {
+  executionProviders: { name: string; options: [string, string][] }[];
+  intraOpNumThreads: number;
+  interOpNumThreads: number;
+  concurrency: number;
+  resizeInputs?: boolean;
+  maxQueue: number;
+  maxQueueBytes: number;
+  latency: boolean;
+  graphOptimizationLevel?: number;
+  parallelExecution: boolean;
+  enableCpuMemArena?: boolean;
+  enableMemPattern?: boolean;
+  optimizedModelFilePath?: string;
+  profilePrefix?: string;
+  logId?: string;
+  logSeverityLevel?: number;
+  logVerbosityLevel?: number;
+  freeDimensionOverrides: [string, string][];
+  configEntries: [string, string][];
+  /** Absolute paths. */
+  customOps?: string[];
+  batching?: NativeBatching;
+}
+
+export interface NativeRunOptions {
+  signature: number;
+  /** Leave the run out of the histograms. */
+  warmUp?: boolean;
+  logSeverityLevel?: number;
+  logVerbosityLevel?: number;
+  tag?: string;
+  configEntries?: [string, string][];
+  /** ONNX Runtime writes the run's profile to a file whose path begins so. */
+  profilePrefix?: string;
+}
+
+/**
+ * [index, element type code, dims, data, {@link memoryKind}, …] for each tensor.
+ * A sequence has {@link sequenceCode} as its type, and such an array of its items as data.
+ * An output without data becomes an ArrayBuffer if it is `ordinary`, and is held
+ * if it is `pooled`.
+ */
+export type NativeTensors = unknown[];
+
+/** The element type code of a sequence of tensors. */
+export const sequenceCode = 255;
+
+/** What is promised of a tensor's memory for as long as native code may use it. */
+export const memoryKind = {
+  /** Nothing: it may be detached, resized or written at any time. */
+  ordinary: 0,
+  /** Never detached, moved or freed. */
+  pooled: 1,
+  /** Only the package can reach it. */
+  private: 2,
+  /** An output's that the run leaves alone: only its place is compared with the others'. */
+  filledLater: 3,
+} as const;
+
+/** An External of a result that takeResult copies out. */
+export type NativeHeld = object & { readonly __nativeHeld: never };
+
+/**
+ * A value that came out of a run: null if it was written into memory of the
+ * caller's; a tensor; a sequence; a map of two tensors; an absent optional.
+ */
+export type NativeValue =
+  | null
+  | [kind: 0, type: number, dims: number[], data: ArrayBuffer | string[]]
+  | [kind: 1, items: NativeValue[]]
+  | [kind: 2, keys: NativeValue, values: NativeValue]
+  | [kind: 3]
+  /** A held tensor. */
+  | [kind: 4, type: number, dims: number[], data: NativeHeld];
+
+/** A histogram of the addon, JavaScript's own or a view of a session's, which cannot be written. */
+export interface NativeHistogram {
+  record(value: number): void;
+  recordAll(values: Float64Array): void;
+  add(other: NativeHistogram): void;
+  /** [count, min, mean, stddev, p50, p90, p95, p99, p99.9, max]. */
+  statistics(): Float64Array;
+  percentile(percentile: number): number;
+  countBetween(lowest: number, highest: number): number;
+  /** [lowest, highest, count, …] of the counters that are not zero. */
+  buckets(): Float64Array;
+  /** [significant digits, highest value]. */
+  layout(): Float64Array;
+  /** HdrHistogram's V2 encoding, uncompressed. */
+  encode(): Uint8Array;
+  /** Of their own. */
+  copy(): NativeHistogram;
+  interval(): NativeHistogram;
+  reset(): void;
+}
+
+/** A tensor of an operator: its type's number in the model's file. */
+export interface NativeProfiledTensor {
+  type: number;
+  dims: number[];
+  bytes: number;
+}
+
+/** One operator of a TensorFlow Lite profile (native/runtimes/runtime.h). */
+export interface NativeProfiledOperator {
+  /** -1 for the delegate's operators, which have no names and tensors either. */
+  builtinCode: number;
+  customName: string;
+  outputName: string;
+  inputs: NativeProfiledTensor[];
+  outputs: NativeProfiledTensor[];
+  kernel: string;
+  subgraph: number;
+  /** -1 for the model's own operators. */
+  partition: number;
+  /** -1 for a partition as a whole. */
+  index: number;
+  count: number;
+  nanoseconds: number;
+}
+
+export interface NativeProfile {
+  totalNs: number;
+  operators: NativeProfiledOperator[];
+  delegated: NativeProfiledOperator[];
+}
+
+/** A binding of the addon. Outputs without memory are dynamic: run gives their values. */
+export interface NativeBinding {
+  setInputs(inputs: NativeTensors): void;
+  /**
+   * @param flexible - results of other shapes are no error: then runs give every
+   *   output, null for those that are in their memory
+   */
+  setOutputs(outputs: NativeTensors, flexible?: boolean): void;
+  /** The job's result is as runSync's. */
+  run(id: number): void;
+  /** A function of the binding's own. The dynamic outputs in their order, or undefined. */
+  readonly runSync: () => NativeValue[] | undefined;
+}
+
+/** Memory for the runs of a session that batches, one at a time. */
+export interface NativeRows {
+  /** The job has no result, or values of shapes that the model does not declare. */
+  run(id: number): void;
+}
+
+/** A session of the addon. The asynchronous methods settle the job of their id. */
+export interface NativeSession {
+  info(): NativeSessionInfo;
+  /** The providers in use now; {@link NativeSessionInfo} has them as they were at creation. */
+  providers(): string[];
+  run(id: number, inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): void;
+  runSync(inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): NativeValue[];
+  bind(signature: number): NativeBinding;
+  /** Of the primary signature; all memory is the pool's. */
+  bindRows(inputs: NativeTensors, outputs: NativeTensors): NativeRows;
+  release(id: number): void;
+  /** Somebody waits for a job of this session, the one of this id aside. */
+  hasAwaitedRuns(except: number): boolean;
+  resetVariables(id: number): void;
+  resetVariablesSync(): void;
+  /** TensorFlow Lite only; the job's result is a NativeProfile. */
+  profile(
+    id: number,
+    inputs: NativeTensors,
+    outputs: NativeTensors,
+    options: NativeRunOptions,
+    runs: number,
+  ): void;
+  endProfiling(): string;
+  latencyPhase(phase: number): NativeHistogram;
+  /** The codes that a run has ever failed with. */
+  latencyFailureCodes(): OnliteErrorCode[];
+  latencyFailure(code: OnliteErrorCode): NativeHistogram;
+  /** Since the last reset, or since it was last called with true. */
+  latencyRejected(interval: boolean): number;
+  latencyReset(): void;
+  queueDepth(): number;
+  /** [rows, how many batches had so many, …]. */
+  batchSizes(): number[];
+  /** Tasks on executor threads; a batch is one. */
+  runsInFlight(): number;
+  /** Our own memory: [the model's, the histograms'] bytes. */
+  memory(): Float64Array;
+  /** Keep what was measured of each run until it is taken, or keep nothing. */
+  observeRuns(kept: boolean): void;
+  /**
+   * [queue, bind, invoke, fetch, total in ns, rows of the batch] of the ended run of this id,
+   * without one of the last synchronous run; -1 for what was not measured, 0 without a batch.
+   */
+  takeRunRecord(id?: number): Float64Array | undefined;
+}
+
+/** Everything the addon exports. */
+export interface NativeAddon {
+  initialise(config: {
+    makeError: (code: OnliteErrorCode, message: string, cause?: string) => OnliteError;
+    dispatch: (...completions: unknown[]) => void;
+    /** Tells of the first so many ids in `succeeded`. */
+    dispatchSucceeded: (count: number) => void;
+    succeeded: Uint32Array;
+    isMainThread: boolean;
+    threads: number;
+  }): void;
+  /** Looks for finished jobs: 0 none, 1 some were dispatched, 2 it is not the time. */
+  poll(): number;
+  /**
+   * Waits for work that the end of the process must not overtake, a limited time; more is
+   * refused. `code` is the process's. The addon calls it itself when the process exits.
+   */
+  prepareExit(code: number): void;
+  /**
+   * Stops a job whose promise was rejected with ERR_TIMEOUT or else ERR_CANCELLED.
+   * True if the job had not started and will never be settled.
+   */
+  cancel(id: number, timedOut: boolean): boolean;
+  /** Nobody waits for the job any more: it goes on, and is settled without a result. */
+  disown(id: number): void;
+  /** [threads for runs, those of them that are lost, the same of loads]; see RuntimeInfo.lostThreads. */
+  executorThreads(): number[];
+  createSession(
+    id: number,
+    source: NativeModelSource,
+    options: NativeSessionOptions,
+    candidates: Record<Engine, readonly LibraryCandidate[]>,
+  ): void;
+  newHistogram(significantDigits: number, highest: number): NativeHistogram;
+  /** Of HdrHistogram's V2 encoding, uncompressed. */
+  decodeHistogram(bytes: Uint8Array): NativeHistogram;
+  /** Copies a held result, once, into a typed array of exactly its bytes. */
+  takeResult(held: NativeHeld, array: NumericData): void;
+  allocateBytes(length: number): NativeBytes;
+  copyBytes(bytes: NativeBytes, at: number, data: Uint8Array): void;
+  /** What a file is that is no model, with the remedy, as createSession says it; '' if it may be one. */
+  describeForeignFile(bytes: Uint8Array): string;
+  /** Gives whole pages within the memory back to the system; how many bytes. */
+  discardPages(memory: Uint8Array): number;
+  /**
+   * Asks NVIDIA's management library. The job's result: [uuid, name, total bytes, used bytes,
+   * busy percent, memory busy percent, …], -1 for what is unknown.
+   */
+  sampleGpus(id: number, library: string): void;
+  loadRuntime(engine: Engine, candidates: readonly LibraryCandidate[]): void;
+  describeRuntime(engine: Engine): NativeRuntimeDescription;
+}
+
+/** The executor's threads, and the default of the runtimes' own pools. */
+export const threadCount = availableParallelism();
+
+const addonVariable = 'ONLITE_ADDON_PATH';
+let addon: NativeAddon | undefined;
+let addonFile: string | undefined;
+
+/**
+ * The addon, loaded at first use.
+ *
+ * @throws OnliteError ERR_RUNTIME_NOT_FOUND when there is no binary for this platform.
+ */
+export function native(): NativeAddon {
+  addon ??= load();
+  return addon;
+}
+
+/** The addon's file, once it is loaded. */
+export function addonPath(): string | undefined {
+  return addonFile;
+}
+
+function load(): NativeAddon {
+  let loaded: NativeAddon;
+  try {
+    const { env } = process;
+    const chosen = Object.hasOwn(env, addonVariable) ? env[addonVariable] : undefined;
+    const file = chosen === undefined ? nodeGypBuild().resolve(packageRoot) : resolve(chosen);
+    loaded = newInstance(file);
+    addonFile = file;
+  } catch (cause) {
+    throw new OnliteError(
+      'ERR_RUNTIME_NOT_FOUND',
+      `onlite has no native addon for ${process.platform}-${process.arch}. ` +
+        'Build it with `npm run build` in the package, or set ONLITE_ADDON_PATH to the .node file.',
+      { cause },
+    );
+  }
+  loaded.initialise({
+    makeError,
+    dispatch: settleJobs,
+    dispatchSucceeded: settleSucceeded,
+    succeeded: succeededIds,
+    isMainThread: workerThreads().isMainThread,
+    threads: threadCount,
+  });
+  usePoll(() => loaded.poll());
+  return loaded;
+}
+
+/**
+ * An instance of the addon that is this copy of the package's alone. There may be more of
+ * them in a thread: test runners evaluate the modules anew for each test file, and two
+ * packages may bring one each. `require` would give all of them the first one's.
+ */
+function newInstance(file: string): NativeAddon {
+  const module = { exports: {} };
+  process.dlopen(module, toNamespacedPath(file));
+  return module.exports as NativeAddon;
+}
+
+/** Of classes of this copy's, and of its realm. */
+function makeError(code: OnliteErrorCode, message: string, cause?: string): OnliteError {
+  if (cause === undefined) return new OnliteError(code, message);
+  return new OnliteError(code, message, { cause: new Error(cause) });
+}
+
+// Loaded when they are needed: a program that only requires this package does not wait for them.
+
+function workerThreads(): typeof import('node:worker_threads') {
+  return require('node:worker_threads') as typeof import('node:worker_threads');
+}
+
+function nodeGypBuild(): { resolve: (root: string) => string } {
+  return require('node-gyp-build') as { resolve: (root: string) => string };
+}

@@ -1,0 +1,77 @@
+import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from '../tensor/element-type';
+import { nativeArray } from './feeds';
+import type { NativeValueInfo } from '../addon/native';
+import { dataOf, isTensor } from '../tensor/tensor';
+
+/** An input or output of a few bytes and a known shape. */
+export interface Slot {
+  readonly name: string;
+  readonly type: ElementTypeInfo;
+  readonly dims: readonly number[];
+  readonly byteLength: number;
+  /** Its tensors' data may be a Float16Array or the same elements' 16-bit patterns. */
+  readonly isFloat16: boolean;
+}
+
+/** With `rows` as first dimension, if given. Undefined if a shape or length is not known. */
+export function fixedSlots(
+  values: readonly NativeValueInfo[],
+  rows: number | undefined,
+): Slot[] | undefined {
+  const slots: Slot[] = [];
+  for (const value of values) {
+    const type = elementTypeOfCode(value.type);
+    const dims = rows === undefined ? value.dims : [rows, ...value.dims.slice(1)];
+    const isFixed = !value.unknownRank && dims.every((dim) => dim >= 0);
+    // Packed types may have padding bits, and __proto__ needs care as a key.
+    if (!isFixed || value.optional || type?.array === undefined || type.bits < 8) return undefined;
+    if (value.name === '__proto__') return undefined;
+    let size = 1;
+    for (const dim of dims) size *= dim;
+    const isFloat16 = type.name === 'float16' && type.array !== Uint16Array;
+    slots.push({ name: value.name, type, dims, byteLength: (size * type.bits) / 8, isFloat16 });
+  }
+  return slots;
+}
+
+/** The data of one of our own tensors that is exactly what the model declares. May run a getter. */
+export function matchingData(value: unknown, slot: Slot): NumericData | undefined {
+  if (!isTensor(value) || value.type !== slot.type.name) return undefined;
+  const { dims } = value;
+  if (dims.length !== slot.dims.length) return undefined;
+  for (let axis = 0; axis < dims.length; axis++) {
+    if (dims[axis] !== slot.dims[axis]) return undefined;
+  }
+  const data = dataOf(value) as NumericData | undefined;
+  return data !== undefined && hasBytes(data, slot) ? data : undefined;
+}
+
+/** Not if its buffer was detached or resized; `length` does not always tell, see lengthOf. */
+export function hasBytes(data: NumericData, slot: Slot): boolean {
+  return data.byteLength === slot.byteLength;
+}
+
+/** The elements as they lie in memory: what is copied is never converted. */
+export function bitsOf(data: NumericData, slot: Slot): NumericData {
+  return slot.isFloat16 ? nativeArray(data) : data;
+}
+
+/** A copy of a kept view's elements, as a tensor's data. */
+export function copyOf(view: NumericData, { isFloat16, type }: Slot): NumericData {
+  const copy = view.slice();
+  return isFloat16 && type.array !== undefined ? new type.array(copy.buffer) : copy;
+}
+
+/** Whether an array has memory in common with none of the others, as far as JavaScript can tell. */
+export function isApart(data: NumericData, others: readonly NumericData[]): boolean {
+  // Read once: it is not quick.
+  const { buffer } = data;
+  // Several SharedArrayBuffers can be of the same memory.
+  if (!(buffer instanceof ArrayBuffer)) return false;
+  for (const other of others) {
+    if (other.buffer !== buffer) continue;
+    const isBefore = data.byteOffset + data.byteLength <= other.byteOffset;
+    if (!isBefore && other.byteOffset + other.byteLength > data.byteOffset) return false;
+  }
+  return true;
+}

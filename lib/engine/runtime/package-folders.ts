@@ -1,0 +1,48 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+
+import { packageRoot } from '../../package';
+
+/**
+ * The folder of a package that may bring a runtime's library. Only where this package's own
+ * dependencies can be: in its `node_modules`, and in those that it is installed in. Not
+ * in the working directory, NODE_PATH or any other `node_modules` above, where others may
+ * write: what is found is loaded.
+ *
+ * @returns undefined if it is not there.
+ */
+export function installedPackage(name: string): string | undefined {
+  // Plug'n'Play has no such folders, and only knows what the project's lock file names.
+  if (Object.hasOwn(process.versions, 'pnp')) return pluggedPackage(name);
+  return moduleFolders()
+    .map((folder) => join(folder, name))
+    .find((folder) => existsSync(join(folder, 'package.json')));
+}
+
+function moduleFolders(): string[] {
+  const folders = new Set<string>();
+  for (const root of [packageRoot, realPath(packageRoot)]) {
+    folders.add(join(root, 'node_modules'));
+    for (let folder = dirname(root); folder !== dirname(folder); folder = dirname(folder)) {
+      if (basename(folder) === 'node_modules') folders.add(folder);
+    }
+  }
+  return [...folders];
+}
+
+function realPath(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
+}
+
+function pluggedPackage(name: string): string | undefined {
+  try {
+    return dirname(createRequire(__filename).resolve(`${name}/package.json`));
+  } catch {
+    return undefined;
+  }
+}

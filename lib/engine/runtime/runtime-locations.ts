@@ -1,0 +1,171 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+
+import { OnliteError, invalidArgument } from '../../errors';
+import { isMissing } from '../../files';
+import { type Engine, type LibraryCandidate } from '../addon/native';
+import { packageRoot } from '../../package';
+import { installedPackage } from './package-folders';
+
+/** How each engine's library is called on a platform, and by which variable it is overridden. */
+const engines: Record<Engine, { variable: string; files: RegExp }> = {
+  onnxruntime: {
+    variable: 'ONLITE_ORT_PATH',
+    files: /^(libonnxruntime\.so(\.\d+)*|libonnxruntime(\.\d+)*\.dylib|onnxruntime\.dll)$/,
+  },
+  tflite: {
+    variable: 'ONLITE_TFLITE_PATH',
+    files: /^(lib)?tensorflowlite_c\.(so|dylib|dll)$/,
+  },
+};
+
+const target = `${process.platform}-${process.arch}`;
+
+const configured = new Map<Engine, string>();
+
+/**
+ * Names the library files to use, before the first session of the engine is
+ * made; without effect on a runtime that is loaded already.
+ *
+ * @param paths - paths of the ONNX Runtime and TensorFlow Lite C libraries. A relative one
+ *   is the file in the working directory of this call; a name without a folder is left
+ *   to the system's search for libraries, which does not look there.
+ * @throws OnliteError ERR_INVALID_ARGUMENT for an unknown engine or a path that is no string.
+ */
+export function configureRuntimes(paths: Partial<Record<Engine, string>>): void {
+  if (typeof (paths as unknown) !== 'object' || (paths as unknown) === null) {
+    throw invalidArgument('paths', 'an object of paths by engine', paths);
+  }
+  for (const [engine, path] of Object.entries(paths)) {
+    if (!Object.hasOwn(engines, engine)) {
+      throw invalidArgument('configureRuntimes', "'onnxruntime' or 'tflite'", engine);
+    }
+    if (typeof path !== 'string') throw invalidArgument(engine, 'a path', path);
+    configured.set(engine as Engine, libraryPath(path));
+  }
+}
+
+/**
+ * Where an engine's library may be, in order. A path that was asked for, by
+ * {@link configureRuntimes} or the environment, is the only candidate: silently
+ * using another library would hide a mistake.
+ */
+export function libraryCandidates(engine: Engine): readonly LibraryCandidate[] {
+  return chosenLibrary(engine) ?? search(engine);
+}
+
+/** What {@link search} found. */
+const found = new Map<Engine, readonly LibraryCandidate[]>();
+
+/**
+ * The same without searching again and again, which for each session would take some
+ * hundred system calls on the event loop. See {@link withRemedy} for the exception.
+ */
+export function knownCandidates(engine: Engine): readonly LibraryCandidate[] {
+  const chosen = chosenLibrary(engine);
+  if (chosen !== undefined) return chosen;
+  let candidates = found.get(engine);
+  if (candidates === undefined) {
+    const before = unread;
+    candidates = search(engine);
+    // Short of file descriptors, for example: that is no answer to be kept.
+    if (unread === before) found.set(engine, candidates);
+  }
+  return candidates;
+}
+
+function chosenLibrary(engine: Engine): readonly LibraryCandidate[] | undefined {
+  const { variable } = engines[engine];
+  const option = configured.get(engine);
+  if (option !== undefined) return [[option, 'configureRuntimes']];
+  // A polluted Object.prototype is no environment.
+  const environment = Object.hasOwn(process.env, variable) ? process.env[variable] : undefined;
+  if (environment === undefined || environment === '') return undefined;
+  let path = environmentPaths.get(environment);
+  if (path === undefined) {
+    path = libraryPath(environment);
+    environmentPaths.set(environment, path);
+  }
+  return [[path, variable]];
+}
+
+/** The variables' values as they were understood first: the working directory may change. */
+const environmentPaths = new Map<string, string>();
+
+/** A bare name stays one: the system looks for it, and not in the working directory. */
+function libraryPath(path: string): string {
+  return path === '' || basename(path) === path ? path : resolve(path);
+}
+
+function search(engine: Engine): readonly LibraryCandidate[] {
+  const candidates: LibraryCandidate[] = [];
+  for (const [folder, origin] of folders(engine)) {
+    const files = librariesIn(folder, engines[engine].files);
+    // A folder without the library is listed as what was tried, unless it is not there at all.
+    if (files.length === 0 && origin === 'runtimes') candidates.push([folder, origin]);
+    for (const file of files) candidates.push([join(folder, file), origin]);
+  }
+  return candidates;
+}
+
+function folders(engine: Engine): [folder: string, origin: string][] {
+  const places: [string, string][] = [];
+  const platformPackage = installedPackage(`@onlite/runtime-${target}`);
+  if (platformPackage !== undefined) places.push([platformPackage, `@onlite/runtime-${target}`]);
+  places.push([join(packageRoot, 'runtimes', target), 'runtimes']);
+  const name = engine === 'onnxruntime' ? 'onnxruntime-node' : 'tfjs-tflite-node';
+  const installed = installedPackage(name);
+  if (installed !== undefined) {
+    for (const folder of subfolders(
+      join(installed, engine === 'onnxruntime' ? 'bin' : 'cc_deps'),
+    )) {
+      places.push([folder, name]);
+    }
+  }
+  return places;
+}
+
+/** Folders below a peer package's binaries that are for this platform and architecture. */
+function subfolders(root: string): string[] {
+  const { platform, arch } = process;
+  const names = [join(platform, arch), `${platform}_${arch === 'x64' ? 'amd64' : arch}`];
+  if (platform === 'win32') names.push(`windows_${arch === 'x64' ? 'amd64' : arch}`);
+  const roots = [root, ...listing(root).map((entry) => join(root, entry))];
+  return roots.flatMap((parent) => names.map((name) => join(parent, name))).filter(existsSync);
+}
+
+function librariesIn(folder: string, files: RegExp): string[] {
+  return listing(folder)
+    .filter((name) => files.test(name))
+    .sort();
+}
+
+/** How many folders that there are could not be read. */
+let unread = 0;
+
+function listing(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (!isMissing(error)) unread++;
+    return [];
+  }
+}
+
+/** The remedy for a library that was not found, for messages. */
+function runtimeRemedy(engine: Engine): string {
+  return `Run \`npm run setup\` in the onlite package, or set ${engines[engine].variable} to the library's file.`;
+}
+
+/**
+ * Adds the remedy to a native ERR_RUNTIME_NOT_FOUND. In case it is followed, the next
+ * session looks for the libraries anew.
+ */
+export function withRemedy(error: unknown): unknown {
+  if (!(error instanceof OnliteError) || error.code !== 'ERR_RUNTIME_NOT_FOUND') return error;
+  found.clear();
+  const engine: Engine = /tensorflow|tflite/i.test(error.message) ? 'tflite' : 'onnxruntime';
+  return new OnliteError(error.code, `${error.message}\n${runtimeRemedy(engine)}`, {
+    cause: error.cause,
+  });
+}

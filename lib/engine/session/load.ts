@@ -1,0 +1,133 @@
+import { abortError, throwIfAborted } from '../run/abort';
+import { whenAborted } from '../run/abort-listeners';
+import type { Unchecked } from '../../checks';
+import { OnliteError } from '../../errors';
+import { abandonJob, promiseJob } from '../addon/jobs';
+import { toNativeSource } from './model-source';
+import { native, type NativeSession, type NativeSessionOptions } from '../addon/native';
+import { checkLimits } from '../run/run-options';
+import { knownCandidates } from '../runtime/runtime-locations';
+
+const what = 'loading';
+
+/** What ends a load early: the options `signal`, and `timeoutMs` from now on. */
+export class LoadLimits {
+  readonly #signal: AbortSignal | undefined;
+  readonly #timeoutMs: number | undefined;
+  readonly #startedAt = performance.now();
+  #reached = false;
+
+  /** @throws OnliteError ERR_INVALID_ARGUMENT naming the option. */
+  constructor(options: Unchecked) {
+    const { signal, timeoutMs } = checkLimits(options, 'options');
+    this.#signal = signal;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** One of them ended what was to be done within. */
+  get reached(): boolean {
+    return this.#reached;
+  }
+
+  /**
+   * What the work comes to, unless a limit is reached before.
+   *
+   * @param abandon - what to do about the work then
+   */
+  async within<Result>(
+    work: Promise<Result>,
+    abandon?: (error: OnliteError) => void,
+  ): Promise<Result> {
+    const signal = this.#signal;
+    const timeoutMs = this.#timeoutMs;
+    if (signal === undefined && timeoutMs === undefined) return work;
+    let timer: NodeJS.Timeout | undefined;
+    let forget: (() => void) | undefined;
+    const limit = new Promise<never>((_resolve, reject) => {
+      const stop = (error: OnliteError): void => {
+        this.#reached = true;
+        reject(error);
+        abandon?.(error);
+      };
+      if (timeoutMs !== undefined) {
+        const left = Math.max(0, timeoutMs - (performance.now() - this.#startedAt));
+        const onTimeout = (): void => {
+          stop(new OnliteError('ERR_TIMEOUT', `${what} was not finished in ${timeoutMs} ms`));
+        };
+        if (left === 0) onTimeout();
+        else timer = setTimeout(onTimeout, left);
+      }
+      if (signal === undefined) return;
+      const onAbort = (): void => {
+        stop(abortError(signal.reason, what));
+      };
+      if (signal.aborted) onAbort();
+      else forget = whenAborted(signal, onAbort);
+    });
+    try {
+      return await Promise.race([work, limit]);
+    } finally {
+      clearTimeout(timer);
+      forget?.();
+    }
+  }
+
+  /** @throws OnliteError ERR_CANCELLED or ERR_TIMEOUT if the signal has fired already. */
+  check(): void {
+    throwIfAborted(this.#signal, what);
+  }
+}
+
+/** Loads a model. When a limit is reached the late session is destroyed. */
+export async function loadSession(
+  source: string | Uint8Array,
+  checked: Unchecked,
+  options: NativeSessionOptions,
+  limits: LoadLimits,
+): Promise<NativeSession> {
+  limits.check();
+  const nativeSource = await limits.within(toNativeSource(source, checked));
+  const candidates = {
+    onnxruntime: knownCandidates('onnxruntime'),
+    tflite: knownCandidates('tflite'),
+  };
+  const addon = native();
+  const job = promiseJob<NativeSession>((id) => {
+    addon.createSession(id, nativeSource, options, candidates);
+  });
+  return limits.within(job.result, (error) => {
+    abandonJob(job, error, (id) => addon.cancel(id, error.code === 'ERR_TIMEOUT'));
+  });
+}
+
+/** Milliseconds that a release waits for runs whose promises were rejected before they ended. */
+const patience = 2000;
+const lookAgain = 100;
+
+/**
+ * Frees a session after its runs. Those that nobody waits for any more may go on for ever:
+ * they keep the memory and not the promise.
+ */
+export async function releaseSession(session: NativeSession): Promise<void> {
+  const addon = native();
+  const { id, result } = promiseJob<undefined>((jobId) => {
+    session.release(jobId);
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const left = new Promise<void>((resolve) => {
+    const look = (): void => {
+      if (session.hasAwaitedRuns(id)) {
+        timer = setTimeout(look, lookAgain).unref();
+        return;
+      }
+      addon.disown(id);
+      resolve();
+    };
+    timer = setTimeout(look, patience).unref();
+  });
+  try {
+    await Promise.race([result, left]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

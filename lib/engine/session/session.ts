@@ -1,0 +1,499 @@
+import { abortable, throwIfAborted } from '../run/abort';
+import { IoBinding, bindKeys, type BindOptions, type Tensors } from '../run/io-binding';
+import { checkOptions, ownProperties } from '../../checks';
+import { OnliteError, invalidArgument } from '../../errors';
+import { encodeFeeds, type TensorLike } from '../run/feeds';
+import { isFetches, parseFetches } from '../run/fetches';
+import { promiseJob, type StartedJob } from '../addon/jobs';
+import { Leases } from '../run/leases';
+import { SessionLatency, batchSizesOf } from '../latency/latency';
+import { liveSessions } from './live-sessions';
+import { LoadLimits, loadSession, releaseSession } from './load';
+import {
+  modelMetadata,
+  signatureMetadata,
+  valueMetadata,
+  type ModelMetadata,
+  type SignatureMetadata,
+  type ValueMetadata,
+} from './metadata';
+import { modelName, parseCreateArguments, type ModelSource } from './model-source';
+import {
+  type Engine,
+  type NativeRunOptions,
+  type NativeSession,
+  type NativeValue,
+} from '../addon/native';
+import type { ProfileOptions } from '../profile/profile';
+import { keepOrigin, type SessionOrigin } from '../profile/session-apart';
+import type { ModelProfile } from '../profile/types';
+import { RunObserver, runChannel } from '../run/run-channel';
+import {
+  checkRunOptions,
+  requireSynchronous,
+  type CheckedRunOptions,
+  type RunOptions,
+} from '../run/run-options';
+import { RunOutputs } from '../run/outputs';
+import type { Feeds, Fetches, RunResult } from '../run/run-types';
+import { withRemedy } from '../runtime/runtime-locations';
+import {
+  checkSessionOptions,
+  toNativeSessionOptions,
+  type ExecutionProviderOption,
+  type SessionOptions,
+} from './session-options';
+import { planSignature, type RequestedOutputs, type SignaturePlan } from '../run/signature-plan';
+import { SmallRows, SmallRuns, defaultPool, type SmallRun } from '../run/prepared-runs';
+import type { Tensor } from '../tensor/tensor';
+import { zeroFeeds } from '../run/warm-up';
+
+export type { Feeds, Fetches, RunResult };
+
+/** What is asked of a run beside its feeds, checked. */
+interface RunRequest {
+  plan: SignaturePlan;
+  outputs: RequestedOutputs;
+  native: NativeRunOptions | undefined;
+  options: CheckedRunOptions;
+}
+
+/**
+ * A model that is loaded and ready to run, ONNX or TensorFlow Lite.
+ *
+ * Runs of one session start in the order they were asked for, `concurrency` of
+ * them at a time. A session that is forgotten is released when it is collected.
+ */
+export class InferenceSession implements AsyncDisposable {
+  readonly #native: NativeSession;
+  readonly #plans: ReadonlyMap<string, SignaturePlan>;
+  readonly #primary: SignaturePlan;
+  /** Made at the first run; null if the model's tensors are not small. */
+  #smallRuns: SmallRuns | SmallRows | null | undefined;
+  /** Of `options.batching`; 0 without. */
+  readonly #maxBatchSize: number;
+  #released: Promise<void> | undefined;
+  /** Without the model once it is released. */
+  #origin: SessionOrigin;
+  readonly #observer: RunObserver;
+
+  /** What metrics and traces call the model; see {@link SessionOptions.name}. */
+  readonly name: string;
+  /** The runtime that runs the model, found from its bytes. */
+  readonly engine: Engine;
+  /** Runs that may be in flight at once. */
+  readonly concurrency: number;
+  /** The model keeps state from run to run; see {@link InferenceSession.resetVariables}. */
+  readonly hasVariables: boolean;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  readonly inputMetadata: readonly ValueMetadata[];
+  readonly outputMetadata: readonly ValueMetadata[];
+  /** Constants of an ONNX graph that a feed of their name replaces; not among the inputs. */
+  readonly overridableInitializers: readonly ValueMetadata[];
+  /** Named entry points by key (TensorFlow Lite); empty where the model has none. */
+  readonly signatures: Readonly<Record<string, SignatureMetadata>>;
+  readonly modelMetadata: ModelMetadata;
+  /** Latency histograms of this session's successful runs. */
+  readonly latency: SessionLatency;
+
+  /** Use {@link InferenceSession.create}. @internal */
+  constructor(session: NativeSession, name: string, origin: SessionOrigin) {
+    const info = session.info();
+    const [primary, ...others] = info.signatures;
+    if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
+    this.#native = session;
+    this.#maxBatchSize = origin.options.batching?.maxBatchSize ?? 0;
+    // Only ONNX models are loaded once more, for profiles.
+    this.#origin = info.engine === 'onnxruntime' ? origin : { ...origin, model: undefined };
+    this.#primary = planSignature(primary, 0);
+    this.#plans = new Map(
+      others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
+    );
+    this.engine = info.engine;
+    this.concurrency = info.concurrency;
+    this.hasVariables = info.hasVariables;
+    const inputs = primary.inputs.filter((input) => !input.overridableInitializer);
+    const initializers = primary.inputs.filter((input) => input.overridableInitializer);
+    this.inputMetadata = inputs.map(valueMetadata);
+    this.overridableInitializers = initializers.map(valueMetadata);
+    this.outputMetadata = primary.outputs.map(valueMetadata);
+    this.inputNames = inputs.map((input) => input.name);
+    this.outputNames = primary.outputs.map((output) => output.name);
+    // No prototype: the model chooses the keys.
+    const signatures = Object.create(null) as Record<string, SignatureMetadata>;
+    for (const signature of others) signatures[signature.key] = signatureMetadata(signature);
+    this.signatures = signatures;
+    this.modelMetadata = modelMetadata(info.metadata);
+    this.latency = new SessionLatency(session);
+    this.name = name;
+    this.#observer = new RunObserver(session, name, this.engine);
+    const live = { model: name, engine: this.engine, native: session, latency: this.latency };
+    liveSessions.add(this.#observer, live);
+  }
+
+  /**
+   * Loads a model. Reading, parsing and optimising happen off the event loop.
+   *
+   * @param source - a path, a `file:` URL or the model's bytes, which are copied
+   * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE, ERR_MODEL_INVALID,
+   *   ERR_RUNTIME_NOT_FOUND, ERR_PROVIDER_UNAVAILABLE, ERR_INVALID_ARGUMENT for
+   *   an option, ERR_UNSUPPORTED for what the engine cannot do, ERR_BUFFER_DETACHED,
+   *   ERR_OUT_OF_MEMORY, ERR_CANCELLED or ERR_TIMEOUT at once when `signal` or `timeoutMs`
+   *   says so.
+   */
+  static create(source: ModelSource, options?: SessionOptions): Promise<InferenceSession>;
+  /** Loads a model from a part of a buffer. */
+  static create(
+    buffer: ArrayBufferLike,
+    byteOffset: number,
+    byteLength?: number,
+    options?: SessionOptions,
+  ): Promise<InferenceSession>;
+  static async create(...args: unknown[]): Promise<InferenceSession> {
+    const { source, options } = parseCreateArguments(args);
+    const checked = checkSessionOptions(options);
+    const nativeOptions = toNativeSessionOptions(checked);
+    const origin = keepOrigin(source, checked, nativeOptions);
+    const limits = new LoadLimits(checked);
+    try {
+      const loaded = await loadSession(source, checked, nativeOptions, limits);
+      const session = new InferenceSession(loaded, modelName(source, checked), origin);
+      if (checked['warmUp'] === true) {
+        await limits.within(session.warmUp()).catch(async (error: unknown) => {
+          const released = session.release();
+          if (!limits.reached) await released;
+          throw error;
+        });
+      }
+      return session;
+    } catch (error) {
+      throw withRemedy(error);
+    }
+  }
+
+  /**
+   * Runs the model on a thread of its own; the event loop goes on. The feeds may
+   * be reused as soon as the call has returned.
+   *
+   * @typeParam Outputs - the shape of the result, for models whose outputs are
+   *   not all tensors (see {@link OnnxValue})
+   * @throws OnliteError with the path of the feed that is wrong
+   *   (ERR_INVALID_ARGUMENT, ERR_TYPE_MISMATCH, ERR_SHAPE_MISMATCH,
+   *   ERR_BUFFER_DETACHED, ERR_TENSOR_DISPOSED), ERR_QUEUE_FULL, ERR_CANCELLED,
+   *   ERR_TIMEOUT, ERR_SESSION_RELEASED, ERR_OUT_OF_MEMORY, ERR_POOL_EXHAUSTED, ERR_BUSY
+   *   or ERR_UNSUPPORTED, or ERR_RUN_FAILED with the runtime's cause.
+   */
+  run<Outputs extends object = RunResult>(feeds: Feeds, options?: RunOptions): Promise<Outputs>;
+  run<Outputs extends object = RunResult>(
+    feeds: Feeds,
+    fetches: Fetches,
+    options?: RunOptions,
+  ): Promise<Outputs>;
+  run(feeds: unknown, second?: unknown, third?: unknown): Promise<object> {
+    if (second === undefined && third === undefined) {
+      try {
+        const small = this.#smallRunsOf()?.prepare(feeds);
+        if (small !== undefined) return small.run().result;
+        return this.#start(feeds, this.#requestOf(undefined, undefined)).result;
+      } catch (error) {
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
+        return Promise.reject(error);
+      }
+    }
+    return this.#runAny(feeds, second, third);
+  }
+
+  async #runAny(feeds: unknown, second: unknown, third: unknown): Promise<object> {
+    const request = this.#requestOf(second, third);
+    const { options } = request;
+    throwIfAborted(options.signal);
+    const isPlain = options.signal === undefined && options.timeoutMs === undefined;
+    const job = this.#smallRun(feeds, request)?.run(!isPlain) ?? this.#start(feeds, request);
+    return isPlain ? job.result : abortable(job, options);
+  }
+
+  /** Starts a run the ordinary way. */
+  #start(
+    feeds: unknown,
+    { plan, outputs: requested, native: options, options: { pool } }: RunRequest,
+  ): StartedJob & { result: Promise<object> } {
+    const leases = new Leases();
+    try {
+      const inputs = encodeFeeds(plan, feeds, leases);
+      const batched = this.#maxBatchSize !== 0;
+      const outputs = new RunOutputs(plan, requested, { pool, leases, batched });
+      // Metrics take a session's totals when this has gone; the run is one of them.
+      outputs.owner = this.#observer;
+      return promiseJob<object>(
+        (id) => {
+          this.#native.run(id, inputs, outputs.encoded, options);
+        },
+        outputs,
+        this.#observer.startRun,
+        outputs.decoder(),
+      );
+    } catch (error) {
+      leases.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs the model on the calling thread, for models of microseconds.
+   *
+   * @throws OnliteError as {@link InferenceSession.run}; ERR_BUSY when every
+   *   interpreter of a TensorFlow Lite session is running; ERR_INVALID_ARGUMENT
+   *   for `signal` and `timeoutMs`, which cannot reach a synchronous run.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as run's
+  runSync<Outputs extends object = RunResult>(feeds: Feeds, options?: RunOptions): Outputs;
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as run's
+  runSync<Outputs extends object = RunResult>(
+    feeds: Feeds,
+    fetches: Fetches,
+    options?: RunOptions,
+  ): Outputs;
+  runSync(feeds: unknown, second?: unknown, third?: unknown): object {
+    const isPlain = second === undefined && third === undefined;
+    if (isPlain && this.#maxBatchSize === 0) {
+      const small = this.#smallRunsOf()?.prepare(feeds);
+      if (small !== undefined) return small.runSync();
+    }
+    const request = this.#requestOf(second, third);
+    const { plan, options } = request;
+    requireSynchronous(options);
+    if (!isPlain && this.#maxBatchSize === 0) {
+      const small = this.#smallRun(feeds, request);
+      if (small !== undefined) return small.runSync();
+    }
+    const inputs = encodeFeeds(plan, feeds, undefined);
+    const memory = { pool: options.pool, leases: undefined, batched: false };
+    const outputs = new RunOutputs(plan, request.outputs, memory);
+    const runNative = (): NativeValue[] =>
+      this.#native.runSync(inputs, outputs.encoded, request.native);
+    try {
+      return outputs.decode(
+        runChannel.hasSubscribers ? this.#observer.runSync(runNative) : runNative(),
+      );
+    } finally {
+      outputs.release();
+    }
+  }
+
+  /**
+   * Binds tensors to the inputs and outputs for many runs without copies. What
+   * is left out is allocated; see {@link BindOptions}.
+   *
+   * @throws OnliteError as for a feed; ERR_INVALID_ARGUMENT if a shape is
+   *   needed; ERR_UNSUPPORTED for what cannot be bound.
+   */
+  bind<
+    Inputs extends Tensors = Record<string, Tensor>,
+    Outputs extends Tensors = Record<string, Tensor>,
+  >(options: BindOptions = {}): IoBinding<Inputs, Outputs> {
+    this.#requireOpen();
+    const checked = checkOptions(options, 'options', bindKeys) as BindOptions;
+    const plan = this.#plan(checked.signature);
+    const binding = this.#native.bind(plan.index);
+    return new IoBinding(binding, plan, checked, defaultPool(), this.#observer);
+  }
+
+  /**
+   * Runs the model to have its memory allocated and its code paged in before
+   * the first run that counts. Such runs are not in the latency histograms, and
+   * the variables of a model that has some are put back afterwards.
+   *
+   * @param runs - how often
+   * @param feeds - what to run on; by default zeros, with 1 for each dynamic
+   *   dimension, which some models refuse
+   * @throws OnliteError as {@link InferenceSession.run}.
+   */
+  async warmUp(runs = 1, feeds?: Feeds): Promise<void> {
+    if (!Number.isSafeInteger(runs) || runs < 0) {
+      throw invalidArgument('runs', 'a non-negative integer', runs);
+    }
+    this.#requireOpen();
+    const leases = new Leases();
+    try {
+      const inputs = encodeFeeds(this.#primary, feeds ?? zeroFeeds(this.#primary), leases);
+      for (let run = 0; run < runs; run++) {
+        await promiseJob((id) => {
+          const options = { signature: 0, warmUp: true };
+          this.#native.run(id, inputs, this.#primary.encodedEverything, options);
+        }).result;
+      }
+    } finally {
+      leases.release();
+    }
+    if (this.hasVariables) await this.resetVariables();
+  }
+
+  /**
+   * Puts the model's variables back to their initial values, after the runs
+   * asked for before and before those asked for later.
+   */
+  resetVariables(): Promise<void> {
+    return promiseJob<undefined>((id) => {
+      this.#native.resetVariables(id);
+    }).result;
+  }
+
+  /** The same at once. @throws OnliteError ERR_BUSY while runs are in flight. */
+  resetVariablesSync(): void {
+    this.#native.resetVariablesSync();
+  }
+
+  /**
+   * Frees the model, after the runs in flight and waiting. A run that was cancelled or timed
+   * out and goes on nevertheless holds up the promise for two seconds at most, and the
+   * memory for as long as it lasts. May be called again;
+   * every call gives the same promise. Using the session afterwards throws
+   * ERR_SESSION_RELEASED.
+   */
+  release(): Promise<void> {
+    if (this.#released === undefined) {
+      this.#released = releaseSession(this.#native).then(() => {
+        liveSessions.remove(this.#observer);
+      });
+      this.#smallRuns?.close();
+      this.#origin = { ...this.#origin, model: undefined };
+    }
+    return this.#released;
+  }
+
+  /** The execution providers or delegates in use, in order; fewer once one refused a run. */
+  get executionProviders(): readonly string[] {
+    return this.#native.providers();
+  }
+
+  /** Batches started, by rows without padding, for choosing the sizes; empty without batching. */
+  get batchSizes(): ReadonlyMap<number, number> {
+    return batchSizesOf(this.#native);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  /** Accepted for compatibility: profiling starts with the option `enableProfiling`. */
+  startProfiling(): void {
+    // ONNX Runtime profiles from creation.
+  }
+
+  /**
+   * Ends the profiling that `enableProfiling` began.
+   *
+   * @returns the file that ONNX Runtime wrote
+   * @throws OnliteError ERR_UNSUPPORTED for TensorFlow Lite.
+   */
+  endProfiling(): string {
+    return this.#native.endProfiling();
+  }
+
+  /**
+   * Says where a run's time goes, operator by operator. The runs are in no
+   * histogram. ONNX Runtime's are made on a session with threads of its own, for
+   * which the model is loaded once more; TensorFlow Lite's take turns with the
+   * session's own, on an interpreter with variables of its own. The feeds must stay
+   * as they are until the promise settles.
+   *
+   * @throws OnliteError as {@link InferenceSession.run}; ERR_UNSUPPORTED where the
+   *   library has no profiler that fits (TensorFlow Lite other than 2.17.1 and
+   *   2.20, ONNX Runtime before 1.25), or `options.model` is needed; ERR_MODEL_INVALID if
+   *   the model is another one by now.
+   */
+  async profile(feeds: Feeds, options?: ProfileOptions): Promise<ModelProfile> {
+    this.#requireOpen();
+    const { engine, executionProviders } = this;
+    const origin = this.#origin;
+    const plan = (signature: unknown): SignaturePlan => {
+      this.#requireOpen();
+      return this.#plan(signature);
+    };
+    const session = { engine, executionProviders, origin, native: this.#native, plan };
+    // Loaded when it is needed: few programs do.
+    const { profileSession } = require('../profile/profile') as typeof import('../profile/profile');
+    return profileSession(session, feeds, options);
+  }
+
+  #requestOf(second: unknown, third: unknown): RunRequest {
+    this.#requireOpen();
+    if (second === null) throw invalidArgument('fetches', 'names, an object or options', null);
+    // A signature has names of its own, so it is looked up before the fetches are.
+    const hasFetches = second !== undefined && isFetches(this.#plan(ownSignature(third)), second);
+    const options = checkRunOptions(hasFetches ? third : (second ?? third));
+    const plan = this.#plan(options.signature);
+    return {
+      plan,
+      outputs: hasFetches ? parseFetches(plan, second) : plan.everything,
+      native:
+        plan.index === 0 && options.native === undefined
+          ? undefined
+          : { signature: plan.index, ...options.native },
+      options,
+    };
+  }
+
+  /** A run over kept memory, with the feeds copied in; undefined if it takes the ordinary way. */
+  #smallRun(
+    feeds: unknown,
+    { outputs, native: options, options: { pool } }: RunRequest,
+  ): SmallRun | undefined {
+    return options === undefined ? this.#smallRunsOf()?.prepare(feeds, outputs, pool) : undefined;
+  }
+
+  /** Nothing if this model takes the ordinary way. */
+  #smallRunsOf(): SmallRuns | SmallRows | null {
+    this.#requireOpen();
+    if (this.#smallRuns === undefined) {
+      this.#smallRuns =
+        this.#maxBatchSize === 0
+          ? (SmallRuns.for(this.#native, this.#primary, this.#observer) ?? null)
+          : new SmallRows(this.#native, this.#primary, this.#maxBatchSize, this.#observer);
+    }
+    return this.#smallRuns;
+  }
+
+  #requireOpen(): void {
+    if (this.#released === undefined) return;
+    throw new OnliteError('ERR_SESSION_RELEASED', 'the session was released');
+  }
+
+  #plan(signature: unknown): SignaturePlan {
+    if (signature === undefined) return this.#primary;
+    const plan = typeof signature === 'string' ? this.#plans.get(signature) : undefined;
+    if (plan === undefined) {
+      const keys = [...this.#plans.keys()];
+      const expected = keys.length === 0 ? 'none, the model has no signatures' : keys.join(', ');
+      throw invalidArgument('options.signature', expected, signature);
+    }
+    return plan;
+  }
+}
+
+/** The option, before the options are checked. */
+function ownSignature(options: unknown): unknown {
+  const isObject = typeof options === 'object' && options !== null;
+  return isObject ? ownProperties(options)['signature'] : undefined;
+}
+
+// The type names of onnxruntime-common's InferenceSession namespace.
+// eslint-disable-next-line @typescript-eslint/no-namespace
+export declare namespace InferenceSession {
+  type OnnxValueMapType = RunResult;
+  type NullableOnnxValueMapType = Readonly<Record<string, TensorLike | null>>;
+  type FeedsType = Feeds;
+  type FetchesType = Fetches;
+  type ReturnType = RunResult;
+  type SessionOptions = OnliteSessionOptions;
+  type RunOptions = OnliteRunOptions;
+  type ExecutionProviderConfig = string | ExecutionProviderOption;
+  type ValueMetadata = OnliteValueMetadata;
+  type TensorValueMetadata = Extract<OnliteValueMetadata, { isTensor: true }>;
+  type NonTensorValueMetadata = Extract<OnliteValueMetadata, { isTensor: false }>;
+}
+
+type OnliteSessionOptions = SessionOptions;
+type OnliteRunOptions = RunOptions;
+type OnliteValueMetadata = ValueMetadata;
