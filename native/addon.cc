@@ -41,11 +41,6 @@ Napi::Value NewHistogram(const Napi::CallbackInfo& info) {
 
 /// poll(): 0 if no job has finished soon enough, 1 if some had and were dispatched,
 /// 2 if it is not the time to look.
-Napi::Value Poll(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return Napi::Number::New(env, static_cast<int>(onlite::Environment::Of(env).Poll(env)));
-}
-
 /// cancel(id, timedOut): true if the job had not started and will never be dispatched.
 Napi::Value Cancel(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -80,7 +75,6 @@ Napi::Value ExecutorThreads(const Napi::CallbackInfo& info) {
 Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("initialise", Napi::Function::New<Initialise>(env, "initialise"));
   exports.Set("prepareExit", Napi::Function::New<Safe<onlite::PrepareExit>>(env, "prepareExit"));
-  exports.Set("poll", Napi::Function::New<Safe<Poll>>(env, "poll"));
   exports.Set("cancel", Napi::Function::New<Safe<Cancel>>(env, "cancel"));
   exports.Set("disown", Napi::Function::New<Safe<Disown>>(env, "disown"));
   exports.Set("executorThreads",

@@ -116,6 +116,7 @@ class CreateJob final : public Job {
   size_t max_queue_bytes = 0;
   std::optional<BatchOptions> batching;
   bool record_latency = true;
+  int64_t inline_ns = 0;
   Executor* executor = nullptr;
 
   Status Execute() override {
@@ -136,6 +137,8 @@ class CreateJob final : public Job {
                                                    max_queue_bytes, *std::move(batching));
     }
     core->record_latency = record_latency;
+    // A batch waits for others to join it.
+    if (!core->batches) core->inline_gate.SetLimit(inline_ns);
     // TensorFlow Lite runs from our buffer; ONNX Runtime has made its own copy.
     if (engine == Engine::kTfLite && !is_mapped) core->external_bytes = model_bytes;
     // JavaScript was told so, and nobody would use the session.
@@ -181,6 +184,7 @@ Napi::Value CreateSession(const Napi::CallbackInfo& info) {
   job->max_queue_bytes = options.Size("maxQueueBytes", size_t{1} << 30);
   if (options.Has("batching")) job->batching = ReadBatchOptions(env, options.Get("batching"));
   job->record_latency = options.OptionalBool("latency").value_or(true);
+  job->inline_ns = options.Int("inlineNs", 0);
   const ObjectReader candidates(env, info[3], "candidates");
   job->candidates = {ReadCandidates(env, candidates.Get("onnxruntime")),
                      ReadCandidates(env, candidates.Get("tflite"))};

@@ -21,7 +21,6 @@ constexpr size_t kCompletionsPerCall = 64;
 constexpr size_t kSucceededPerCall = 64;
 
 /// About what it costs the JS thread to go to sleep and be woken.
-constexpr std::chrono::microseconds kPoll{10};
 
 /// Ids are handed out densely, so one far beyond the others is none of ours.
 constexpr size_t kIdSlack = 1024;
@@ -369,11 +368,10 @@ bool Environment::Cancel(JobId id, ErrorCode code) {
 }
 
 // Node calls a thread-safe function up to 1000 times without a turn of the event
-// loop as long as it is called anew meanwhile, and polling never lets it turn, which
-// small runs in a closed loop see to. How much time has passed says nothing: what
-// JavaScript does with the results may take any. So we send ourselves a message, and
-// an answer to that: OnWake comes before OnTurn in each turn of the event loop,
-// and OnWake's next call, after it, in the next turn.
+// loop as long as it is called anew meanwhile, which small runs in a closed loop see to. How much
+// time has passed says nothing: what JavaScript does with the results may take any. So we send
+// ourselves a message, and an answer to that: OnWake comes before OnTurn in each turn of the event
+// loop, and OnWake's next call, after it, in the next turn.
 bool Environment::AwaitsTurn(int64_t now) const {
   return turn_is_asked_ && now - asked_ns_ > kBurstNs / 2;
 }
@@ -389,15 +387,6 @@ void Environment::OnTurn(napi_env env, napi_value /*callback*/, void* context, v
   if (env == nullptr || environment->state_->closing) return;
   environment->turn_is_near_ = true;
   napi_call_threadsafe_function(environment->mailbox_->wake(), nullptr, napi_tsfn_nonblocking);
-}
-
-Environment::PollResult Environment::Poll(Napi::Env env) {
-  if (state_->closing || awaited_count_ == 0 || AwaitsTurn(MonotonicNow())) {
-    return PollResult::kNotNow;
-  }
-  if (!mailbox_->AwaitFinished(kPoll)) return PollResult::kNothing;
-  Dispatch(env);
-  return PollResult::kDispatched;
 }
 
 void Environment::CancelAll() {

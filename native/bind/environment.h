@@ -42,8 +42,8 @@ struct EnvironmentState {
 /// released at all, and the detached threads end with the process.
 class Environment {
  public:
-  /// Throws if the instance was set up before. `config` is initialise's of lib/engine/addon/native.ts;
-  /// `exports` is what that JavaScript holds as long as it lives.
+  /// Throws if the instance was set up before. `config` is initialise's of
+  /// lib/engine/addon/native.ts; `exports` is what that JavaScript holds as long as it lives.
   static void Create(Napi::Env env, const Napi::Object& exports, const Napi::Object& config);
   /// The environment's state; throws a JavaScript Error before Create.
   static Environment& Of(Napi::Env env);
@@ -89,12 +89,6 @@ class Environment {
   /// Nobody waits for the job any more: it does not keep the process alive, and is dispatched
   /// without a result.
   void Disown(JobId id);
-
-  enum class PollResult : uint8_t { kNothing, kDispatched, kNotNow };
-  /// Looks for finished jobs for as long as waking the JS thread would take, and
-  /// dispatches them. Not now: nothing is under way, or the event loop is to have
-  /// a turn first.
-  PollResult Poll(Napi::Env env);
 
   /// Asks every job of every instance in this thread to stop.
   static void CancelAll();

@@ -24,13 +24,10 @@ std::unique_ptr<Job> Mailbox::Put(std::unique_ptr<Job> job) {
   ended_.Add(*job);
   if (left_) return job;
   const bool wanted = !job->posting.detached;
-  if (wanted) {
-    finished_.Append(std::move(job));
-    has_finished_.store(true, std::memory_order_release);
-  }
+  if (wanted) finished_.Append(std::move(job));
   if (wake_ == nullptr) {
     changed_.notify_all();
-  } else if (!wake_sent_ && !awaited_ && !finished_.empty()) {
+  } else if (!wake_sent_ && !finished_.empty()) {
     wake_sent_ = napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking) == napi_ok;
   }
   return job;
@@ -39,24 +36,7 @@ std::unique_ptr<Job> Mailbox::Put(std::unique_ptr<Job> job) {
 void Mailbox::Take(TaskList* jobs) {
   const auto lock = LockAdaptively(mutex_);
   wake_sent_ = false;
-  has_finished_.store(false, std::memory_order_relaxed);
   finished_.Swap(*jobs);
-}
-
-bool Mailbox::AwaitFinished(std::chrono::nanoseconds limit) {
-  {
-    const auto lock = LockAdaptively(mutex_);
-    if (!finished_.empty()) return true;
-    awaited_ = true;
-  }
-  const auto until = std::chrono::steady_clock::now() + limit;
-  while (!has_finished_.load(std::memory_order_acquire) &&
-         std::chrono::steady_clock::now() < until) {
-    PauseThread();
-  }
-  const auto lock = LockAdaptively(mutex_);
-  awaited_ = false;
-  return !finished_.empty();
 }
 
 napi_threadsafe_function Mailbox::Close() {

@@ -40,10 +40,6 @@ class Mailbox {
   /// Swaps the jobs that have finished into the list, which is empty. The next Put wakes again.
   void Take(TaskList* jobs);
 
-  /// Waits for a finished job without sleeping, up to `limit`; false if there is
-  /// none. Meanwhile Put need not wake the JS thread, whose call this is.
-  bool AwaitFinished(std::chrono::nanoseconds limit);
-
   /// Wakes nobody any more, and gives the function back to be released.
   napi_threadsafe_function Close();
 
@@ -56,11 +52,9 @@ class Mailbox {
   std::condition_variable changed_;
   napi_threadsafe_function wake_ = nullptr;  // null once the environment closes
   bool wake_sent_ = false;
-  bool awaited_ = false;
   bool left_ = false;  // WaitFor has returned
   Count ended_;
   TaskList finished_;
-  std::atomic<bool> has_finished_{false};  // for AwaitFinished, which looks without the lock
 };
 
 }  // namespace onlite

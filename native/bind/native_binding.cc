@@ -50,7 +50,7 @@ class BindingRunJob final : public Job {
 
   Status Execute() override {
     if (!core_->binding) return SessionReleased();
-    const bool timed = core_->session->record_latency;
+    const bool timed = core_->session->record_latency || core_->session->inline_gate.is_enabled();
     if (timed) queue_ns_ = MonotonicNow() - called_at_;
     ONLITE_RETURN_IF_ERROR(core_->binding->Run(&cancel, timed ? &times_ : nullptr));
     if (core_->flexible && !core_->binding->strayed()) return Status::Ok();
@@ -266,6 +266,7 @@ void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {
 
 void NativeBinding::Finished(Napi::Env env, bool succeeded) {
   busy_ = false;
+  undelivered_.reset();
   if (succeeded) CopyOut(env, true);
 }
 
@@ -305,6 +306,7 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   job->Prepare(called_at, copied_bytes_);
   Check(env, session.RecordPost(Environment::Of(env).Post(*session.queue, job_id, std::move(job))));
   busy_ = true;
+  undelivered_.emplace(core_->session);
   Ref();
 }
 
@@ -330,12 +332,32 @@ Napi::Value NativeBinding::TakeOutputs(Napi::Env env) {
   return ValuesToJs(env, outputs);
 }
 
-std::optional<Status> NativeBinding::RunAtOnce() {
+bool NativeBinding::IsReady() const {
+  return !needs_care_ && !busy_ && !core_->session->released && core_->dynamic_outputs.empty();
+}
+
+std::optional<Status> NativeBinding::RunInline() {
   SessionCore& session = *core_->session;
-  if (needs_care_ || busy_ || session.released || !core_->dynamic_outputs.empty() ||
-      !EnterSynchronousRun(session)) {
+  if (!session.inline_gate.is_open() || !IsReady() ||
+      session.undelivered.load(std::memory_order_relaxed) != 0) {
     return std::nullopt;
   }
+  if (!EnterSynchronousRun(session)) return std::nullopt;
+  const int64_t started = MonotonicNow();
+  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
+  const int64_t taken = MonotonicNow() - started;
+  LeaveSynchronousRun(session);
+  if (status.ok()) {
+    session.RecordInline(taken);
+  } else {
+    session.RecordFailure(RunRecords::kSynchronous, started, status.code());
+  }
+  return status;
+}
+
+std::optional<Status> NativeBinding::RunAtOnce() {
+  SessionCore& session = *core_->session;
+  if (!IsReady() || !EnterSynchronousRun(session)) return std::nullopt;
   // All but the run itself takes less than a second pair of clock readings
   // would, so one time serves as invoke and as total.
   const int64_t started = session.Clock();
@@ -351,13 +373,20 @@ std::optional<Status> NativeBinding::RunAtOnce() {
 }
 
 napi_value NativeBinding::RunSync(napi_env env, napi_callback_info info) {
+  size_t count = 0;
   void* data = nullptr;
-  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  if (napi_get_cb_info(env, info, &count, nullptr, nullptr, &data) != napi_ok) return nullptr;
   NativeBinding* const binding = static_cast<Callee*>(data)->binding;
+  const bool inlined = count > 0;
   std::optional<Status> status;
   if (binding != nullptr) {
-    status = binding->RunAtOnce();
+    status = inlined ? binding->RunInline() : binding->RunAtOnce();
     if (status && status->ok() && !binding->core_->binding->strayed()) return nullptr;
+  }
+  if (inlined && !status) {
+    napi_value declined = nullptr;
+    napi_get_boolean(env, false, &declined);
+    return declined;
   }
   return CallSafely(env, [&]() -> napi_value {
     if (binding == nullptr) ThrowStatus(env, SessionReleased());

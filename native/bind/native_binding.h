@@ -65,6 +65,10 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
 
   /// The quick way of runSync; nothing if it does not apply.
   std::optional<Status> RunAtOnce();
+  /// An asynchronous run made here and now; nothing if a thread is to make it.
+  std::optional<Status> RunInline();
+  /// Whether a run needs no more than the runtime's own call.
+  bool IsReady() const;
   Napi::Value RunWithCare(Napi::Env env);
   /// What a synchronous run has left, for JavaScript.
   Napi::Value TakeOutputs(Napi::Env env);
@@ -85,6 +89,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   std::vector<Slot> outputs_;
   std::unique_ptr<BindingRunJob> idle_job_;
   std::shared_ptr<Callee> callee_;
+  /// Of the asynchronous run under way.
+  std::optional<Undelivered> undelivered_;
   /// The kind of run that was asked for last, and so probably is next.
   bool ran_asynchronously_ = false;
   /// Something may be detached or needs copying: stable unshared memory alone

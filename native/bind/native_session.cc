@@ -48,6 +48,7 @@ Napi::Function NativeSession::Define(Napi::Env env) {
        PropertyDescriptor(SafeMethod<&NativeSession::QueueDepth>("queueDepth")),
        PropertyDescriptor(SafeMethod<&NativeSession::BatchSizes>("batchSizes")),
        PropertyDescriptor(SafeMethod<&NativeSession::RunsInFlight>("runsInFlight")),
+       PropertyDescriptor(SafeMethod<&NativeSession::InlineRuns>("inlineRuns")),
        PropertyDescriptor(SafeMethod<&NativeSession::Memory>("memory")),
        PropertyDescriptor(SafeMethod<&NativeSession::ObserveRuns>("observeRuns")),
        PropertyDescriptor(SafeMethod<&NativeSession::TakeRunRecord>("takeRunRecord"))});
@@ -249,6 +250,10 @@ Napi::Value NativeSession::LatencyReset(const Napi::CallbackInfo& info) {
 Napi::Value NativeSession::QueueDepth(const Napi::CallbackInfo& info) {
   const size_t waiting = core_->batches ? core_->batches->waiting() : core_->queue->waiting();
   return Napi::Number::New(info.Env(), static_cast<double>(waiting));
+}
+
+Napi::Value NativeSession::InlineRuns(const Napi::CallbackInfo& info) {
+  return onlite::InlineRuns(*core_, info);
 }
 
 Napi::Value NativeSession::RunsInFlight(const Napi::CallbackInfo& info) {

@@ -41,6 +41,7 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value LatencyReset(const Napi::CallbackInfo& info);
   Napi::Value QueueDepth(const Napi::CallbackInfo& info);
   Napi::Value BatchSizes(const Napi::CallbackInfo& info);
+  Napi::Value InlineRuns(const Napi::CallbackInfo& info);
   Napi::Value RunsInFlight(const Napi::CallbackInfo& info);
   Napi::Value Memory(const Napi::CallbackInfo& info);
   Napi::Value ObserveRuns(const Napi::CallbackInfo& info);

@@ -8,6 +8,7 @@ namespace onlite {
 
 void SessionCore::RecordSuccess(uint32_t id, int64_t called_at, int64_t queue_ns,
                                 const RunTimes& times, int64_t fetch_ns, size_t batch_rows) {
+  inline_gate.RecordElsewhere(times.invoke_ns);
   RunRecord record;
   if (record_latency) {
     record.phases = {.queue_ns = queue_ns,
@@ -20,6 +21,14 @@ void SessionCore::RecordSuccess(uint32_t id, int64_t called_at, int64_t queue_ns
   if (!records.kept()) return;
   record.batch_rows = batch_rows;
   records.Keep(id, record);
+}
+
+void SessionCore::RecordInline(int64_t invoke_ns) {
+  ++inline_runs;
+  inline_gate.RecordHere(invoke_ns);
+  if (record_latency) {
+    statistics->RecordSuccess({.invoke_ns = invoke_ns, .total_ns = invoke_ns});
+  }
 }
 
 void SessionCore::KeepSynchronous(int64_t invoke_ns, int64_t total_ns) {

@@ -5,12 +5,14 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bind/run_records.h"
 #include "core/batch_queue.h"
 #include "core/clock.h"
 #include "core/executor.h"
+#include "core/inline_gate.h"
 #include "core/run_statistics.h"
 #include "runtimes/runtime.h"
 
@@ -31,6 +33,13 @@ class SessionCore {
   /// What became of the runs; its histograms are shown even after the session is gone.
   const std::shared_ptr<RunStatistics> statistics = std::make_shared<RunStatistics>();
   bool record_latency = true;
+  /// Opens when the session's runs are so quick that the JS thread makes them itself.
+  /// JS thread only.
+  InlineGate inline_gate;
+  /// Runs that the JS thread was asked for asynchronously and made itself. JS thread only.
+  size_t inline_runs = 0;
+  /// Jobs whose order among the runs counts, and whose ends JavaScript has not heard of.
+  std::atomic<size_t> undelivered{0};
   /// Of the runs that JavaScript watches. JS thread only.
   RunRecords records;
   /// No run that could join a batch has made other rows than it was given. After the
@@ -48,6 +57,8 @@ class SessionCore {
   /// thread took, beside the runtime's; `batch_rows` as in RunRecord.
   void RecordSuccess(uint32_t id, int64_t called_at, int64_t queue_ns, const RunTimes& times,
                      int64_t fetch_ns, size_t batch_rows = 0);
+  /// An asynchronous run succeeded that the JS thread has made itself.
+  void RecordInline(int64_t invoke_ns);
   /// A synchronous run succeeded.
   void RecordSynchronous(int64_t invoke_ns, int64_t total_ns) {
     if (record_latency) statistics->RecordSynchronous(invoke_ns, total_ns);
@@ -86,6 +97,20 @@ class SessionCore {
   std::mutex mutex_;
   std::vector<std::string> last_providers_;
   std::vector<std::weak_ptr<BindingCore>> bindings_;
+};
+
+/// Counts one of SessionCore::undelivered for as long as it lives.
+class Undelivered {
+ public:
+  explicit Undelivered(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {
+    core_->undelivered.fetch_add(1, std::memory_order_relaxed);
+  }
+  Undelivered(const Undelivered&) = delete;
+  Undelivered& operator=(const Undelivered&) = delete;
+  ~Undelivered() { core_->undelivered.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  const std::shared_ptr<SessionCore> core_;
 };
 
 }  // namespace onlite

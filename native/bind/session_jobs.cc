@@ -54,7 +54,10 @@ Napi::Value OutputsToJs(Napi::Env env, const RunArguments& arguments, RunResult*
 
 RunJob::RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
                int64_t called_at)
-    : core_(std::move(core)), arguments_(std::move(arguments)), called_at_(called_at) {
+    : core_(std::move(core)),
+      undelivered_(core_),
+      arguments_(std::move(arguments)),
+      called_at_(called_at) {
   arguments_->request.cancel = &cancel;
 }
 

@@ -27,6 +27,7 @@ class RunJob : public Job {
 
  protected:
   const std::shared_ptr<SessionCore> core_;
+  const Undelivered undelivered_;
   const std::unique_ptr<RunArguments> arguments_;
   const int64_t called_at_;
   int64_t queue_ns_ = 0;
@@ -49,13 +50,15 @@ class ReleaseJob final : public Job {
 /// Puts variables back; posted exclusively.
 class ResetVariablesJob final : public Job {
  public:
-  explicit ResetVariablesJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
+  explicit ResetVariablesJob(std::shared_ptr<SessionCore> core)
+      : core_(std::move(core)), undelivered_(core_) {}
   Status Execute() override;
   bool UsesCallersMemory() const override { return false; }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
  private:
   const std::shared_ptr<SessionCore> core_;
+  const Undelivered undelivered_;
 };
 
 /// Destroys a session that nobody uses any more, after its runs and off the JS thread; where

@@ -1,3 +1,6 @@
+// Not the global one, which test runners replace.
+import { setImmediate } from 'node:timers';
+
 import type { OnliteError } from '../../errors';
 
 /** What is to be done about an asynchronous native call that is under way. */
@@ -51,50 +54,35 @@ function forget(id: number): void {
   firstFree = id;
 }
 
+/** Microseconds that runs on the JS thread may take together before the event loop has a turn. */
+const maxInlineMicroseconds = 1000;
+let inlineMicroseconds = 0;
+let deliverDelayed: (() => void) | undefined;
+
 /**
- * Whether the JS thread looks for the end of a run at once, which is quicker than
- * to sleep and be woken for runs of a few microseconds, and in vain for others: each
- * time in vain doubles the runs that it is left out for. One for runs of a kind.
+ * Whether a run that was asked for asynchronously may be made here and now: a program that
+ * awaits one after the other must not hold up the event loop, nor may one that asks for many at once.
  */
-export class Lookout {
-  skip = 0;
-  nextSkip = 1;
+export function mayRunInline(): boolean {
+  return deliverDelayed === undefined;
 }
 
-const maxSkip = 256;
-const pollNothing = 0;
-const pollDispatched = 1;
-let poll: () => number = () => pollNothing;
-let pollIsQueued = false;
-
-/** Sets the native function that looks for finished jobs and settles them. */
-export function usePoll(nativePoll: () => number): void {
-  poll = nativePoll;
-}
-
-/** {@link startJob} for a run, which may have finished by the time that JavaScript is done. */
-export function startRun(job: Job, start: (id: number) => void, lookout: Lookout): number {
-  const id = startJob(job, start);
-  if (lookout.skip > 0) lookout.skip--;
-  else if (!pollIsQueued) {
-    pollIsQueued = true;
-    void pollSoon(lookout);
-  }
-  return id;
-}
-
-async function pollSoon(lookout: Lookout): Promise<void> {
-  // After what else is to be done now: perhaps more runs are started.
-  // eslint-disable-next-line @typescript-eslint/await-thenable -- only to be a microtask later
-  await undefined;
-  pollIsQueued = false;
-  const outcome = poll();
-  if (outcome === pollDispatched) {
-    lookout.nextSkip = 1;
-  } else if (outcome === pollNothing) {
-    lookout.skip = lookout.nextSkip;
-    lookout.nextSkip = Math.min(2 * lookout.nextSkip, maxSkip);
-  }
+/**
+ * Promises the result of such a run.
+ *
+ * @param microseconds - what it may have taken
+ */
+export function deliverInline<Result>(result: Result, microseconds: number): Promise<Result> {
+  inlineMicroseconds += microseconds;
+  if (inlineMicroseconds < maxInlineMicroseconds) return Promise.resolve(result);
+  return new Promise((resolve) => {
+    deliverDelayed = () => {
+      deliverDelayed = undefined;
+      inlineMicroseconds = 0;
+      resolve(result);
+    };
+    setImmediate(() => deliverDelayed?.());
+  });
 }
 
 /** A promise of a native job's result. */
@@ -227,6 +215,12 @@ class AbandonedJob implements Job {
   }
 }
 
+/** The event loop has turned, and what was run earlier is delivered earlier. */
+function beforeSettling(): void {
+  inlineMicroseconds = 0;
+  deliverDelayed?.();
+}
+
 function settle(id: number, error: unknown, result: unknown): void {
   const job = jobs[id];
   if (typeof job !== 'object') return;
@@ -245,12 +239,14 @@ function settle(id: number, error: unknown, result: unknown): void {
 
 /** Settles the jobs whose ids are the first of `succeededIds`. Called by native code. */
 export function settleSucceeded(count: number): void {
+  beforeSettling();
   for (let index = 0; index < count; index++)
     settle(succeededIds[index] ?? -1, undefined, undefined);
 }
 
 /** Settles finished jobs; `completions` are id, error, result, …. Called by native code. */
 export function settleJobs(...completions: unknown[]): void {
+  beforeSettling();
   for (let slot = 0; slot < completions.length; slot += 3) {
     settle(completions[slot] as number, completions[slot + 1], completions[slot + 2]);
   }

@@ -3,7 +3,7 @@ import { resolve, toNamespacedPath } from 'node:path';
 
 import type { NumericData } from '../tensor/element-type';
 import { OnliteError, type OnliteErrorCode } from '../../errors';
-import { settleJobs, settleSucceeded, succeededIds, usePoll } from './jobs';
+import { settleJobs, settleSucceeded, succeededIds } from './jobs';
 import { packageRoot } from '../../package';
 
 /** The name of a runtime. */
@@ -84,6 +84,8 @@ export interface NativeSessionOptions {
   maxQueue: number;
   maxQueueBytes: number;
   latency: boolean;
+  /** Runs that take less are made by the calling thread; 0 for none. */
+  inlineNs: number;
   graphOptimizationLevel?: number;
   parallelExecution: boolean;
   enableCpuMemArena?: boolean;
@@ -203,6 +205,11 @@ export interface NativeProfile {
   delegated: NativeProfiledOperator[];
 }
 
+export interface NativeRunSync {
+  (): NativeValue[] | undefined;
+  (inline: true): NativeValue[] | false | undefined;
+}
+
 /** A binding of the addon. Outputs without memory are dynamic: run gives their values. */
 export interface NativeBinding {
   setInputs(inputs: NativeTensors): void;
@@ -213,8 +220,13 @@ export interface NativeBinding {
   setOutputs(outputs: NativeTensors, flexible?: boolean): void;
   /** The job's result is as runSync's. */
   run(id: number): void;
-  /** A function of the binding's own. The dynamic outputs in their order, or undefined. */
-  readonly runSync: () => NativeValue[] | undefined;
+  /**
+   * A function of the binding's own. The dynamic outputs in their order, or undefined.
+   *
+   * @param inline - if given, the run was asked for asynchronously: false, and nothing has
+   *   happened, if a thread is to make it
+   */
+  readonly runSync: NativeRunSync;
 }
 
 /** Memory for the runs of a session that batches, one at a time. */
@@ -257,6 +269,8 @@ export interface NativeSession {
   queueDepth(): number;
   /** [rows, how many batches had so many, …]. */
   batchSizes(): number[];
+  /** Runs asked for asynchronously that the JS thread has made itself. */
+  inlineRuns(): number;
   /** Tasks on executor threads; a batch is one. */
   runsInFlight(): number;
   /** Our own memory: [the model's, the histograms'] bytes. */
@@ -281,8 +295,6 @@ export interface NativeAddon {
     isMainThread: boolean;
     threads: number;
   }): void;
-  /** Looks for finished jobs: 0 none, 1 some were dispatched, 2 it is not the time. */
-  poll(): number;
   /**
    * Waits for work that the end of the process must not overtake, a limited time; more is
    * refused. `code` is the process's. The addon calls it itself when the process exits.
@@ -369,7 +381,6 @@ function load(): NativeAddon {
     isMainThread: workerThreads().isMainThread,
     threads: threadCount,
   });
-  usePoll(() => loaded.poll());
   return loaded;
 }
 

@@ -3,7 +3,7 @@ import { checkArray, setOwn } from '../../checks';
 import { elementTypeOfCode, maxRank, type ElementType } from '../tensor/element-type';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeTensor, type TensorLike } from './feeds';
-import { Lookout, OneRun, type Job } from '../addon/jobs';
+import { OneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
 import { BoundLeases } from './leases';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from '../addon/native';
 import { release, retain } from '../tensor/pool/lease';
@@ -63,7 +63,6 @@ export class IoBinding<
   readonly #native: NativeBinding;
   readonly #runNative: NativeBinding['runSync'];
   readonly #plan: SignaturePlan;
-  readonly #lookout = new Lookout();
   readonly #observer: RunObserver;
   readonly #dynamic: string[] = [];
   readonly #inputs: Record<string, Tensor> = {};
@@ -133,7 +132,7 @@ export class IoBinding<
     if (this.#strings !== undefined) this.#readStrings(this.#strings);
     this.#leases.requireAccess();
     const dynamic = runChannel.hasSubscribers
-      ? this.#observer.runSync(this.#runNative)
+      ? this.#observer.runSync(() => this.#runNative())
       : this.#runNative();
     if (dynamic !== undefined) this.#takeDynamic(dynamic);
   }
@@ -145,7 +144,22 @@ export class IoBinding<
    * @throws OnliteError ERR_BUSY as {@link IoBinding.runSync}.
    */
   run(options?: RunOptions): Promise<void> {
-    return options === undefined ? new Promise(this.#start) : this.#runWith(options);
+    if (options !== undefined) return this.#runWith(options);
+    return this.#runInline() ?? new Promise(this.#start);
+  }
+
+  /** Undefined, and nothing has happened, if a thread is to make the run. */
+  #runInline(): Promise<void> | undefined {
+    if (this.#disposed || this.#strings !== undefined) return undefined;
+    if (!mayRunInline() || runChannel.hasSubscribers) return undefined;
+    try {
+      this.#leases.requireAccess();
+      if (this.#runNative(true) === false) return undefined;
+      return deliverInline(undefined, this.#observer.inlineMicroseconds);
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
+      return Promise.reject(error);
+    }
   }
 
   async #runWith(options: RunOptions): Promise<void> {
@@ -176,7 +190,7 @@ export class IoBinding<
     job.reject = reject;
     this.#leases.begin();
     try {
-      const id = this.#observer.startRun(started ?? job, this.#startNative, this.#lookout);
+      const id = this.#observer.startRun(started ?? job, this.#startNative);
       job.running = true;
       return id;
     } catch (error) {

@@ -104,9 +104,17 @@ export class RunOutputs implements Held {
   /** What lives as long as the run. */
   owner: object | undefined;
 
-  /** {@link decode} as a function without the session, which its runs must not keep. */
-  decoder(): (values: unknown) => object {
-    return (values) => this.decode(values as NativeValue[]);
+  /**
+   * {@link decode} as a function without the session, which its runs must not keep.
+   *
+   * @param learn - told of the result
+   */
+  decoder(learn?: (result: Record<string, unknown>) => void): (values: unknown) => object {
+    return (values) => {
+      const result = this.decode(values as NativeValue[]);
+      learn?.(result);
+      return result;
+    };
   }
 
   /** The caller's values. At most once. */

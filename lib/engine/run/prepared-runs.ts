@@ -1,14 +1,17 @@
 import type { NumericData } from '../tensor/element-type';
 import { OnliteError } from '../../errors';
-import { fillFetch } from './fetches';
-import { Lookout, OneRun, type Job, type StartedJob } from '../addon/jobs';
+import { fillFetch, hasDims } from './fetches';
+import { OneRun, deliverInline, mayRunInline, type Job, type StartedJob } from '../addon/jobs';
 import { requireAccess } from './leases';
 import {
   memoryKind,
+  sequenceCode,
   type NativeBinding,
+  type NativeRows,
   type NativeSession,
   type NativeTensors,
   type NativeValue,
+  type NativeValueInfo,
 } from '../addon/native';
 import { TensorPool, acquireFrom } from '../tensor/pool/tensor-pool';
 import { runChannel, type RunObserver } from './run-channel';
@@ -28,8 +31,12 @@ import { placeValue } from '../tensor/values';
 /** Up to so many bytes of inputs and outputs, copying costs less than binding anew. */
 const maxBytes = 64 << 10;
 
-/** Bindings that a session keeps for further runs. */
+/** Bindings that a session keeps for further runs of one shape, and the shapes that it has some for. */
 const maxKept = 64;
+const maxShapes = 8;
+
+/** The memory of those that a session keeps, all together. */
+const maxKeptBytes = 1 << 20;
 
 let sharedPool: TensorPool | undefined;
 
@@ -53,16 +60,54 @@ function poolOfKept(): TensorPool {
 }
 
 /** What runs over memory that it is given once. */
-interface Bound {
-  run(id: number): void;
-  /** Not where runs are batched. */
-  runSync?: NativeBinding['runSync'];
+type Bound = Pick<NativeBinding, 'run' | 'runSync'>;
+
+/** Memory that a session keeps for runs to come. */
+interface KeptBytes {
+  bytes: number;
+}
+
+/** The dims of a run's inputs and outputs, in the signature's order. */
+export interface RunShapes {
+  readonly inputs: readonly (readonly number[])[];
+  readonly outputs: readonly (readonly number[])[];
 }
 
 type Bind = (inputs: NativeTensors, outputs: NativeTensors) => Bound;
 
+const bindTo =
+  (session: NativeSession, plan: SignaturePlan): Bind =>
+  (inputs, outputs) => {
+    const binding = session.bind(plan.index);
+    binding.setInputs(inputs);
+    binding.setOutputs(outputs, true);
+    return binding;
+  };
+
+/** Rows of a batch wait for others, so they cannot run at once. */
+function batchedOnly(rows: NativeRows): Bound {
+  function runSync(): undefined;
+  function runSync(inline: true): false;
+  function runSync(inline?: true): false | undefined {
+    if (inline === true) return false;
+    throw new OnliteError('ERR_UNSUPPORTED', 'the run is one of a batch');
+  }
+  return {
+    run: (id) => {
+      rows.run(id);
+    },
+    runSync,
+  };
+}
+
+function bytesOf(slots: readonly Slot[]): number {
+  let bytes = 0;
+  for (const { byteLength } of slots) bytes += byteLength;
+  return bytes;
+}
+
 /** Memory of its own, for one run at a time. */
-export class SmallRun implements Job {
+export class PreparedRun implements Job {
   readonly #bound: Bound;
   readonly inputs: NumericData[] = [];
   readonly outputs: NumericData[] = [];
@@ -74,9 +119,9 @@ export class SmallRun implements Job {
   readonly #tensors: Tensor[] = [];
 
   /** In the list of those that wait for a run. */
-  next: SmallRun | undefined;
+  next: PreparedRun | undefined;
 
-  readonly #runs: SmallRuns;
+  readonly #runs: PreparedRuns;
   #resolve: ((result: object) => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
   readonly #startNative = (id: number): void => {
@@ -88,15 +133,14 @@ export class SmallRun implements Job {
     this.#resolve = resolve;
     this.#reject = reject;
     try {
-      const { observer, lookout } = this.#runs;
-      this.#id = observer.startRun(this.#job, this.#startNative, lookout);
+      this.#id = this.#runs.observer.startRun(this.#job, this.#startNative);
     } catch (error) {
       this.end();
       throw error;
     }
   };
 
-  constructor(runs: SmallRuns, bind: Bind, inputs: Slot[], outputs: Slot[]) {
+  constructor(runs: PreparedRuns, bind: Bind, inputs: Slot[], outputs: Slot[]) {
     this.#runs = runs;
     try {
       this.#bound = bind(this.#acquire(inputs, this.inputs), this.#acquire(outputs, this.outputs));
@@ -131,13 +175,31 @@ export class SmallRun implements Job {
     return { id: this.#id, job, result };
   }
 
-  /** The same on the calling thread. */
+  /**
+   * The same at once, on the calling thread, where that is quicker for everybody.
+   *
+   * @returns undefined if it is not: then nothing has happened
+   */
+  runInline(): Promise<object> | undefined {
+    if (!mayRunInline() || runChannel.hasSubscribers) return undefined;
+    let isOver = true;
+    try {
+      const values = this.#bound.runSync(true);
+      isOver = values !== false;
+      if (values === false) return undefined;
+      return deliverInline(this.#take(values), this.#runs.observer.inlineMicroseconds);
+    } finally {
+      if (isOver) this.end();
+    }
+  }
+
+  /** The same on the calling thread in any case. */
   runSync(): object {
     try {
       return this.#take(
         runChannel.hasSubscribers
-          ? this.#runs.observer.runSync(() => this.#bound.runSync?.())
-          : this.#bound.runSync?.(),
+          ? this.#runs.observer.runSync(() => this.#bound.runSync())
+          : this.#bound.runSync(),
       );
     } finally {
       this.end();
@@ -145,8 +207,8 @@ export class SmallRun implements Job {
   }
 
   /** @param values - what the model made, if that is not what it declares */
-  #take(values: readonly NativeValue[] | undefined): object {
-    if (values === undefined) return this.#runs.results(this);
+  #take(values: readonly NativeValue[] | false | undefined): object {
+    if (values === undefined || values === false) return this.#runs.results(this);
     // It may do so again, and the ordinary way does not run twice to find out.
     this.#runs.close();
     return this.#runs.decode(this, values);
@@ -182,14 +244,15 @@ export class SmallRun implements Job {
  * also has the error messages; so do all runs of a model once it has made other
  * shapes than it declares, or has given an input back instead of writing a result.
  */
-export class SmallRuns {
-  readonly lookout = new Lookout();
+export class PreparedRuns {
   readonly observer: RunObserver;
   readonly #bind: Bind;
   readonly #inputs: Slot[];
   readonly #outputs: Slot[];
+  readonly #bytes: number;
+  readonly #kept: KeptBytes;
   /** Linked: a run's end must not need Array.prototype, as nobody would catch what it throws. */
-  #free: SmallRun | undefined;
+  #free: PreparedRun | undefined;
   #freeCount = 0;
   #closed = false;
 
@@ -198,13 +261,31 @@ export class SmallRuns {
     session: NativeSession,
     plan: SignaturePlan,
     observer: RunObserver,
-  ): SmallRuns | undefined {
-    return SmallRuns.#of(plan, undefined, observer, (inputs, outputs) => {
-      const binding = session.bind(plan.index);
-      binding.setInputs(inputs);
-      binding.setOutputs(outputs, true);
-      return binding;
-    });
+  ): PreparedRuns | undefined {
+    const { inputs, outputs } = plan;
+    return PreparedRuns.#of(inputs, outputs, observer, bindTo(session, plan), { bytes: 0 });
+  }
+
+  /** The same for feeds of other shapes than the signature's. */
+  static forShapes(
+    session: NativeSession,
+    plan: SignaturePlan,
+    { inputs, outputs }: RunShapes,
+    observer: RunObserver,
+    kept: KeptBytes,
+  ): PreparedRuns | undefined {
+    const withDims = <Info extends NativeValueInfo>(
+      values: readonly Info[],
+      dims: readonly (readonly number[])[],
+    ): Info[] =>
+      values.map((value, index) => ({ ...value, dims: [...(dims[index] ?? [])], unknownRank: false }));
+    return PreparedRuns.#of(
+      withDims(plan.inputs, inputs),
+      withDims(plan.outputs, outputs),
+      observer,
+      bindTo(session, plan),
+      kept,
+    );
   }
 
   /** The same for runs of so many rows of a session that batches: asynchronous ones only. */
@@ -213,31 +294,55 @@ export class SmallRuns {
     plan: SignaturePlan,
     rows: number,
     observer: RunObserver,
-  ): SmallRuns | undefined {
-    const bind: Bind = (inputs, outputs) => session.bindRows(inputs, outputs);
-    return SmallRuns.#of(plan, rows, observer, bind);
+    kept: KeptBytes,
+  ): PreparedRuns | undefined {
+    const ofRows = <Info extends NativeValueInfo>(values: readonly Info[]): Info[] =>
+      values.map((value) => ({ ...value, dims: [rows, ...value.dims.slice(1)] }));
+    return PreparedRuns.#of(
+      ofRows(plan.inputs),
+      ofRows(plan.outputs),
+      observer,
+      (inputs, outputs) => batchedOnly(session.bindRows(inputs, outputs)),
+      kept,
+    );
   }
 
   static #of(
-    plan: SignaturePlan,
-    rows: number | undefined,
+    inputs: readonly NativeValueInfo[],
+    outputs: readonly NativeValueInfo[],
     observer: RunObserver,
     bind: Bind,
-  ): SmallRuns | undefined {
-    if (plan.inputs.some((input) => input.overridableInitializer)) return undefined;
-    const inputs = fixedSlots(plan.inputs, rows);
-    const outputs = fixedSlots(plan.outputs, rows);
-    if (inputs === undefined || outputs === undefined || outputs.length === 0) return undefined;
-    let bytes = 0;
-    for (const { byteLength } of [...inputs, ...outputs]) bytes += byteLength;
-    return bytes <= maxBytes ? new SmallRuns(observer, bind, inputs, outputs) : undefined;
+    kept: KeptBytes,
+  ): PreparedRuns | undefined {
+    if (inputs.some((input) => input.overridableInitializer)) return undefined;
+    const inputSlots = fixedSlots(inputs);
+    const outputSlots = fixedSlots(outputs);
+    if (inputSlots === undefined || outputSlots === undefined || outputSlots.length === 0) {
+      return undefined;
+    }
+    return bytesOf(inputSlots) + bytesOf(outputSlots) <= maxBytes
+      ? new PreparedRuns(observer, bind, inputSlots, outputSlots, kept)
+      : undefined;
   }
 
-  private constructor(observer: RunObserver, bind: Bind, inputs: Slot[], outputs: Slot[]) {
+  private constructor(
+    observer: RunObserver,
+    bind: Bind,
+    inputs: Slot[],
+    outputs: Slot[],
+    kept: KeptBytes,
+  ) {
     this.observer = observer;
     this.#bind = bind;
     this.#inputs = inputs;
     this.#outputs = outputs;
+    this.#bytes = bytesOf(inputs) + bytesOf(outputs);
+    this.#kept = kept;
+  }
+
+  /** Whether these are the shapes of its inputs. */
+  isFor(inputs: RunShapes['inputs']): boolean {
+    return this.#inputs.every(({ dims }, index) => hasDims(inputs[index] ?? [], dims));
   }
 
   /**
@@ -248,7 +353,7 @@ export class SmallRuns {
    * @param pool - where those come from
    * @throws OnliteError ERR_BUSY if a run in flight uses a pooled tensor
    */
-  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): SmallRun | undefined {
+  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): PreparedRun | undefined {
     if (this.#closed || typeof feeds !== 'object' || feeds === null) return undefined;
     const inputs = this.#inputs;
     if (Object.keys(feeds).length !== inputs.length) return undefined;
@@ -273,9 +378,9 @@ export class SmallRuns {
   }
 
   /** Undefined where the ordinary way can do what cannot be bound, or has the better error. */
-  #make(): SmallRun | undefined {
+  #make(): PreparedRun | undefined {
     try {
-      return new SmallRun(this, this.#bind, this.#inputs, this.#outputs);
+      return new PreparedRun(this, this.#bind, this.#inputs, this.#outputs);
     } catch (error) {
       const isMomentary =
         error instanceof OnliteError &&
@@ -286,7 +391,7 @@ export class SmallRuns {
   }
 
   /** False if some data is not any more what it was when it was read. */
-  #copyIn(run: SmallRun, datas: readonly NumericData[]): boolean {
+  #copyIn(run: PreparedRun, datas: readonly NumericData[]): boolean {
     try {
       for (let index = 0; index < datas.length; index++) {
         const slot = this.#inputs[index];
@@ -322,7 +427,7 @@ export class SmallRuns {
   }
 
   /** The results of a run, copied out. */
-  results(run: SmallRun): Record<string, unknown> {
+  results(run: PreparedRun): Record<string, unknown> {
     const { requested, pool } = run;
     const result: Record<string, unknown> = {};
     if (requested === undefined && pool === undefined) {
@@ -338,7 +443,7 @@ export class SmallRuns {
   }
 
   /** The results of a run that are not as the model declares; null for those that are. */
-  decode(run: SmallRun, values: readonly NativeValue[]): Record<string, unknown> {
+  decode(run: PreparedRun, values: readonly NativeValue[]): Record<string, unknown> {
     return this.#place(run, (slot, given, index) => {
       const value = values[index] ?? null;
       return value === null
@@ -348,7 +453,7 @@ export class SmallRuns {
   }
 
   #place(
-    { requested, pool }: SmallRun,
+    { requested, pool }: PreparedRun,
     make: (slot: Slot, given: unknown, index: number) => unknown,
   ): Record<string, unknown> {
     const count = requested?.indexes.length ?? this.#outputs.length;
@@ -375,21 +480,24 @@ export class SmallRuns {
   }
 
   /** Gives a run back for the next. */
-  giveBack(run: SmallRun): void {
-    if (this.#closed || this.#freeCount >= maxKept) {
+  giveBack(run: PreparedRun): void {
+    const bytes = this.#kept.bytes + this.#bytes;
+    if (this.#closed || this.#freeCount >= maxKept || bytes > maxKeptBytes) {
       run.dispose();
       return;
     }
+    this.#kept.bytes = bytes;
     run.next = this.#free;
     this.#free = run;
     this.#freeCount++;
   }
 
-  #takeFree(): SmallRun | undefined {
+  #takeFree(): PreparedRun | undefined {
     const run = this.#free;
     if (run === undefined) return undefined;
     this.#free = run.next;
     this.#freeCount--;
+    this.#kept.bytes -= this.#bytes;
     run.next = undefined;
     return run;
   }
@@ -402,12 +510,13 @@ export class SmallRuns {
 }
 
 /** The small runs of a session that batches, by their rows. */
-export class SmallRows {
+export class PreparedRows {
   readonly #session: NativeSession;
   readonly #plan: SignaturePlan;
   readonly #maxRows: number;
   readonly #observer: RunObserver;
-  readonly #byRows = new Map<number, SmallRuns | undefined>();
+  readonly #byRows = new Map<number, PreparedRuns | undefined>();
+  readonly #kept: KeptBytes = { bytes: 0 };
 
   constructor(session: NativeSession, plan: SignaturePlan, maxRows: number, observer: RunObserver) {
     this.#observer = observer;
@@ -416,28 +525,28 @@ export class SmallRows {
     this.#maxRows = maxRows;
   }
 
-  /** As {@link SmallRuns.prepare}. */
-  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): SmallRun | undefined {
+  /** As {@link PreparedRuns.prepare}. */
+  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): PreparedRun | undefined {
     const rows = rowsOf(feeds, this.#plan);
     return rows === undefined ? undefined : this.#ofRows(rows)?.prepare(feeds, requested, pool);
   }
 
-  #ofRows(rows: number): SmallRuns | undefined {
+  #ofRows(rows: number): PreparedRuns | undefined {
     if (this.#byRows.has(rows)) return this.#byRows.get(rows);
     if (rows > this.#maxRows || this.#byRows.size >= maxKept) return undefined;
-    const runs = SmallRuns.ofRows(this.#session, this.#plan, rows, this.#observer);
+    const runs = PreparedRuns.ofRows(this.#session, this.#plan, rows, this.#observer, this.#kept);
     this.#byRows.set(rows, runs);
     return runs;
   }
 
-  /** As {@link SmallRuns.close}. */
+  /** As {@link PreparedRuns.close}. */
   close(): void {
     for (const runs of this.#byRows.values()) runs?.close();
   }
 }
 
 /** A result in the kept memory, where the caller wants it. */
-function declared(slot: Slot, given: unknown, { outputs, pool }: SmallRun, index: number): Tensor {
+function declared(slot: Slot, given: unknown, { outputs, pool }: PreparedRun, index: number): Tensor {
   const view = outputs[index];
   if (view === undefined) throw new RangeError('outputs: index');
   if (given !== null) return fill(slot, given as Tensor, view);
@@ -473,4 +582,104 @@ function rowsOf(feeds: unknown, { inputs }: SignaturePlan): number | undefined {
   const tensor = (feeds as Record<string, unknown>)[name];
   const rows = isTensor(tensor) ? tensor.dims[0] : undefined;
   return rows !== undefined && Number.isSafeInteger(rows) && rows > 0 ? rows : undefined;
+}
+
+/** The shapes of a run; undefined if it had other values than one tensor for each name. */
+function shapesOf(
+  plan: SignaturePlan,
+  encoded: NativeTensors,
+  result: Readonly<Record<string, unknown>>,
+): RunShapes | undefined {
+  const inputs: (readonly number[])[] = [];
+  for (let at = 0; at < encoded.length; at += 5) {
+    const [index, code, dims] = encoded.slice(at, at + 3) as [number, number, readonly number[]];
+    if (code === sequenceCode) return undefined;
+    inputs[index] = dims;
+  }
+  const outputs: (readonly number[])[] = [];
+  for (const { name } of plan.outputs) {
+    const value = result[name];
+    if (!isTensor(value)) return undefined;
+    outputs.push(value.dims);
+  }
+  const isWhole = Object.keys(inputs).length === plan.inputs.length;
+  return isWhole ? { inputs, outputs } : undefined;
+}
+
+/** The prepared runs of a model with dynamic dims, for the shapes of the last runs. */
+export class PreparedShapes {
+  readonly #session: NativeSession;
+  readonly #plan: SignaturePlan;
+  readonly #observer: RunObserver;
+  readonly #kept: KeptBytes = { bytes: 0 };
+  /** The last used first. Some decline every run: the model makes other shapes each time. */
+  readonly #shapes: PreparedRuns[] = [];
+  #closed = false;
+
+  /** Undefined if no shapes of feeds could make its runs ones that can be prepared. */
+  static for(
+    session: NativeSession,
+    plan: SignaturePlan,
+    observer: RunObserver,
+  ): PreparedShapes | undefined {
+    const values = [...plan.inputs, ...plan.outputs];
+    const isOpen = values.some(({ dims, unknownRank }) => unknownRank || dims.some((dim) => dim < 0));
+    const canBe =
+      isOpen &&
+      fixedSlots(values.map((value) => ({ ...value, dims: [], unknownRank: false }))) !== undefined &&
+      !values.some(({ overridableInitializer }) => overridableInitializer);
+    return canBe ? new PreparedShapes(session, plan, observer) : undefined;
+  }
+
+  private constructor(session: NativeSession, plan: SignaturePlan, observer: RunObserver) {
+    this.#session = session;
+    this.#plan = plan;
+    this.#observer = observer;
+  }
+
+  /** As {@link PreparedRuns.prepare}. */
+  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): PreparedRun | undefined {
+    const shapes = this.#shapes;
+    for (let place = 0; place < shapes.length; place++) {
+      const runs = shapes[place];
+      const run = runs?.prepare(feeds, requested, pool);
+      if (runs === undefined || run === undefined) continue;
+      if (place > 0) this.#moveToFront(runs, place);
+      return run;
+    }
+    return undefined;
+  }
+
+  /**
+   * A run has succeeded: the next of its shapes is prepared.
+   *
+   * @param encoded - its inputs
+   * @param result - every output
+   */
+  learn(encoded: NativeTensors, result: Readonly<Record<string, unknown>>): void {
+    const seen = shapesOf(this.#plan, encoded, result);
+    if (seen === undefined || this.#closed || this.#shapes.some((runs) => runs.isFor(seen.inputs))) return;
+    const runs = PreparedRuns.forShapes(
+      this.#session,
+      this.#plan,
+      seen,
+      this.#observer,
+      this.#kept,
+    );
+    if (runs === undefined) return;
+    if (this.#shapes.length === maxShapes) this.#shapes.pop()?.close();
+    this.#moveToFront(runs, this.#shapes.length);
+  }
+
+  #moveToFront(runs: PreparedRuns, place: number): void {
+    const shapes = this.#shapes;
+    for (let at = place; at > 0; at--) shapes[at] = shapes[at - 1] as PreparedRuns;
+    shapes[0] = runs;
+  }
+
+  /** As {@link PreparedRuns.close}. */
+  close(): void {
+    this.#closed = true;
+    for (const runs of this.#shapes) runs.close();
+  }
 }

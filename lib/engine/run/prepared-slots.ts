@@ -13,15 +13,12 @@ export interface Slot {
   readonly isFloat16: boolean;
 }
 
-/** With `rows` as first dimension, if given. Undefined if a shape or length is not known. */
-export function fixedSlots(
-  values: readonly NativeValueInfo[],
-  rows: number | undefined,
-): Slot[] | undefined {
+/** Undefined if a shape or length is not known. */
+export function fixedSlots(values: readonly NativeValueInfo[]): Slot[] | undefined {
   const slots: Slot[] = [];
   for (const value of values) {
     const type = elementTypeOfCode(value.type);
-    const dims = rows === undefined ? value.dims : [rows, ...value.dims.slice(1)];
+    const { dims } = value;
     const isFixed = !value.unknownRank && dims.every((dim) => dim >= 0);
     // Packed types may have padding bits, and __proto__ needs care as a key.
     if (!isFixed || value.optional || type?.array === undefined || type.bits < 8) return undefined;

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 
 import { OnliteError, type OnliteErrorCode } from '../../errors';
-import { Lookout, startRun, type Job } from '../addon/jobs';
+import { startJob, type Job } from '../addon/jobs';
 import { phases as allPhases, type LatencyPhase } from '../latency/latency';
 import type { Engine, NativeSession } from '../addon/native';
 
@@ -45,25 +45,26 @@ export const runChannel = channel('onlite:run');
 export class RunObserver {
   readonly model: string;
   readonly engine: Engine;
+  /** What a run on the JS thread may take that was asked for asynchronously. */
+  readonly inlineMicroseconds: number;
   readonly #session: NativeSession;
-  readonly #lookout = new Lookout();
   #watched = 0;
 
-  constructor(session: NativeSession, model: string, engine: Engine) {
+  constructor(session: NativeSession, model: string, engine: Engine, inlineMicroseconds: number) {
     this.#session = session;
     this.model = model;
     this.engine = engine;
+    this.inlineMicroseconds = inlineMicroseconds;
   }
 
-  /** As {@link startRun} of jobs.ts. */
+  /** As {@link startJob} of jobs.ts. */
   readonly startRun = (
     job: Job,
     start: (id: number) => void,
-    lookout: Lookout = this.#lookout,
   ): number =>
     runChannel.hasSubscribers
-      ? this.#startWatched(job, start, lookout)
-      : startRun(job, start, lookout);
+      ? this.#startWatched(job, start)
+      : startJob(job, start);
 
   /** Calls what runs synchronously. Only for when the channel has subscribers. */
   runSync<Result>(run: () => Result): Result {
@@ -82,12 +83,12 @@ export class RunObserver {
     }
   }
 
-  #startWatched(job: Job, start: (id: number) => void, lookout: Lookout): number {
+  #startWatched(job: Job, start: (id: number) => void): number {
     const run = new WatchedRun(this, false);
     const watched = new WatchedJob(job, run, this.#session, this);
     this.#watch();
     try {
-      watched.id = startRun(watched, start, lookout);
+      watched.id = startJob(watched, start);
       return watched.id;
     } catch (error) {
       this.unwatch();

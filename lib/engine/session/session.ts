@@ -22,6 +22,7 @@ import {
   type Engine,
   type NativeRunOptions,
   type NativeSession,
+  type NativeTensors,
   type NativeValue,
 } from '../addon/native';
 import type { ProfileOptions } from '../profile/profile';
@@ -44,7 +45,7 @@ import {
   type SessionOptions,
 } from './session-options';
 import { planSignature, type RequestedOutputs, type SignaturePlan } from '../run/signature-plan';
-import { SmallRows, SmallRuns, defaultPool, type SmallRun } from '../run/prepared-runs';
+import { PreparedRows, PreparedRuns, PreparedShapes, defaultPool, type PreparedRun } from '../run/prepared-runs';
 import type { Tensor } from '../tensor/tensor';
 import { zeroFeeds } from '../run/warm-up';
 
@@ -69,7 +70,7 @@ export class InferenceSession implements AsyncDisposable {
   readonly #plans: ReadonlyMap<string, SignaturePlan>;
   readonly #primary: SignaturePlan;
   /** Made at the first run; null if the model's tensors are not small. */
-  #smallRuns: SmallRuns | SmallRows | null | undefined;
+  #prepared: PreparedRuns | PreparedShapes | PreparedRows | null | undefined;
   /** Of `options.batching`; 0 without. */
   readonly #maxBatchSize: number;
   #released: Promise<void> | undefined;
@@ -127,7 +128,7 @@ export class InferenceSession implements AsyncDisposable {
     this.modelMetadata = modelMetadata(info.metadata);
     this.latency = new SessionLatency(session);
     this.name = name;
-    this.#observer = new RunObserver(session, name, this.engine);
+    this.#observer = new RunObserver(session, name, this.engine, origin.options.inlineNs / 1000);
     const live = { model: name, engine: this.engine, native: session, latency: this.latency };
     liveSessions.add(this.#observer, live);
   }
@@ -173,8 +174,9 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   /**
-   * Runs the model on a thread of its own; the event loop goes on. The feeds may
-   * be reused as soon as the call has returned.
+   * Runs the model on a thread of its own; the event loop goes on. A model whose runs
+   * take less than the hand-over is run at once instead, see {@link SessionOptions.inline}.
+   * The feeds may be reused as soon as the call has returned.
    *
    * @typeParam Outputs - the shape of the result, for models whose outputs are
    *   not all tensors (see {@link OnnxValue})
@@ -193,8 +195,8 @@ export class InferenceSession implements AsyncDisposable {
   run(feeds: unknown, second?: unknown, third?: unknown): Promise<object> {
     if (second === undefined && third === undefined) {
       try {
-        const small = this.#smallRunsOf()?.prepare(feeds);
-        if (small !== undefined) return small.run().result;
+        const prepared = this.#preparedRuns()?.prepare(feeds);
+        if (prepared !== undefined) return prepared.runInline() ?? prepared.run().result;
         return this.#start(feeds, this.#requestOf(undefined, undefined)).result;
       } catch (error) {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
@@ -209,15 +211,18 @@ export class InferenceSession implements AsyncDisposable {
     const { options } = request;
     throwIfAborted(options.signal);
     const isPlain = options.signal === undefined && options.timeoutMs === undefined;
-    const job = this.#smallRun(feeds, request)?.run(!isPlain) ?? this.#start(feeds, request);
+    const prepared = this.#prepare(feeds, request);
+    if (isPlain) {
+      const result = prepared?.runInline();
+      if (result !== undefined) return result;
+    }
+    const job = prepared?.run(!isPlain) ?? this.#start(feeds, request);
     return isPlain ? job.result : abortable(job, options);
   }
 
   /** Starts a run the ordinary way. */
-  #start(
-    feeds: unknown,
-    { plan, outputs: requested, native: options, options: { pool } }: RunRequest,
-  ): StartedJob & { result: Promise<object> } {
+  #start(feeds: unknown, request: RunRequest): StartedJob & { result: Promise<object> } {
+    const { plan, outputs: requested, native: options, options: { pool } } = request;
     const leases = new Leases();
     try {
       const inputs = encodeFeeds(plan, feeds, leases);
@@ -231,7 +236,7 @@ export class InferenceSession implements AsyncDisposable {
         },
         outputs,
         this.#observer.startRun,
-        outputs.decoder(),
+        outputs.decoder(this.#learnerOf(request, inputs)),
       );
     } catch (error) {
       leases.release();
@@ -257,14 +262,14 @@ export class InferenceSession implements AsyncDisposable {
   runSync(feeds: unknown, second?: unknown, third?: unknown): object {
     const isPlain = second === undefined && third === undefined;
     if (isPlain && this.#maxBatchSize === 0) {
-      const small = this.#smallRunsOf()?.prepare(feeds);
+      const small = this.#preparedRuns()?.prepare(feeds);
       if (small !== undefined) return small.runSync();
     }
     const request = this.#requestOf(second, third);
     const { plan, options } = request;
     requireSynchronous(options);
     if (!isPlain && this.#maxBatchSize === 0) {
-      const small = this.#smallRun(feeds, request);
+      const small = this.#prepare(feeds, request);
       if (small !== undefined) return small.runSync();
     }
     const inputs = encodeFeeds(plan, feeds, undefined);
@@ -273,9 +278,11 @@ export class InferenceSession implements AsyncDisposable {
     const runNative = (): NativeValue[] =>
       this.#native.runSync(inputs, outputs.encoded, request.native);
     try {
-      return outputs.decode(
+      const result = outputs.decode(
         runChannel.hasSubscribers ? this.#observer.runSync(runNative) : runNative(),
       );
+      this.#learnerOf(request, inputs)?.(result);
+      return result;
     } finally {
       outputs.release();
     }
@@ -356,7 +363,7 @@ export class InferenceSession implements AsyncDisposable {
       this.#released = releaseSession(this.#native).then(() => {
         liveSessions.remove(this.#observer);
       });
-      this.#smallRuns?.close();
+      this.#prepared?.close();
       this.#origin = { ...this.#origin, model: undefined };
     }
     return this.#released;
@@ -365,6 +372,14 @@ export class InferenceSession implements AsyncDisposable {
   /** The execution providers or delegates in use, in order; fewer once one refused a run. */
   get executionProviders(): readonly string[] {
     return this.#native.providers();
+  }
+
+  /**
+   * Runs asked for with `run` that were made on the calling thread at once; see
+   * {@link SessionOptions.inline}.
+   */
+  get inlineRuns(): number {
+    return this.#native.inlineRuns();
   }
 
   /** Batches started, by rows without padding, for choosing the sizes; empty without batching. */
@@ -436,23 +451,37 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   /** A run over kept memory, with the feeds copied in; undefined if it takes the ordinary way. */
-  #smallRun(
+  #prepare(
     feeds: unknown,
     { outputs, native: options, options: { pool } }: RunRequest,
-  ): SmallRun | undefined {
-    return options === undefined ? this.#smallRunsOf()?.prepare(feeds, outputs, pool) : undefined;
+  ): PreparedRun | undefined {
+    return options === undefined ? this.#preparedRuns()?.prepare(feeds, outputs, pool) : undefined;
+  }
+
+  /** Takes the result of a run the ordinary way, whose shapes may come again. */
+  #learnerOf(
+    { plan, outputs, native: options }: RunRequest,
+    inputs: NativeTensors,
+  ): ((result: Record<string, unknown>) => void) | undefined {
+    const prepared = this.#prepared;
+    const isPlain = plan === this.#primary && outputs === plan.everything && options === undefined;
+    if (!isPlain || !(prepared instanceof PreparedShapes)) return undefined;
+    const weak = new WeakRef(prepared);
+    return (result) => weak.deref()?.learn(inputs, result);
   }
 
   /** Nothing if this model takes the ordinary way. */
-  #smallRunsOf(): SmallRuns | SmallRows | null {
+  #preparedRuns(): PreparedRuns | PreparedShapes | PreparedRows | null {
     this.#requireOpen();
-    if (this.#smallRuns === undefined) {
-      this.#smallRuns =
+    if (this.#prepared === undefined) {
+      this.#prepared =
         this.#maxBatchSize === 0
-          ? (SmallRuns.for(this.#native, this.#primary, this.#observer) ?? null)
-          : new SmallRows(this.#native, this.#primary, this.#maxBatchSize, this.#observer);
+          ? (PreparedRuns.for(this.#native, this.#primary, this.#observer) ??
+            PreparedShapes.for(this.#native, this.#primary, this.#observer) ??
+            null)
+          : new PreparedRows(this.#native, this.#primary, this.#maxBatchSize, this.#observer);
     }
-    return this.#smallRuns;
+    return this.#prepared;
   }
 
   #requireOpen(): void {

@@ -1,0 +1,88 @@
+#include <gtest/gtest.h>
+
+#include "core/inline_gate.h"
+
+namespace onlite {
+namespace {
+
+constexpr int64_t kLimit = 20'000;
+constexpr int64_t kQuick = 1'000;
+constexpr int64_t kSlow = 5'000'000;
+
+class InlineGateTest : public testing::Test {
+ protected:
+  InlineGateTest() { gate_.SetLimit(kLimit); }
+
+  void Elsewhere(int64_t nanoseconds, int runs) {
+    for (int run = 0; run < runs; ++run) gate_.RecordElsewhere(nanoseconds);
+  }
+  void Here(int64_t nanoseconds, int runs) {
+    for (int run = 0; run < runs; ++run) gate_.RecordHere(nanoseconds);
+  }
+
+  InlineGate gate_;
+};
+
+TEST_F(InlineGateTest, OpensAfterAHundredQuickRuns) {
+  Elsewhere(kQuick, 99);
+  EXPECT_FALSE(gate_.is_open());
+  Elsewhere(kQuick, 1);
+  EXPECT_TRUE(gate_.is_open());
+}
+
+TEST_F(InlineGateTest, OpensLaterAfterSlowRuns) {
+  Elsewhere(kSlow, 2);
+  Elsewhere(kQuick, 117);
+  EXPECT_FALSE(gate_.is_open());
+  Elsewhere(kQuick, 1);
+  EXPECT_TRUE(gate_.is_open());
+}
+
+TEST_F(InlineGateTest, StaysClosedWhereMostRunsAreSlowAndForgetsThem) {
+  for (int round = 0; round < 1000; ++round) {
+    Elsewhere(kLimit, 1);
+    Elsewhere(kQuick, 8);
+    EXPECT_FALSE(gate_.is_open());
+  }
+  Elsewhere(kQuick, 1000);
+  EXPECT_TRUE(gate_.is_open());
+}
+
+TEST_F(InlineGateTest, BearsSlowRunsThatAreRare) {
+  Elsewhere(kQuick, 100);
+  for (int round = 0; round < 100; ++round) {
+    Here(kSlow, 1);
+    Here(kQuick, 99);
+    Here(kQuick, 1);
+    EXPECT_TRUE(gate_.is_open());
+  }
+}
+
+TEST_F(InlineGateTest, ClosesWhereTwoOfAHundredAreSlow) {
+  Elsewhere(kQuick, 100);
+  for (int round = 0; round < 3 && gate_.is_open(); ++round) {
+    Here(kLimit, 2);
+    Here(kQuick, 98);
+  }
+  EXPECT_FALSE(gate_.is_open());
+}
+
+TEST_F(InlineGateTest, ClosesForLonger) {
+  Elsewhere(kQuick, 100);
+  Here(kLimit, 3);
+  EXPECT_FALSE(gate_.is_open());
+  Elsewhere(kQuick, 999);
+  EXPECT_FALSE(gate_.is_open());
+  Elsewhere(kQuick, 1);
+  EXPECT_TRUE(gate_.is_open());
+}
+
+TEST_F(InlineGateTest, NeverOpensWithoutALimit) {
+  gate_.SetLimit(0);
+  EXPECT_FALSE(gate_.is_enabled());
+  Elsewhere(0, 1000);
+  EXPECT_FALSE(gate_.is_open());
+}
+
+}  // namespace
+}  // namespace onlite
