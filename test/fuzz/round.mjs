@@ -10,11 +10,11 @@ import { metricsText } from 'onlite/metrics';
 import { Random } from '../stress/hostile/random.mjs';
 import { makeModel, modelNames } from './models.mjs';
 import * as bindings from './operations/bind.mjs';
-import { create, createWrong } from './operations/create.mjs';
+import { create, createEnded, createWrong } from './operations/create.mjs';
 import * as memory from './operations/memory.mjs';
 import { burst, run, runSync } from './operations/run.mjs';
 import * as sessions from './operations/session.mjs';
-import { wrong } from './operations/wrong.mjs';
+import { boundOverItself, wrong } from './operations/wrong.mjs';
 import { makeReference } from './reference.mjs';
 import { startWorkers } from './workers.mjs';
 import { describe, turn, World } from './world.mjs';
@@ -26,6 +26,8 @@ const operations = [
   [runSync, 14],
   [create, 4],
   [createWrong, 1],
+  [createEnded, 1],
+  [boundOverItself, 1],
   [wrong, 4],
   [bindings.bind, 6],
   [bindings.runBound, 20],

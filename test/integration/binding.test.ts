@@ -11,7 +11,7 @@ describe.each(['add4.onnx', 'add4.tflite'])('a binding of %s', (file) => {
   let b: string;
   let sum: string;
   beforeAll(async () => {
-    session = await InferenceSession.create(fixture(file), { concurrency: 2 });
+    session = await InferenceSession.create(fixture(file), { concurrency: 2, inline: 'never' });
     [a, b] = session.inputNames as [string, string];
     [sum] = session.outputNames as [string];
   });

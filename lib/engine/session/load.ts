@@ -34,21 +34,30 @@ export class LoadLimits {
    *
    * @param abandon - what to do about the work then
    */
-  async within<Result>(
-    work: Promise<Result>,
-    abandon?: (error: OnliteError) => void,
-  ): Promise<Result> {
+  within<Result>(work: Promise<Result>, abandon?: (error: OnliteError) => void): Promise<Result> {
     const signal = this.#signal;
     const timeoutMs = this.#timeoutMs;
     if (signal === undefined && timeoutMs === undefined) return work;
-    let timer: NodeJS.Timeout | undefined;
-    let forget: (() => void) | undefined;
-    const limit = new Promise<never>((_resolve, reject) => {
-      const stop = (error: OnliteError): void => {
+    return new Promise<Result>((resolve, reject) => {
+      let isOver = false;
+      let timer: NodeJS.Timeout | undefined;
+      let forget: (() => void) | undefined;
+      /** Not again: whichever comes first counts. */
+      const once =
+        <Value>(settle: (value: Value) => void) =>
+        (value: Value): void => {
+          if (isOver) return;
+          isOver = true;
+          clearTimeout(timer);
+          forget?.();
+          settle(value);
+        };
+      work.then(once(resolve), once(reject));
+      const stop = once((error: OnliteError) => {
         this.#reached = true;
         reject(error);
         abandon?.(error);
-      };
+      });
       if (timeoutMs !== undefined) {
         const left = Math.max(0, timeoutMs - (performance.now() - this.#startedAt));
         const onTimeout = (): void => {
@@ -57,19 +66,13 @@ export class LoadLimits {
         if (left === 0) onTimeout();
         else timer = setTimeout(onTimeout, left);
       }
-      if (signal === undefined) return;
+      if (signal === undefined || this.#reached) return;
       const onAbort = (): void => {
         stop(abortError(signal.reason, what));
       };
       if (signal.aborted) onAbort();
       else forget = whenAborted(signal, onAbort);
     });
-    try {
-      return await Promise.race([work, limit]);
-    } finally {
-      clearTimeout(timer);
-      forget?.();
-    }
   }
 
   /** @throws OnliteError ERR_CANCELLED or ERR_TIMEOUT if the signal has fired already. */

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { InferenceSession } from 'onlite';
 
 import { SessionRecord } from '../world.mjs';
+import { makeEnding } from '../ending.mjs';
 import { giveUp } from './session.mjs';
 
 /** Puts a session into a random place; what was there is released or forgotten. */
@@ -40,6 +41,26 @@ export async function createWrong(world, random) {
   });
 }
 
+/** A load that may be cancelled or time out; the session is given up at once. */
+export async function createEnded(world, random) {
+  const { model, reference } = random.pick(world.models);
+  const { options, codes, must, start } = makeEnding(random);
+  // Of runs only.
+  if (options.terminate === true) return;
+  const source = await makeSource(random, model);
+  world.count(`create ${Object.keys(options).join()}`);
+  const promise = InferenceSession.create(source, { ...reference.options, ...options });
+  start?.();
+  world.watch(`create of ${model.file}`, promise, ({ value, error }) => {
+    if (error !== undefined) return world.checkError(error, new Set(codes));
+    world.check(must === undefined, `no error, expected ${must}`);
+    world.watch(`release of ${model.file}`, value.release(), ({ error: late }) => {
+      world.check(late === undefined, `release: ${late}`);
+    });
+    return undefined;
+  });
+}
+
 function makeOptions(random, model, reference) {
   const options = { ...reference.options };
   if (model.stateful === undefined) options.concurrency = 1 + random.below(3);
@@ -47,6 +68,9 @@ function makeOptions(random, model, reference) {
   if (random.oneIn(5)) options.maxQueue = random.below(4);
   if (model.stateful !== undefined) delete options.maxQueue;
   if (random.oneIn(6)) options.latency = false;
+  if (random.oneIn(2)) {
+    options.inline = random.pick(['auto', 'never', { maxMicroseconds: 1000 }]);
+  }
   // Zeros with 1 for each dynamic dimension are not for every model.
   if (random.oneIn(4) && /^(add4|accumulator|identity)/.test(model.name)) options.warmUp = true;
   if (random.oneIn(5)) options.name = random.pick(['a', 'b', 'naïve']);

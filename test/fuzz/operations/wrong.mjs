@@ -83,3 +83,34 @@ function call(world, random, record, args, codes) {
   }
   world.checkError(thrown, codes);
 }
+
+/** An output bound to the memory of an input, or part of it. */
+export function boundOverItself(world, random) {
+  const record = world.pickSession(random);
+  if (record === undefined || record.isReleased || record.model.stateful !== undefined) return;
+  const { inputs, signature } = random.pick(record.model.cases);
+  const [output] = record.outputNames(signature);
+  const value = random.pick(inputs);
+  const piece = makePiece(world, random, value, 'plain');
+  const { tensor, view } = piece;
+  if (view !== undefined && view.byteLength > 0 && piece.isPooled !== true) {
+    world.count('bind over itself', record.id);
+    let thrown;
+    let io;
+    try {
+      io = record.session.bind({
+        inputs: { [value.name]: tensor },
+        outputs: { [output]: tensor },
+        dims: Object.fromEntries(inputs.map(({ name, dims }) => [name, dims])),
+        ...(signature && { signature }),
+      });
+    } catch (error) {
+      thrown = error;
+    }
+    io?.dispose();
+    // It may be the wrong type or shape for an output, or be nothing that can be bound.
+    const refused = ['ERR_INVALID_ARGUMENT', 'ERR_TYPE_MISMATCH', 'ERR_SHAPE_MISMATCH'];
+    world.checkError(thrown, new Set([...refused, 'ERR_UNSUPPORTED']));
+  }
+  piece.dispose();
+}

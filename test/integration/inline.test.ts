@@ -1,0 +1,242 @@
+import { setImmediate as turn } from 'node:timers/promises';
+
+import { InferenceSession, Tensor, type SessionOptions } from 'onlite';
+import { describe, expect, it } from 'vitest';
+
+import { encodeOnnx, float32 } from './onnx-encoder';
+import { errorOf, expectError, fixture, floats } from './support';
+
+/** Inline although the machine is busy: only the tests of the measuring need the real limit. */
+const always: SessionOptions = { inline: { maxMicroseconds: 1000 } };
+
+const feeds = (value: number): Record<string, Tensor> => ({
+  a: floats(value, 1, 2, 3),
+  b: floats(1, 1, 1, 1),
+});
+
+const first = (result: InferenceSession.ReturnType): number => {
+  const [tensor] = Object.values(result);
+  return ((tensor as Tensor).data as Float32Array)[0] ?? NaN;
+};
+
+/** Runs until the session makes runs inline. */
+async function untilInline(session: InferenceSession, run: () => Promise<unknown>): Promise<void> {
+  for (let index = 0; session.inlineRuns === 0; index++) {
+    if (index > 20_000) throw new Error('no run was made inline');
+    await run();
+  }
+}
+
+describe.each(['add4.onnx', 'add4.tflite'])('%s inline', (name) => {
+  it('runs with the right results, from feeds and bound', async () => {
+    const session = await InferenceSession.create(fixture(name), always);
+    await untilInline(session, () => session.run(feeds(0)));
+    const before = session.inlineRuns;
+    for (let value = 0; value < 300; value++) {
+      expect(first(await session.run(feeds(value)))).toBe(value + 1);
+    }
+    expect(session.inlineRuns).toBeGreaterThan(before);
+
+    const io = session.bind();
+    const [a, ...others] = Object.values(io.inputs) as Tensor[];
+    for (const other of others) (other.data as Float32Array).fill(0);
+    const [y] = Object.values(io.outputs) as Tensor[];
+    const beforeBound = session.inlineRuns;
+    for (let value = 0; value < 300; value++) {
+      (a!.data as Float32Array)[0] = value;
+      await io.run();
+      expect((y!.data as Float32Array)[0]).toBe(value);
+    }
+    expect(session.inlineRuns).toBeGreaterThan(beforeBound);
+    io.dispose();
+    await session.release();
+  });
+
+  it('records the phases of its runs as others', async () => {
+    const session = await InferenceSession.create(fixture(name), always);
+    await untilInline(session, () => session.run(feeds(0)));
+    session.latency.reset();
+    for (let run = 0; run < 50; run++) await session.run(feeds(run));
+    const { queue, bind, invoke, fetch, total, counters } = session.latency.snapshot();
+    expect([queue, bind, invoke, fetch, total].map(({ count }) => count)).toEqual(
+      Array(5).fill(50),
+    );
+    expect(invoke.min).toBeGreaterThan(0);
+    expect(counters.runs).toBe(50);
+    await session.release();
+  });
+
+  it('settles runs in their order, also those on threads between them', async () => {
+    const session = await InferenceSession.create(fixture(name), always);
+    await untilInline(session, () => session.run(feeds(0)));
+    const settled: number[] = [];
+    const runs: Promise<unknown>[] = [];
+    const before = session.inlineRuns;
+    for (let run = 0; run < 500; run++) {
+      runs.push(session.run(feeds(run)).then((result) => settled.push(first(result) - 1)));
+      if (run % 20 === 0) await turn();
+    }
+    await Promise.all(runs);
+    expect(settled).toEqual(Array.from({ length: 500 }, (_, run) => run));
+    expect(session.inlineRuns).toBeGreaterThan(before);
+    await session.release();
+  });
+
+  it('never holds up the event loop of a program that only awaits runs', async () => {
+    const session = await InferenceSession.create(fixture(name), always);
+    await untilInline(session, () => session.run(feeds(0)));
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      immediate = setImmediate(count);
+    };
+    let immediate = setImmediate(count);
+    const before = session.inlineRuns;
+    for (let run = 0; run < 1000; run++) await session.run(feeds(run));
+    clearImmediate(immediate);
+    // At 1000 µs a run one delivers no more than one without a turn.
+    expect(turns).toBeGreaterThanOrEqual(session.inlineRuns - before - 1);
+    expect(session.inlineRuns).toBeGreaterThan(before);
+    await session.release();
+  });
+
+  it('makes one run of many that are asked for at once, and leaves the others to threads', async () => {
+    const session = await InferenceSession.create(fixture(name), always);
+    await untilInline(session, () => session.run(feeds(0)));
+    await turn();
+    const before = session.inlineRuns;
+    const results = await Promise.all(
+      Array.from({ length: 200 }, (_, run) => session.run(feeds(run))),
+    );
+    expect(results.map(first)).toEqual(Array.from({ length: 200 }, (_, run) => run + 1));
+    expect(session.inlineRuns - before).toBe(1);
+    await session.release();
+  });
+
+  it.each([{ inline: 'never' }, { inline: { maxMicroseconds: 0 } }] as SessionOptions[])(
+    'is not with %j',
+    async (options) => {
+      const session = await InferenceSession.create(fixture(name), options);
+      for (let run = 0; run < 500; run++) await session.run(feeds(run));
+      expect(session.inlineRuns).toBe(0);
+      await session.release();
+    },
+  );
+
+  it('refuses wrong feeds and released sessions by the promise', async () => {
+    const session = await InferenceSession.create(fixture(name), always);
+    await untilInline(session, () => session.run(feeds(0)));
+    await expectError(() => session.run({ a: floats(1, 2, 3, 4) }), 'ERR_INVALID_ARGUMENT', /b/);
+    await session.release();
+    let promise: Promise<unknown> | undefined;
+    expect(() => (promise = session.run(feeds(0)))).not.toThrow();
+    expect((await errorOf(() => promise)).code).toBe('ERR_SESSION_RELEASED');
+  });
+});
+
+describe('a run inline', () => {
+  it('comes after the reset of variables that was asked for before', async () => {
+    const session = await InferenceSession.create(fixture('accumulator.tflite'), always);
+    const [input] = session.inputNames;
+    const [shape] = session.inputMetadata.map((info) => (info.isTensor ? info.shape : []));
+    const size = (shape as number[]).reduce((product, dim) => product * dim, 1);
+    const one = {
+      [input!]: new Tensor('float32', new Float32Array(size).fill(1), shape as number[]),
+    };
+    const initial = first(await session.run(one));
+    await untilInline(session, () => session.run(one));
+    for (let round = 0; round < 20; round++) {
+      const reset = session.resetVariables();
+      const result = await session.run(one);
+      await reset;
+      expect(first(result)).toBe(initial);
+    }
+    await session.release();
+  });
+
+  it('has the error of the model', async () => {
+    // y = x[i]: an index out of range fails at run time.
+    const int64 = 7;
+    const model = encodeOnnx({
+      inputs: [
+        { name: 'x', type: float32, dims: [4] },
+        { name: 'i', type: int64, dims: [1] },
+      ],
+      outputs: [{ name: 'y', type: float32, dims: [1] }],
+      nodes: [{ op: 'Gather', inputs: ['x', 'i'], outputs: ['y'] }],
+    });
+    const session = await InferenceSession.create(model, always);
+    const at = (index: bigint): Record<string, Tensor> => ({
+      x: floats(5, 6, 7, 8),
+      i: new Tensor('int64', [index], [1]),
+    });
+    await untilInline(session, () => session.run(at(2n)));
+    for (let round = 0; round < 50; round++) {
+      expect((await errorOf(() => session.run(at(9n)))).code).toBe('ERR_RUN_FAILED');
+      expect(first(await session.run(at(1n)))).toBe(6);
+    }
+    expect(session.latency.failures.ERR_RUN_FAILED?.count).toBe(50);
+    await session.release();
+  });
+
+  it('is not made of models that take longer', async () => {
+    // A product of 512 × 512: some milliseconds.
+    const size = 512;
+    const model = encodeOnnx({
+      inputs: [{ name: 'x', type: float32, dims: [1, size] }],
+      outputs: [{ name: 'y', type: float32, dims: [1, size] }],
+      nodes: Array.from({ length: 12 }, (_, layer) => ({
+        op: 'MatMul',
+        inputs: [layer === 0 ? 'x' : `h${layer}`, 'w'],
+        outputs: [layer === 11 ? 'y' : `h${layer + 1}`],
+      })),
+      initializers: [{ name: 'w', dims: [size, size], data: new Float32Array(size * size) }],
+    });
+    const session = await InferenceSession.create(model, { intraOpNumThreads: 1 });
+    const x = new Tensor('float32', new Float32Array(size), [1, size]);
+    for (let run = 0; run < 300; run++) await session.run({ x });
+    expect(session.inlineRuns).toBe(0);
+    await session.release();
+  });
+
+  it.each([
+    ['always', "'auto', 'never' or {maxMicroseconds}"],
+    [null, "'auto', 'never' or {maxMicroseconds}"],
+    [{ maxMicroseconds: -1 }, '0 to 1000'],
+    [{ maxMicroseconds: 1001 }, '0 to 1000'],
+    [{ maxMicroseconds: NaN }, '0 to 1000'],
+    [{ microseconds: 1 }, 'options.inline'],
+  ])('%j is no option', async (inline, message) => {
+    const error = await errorOf(() =>
+      InferenceSession.create(fixture('add4.onnx'), { inline } as SessionOptions),
+    );
+    expect(error.code).toBe('ERR_INVALID_ARGUMENT');
+    expect(error.message).toContain(message);
+  });
+});
+
+describe.each(['mlp.onnx', 'mlp.tflite'])('%s, whose first dim is dynamic,', (name) => {
+  const rows = (count: number, seed: number): { x: Tensor } => ({
+    x: new Tensor(
+      'float32',
+      Float32Array.from({ length: count * 16 }, (_, index) => Math.sin(seed + index)),
+      [count, 16],
+    ),
+  });
+
+  it('gives the same for shapes seen before as for new ones', async () => {
+    const session = await InferenceSession.create(fixture(name), { inline: 'never' });
+    const fresh = await InferenceSession.create(fixture(name), { inline: 'never' });
+    const data = (result: InferenceSession.ReturnType): unknown =>
+      Object.values(result).map((tensor) => [(tensor as Tensor).dims, (tensor as Tensor).data]);
+    // More shapes than are kept, some again and again, sync and async.
+    for (let round = 0; round < 120; round++) {
+      const count = 1 + ((round * round) % 13);
+      const x = rows(count, round);
+      const expected = data(await fresh.run(x, fresh.outputNames));
+      expect(data(round % 2 === 0 ? session.runSync(x) : await session.run(x))).toEqual(expected);
+      expect(data(session.runSync(x))).toEqual(expected);
+    }
+    await Promise.all([session.release(), fresh.release()]);
+  });
+});
