@@ -17,7 +17,8 @@ export {
   type Fetches,
   type RunResult,
 } from './engine/session/session';
-export { type BindOptions, type IoBinding } from './engine/run/io-binding';
+export { type BindOptions } from './engine/run/bind-options';
+export { type IoBinding } from './engine/run/io-binding';
 export { type TensorLike } from './engine/run/feeds';
 export { type BatchingOptions } from './engine/session/batching-options';
 export {

@@ -1,6 +1,6 @@
 import { phases } from '../engine/latency/latency';
 import { livePools } from '../engine/tensor/pool/tensor-pool';
-import { ownPools } from '../engine/run/prepared-runs';
+import { ownPools } from '../engine/run/own-pools';
 import { BucketCounts, firstAtLeast } from './bucket-counts';
 import { histogramSamples, type HistogramValues, type MetricFamily } from './families';
 import { latestGpus } from './gpus';

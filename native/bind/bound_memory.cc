@@ -21,6 +21,11 @@ bool BoundMemory::IsCopied(bool asynchronous) const {
   return MustCopy(argument_, asynchronous ? FeedPolicy::kAsynchronous : FeedPolicy::kSynchronous);
 }
 
+void BoundMemory::Exchange(BoundMemory* other) {
+  std::swap(argument_, other->argument_);
+  std::swap(array_, other->array_);
+}
+
 Status BoundMemory::ViewFor(bool asynchronous, TensorView* view) {
   *view = argument_.view;
   if (!IsCopied(asynchronous)) return Status::Ok();

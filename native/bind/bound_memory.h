@@ -33,6 +33,9 @@ class BoundMemory {
 
   size_t byte_length() const { return argument_.view.byte_length; }
 
+  /// Each takes the other's memory, of the same type and dims.
+  void Exchange(BoundMemory* other);
+
   /// The view that such a run is bound to. kOutOfMemory if there is no memory
   /// for a copy.
   Status ViewFor(bool asynchronous, TensorView* view);

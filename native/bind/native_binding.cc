@@ -1,5 +1,6 @@
 #include "bind/native_binding.h"
 
+#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
@@ -97,6 +98,7 @@ Napi::Function NativeBinding::Define(Napi::Env env) {
   return DefineClass(env, "NativeBinding",
                      {PropertyDescriptor(SafeMethod<&NativeBinding::SetInputs>("setInputs")),
                       PropertyDescriptor(SafeMethod<&NativeBinding::SetOutputs>("setOutputs")),
+                      PropertyDescriptor(SafeMethod<&NativeBinding::Carry>("carry")),
                       PropertyDescriptor(RawMethod("run", &StartMethod<NativeBinding>))});
 }
 
@@ -240,10 +242,60 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
       needs_care_ = needs_care_ || (slot.memory && !slot.memory->IsAlwaysInPlace());
     }
   }
+  CountCopies();
+}
+
+void NativeBinding::CountCopies() {
   copied_bytes_ = 0;
   for (const Slot& slot : inputs_) {
     if (slot.memory && slot.memory->IsCopied(true)) copied_bytes_ += slot.memory->byte_length();
   }
+}
+
+void NativeBinding::CarryOne(Napi::Env env, size_t output, size_t input) {
+  if (output >= outputs_.size() || input >= inputs_.size() || !outputs_[output].memory ||
+      !inputs_[input].memory) {
+    ThrowInvalidArgument(env, "carry: expected an output and an input that have memory");
+  }
+  BoundMemory& from = *outputs_[output].memory;
+  BoundMemory& to = *inputs_[input].memory;
+  if (from.view().type != to.view().type || from.view().dims != to.view().dims) {
+    ThrowInvalidArgument(env, "carry: expected an output and an input of one type and shape");
+  }
+  Check(env, from.CheckAttached(env, "outputs", Values(BoundMemory::Use::kOutput)[output].name));
+  Check(env, to.CheckAttached(env, "inputs", Values(BoundMemory::Use::kInput)[input].name));
+  if (core_->session->info.engine == Engine::kTfLite) {
+    // Arranging an interpreter's memory anew costs more than copying a state.
+    if (to.byte_length() > 0) {
+      std::memcpy(to.view().data, from.view().data, to.byte_length());
+    }
+    return;
+  }
+  from.Exchange(&to);
+  Status status = BindView(BoundMemory::Use::kInput, input, ran_asynchronously_);
+  if (status.ok()) status = BindView(BoundMemory::Use::kOutput, output, ran_asynchronously_);
+  Check(env, status);
+}
+
+// carry([output, input, …]): whether the two have exchanged their memory; else the
+// output's was copied to the input's.
+Napi::Value NativeBinding::Carry(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsArray()) ThrowInvalidArgument(env, "carry: expected an array");
+  const auto pairs = info[0].As<Napi::Array>();
+  std::vector<size_t> indexes;
+  for (uint32_t at = 0; at < pairs.Length(); ++at) {
+    const Napi::Value index = pairs.Get(at);
+    if (!index.IsNumber()) ThrowInvalidArgument(env, "carry: expected indexes");
+    indexes.push_back(index.As<Napi::Number>().Uint32Value());
+  }
+  // After the array was read, which may have run JavaScript.
+  RequireIdle(env);
+  for (size_t at = 0; at + 1 < indexes.size(); at += 2) {
+    CarryOne(env, indexes[at], indexes[at + 1]);
+  }
+  CountCopies();
+  return Napi::Boolean::New(env, core_->session->info.engine != Engine::kTfLite);
 }
 
 void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {

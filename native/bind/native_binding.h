@@ -55,6 +55,9 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
 
   Napi::Value SetInputs(const Napi::CallbackInfo& info);
   Napi::Value SetOutputs(const Napi::CallbackInfo& info);
+  Napi::Value Carry(const Napi::CallbackInfo& info);
+  void CarryOne(Napi::Env env, size_t output, size_t input);
+  void CountCopies();
   /// What a runSync function refers to; it may outlive the binding.
   struct Callee {
     NativeBinding* binding;

@@ -218,6 +218,11 @@ export interface NativeBinding {
    *   output, null for those that are in their memory
    */
   setOutputs(outputs: NativeTensors, flexible?: boolean): void;
+  /**
+   * [output, input, …]: what the outputs hold becomes the inputs'. True if they have exchanged
+   * their memory, false if it was copied.
+   */
+  carry(pairs: number[]): boolean;
   /** The job's result is as runSync's. */
   run(id: number): void;
   /**

@@ -1,6 +1,22 @@
 import { abortable, throwIfAborted } from './abort';
-import { checkArray, setOwn } from '../../checks';
-import { elementTypeOfCode, maxRank, type ElementType } from '../tensor/element-type';
+import { setOwn } from '../../checks';
+import {
+  checkNames,
+  indexOf,
+  isOtherShape,
+  isSameShape,
+  own,
+  requireBindable,
+  requireRecord,
+  resolveShape,
+  unknownShape,
+  type BindOptions,
+  type TensorSource,
+  type Tensors,
+} from './bind-options';
+import { BindingJob } from './binding-job';
+import { copyOfTensor, parseCarry, type Carried } from './carry';
+import { elementTypeOfCode, type ElementType, type NumericData } from '../tensor/element-type';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeTensor, type TensorLike } from './feeds';
 import { OneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
@@ -12,40 +28,6 @@ import { checkRunOptions, type RunOptions } from './run-options';
 import { encodeOutput, type SignaturePlan } from './signature-plan';
 import { isTensor, type Tensor } from '../tensor/tensor';
 import { decodeValue } from '../tensor/values';
-
-/** What {@link InferenceSession.bind} binds. */
-export interface BindOptions {
-  /** Tensors to read, by name. */
-  inputs?: Readonly<Record<string, TensorLike>>;
-  /**
-   * Tensors to write, by name; `'dynamic'` has the runtime allocate a new one
-   * at each run, for outputs whose shape is not known before.
-   */
-  outputs?: Readonly<Record<string, TensorLike | 'dynamic'>>;
-  /**
-   * Dynamic dimensions of the tensors that are left out above: sizes by symbolic
-   * name, or whole shapes by tensor name.
-   */
-  dims?: Readonly<Record<string, number | readonly number[]>>;
-  /** The signature whose inputs and outputs these are (TensorFlow Lite). */
-  signature?: string;
-}
-
-/** The keys of {@link BindOptions}. */
-export const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
-  'inputs',
-  'outputs',
-  'dims',
-  'signature',
-]);
-
-/** Bound tensors by name. */
-export type Tensors = Readonly<Record<string, Tensor>>;
-
-/** Where a binding's own tensors come from and go to. */
-export interface TensorSource {
-  acquire(type: Exclude<ElementType, 'string'>, dims: readonly number[]): Tensor;
-}
 
 /**
  * A session's inputs and outputs bound to tensors once, to run many times
@@ -69,6 +51,9 @@ export class IoBinding<
   readonly #outputs: Record<string, Tensor> = {};
   /** Bound inputs of strings, which have no memory that native code could read: read for each run. */
   #strings: Map<number, TensorLike> | undefined;
+  #carried: readonly Carried[] = [];
+  /** Those whose outputs have been written and not become inputs yet. */
+  #due: Carried[] = [];
   /** Tensors that were left out, and so are ours to give back. */
   readonly #own = new Set<Tensor>();
   readonly #leases = new BoundLeases();
@@ -78,7 +63,7 @@ export class IoBinding<
       if (this.#disposed) this.#giveBack();
     },
     (values) => {
-      this.#takeDynamic(values);
+      this.#taken(values);
     },
   );
   #disposed = false;
@@ -129,12 +114,12 @@ export class IoBinding<
    */
   runSync(): void {
     this.#requireUndisposed();
-    if (this.#strings !== undefined) this.#readStrings(this.#strings);
+    this.#beforeRun();
     this.#leases.requireAccess();
     const dynamic = runChannel.hasSubscribers
       ? this.#observer.runSync(() => this.#runNative())
       : this.#runNative();
-    if (dynamic !== undefined) this.#takeDynamic(dynamic);
+    this.#taken(dynamic);
   }
 
   /**
@@ -153,8 +138,14 @@ export class IoBinding<
     if (this.#disposed || this.#strings !== undefined) return undefined;
     if (!mayRunInline() || runChannel.hasSubscribers) return undefined;
     try {
+      if (this.#due.length > 0) {
+        this.#requireIdle();
+        this.#carry();
+      }
       this.#leases.requireAccess();
-      if (this.#runNative(true) === false) return undefined;
+      const dynamic = this.#runNative(true);
+      if (dynamic === false) return undefined;
+      this.#taken(dynamic);
       return deliverInline(undefined, this.#observer.inlineMicroseconds);
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
@@ -185,7 +176,7 @@ export class IoBinding<
     this.#requireUndisposed();
     const job = this.#job;
     this.#requireIdle();
-    if (this.#strings !== undefined) this.#readStrings(this.#strings);
+    this.#beforeRun();
     job.resolve = resolve;
     job.reject = reject;
     this.#leases.begin();
@@ -199,9 +190,65 @@ export class IoBinding<
     }
   }
 
+  /**
+   * Puts the inputs of `carry` back to what they were bound to at first, before the next run.
+   *
+   * @throws OnliteError ERR_BUSY while a run is in flight
+   */
+  resetCarry(): void {
+    this.#requireUndisposed();
+    this.#requireIdle();
+    this.#due = [];
+    for (const { input, initial } of this.#carried) {
+      const tensor = own(this.#inputs, input);
+      if (initial === undefined || tensor === undefined) continue;
+      if (isSameShape(tensor, initial)) (tensor.data as NumericData).set(initial.data as never);
+      else this.setInput(input, copyOfTensor(initial));
+    }
+  }
+
+  #beforeRun(): void {
+    if (this.#due.length > 0) this.#carry();
+    if (this.#strings !== undefined) this.#readStrings(this.#strings);
+  }
+
+  /** What the last run has written is what the next one reads. */
+  #carry(): void {
+    this.#requireIdle();
+    const due = this.#due;
+    this.#due = [];
+    const pairs: number[] = [];
+    const exchanged: Carried[] = [];
+    for (const carried of due) {
+      const { input, output, inputIndex, outputIndex } = carried;
+      if (this.#dynamic.includes(output)) {
+        const tensor = own(this.#outputs, output);
+        if (tensor !== undefined) this.setInput(input, tensor);
+        continue;
+      }
+      pairs.push(outputIndex, inputIndex);
+      exchanged.push(carried);
+    }
+    if (pairs.length === 0 || !this.#native.carry(pairs)) return;
+    for (const { input, output } of exchanged) {
+      const tensor = own(this.#inputs, input);
+      setOwn<unknown>(this.#inputs, input, own(this.#outputs, output));
+      setOwn<unknown>(this.#outputs, output, tensor);
+      this.#leases.exchange(`outputs.${output}`, `inputs.${input}`);
+    }
+  }
+
+  /** A run has succeeded. */
+  #taken(dynamic: NativeValue[] | false | undefined): void {
+    if (dynamic !== undefined && dynamic !== false) this.#takeDynamic(dynamic);
+    if (this.#carried.length > 0) this.#due = [...this.#carried];
+  }
+
   /** Binds another tensor to an input. @throws OnliteError as for a feed; ERR_BUSY during a run. */
   setInput(name: string, tensor: TensorLike): void {
     const index = indexOf(this.#plan.inputIndex, name, 'inputs');
+    // It is the state then, not what the last run has made.
+    if (this.#due.length > 0) this.#due = this.#due.filter(({ input }) => input !== name);
     this.#set(index, `inputs.${name}`, tensor, this.#inputs, name);
   }
 
@@ -288,7 +335,11 @@ export class IoBinding<
     throw new OnliteError('ERR_TENSOR_DISPOSED', 'the binding was disposed');
   }
 
-  #bindAll({ inputs = {}, outputs = {}, dims = {} }: BindOptions, source: TensorSource): void {
+  #bindAll(
+    { inputs = {}, outputs = {}, dims = {}, carry }: BindOptions,
+    source: TensorSource,
+  ): void {
+    const carried = parseCarry(this.#plan, carry);
     for (const [list, record] of Object.entries({ inputs, outputs, dims })) {
       requireRecord(record, `options.${list}`);
     }
@@ -322,6 +373,29 @@ export class IoBinding<
         this.#dynamic.push(info.name);
       }
     }
+    for (const each of carried) this.#keepInitial(each, own(inputs, each.input) === undefined);
+    this.#carried = carried;
+  }
+
+  #keepInitial(carried: Carried, isOurs: boolean): void {
+    const { input, output } = carried;
+    const tensor = own(this.#inputs, input);
+    const target = own(this.#outputs, output);
+    if (tensor === undefined) {
+      throw invalidArgument(`inputs.${input}`, 'a tensor, the state at first', undefined);
+    }
+    if (isOurs) {
+      const { buffer, byteOffset, byteLength } = tensor.data as NumericData;
+      new Uint8Array(buffer, byteOffset, byteLength).fill(0);
+    }
+    if (target !== undefined && !isSameShape(tensor, target)) {
+      throw new OnliteError(
+        'ERR_INVALID_ARGUMENT',
+        `options.carry.${output}: expected dims [${tensor.dims.join(', ')}] as of inputs.${input}, ` +
+          `got [${target.dims.join(', ')}]`,
+      );
+    }
+    carried.initial = copyOfTensor(tensor);
   }
 
   /** Binds an output; false for memory of our own where the model gives an input back instead. */
@@ -342,96 +416,4 @@ export class IoBinding<
       setOwn(this.#outputs, name, decodeValue(values[place] ?? null) as Tensor);
     }
   }
-}
-
-/** A binding's asynchronous runs: one object for all, as one is in flight at a time. */
-class BindingJob implements Job {
-  running = false;
-  resolve: (() => void) | undefined;
-  reject: ((error: unknown) => void) | undefined;
-  readonly #ended: () => void;
-  readonly #takeDynamic: (values: NativeValue[]) => void;
-
-  /** The functions keep the binding, and with it the bound memory, until a run has ended. */
-  constructor(ended: () => void, takeDynamic: (values: NativeValue[]) => void) {
-    this.#ended = ended;
-    this.#takeDynamic = takeDynamic;
-  }
-
-  succeed(values: unknown): void {
-    if (values !== undefined) this.#takeDynamic(values as NativeValue[]);
-    this.resolve?.();
-  }
-
-  fail(error: unknown): void {
-    this.reject?.(error);
-  }
-
-  end(): void {
-    this.running = false;
-    this.#ended();
-  }
-}
-
-function own<Value>(record: Readonly<Record<string, Value>>, name: string): Value | undefined {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
-}
-
-/** Whether a fixed dim has another size in an input than the model declares. */
-function isOtherShape(tensor: Tensor | undefined, { dims }: NativeValueInfo): boolean {
-  if (tensor === undefined) return false;
-  return dims.some((dim, axis) => dim >= 0 && dim !== tensor.dims[axis]);
-}
-
-function requireRecord(record: unknown, path: string): void {
-  if (typeof record === 'object' && record !== null && !Array.isArray(record)) return;
-  throw invalidArgument(path, 'an object by name', record);
-}
-
-function checkNames(record: object, index: ReadonlyMap<string, number>, list: string): void {
-  for (const name of Object.keys(record)) indexOf(index, name, list);
-}
-
-function indexOf(index: ReadonlyMap<string, number>, name: string, list: string): number {
-  const found = index.get(name);
-  if (found === undefined) {
-    throw invalidArgument(list, `one of ${[...index.keys()].join(', ')}`, name);
-  }
-  return found;
-}
-
-/** A value's shape with its dynamic dims filled in; undefined if some are not known. */
-function resolveShape(
-  info: NativeValueInfo,
-  dims: Readonly<Record<string, number | readonly number[]>>,
-): number[] | undefined {
-  const whole = own(dims, info.name);
-  if (Array.isArray(whole))
-    return checkArray(whole, `options.dims.${info.name}`, maxRank) as number[];
-  if (info.unknownRank) return undefined;
-  const shape: number[] = [];
-  for (const [axis, dim] of info.dims.entries()) {
-    const symbol = info.symbols[axis] ?? '';
-    const size = dim >= 0 ? dim : symbol === '' ? undefined : own(dims, symbol);
-    if (typeof size !== 'number') return undefined;
-    shape.push(size);
-  }
-  return shape;
-}
-
-function requireBindable(info: NativeValueInfo | undefined): void {
-  if (info?.kind !== 'sequence' || info.optional) return;
-  throw new OnliteError(
-    'ERR_UNSUPPORTED',
-    `inputs.${info.name}: a sequence cannot be bound, only tensors can; use run or runSync`,
-  );
-}
-
-function unknownShape(info: NativeValueInfo): OnliteError {
-  const symbols = info.symbols.filter((symbol) => symbol !== '').join(', ');
-  return new OnliteError(
-    'ERR_INVALID_ARGUMENT',
-    `inputs.${info.name}: expected a tensor, or its shape in dims` +
-      (symbols === '' ? ` as {'${info.name}': […]}` : ` (${symbols})`),
-  );
 }

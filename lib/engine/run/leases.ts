@@ -11,9 +11,9 @@ import { leasable, release, retain, type Lease } from '../tensor/pool/lease';
 
 /** A run's use of a pooled tensor. Linked: what ends runs must not need Array.prototype. */
 interface Use {
-  readonly lease: Lease;
-  readonly path: string;
-  readonly isOutput: boolean;
+  lease: Lease;
+  path: string;
+  isOutput: boolean;
   next: Use | undefined;
 }
 
@@ -106,6 +106,20 @@ export class BoundLeases {
       use = next;
     }
     this.#first = lease === undefined ? rest : { lease, path, isOutput, next: rest };
+  }
+
+  /** An output and an input have exchanged their tensors. Not during a run. */
+  exchange(output: string, input: string): void {
+    let from: Use | undefined;
+    let to: Use | undefined;
+    for (let use = this.#first; use !== undefined; use = use.next) {
+      if (use.path === output) from = use;
+      else if (use.path === input) to = use;
+    }
+    if (from !== undefined && to !== undefined) [from.lease, to.lease] = [to.lease, from.lease];
+    // One of the two has no lease: its tensor is in ordinary memory.
+    else if (from !== undefined) Object.assign(from, { path: input, isOutput: false });
+    else if (to !== undefined) Object.assign(to, { path: output, isOutput: true });
   }
 
   /** Before a synchronous run. @throws OnliteError ERR_BUSY as {@link requireAccess} */

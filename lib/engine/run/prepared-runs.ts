@@ -1,11 +1,10 @@
 import type { NumericData } from '../tensor/element-type';
 import { OnliteError } from '../../errors';
-import { fillFetch, hasDims } from './fetches';
+import { hasDims } from './fetches';
 import { OneRun, deliverInline, mayRunInline, type Job, type StartedJob } from '../addon/jobs';
 import { requireAccess } from './leases';
 import {
   memoryKind,
-  sequenceCode,
   type NativeBinding,
   type NativeRows,
   type NativeSession,
@@ -13,12 +12,14 @@ import {
   type NativeValue,
   type NativeValueInfo,
 } from '../addon/native';
-import { TensorPool, acquireFrom } from '../tensor/pool/tensor-pool';
+import { acquireFrom, type TensorPool } from '../tensor/pool/tensor-pool';
+import { poolOfKept } from './own-pools';
 import { runChannel, type RunObserver } from './run-channel';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';
 import {
   bitsOf,
   copyOf,
+  declared,
   fixedSlots,
   hasBytes,
   isApart,
@@ -31,39 +32,17 @@ import { placeValue } from '../tensor/values';
 /** Up to so many bytes of inputs and outputs, copying costs less than binding anew. */
 const maxBytes = 64 << 10;
 
-/** Bindings that a session keeps for further runs of one shape, and the shapes that it has some for. */
+/** Bindings that a session keeps for further runs of one shape. */
 const maxKept = 64;
-const maxShapes = 8;
 
 /** The memory of those that a session keeps, all together. */
 const maxKeptBytes = 1 << 20;
-
-let sharedPool: TensorPool | undefined;
-
-/** The pools that no caller made, of those that there was need of. */
-export function ownPools(): ReadonlySet<TensorPool | undefined> {
-  return new Set([sharedPool, keptPool]);
-}
-
-/** The pool of everything that no caller chose a pool for. */
-export function defaultPool(): TensorPool {
-  sharedPool ??= new TensorPool();
-  return sharedPool;
-}
-
-let keptPool: TensorPool | undefined;
-
-/** Kept memory lies apart: no program ever gets a view of it, nor of what is beside it. */
-function poolOfKept(): TensorPool {
-  keptPool ??= new TensorPool();
-  return keptPool;
-}
 
 /** What runs over memory that it is given once. */
 type Bound = Pick<NativeBinding, 'run' | 'runSync'>;
 
 /** Memory that a session keeps for runs to come. */
-interface KeptBytes {
+export interface KeptBytes {
   bytes: number;
 }
 
@@ -278,7 +257,11 @@ export class PreparedRuns {
       values: readonly Info[],
       dims: readonly (readonly number[])[],
     ): Info[] =>
-      values.map((value, index) => ({ ...value, dims: [...(dims[index] ?? [])], unknownRank: false }));
+      values.map((value, index) => ({
+        ...value,
+        dims: [...(dims[index] ?? [])],
+        unknownRank: false,
+      }));
     return PreparedRuns.#of(
       withDims(plan.inputs, inputs),
       withDims(plan.outputs, outputs),
@@ -353,7 +336,11 @@ export class PreparedRuns {
    * @param pool - where those come from
    * @throws OnliteError ERR_BUSY if a run in flight uses a pooled tensor
    */
-  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): PreparedRun | undefined {
+  prepare(
+    feeds: unknown,
+    requested?: RequestedOutputs,
+    pool?: TensorPool,
+  ): PreparedRun | undefined {
     if (this.#closed || typeof feeds !== 'object' || feeds === null) return undefined;
     const inputs = this.#inputs;
     if (Object.keys(feeds).length !== inputs.length) return undefined;
@@ -439,7 +426,9 @@ export class PreparedRuns {
       }
       return result;
     }
-    return this.#place(run, (slot, given, index) => declared(slot, given, run, index));
+    return this.#place(run, (slot, given, index) =>
+      declared(slot, given, run.outputs[index], run.pool),
+    );
   }
 
   /** The results of a run that are not as the model declares; null for those that are. */
@@ -447,7 +436,7 @@ export class PreparedRuns {
     return this.#place(run, (slot, given, index) => {
       const value = values[index] ?? null;
       return value === null
-        ? declared(slot, given, run, index)
+        ? declared(slot, given, run.outputs[index], run.pool)
         : placeValue(slot.name, value, given, run.pool);
     });
   }
@@ -506,180 +495,5 @@ export class PreparedRuns {
   close(): void {
     this.#closed = true;
     for (let run = this.#takeFree(); run !== undefined; run = this.#takeFree()) run.dispose();
-  }
-}
-
-/** The small runs of a session that batches, by their rows. */
-export class PreparedRows {
-  readonly #session: NativeSession;
-  readonly #plan: SignaturePlan;
-  readonly #maxRows: number;
-  readonly #observer: RunObserver;
-  readonly #byRows = new Map<number, PreparedRuns | undefined>();
-  readonly #kept: KeptBytes = { bytes: 0 };
-
-  constructor(session: NativeSession, plan: SignaturePlan, maxRows: number, observer: RunObserver) {
-    this.#observer = observer;
-    this.#session = session;
-    this.#plan = plan;
-    this.#maxRows = maxRows;
-  }
-
-  /** As {@link PreparedRuns.prepare}. */
-  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): PreparedRun | undefined {
-    const rows = rowsOf(feeds, this.#plan);
-    return rows === undefined ? undefined : this.#ofRows(rows)?.prepare(feeds, requested, pool);
-  }
-
-  #ofRows(rows: number): PreparedRuns | undefined {
-    if (this.#byRows.has(rows)) return this.#byRows.get(rows);
-    if (rows > this.#maxRows || this.#byRows.size >= maxKept) return undefined;
-    const runs = PreparedRuns.ofRows(this.#session, this.#plan, rows, this.#observer, this.#kept);
-    this.#byRows.set(rows, runs);
-    return runs;
-  }
-
-  /** As {@link PreparedRuns.close}. */
-  close(): void {
-    for (const runs of this.#byRows.values()) runs?.close();
-  }
-}
-
-/** A result in the kept memory, where the caller wants it. */
-function declared(slot: Slot, given: unknown, { outputs, pool }: PreparedRun, index: number): Tensor {
-  const view = outputs[index];
-  if (view === undefined) throw new RangeError('outputs: index');
-  if (given !== null) return fill(slot, given as Tensor, view);
-  if (pool === undefined) return Tensor.fromTrusted(slot.type, copyOf(view, slot), [...slot.dims]);
-  const tensor = acquireFrom(pool, slot.type, slot.dims);
-  bitsOf(dataOf(tensor) as NumericData, slot).set(view as never);
-  return tensor;
-}
-
-/** Writes a result into a tensor of the caller's that was exactly as declared before the run. */
-function fill(slot: Slot, given: Tensor, view: NumericData): Tensor {
-  const data = matchingData(given, slot);
-  if (data !== undefined) {
-    bitsOf(data, slot).set(view as never);
-    return given;
-  }
-  // For the error that says what became of it.
-  fillFetch(slot.name, given, {
-    type: slot.type,
-    dims: slot.dims,
-    byteLength: view.byteLength,
-    copyTo: (array) => {
-      array.set(view as never);
-    },
-  });
-  return given;
-}
-
-/** The first dimension of the first input. */
-function rowsOf(feeds: unknown, { inputs }: SignaturePlan): number | undefined {
-  const name = inputs[0]?.name;
-  if (typeof feeds !== 'object' || feeds === null || name === undefined) return undefined;
-  const tensor = (feeds as Record<string, unknown>)[name];
-  const rows = isTensor(tensor) ? tensor.dims[0] : undefined;
-  return rows !== undefined && Number.isSafeInteger(rows) && rows > 0 ? rows : undefined;
-}
-
-/** The shapes of a run; undefined if it had other values than one tensor for each name. */
-function shapesOf(
-  plan: SignaturePlan,
-  encoded: NativeTensors,
-  result: Readonly<Record<string, unknown>>,
-): RunShapes | undefined {
-  const inputs: (readonly number[])[] = [];
-  for (let at = 0; at < encoded.length; at += 5) {
-    const [index, code, dims] = encoded.slice(at, at + 3) as [number, number, readonly number[]];
-    if (code === sequenceCode) return undefined;
-    inputs[index] = dims;
-  }
-  const outputs: (readonly number[])[] = [];
-  for (const { name } of plan.outputs) {
-    const value = result[name];
-    if (!isTensor(value)) return undefined;
-    outputs.push(value.dims);
-  }
-  const isWhole = Object.keys(inputs).length === plan.inputs.length;
-  return isWhole ? { inputs, outputs } : undefined;
-}
-
-/** The prepared runs of a model with dynamic dims, for the shapes of the last runs. */
-export class PreparedShapes {
-  readonly #session: NativeSession;
-  readonly #plan: SignaturePlan;
-  readonly #observer: RunObserver;
-  readonly #kept: KeptBytes = { bytes: 0 };
-  /** The last used first. Some decline every run: the model makes other shapes each time. */
-  readonly #shapes: PreparedRuns[] = [];
-  #closed = false;
-
-  /** Undefined if no shapes of feeds could make its runs ones that can be prepared. */
-  static for(
-    session: NativeSession,
-    plan: SignaturePlan,
-    observer: RunObserver,
-  ): PreparedShapes | undefined {
-    const values = [...plan.inputs, ...plan.outputs];
-    const isOpen = values.some(({ dims, unknownRank }) => unknownRank || dims.some((dim) => dim < 0));
-    const canBe =
-      isOpen &&
-      fixedSlots(values.map((value) => ({ ...value, dims: [], unknownRank: false }))) !== undefined &&
-      !values.some(({ overridableInitializer }) => overridableInitializer);
-    return canBe ? new PreparedShapes(session, plan, observer) : undefined;
-  }
-
-  private constructor(session: NativeSession, plan: SignaturePlan, observer: RunObserver) {
-    this.#session = session;
-    this.#plan = plan;
-    this.#observer = observer;
-  }
-
-  /** As {@link PreparedRuns.prepare}. */
-  prepare(feeds: unknown, requested?: RequestedOutputs, pool?: TensorPool): PreparedRun | undefined {
-    const shapes = this.#shapes;
-    for (let place = 0; place < shapes.length; place++) {
-      const runs = shapes[place];
-      const run = runs?.prepare(feeds, requested, pool);
-      if (runs === undefined || run === undefined) continue;
-      if (place > 0) this.#moveToFront(runs, place);
-      return run;
-    }
-    return undefined;
-  }
-
-  /**
-   * A run has succeeded: the next of its shapes is prepared.
-   *
-   * @param encoded - its inputs
-   * @param result - every output
-   */
-  learn(encoded: NativeTensors, result: Readonly<Record<string, unknown>>): void {
-    const seen = shapesOf(this.#plan, encoded, result);
-    if (seen === undefined || this.#closed || this.#shapes.some((runs) => runs.isFor(seen.inputs))) return;
-    const runs = PreparedRuns.forShapes(
-      this.#session,
-      this.#plan,
-      seen,
-      this.#observer,
-      this.#kept,
-    );
-    if (runs === undefined) return;
-    if (this.#shapes.length === maxShapes) this.#shapes.pop()?.close();
-    this.#moveToFront(runs, this.#shapes.length);
-  }
-
-  #moveToFront(runs: PreparedRuns, place: number): void {
-    const shapes = this.#shapes;
-    for (let at = place; at > 0; at--) shapes[at] = shapes[at - 1] as PreparedRuns;
-    shapes[0] = runs;
-  }
-
-  /** As {@link PreparedRuns.close}. */
-  close(): void {
-    this.#closed = true;
-    for (const runs of this.#shapes) runs.close();
   }
 }

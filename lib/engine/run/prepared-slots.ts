@@ -1,7 +1,9 @@
 import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from '../tensor/element-type';
 import { nativeArray } from './feeds';
+import { fillFetch } from './fetches';
+import { acquireFrom, type TensorPool } from '../tensor/pool/tensor-pool';
 import type { NativeValueInfo } from '../addon/native';
-import { dataOf, isTensor } from '../tensor/tensor';
+import { Tensor, dataOf, isTensor } from '../tensor/tensor';
 
 /** An input or output of a few bytes and a known shape. */
 export interface Slot {
@@ -71,4 +73,38 @@ export function isApart(data: NumericData, others: readonly NumericData[]): bool
     if (!isBefore && other.byteOffset + other.byteLength > data.byteOffset) return false;
   }
   return true;
+}
+
+/** A result in the kept memory, where the caller wants it. */
+export function declared(
+  slot: Slot,
+  given: unknown,
+  view: NumericData | undefined,
+  pool: TensorPool | undefined,
+): Tensor {
+  if (view === undefined) throw new RangeError('outputs: index');
+  if (given !== null) return fill(slot, given as Tensor, view);
+  if (pool === undefined) return Tensor.fromTrusted(slot.type, copyOf(view, slot), [...slot.dims]);
+  const tensor = acquireFrom(pool, slot.type, slot.dims);
+  bitsOf(dataOf(tensor) as NumericData, slot).set(view as never);
+  return tensor;
+}
+
+/** Writes a result into a tensor of the caller's that was exactly as declared before the run. */
+function fill(slot: Slot, given: Tensor, view: NumericData): Tensor {
+  const data = matchingData(given, slot);
+  if (data !== undefined) {
+    bitsOf(data, slot).set(view as never);
+    return given;
+  }
+  // For the error that says what became of it.
+  fillFetch(slot.name, given, {
+    type: slot.type,
+    dims: slot.dims,
+    byteLength: view.byteLength,
+    copyTo: (array) => {
+      array.set(view as never);
+    },
+  });
+  return given;
 }

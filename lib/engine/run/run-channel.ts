@@ -58,13 +58,8 @@ export class RunObserver {
   }
 
   /** As {@link startJob} of jobs.ts. */
-  readonly startRun = (
-    job: Job,
-    start: (id: number) => void,
-  ): number =>
-    runChannel.hasSubscribers
-      ? this.#startWatched(job, start)
-      : startJob(job, start);
+  readonly startRun = (job: Job, start: (id: number) => void): number =>
+    runChannel.hasSubscribers ? this.#startWatched(job, start) : startJob(job, start);
 
   /** Calls what runs synchronously. Only for when the channel has subscribers. */
   runSync<Result>(run: () => Result): Result {

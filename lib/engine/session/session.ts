@@ -1,9 +1,9 @@
 import { abortable, throwIfAborted } from '../run/abort';
-import { IoBinding, bindKeys, type BindOptions, type Tensors } from '../run/io-binding';
-import { checkOptions, ownProperties } from '../../checks';
+import { bindKeys, type BindOptions, type Tensors } from '../run/bind-options';
+import { IoBinding } from '../run/io-binding';
+import { checkOptions } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeFeeds, type TensorLike } from '../run/feeds';
-import { isFetches, parseFetches } from '../run/fetches';
 import { promiseJob, type StartedJob } from '../addon/jobs';
 import { Leases } from '../run/leases';
 import { SessionLatency, batchSizesOf } from '../latency/latency';
@@ -18,23 +18,13 @@ import {
   type ValueMetadata,
 } from './metadata';
 import { modelName, parseCreateArguments, type ModelSource } from './model-source';
-import {
-  type Engine,
-  type NativeRunOptions,
-  type NativeSession,
-  type NativeTensors,
-  type NativeValue,
-} from '../addon/native';
+import { type Engine, type NativeSession, type NativeValue } from '../addon/native';
 import type { ProfileOptions } from '../profile/profile';
 import { keepOrigin, type SessionOrigin } from '../profile/session-apart';
 import type { ModelProfile } from '../profile/types';
 import { RunObserver, runChannel } from '../run/run-channel';
-import {
-  checkRunOptions,
-  requireSynchronous,
-  type CheckedRunOptions,
-  type RunOptions,
-} from '../run/run-options';
+import { requireSynchronous, type RunOptions } from '../run/run-options';
+import { readRequest, type RunRequest } from '../run/run-request';
 import { RunOutputs } from '../run/outputs';
 import type { Feeds, Fetches, RunResult } from '../run/run-types';
 import { withRemedy } from '../runtime/runtime-locations';
@@ -44,20 +34,14 @@ import {
   type ExecutionProviderOption,
   type SessionOptions,
 } from './session-options';
-import { planSignature, type RequestedOutputs, type SignaturePlan } from '../run/signature-plan';
-import { PreparedRows, PreparedRuns, PreparedShapes, defaultPool, type PreparedRun } from '../run/prepared-runs';
+import { planSignature, type SignaturePlan } from '../run/signature-plan';
+import { defaultPool } from '../run/own-pools';
+import { PreparedRuns, type PreparedRun } from '../run/prepared-runs';
+import { PreparedRows, PreparedShapes, learnerOf } from '../run/prepared-shapes';
 import type { Tensor } from '../tensor/tensor';
 import { zeroFeeds } from '../run/warm-up';
 
 export type { Feeds, Fetches, RunResult };
-
-/** What is asked of a run beside its feeds, checked. */
-interface RunRequest {
-  plan: SignaturePlan;
-  outputs: RequestedOutputs;
-  native: NativeRunOptions | undefined;
-  options: CheckedRunOptions;
-}
 
 /**
  * A model that is loaded and ready to run, ONNX or TensorFlow Lite.
@@ -222,7 +206,12 @@ export class InferenceSession implements AsyncDisposable {
 
   /** Starts a run the ordinary way. */
   #start(feeds: unknown, request: RunRequest): StartedJob & { result: Promise<object> } {
-    const { plan, outputs: requested, native: options, options: { pool } } = request;
+    const {
+      plan,
+      outputs: requested,
+      native: options,
+      options: { pool },
+    } = request;
     const leases = new Leases();
     try {
       const inputs = encodeFeeds(plan, feeds, leases);
@@ -236,7 +225,7 @@ export class InferenceSession implements AsyncDisposable {
         },
         outputs,
         this.#observer.startRun,
-        outputs.decoder(this.#learnerOf(request, inputs)),
+        outputs.decoder(learnerOf(this.#prepared, request, inputs)),
       );
     } catch (error) {
       leases.release();
@@ -281,7 +270,7 @@ export class InferenceSession implements AsyncDisposable {
       const result = outputs.decode(
         runChannel.hasSubscribers ? this.#observer.runSync(runNative) : runNative(),
       );
-      this.#learnerOf(request, inputs)?.(result);
+      learnerOf(this.#prepared, request, inputs)?.(result);
       return result;
     } finally {
       outputs.release();
@@ -434,20 +423,7 @@ export class InferenceSession implements AsyncDisposable {
 
   #requestOf(second: unknown, third: unknown): RunRequest {
     this.#requireOpen();
-    if (second === null) throw invalidArgument('fetches', 'names, an object or options', null);
-    // A signature has names of its own, so it is looked up before the fetches are.
-    const hasFetches = second !== undefined && isFetches(this.#plan(ownSignature(third)), second);
-    const options = checkRunOptions(hasFetches ? third : (second ?? third));
-    const plan = this.#plan(options.signature);
-    return {
-      plan,
-      outputs: hasFetches ? parseFetches(plan, second) : plan.everything,
-      native:
-        plan.index === 0 && options.native === undefined
-          ? undefined
-          : { signature: plan.index, ...options.native },
-      options,
-    };
+    return readRequest((signature) => this.#plan(signature), second, third);
   }
 
   /** A run over kept memory, with the feeds copied in; undefined if it takes the ordinary way. */
@@ -456,18 +432,6 @@ export class InferenceSession implements AsyncDisposable {
     { outputs, native: options, options: { pool } }: RunRequest,
   ): PreparedRun | undefined {
     return options === undefined ? this.#preparedRuns()?.prepare(feeds, outputs, pool) : undefined;
-  }
-
-  /** Takes the result of a run the ordinary way, whose shapes may come again. */
-  #learnerOf(
-    { plan, outputs, native: options }: RunRequest,
-    inputs: NativeTensors,
-  ): ((result: Record<string, unknown>) => void) | undefined {
-    const prepared = this.#prepared;
-    const isPlain = plan === this.#primary && outputs === plan.everything && options === undefined;
-    if (!isPlain || !(prepared instanceof PreparedShapes)) return undefined;
-    const weak = new WeakRef(prepared);
-    return (result) => weak.deref()?.learn(inputs, result);
   }
 
   /** Nothing if this model takes the ordinary way. */
@@ -499,12 +463,6 @@ export class InferenceSession implements AsyncDisposable {
     }
     return plan;
   }
-}
-
-/** The option, before the options are checked. */
-function ownSignature(options: unknown): unknown {
-  const isObject = typeof options === 'object' && options !== null;
-  return isObject ? ownProperties(options)['signature'] : undefined;
 }
 
 // The type names of onnxruntime-common's InferenceSession namespace.

@@ -1,0 +1,238 @@
+import { InferenceSession, Tensor, TensorPool, type IoBinding } from 'onlite';
+import { describe, expect, it } from 'vitest';
+
+import { encodeOnnx, float32, int64 } from './onnx-encoder';
+import { errorOf, expectError, fixture, floats } from './support';
+
+type Run = (io: IoBinding) => Promise<void> | void;
+const ways: [string, Run][] = [
+  ['runSync', (io) => io.runSync()],
+  ['run', (io) => io.run()],
+  ['run with a signal', (io) => io.run({ signal: new AbortController().signal })],
+];
+
+const valuesOf = (tensor: Tensor | undefined): number[] =>
+  Array.from(tensor!.data as Float32Array, Number);
+
+/** next = state + x, y = next · 2. */
+const adder = (type = float32, dims: (number | string)[] = [2]): Uint8Array =>
+  encodeOnnx({
+    inputs: [
+      { name: 'x', type, dims },
+      { name: 'state', type, dims },
+    ],
+    outputs: [
+      { name: 'y', type, dims },
+      { name: 'next', type, dims },
+    ],
+    nodes: [
+      { op: 'Add', inputs: ['state', 'x'], outputs: ['next'] },
+      { op: 'Add', inputs: ['next', 'next'], outputs: ['y'] },
+    ],
+  });
+
+/** present = concat(past, x) along the first dim: a cache that grows. */
+const cache = (): Uint8Array =>
+  encodeOnnx({
+    inputs: [
+      { name: 'x', type: float32, dims: [1, 2] },
+      { name: 'past', type: float32, dims: ['t', 2] },
+    ],
+    outputs: [{ name: 'present', type: float32, dims: ['t + 1', 2] }],
+    nodes: [{ op: 'Concat', inputs: ['past', 'x'], outputs: ['present'], attributes: { axis: 0 } }],
+  });
+
+describe.each(ways)('carried state by %s', (_, run) => {
+  it('is zeros at first, the last output then, and zeros again after resetCarry', async () => {
+    const session = await InferenceSession.create(adder());
+    const io = session.bind({ carry: { next: 'state' } });
+    for (let round = 0; round < 3; round++) {
+      const sums = [0, 0];
+      for (let step = 1; step <= 200; step++) {
+        (io.inputs['x']!.data as Float32Array).set([step, -step]);
+        await run(io);
+        sums[0]! += step;
+        sums[1]! -= step;
+        expect(valuesOf(io.outputs['next'])).toEqual(sums);
+        expect(valuesOf(io.outputs['y'])).toEqual(sums.map((sum) => 2 * sum));
+      }
+      io.resetCarry();
+    }
+    io.dispose();
+    await session.release();
+  });
+
+  it('begins with what the input is bound to, in memory of any kind', async () => {
+    const session = await InferenceSession.create(adder());
+    const pool = new TensorPool();
+    const shared = new Tensor('float32', new Float32Array(new SharedArrayBuffer(8)), [2]);
+    const kinds: [Tensor, Tensor | undefined][] = [
+      [floats(10, 20), undefined],
+      [floats(10, 20), floats(0, 0)],
+      [pool.acquire('float32', [2]), floats(0, 0)],
+      [floats(10, 20), pool.acquire('float32', [2])],
+      [shared, pool.acquire('float32', [2])],
+      [pool.acquire('float32', [2]), shared],
+    ];
+    for (const [state, next] of kinds) {
+      (state.data as Float32Array).set([10, 20]);
+      const io = session.bind({
+        inputs: { x: floats(1, 2), state },
+        outputs: next === undefined ? {} : { next },
+        carry: { next: 'state' },
+      });
+      for (const reset of [false, true]) {
+        if (reset) io.resetCarry();
+        for (let step = 1; step <= 5; step++) {
+          await run(io);
+          expect(valuesOf(io.outputs['next'])).toEqual([10 + step, 20 + 2 * step]);
+        }
+      }
+      io.dispose();
+      if (state !== shared) state.dispose();
+      if (next !== shared) next?.dispose();
+    }
+    expect(pool.stats.bytesInUse).toBe(0);
+    await session.release();
+  });
+
+  it('may grow', async () => {
+    const session = await InferenceSession.create(cache());
+    const io = session.bind({
+      inputs: { x: floats(0, 0).reshape([1, 2]), past: new Tensor('float32', [], [0, 2]) },
+      carry: { present: 'past' },
+    });
+    for (let round = 0; round < 2; round++) {
+      const expected: number[] = [];
+      for (let step = 1; step <= 20; step++) {
+        (io.inputs['x']!.data as Float32Array).set([step, -step]);
+        await run(io);
+        expected.push(step, -step);
+        expect(io.outputs['present']!.dims).toEqual([step, 2]);
+        expect(valuesOf(io.outputs['present'])).toEqual(expected);
+      }
+      io.resetCarry();
+    }
+    io.dispose();
+    await session.release();
+  });
+
+  it('of 64-bit integers is carried as others', async () => {
+    const session = await InferenceSession.create(adder(int64));
+    const io = session.bind({ carry: { next: 'state' } });
+    (io.inputs['x']!.data as BigInt64Array).fill(3n);
+    for (let step = 1n; step <= 10n; step++) {
+      await run(io);
+      expect((io.outputs['next']!.data as BigInt64Array)[0]).toBe(3n * step);
+    }
+    io.dispose();
+    await session.release();
+  });
+
+  it('is what setInput says', async () => {
+    const session = await InferenceSession.create(adder());
+    const io = session.bind({ inputs: { x: floats(1, 1) }, carry: { next: 'state' } });
+    await run(io);
+    await run(io);
+    io.setInput('state', floats(100, 200));
+    await run(io);
+    expect(valuesOf(io.outputs['next'])).toEqual([101, 201]);
+    await run(io);
+    expect(valuesOf(io.outputs['next'])).toEqual([102, 202]);
+    io.dispose();
+    await session.release();
+  });
+
+  // add4.tflite: y = a + b.
+  it.each(['add4.onnx', 'add4.tflite'])('is the same by hand: %s', async (name) => {
+    const session = await InferenceSession.create(fixture(name));
+    const [a, b] = session.inputNames as [string, string];
+    const [y] = session.outputNames as [string];
+    const io = session.bind({ inputs: { [a]: floats(1, 2, 3, 4) }, carry: { [y]: b } });
+    let state = floats(0, 0, 0, 0);
+    for (let step = 0; step < 150; step++) {
+      await run(io);
+      const result = await session.run({ [a]: floats(1, 2, 3, 4), [b]: state });
+      state = result[y] as Tensor<'float32'>;
+      expect(valuesOf(io.outputs[y])).toEqual(valuesOf(state));
+    }
+    io.resetCarry();
+    await run(io);
+    expect(valuesOf(io.outputs[y])).toEqual([1, 2, 3, 4]);
+    io.dispose();
+    await session.release();
+  });
+});
+
+describe('options.carry', () => {
+  it('stays as it was when a run fails', async () => {
+    // next = state[i]
+    const session = await InferenceSession.create(
+      encodeOnnx({
+        inputs: [
+          { name: 'i', type: int64, dims: [2] },
+          { name: 'state', type: float32, dims: [2] },
+        ],
+        outputs: [{ name: 'next', type: float32, dims: [2] }],
+        nodes: [{ op: 'Gather', inputs: ['state', 'i'], outputs: ['next'] }],
+      }),
+    );
+    const io = session.bind({ inputs: { state: floats(1, 2) }, carry: { next: 'state' } });
+    const i = io.inputs['i']!.data as BigInt64Array;
+    i.set([1n, 0n]);
+    io.runSync();
+    expect(valuesOf(io.outputs['next'])).toEqual([2, 1]);
+    i.set([9n, 0n]);
+    expect((await errorOf(() => io.runSync())).code).toBe('ERR_RUN_FAILED');
+    expect((await errorOf(() => io.run())).code).toBe('ERR_RUN_FAILED');
+    i.set([0n, 0n]);
+    await io.run();
+    expect(valuesOf(io.outputs['next'])).toEqual([2, 2]);
+    io.dispose();
+    await session.release();
+  });
+
+  it.each([
+    [7, 'ERR_INVALID_ARGUMENT', 'options.carry: '],
+    [[], 'ERR_INVALID_ARGUMENT', 'options.carry: '],
+    [{ nothing: 'state' }, 'ERR_INVALID_ARGUMENT', 'options.carry: expected keys of y, next'],
+    [{ next: 'nothing' }, 'ERR_INVALID_ARGUMENT', 'options.carry.next: expected one of x, state'],
+    [{ next: 7 }, 'ERR_INVALID_ARGUMENT', 'options.carry.next: '],
+    [{ next: 'state', y: 'state' }, 'ERR_INVALID_ARGUMENT', 'options.carry.y: expected one of x'],
+  ])('%j is refused', async (carry, code, message) => {
+    const session = await InferenceSession.create(adder());
+    const error = await errorOf(() => session.bind({ carry } as never));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(message);
+    await session.release();
+  });
+
+  it('is refused where types or shapes do not fit', async () => {
+    const session = await InferenceSession.create(
+      encodeOnnx({
+        inputs: [{ name: 'x', type: float32, dims: [2, 3] }],
+        outputs: [
+          { name: 'y', type: float32, dims: [3, 2] },
+          { name: 'z', type: int64, dims: [2] },
+        ],
+        nodes: [
+          { op: 'Transpose', inputs: ['x'], outputs: ['y'] },
+          { op: 'Shape', inputs: ['x'], outputs: ['z'] },
+        ],
+      }),
+    );
+    await expectError(() => session.bind({ carry: { y: 'x' } }), 'ERR_INVALID_ARGUMENT', /shape/);
+    await expectError(() => session.bind({ carry: { z: 'x' } }), 'ERR_INVALID_ARGUMENT', /type/);
+    await session.release();
+  });
+
+  it('cannot be reset while a run is in flight', async () => {
+    const session = await InferenceSession.create(adder(), { inline: 'never' });
+    const io = session.bind({ carry: { next: 'state' } });
+    const running = io.run();
+    await expectError(() => io.resetCarry(), 'ERR_BUSY', /in flight/);
+    await running;
+    io.dispose();
+    await session.release();
+  });
+});
