@@ -8,13 +8,16 @@ const CONTEXT = 64; // samples of the frame before that the model wants to see a
 /** Silero VAD 5: how likely each 32 ms of a 16 kHz stream are speech. */
 export class SileroVad {
   #session;
+  #io;
   #frames = new SlidingWindow(CONTEXT + FRAME, FRAME);
-  #state = new Tensor('float32', new Float32Array(2 * 128), [2, 1, 128]);
-  #rate = new Tensor('int64', BigInt64Array.of(BigInt(SAMPLE_RATE)), []);
   #heard = 0;
 
   constructor(session) {
     this.#session = session;
+    const sr = new Tensor('int64', BigInt64Array.of(BigInt(SAMPLE_RATE)), []);
+    const dims = { input: [1, CONTEXT + FRAME], state: [2, 1, 128], stateN: [2, 1, 128] };
+    // What the model remembers goes from frame to frame without a copy.
+    this.#io = session.bind({ inputs: { sr }, dims, carry: { stateN: 'state' } });
   }
 
   static async create(path) {
@@ -30,13 +33,12 @@ export class SileroVad {
   async push(samples) {
     const scores = [];
     for (const frame of this.#frames.push(samples)) {
-      const input = new Tensor('float32', frame, [1, frame.length]);
-      const feeds = { input, state: this.#state, sr: this.#rate };
-      const { output, stateN } = await this.#session.run(feeds);
-      this.#state = stateN;
+      this.#io.inputs.input.data.set(frame);
+      await this.#io.run();
       const start = this.#heard / SAMPLE_RATE;
       this.#heard += FRAME;
-      scores.push({ start, end: this.#heard / SAMPLE_RATE, score: output.data[0] });
+      const [score] = this.#io.outputs.output.data;
+      scores.push({ start, end: this.#heard / SAMPLE_RATE, score });
     }
     return scores;
   }
