@@ -82,8 +82,15 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/tflite/xnnpack/stand_ins.cc
   native/runtimes/tflite/xnnpack/weights.cc)
 
+set(ONLITE_SESSION_SOURCES
+  native/session/batch_support.cc
+  native/session/batched_run.cc
+  native/session/memory_policy.cc
+  native/session/session_core.cc)
+
 set(ONLITE_ADDON_SOURCES
   native/addon.cc
+  native/napi/convert/batch_options.cc
   native/napi/convert/errors.cc
   native/napi/convert/run_options.cc
   native/napi/convert/session_info.cc
@@ -95,8 +102,6 @@ set(ONLITE_ADDON_SOURCES
   native/napi/process/gpu_job.cc
   native/napi/process/pages.cc
   native/napi/process/runtime_functions.cc
-  native/napi/run/batch_support.cc
-  native/napi/run/batched_run.cc
   native/napi/run/bound_memory.cc
   native/napi/run/held_result.cc
   native/napi/run/native_binding.cc
@@ -105,6 +110,5 @@ set(ONLITE_ADDON_SOURCES
   native/napi/session/latency_methods.cc
   native/napi/session/native_session.cc
   native/napi/session/profile_job.cc
-  native/napi/session/session_core.cc
   native/napi/session/session_gauges.cc
   native/napi/session/session_jobs.cc)

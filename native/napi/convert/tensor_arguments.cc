@@ -140,23 +140,6 @@ Memory ReadTypedArray(Napi::Env env, napi_value value) {
   return memory;
 }
 
-/// An index that changes under a running Gather is a segmentation fault in ONNX
-/// Runtime, and a condition that changes under Compress, which counts the true ones
-/// before it copies their rows, is a heap overrun; other elements only make a wrong
-/// result. No kernel takes integers of less than 16 bits for either.
-bool MayAddress(ElementType type) {
-  switch (type) {
-    case ElementType::kBool:
-    case ElementType::kInt16:
-    case ElementType::kUInt16:
-    case ElementType::kInt32:
-    case ElementType::kUInt32:
-    case ElementType::kInt64:
-    case ElementType::kUInt64: return true;
-    default: return false;
-  }
-}
-
 std::vector<std::string> ReadStrings(Napi::Env env, napi_value data, const Dims& dims) {
   const uint32_t count = ArrayLength(env, data, "data");
   if (ElementCount(dims) != size_t{count}) {
@@ -283,9 +266,7 @@ void AddOutputs(Napi::Env env, std::vector<EncodedTensor> outputs, FeedPolicy po
     output.index = encoded.index;
     // A model may make other shapes than it declares, and than the caller expects.
     output.flexible = true;
-    arguments->held.push_back(encoded.kind == MemoryKind::kPooled ||
-                              encoded.kind == MemoryKind::kFilledLater ||
-                              (encoded.has_memory && encoded.kind == MemoryKind::kOrdinary));
+    arguments->held.push_back(WantsHeldResult(encoded.kind, encoded.has_memory));
     if (encoded.has_memory && encoded.kind == MemoryKind::kFilledLater) {
       TensorView memory;
       memory.byte_length = TypedArrayBytes(env, encoded.data, &memory.data);
@@ -295,7 +276,7 @@ void AddOutputs(Napi::Env env, std::vector<EncodedTensor> outputs, FeedPolicy po
       if (argument.view.type == ElementType::kString) {
         ThrowInvalidArgument(env, "outputs: strings cannot be written in place");
       }
-      if (argument.kind != MemoryKind::kPrivate) {
+      if (IsReachable(argument.kind)) {
         AddTarget(env, signature, output.index, argument.view, targets);
       }
       if (!MustCopy(argument, policy)) {
@@ -360,13 +341,6 @@ napi_value TensorToJs(Napi::Env env, const TensorView& tensor, napi_value data) 
   encoded.Set(2U, dims);
   encoded.Set(3U, data);
   return encoded;
-}
-
-bool MustCopy(const TensorArgument& argument, FeedPolicy policy) {
-  if (argument.view.type == ElementType::kString) return false;
-  if (argument.shared) return true;
-  if (policy == FeedPolicy::kSynchronous || argument.kind == MemoryKind::kPrivate) return false;
-  return argument.kind == MemoryKind::kOrdinary || MayAddress(argument.view.type);
 }
 
 std::vector<EncodedTensor> ReadTensors(Napi::Env env, napi_value tensors, const char* what) {

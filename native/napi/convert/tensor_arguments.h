@@ -10,45 +10,9 @@
 #include "core/aligned_buffer.h"
 #include "runtimes/run_request.h"
 #include "runtimes/session_info.h"
+#include "session/memory_policy.h"
 
 namespace onlite {
-
-/// How a run uses the memory of its tensors (DESIGN §4). This file and its .cc
-/// are the one place that decides between in place and a copy.
-enum class FeedPolicy : uint8_t {
-  /// The run ends before JavaScript continues: in place, but memory that other
-  /// threads may write (SharedArrayBuffer) is copied.
-  kSynchronous,
-  /// JavaScript goes on while the run reads and writes: in place only what the
-  /// pool keeps from being detached and no kernel finds its way in memory by; the
-  /// rest is copied.
-  kAsynchronous,
-};
-
-/// What lib/ promises of a tensor's memory: the fifth field of its description.
-enum class MemoryKind : uint8_t {
-  /// Nothing: JavaScript may detach, resize or write it at any time.
-  kOrdinary = 0,
-  /// It is never detached, moved or freed while its tensor lives: a pool's.
-  kPooled = 1,
-  /// No JavaScript but lib/'s own can reach it until the run has ended.
-  kPrivate = 2,
-  /// An output's only: lib/ fills it when the run has ended. Where it lies is
-  /// looked at all the same.
-  kFilledLater = 3,
-};
-
-/// A tensor as a flat array of lib/ describes it, and what is known of its memory.
-struct TensorArgument {
-  TensorView view;
-  MemoryKind kind = MemoryKind::kOrdinary;
-  /// Other threads may write it: a SharedArrayBuffer.
-  bool shared = false;
-};
-
-/// The decision of DESIGN §4 for a tensor that a run reads or writes: an output
-/// may be read by the model too, so it is as dangerous as an input.
-bool MustCopy(const TensorArgument& argument, FeedPolicy policy);
 
 /// A run's request, read from JavaScript, and the memory that its snapshots use.
 struct RunArguments {

@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "napi/run/batched_run.h"
 #include "napi/session/session_jobs.h"
+#include "session/batched_run.h"
 
 namespace onlite {
 

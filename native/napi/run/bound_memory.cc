@@ -9,13 +9,10 @@
 namespace onlite {
 BoundMemory::BoundMemory(Napi::Env env, TensorArgument argument, Use use, napi_value array)
     : argument_(std::move(argument)), use_(use) {
-  if (argument_.kind != MemoryKind::kOrdinary || argument_.view.type == ElementType::kString) {
-    return;
-  }
-  array_ = Napi::Persistent(Napi::Object(env, array));
+  if (MayBeDetached(argument_)) array_ = Napi::Persistent(Napi::Object(env, array));
 }
 
-bool BoundMemory::IsAlwaysInPlace() const { return array_.IsEmpty() && !IsCopied(true); }
+bool BoundMemory::IsAlwaysInPlace() const { return onlite::IsAlwaysInPlace(argument_); }
 
 bool BoundMemory::IsCopied(bool asynchronous) const {
   return MustCopy(argument_, asynchronous ? FeedPolicy::kAsynchronous : FeedPolicy::kSynchronous);

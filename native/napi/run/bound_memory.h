@@ -26,9 +26,7 @@ class BoundMemory {
   /// Neither a copy nor a look at the memory is ever needed.
   bool IsAlwaysInPlace() const;
 
-  /// Whether a run works on the private copy instead (DESIGN §4, MustCopy): an
-  /// asynchronous one unless the memory is a pool's, unshared, and of a type that
-  /// no kernel uses as an index; a synchronous one only for shared memory.
+  /// Whether a run works on the private copy instead (MustCopy).
   bool IsCopied(bool asynchronous) const;
 
   size_t byte_length() const { return argument_.view.byte_length; }

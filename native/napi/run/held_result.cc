@@ -1,6 +1,5 @@
 #include "napi/run/held_result.h"
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -8,6 +7,7 @@
 
 #include "napi/convert/errors.h"
 #include "napi/convert/tensor_arguments.h"
+#include "session/memory_policy.h"
 
 namespace onlite {
 namespace {
@@ -27,16 +27,7 @@ napi_value Hold(Napi::Env env, Value value) {
 }  // namespace
 
 napi_value HoldResult(Napi::Env env, const RunRequest& request, Value value) {
-  // An output of the graph that is one of its inputs lies where that does.
-  const bool holdable =
-      value.kind == Value::Kind::kTensor && value.owner &&
-      value.tensor.type != ElementType::kString &&
-      std::none_of(request.inputs.begin(), request.inputs.end(), [&](const RunInput& input) {
-        return Overlap(value.tensor, input.tensor) ||
-               std::any_of(input.items.begin(), input.items.end(),
-                           [&](const TensorView& item) { return Overlap(value.tensor, item); });
-      });
-  if (!holdable) return ValueToJs(env, value);
+  if (!CanBeHeld(request, value)) return ValueToJs(env, value);
   const TensorView tensor = value.tensor;
   Napi::Array encoded(env, TensorToJs(env, tensor, Hold(env, std::move(value))));
   encoded.Set(0U, 4);

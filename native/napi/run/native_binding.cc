@@ -7,7 +7,7 @@
 #include "napi/convert/errors.h"
 #include "napi/convert/raw_method.h"
 #include "napi/environment/environment.h"
-#include "napi/session/session_jobs.h"
+#include "session/run_guarded.h"
 
 namespace onlite {
 namespace {

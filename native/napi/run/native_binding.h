@@ -7,19 +7,9 @@
 #include <vector>
 
 #include "napi/run/bound_memory.h"
-#include "napi/session/session_core.h"
+#include "session/session_core.h"
 
 namespace onlite {
-
-/// What a binding and its job share. The session closes it when it is released.
-struct BindingCore {
-  std::shared_ptr<SessionCore> session;
-  size_t signature = 0;
-  std::unique_ptr<Binding> binding;  // null once the session is released
-  std::vector<size_t> dynamic_outputs;
-  /// Every output is (Binding::BindFlexibleOutput).
-  bool flexible = false;
-};
 
 class BindingRunJob;
 

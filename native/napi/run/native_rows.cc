@@ -6,9 +6,9 @@
 #include "napi/convert/errors.h"
 #include "napi/convert/raw_method.h"
 #include "napi/environment/environment.h"
-#include "napi/run/batch_support.h"
-#include "napi/run/batched_run.h"
 #include "napi/session/session_jobs.h"
+#include "session/batch_support.h"
+#include "session/batched_run.h"
 
 namespace onlite {
 namespace {
@@ -118,12 +118,12 @@ Napi::Object NativeRows::Wrap(Napi::Env env, std::shared_ptr<SessionCore> sessio
                               napi_value inputs, napi_value outputs) {
   auto memory = std::make_shared<RowsMemory>();
   RunArguments& arguments = memory->arguments;
-  ReadRunArguments(env, session->info, inputs, outputs, FeedPolicy::kSynchronous, &arguments);
+  ReadRunArguments(env, session->info, inputs, outputs, FeedPolicy::kAsynchronous, &arguments);
   for (RunOutput& output : arguments.request.outputs) {
     if (output.into.data == nullptr) ThrowInvalidArgument(env, "outputs: expected memory");
     memory->outputs.push_back(std::exchange(output.into, {}));
   }
-  memory->rows = session->batches ? BatchRows(*session, arguments) : 0;
+  memory->rows = session->batches ? BatchRows(*session, arguments.request, false) : 0;
   if (memory->rows == 0 || arguments.snapshots) {
     ThrowInvalidArgument(env, "inputs: not what a batch of this session takes");
   }

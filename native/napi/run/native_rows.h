@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "napi/convert/tensor_arguments.h"
-#include "napi/session/session_core.h"
+#include "session/session_core.h"
 
 namespace onlite {
 
@@ -25,8 +25,8 @@ struct RowsMemory {
 class NativeRows : public Napi::ObjectWrap<NativeRows> {
  public:
   static Napi::Function Define(Napi::Env env);
-  /// `inputs` and `outputs` as ReadRunArguments takes them, all with stable memory
-  /// that JavaScript leaves alone while a run is in flight.
+  /// `inputs` and `outputs` as ReadRunArguments takes them, all with memory
+  /// that runs may use in place (memory_policy.h); any other is refused.
   static Napi::Object Wrap(Napi::Env env, std::shared_ptr<SessionCore> session, napi_value inputs,
                            napi_value outputs);
 

@@ -7,17 +7,18 @@
 #include <utility>
 
 #include "core/aligned_buffer.h"
+#include "napi/convert/batch_options.h"
 #include "napi/convert/errors.h"
 #include "napi/convert/object_reader.h"
 #include "napi/convert/tensor_arguments.h"
 #include "napi/environment/environment.h"
 #include "napi/environment/job.h"
 #include "napi/process/runtime_functions.h"
-#include "napi/run/batch_support.h"
 #include "napi/session/native_session.h"
 #include "napi/session/session_jobs.h"
 #include "runtimes/foreign_file.h"
 #include "runtimes/model_file.h"
+#include "session/batch_support.h"
 
 namespace onlite {
 namespace {

@@ -9,13 +9,14 @@
 #include "napi/convert/run_options.h"
 #include "napi/convert/session_info.h"
 #include "napi/environment/environment.h"
-#include "napi/run/batch_support.h"
 #include "napi/run/batched_run_job.h"
 #include "napi/run/native_binding.h"
 #include "napi/run/native_rows.h"
 #include "napi/session/latency_methods.h"
 #include "napi/session/session_gauges.h"
 #include "napi/session/session_jobs.h"
+#include "session/batch_support.h"
+#include "session/run_guarded.h"
 
 namespace onlite {
 namespace {
@@ -114,7 +115,7 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
   RequireOpen(env);
   Environment& environment = Environment::Of(env);
   if (core_->batches) {
-    const size_t rows = BatchRows(*core_, *arguments);
+    const size_t rows = BatchRows(*core_, arguments->request, !arguments->record_latency);
     if (rows > 0) {
       auto job = std::make_unique<BatchedRunJob>(core_, std::move(arguments), called_at, rows);
       BatchMember* const member = job.get();

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "napi/environment/environment.h"
-#include "napi/session/session_core.h"
+#include "session/session_core.h"
 
 namespace onlite {
 

@@ -4,7 +4,7 @@
 
 #include "napi/convert/tensor_arguments.h"
 #include "napi/environment/job.h"
-#include "napi/session/session_core.h"
+#include "session/session_core.h"
 
 namespace onlite {
 

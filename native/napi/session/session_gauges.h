@@ -2,7 +2,7 @@
 
 #include <napi.h>
 
-#include "napi/session/session_core.h"
+#include "session/session_core.h"
 
 namespace onlite {
 

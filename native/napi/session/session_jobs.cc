@@ -18,22 +18,6 @@ void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& c
   }
 }
 
-Status SessionReleased() { return {ErrorCode::kSessionReleased, "the session was released"}; }
-
-Status EveryInterpreterBusy() {
-  return {ErrorCode::kBusy,
-          "runSync: every place of the session is taken; await the runs in flight, or create "
-          "the session with a higher concurrency"};
-}
-
-bool EnterSynchronousRun(SessionCore& core) {
-  return core.info.reentrant || core.queue->TryEnter();
-}
-
-void LeaveSynchronousRun(SessionCore& core) {
-  if (!core.info.reentrant) core.queue->Leave();
-}
-
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result) {
   Napi::Array outputs = Napi::Array::New(env, result.outputs.size());
   for (uint32_t index = 0; index < result.outputs.size(); ++index) {

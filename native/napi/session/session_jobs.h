@@ -1,13 +1,11 @@
 #pragma once
 
-#include <exception>
 #include <memory>
-#include <new>
-#include <string>
+#include <utility>
 
 #include "napi/convert/tensor_arguments.h"
 #include "napi/environment/job.h"
-#include "napi/session/session_core.h"
+#include "session/session_core.h"
 
 namespace onlite {
 
@@ -61,31 +59,6 @@ class ResetVariablesJob final : public Job {
 /// Destroys a session that nobody uses any more, after its runs and off the JS thread; where
 /// that cannot be had, with the last holder.
 void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& core) noexcept;
-
-/// What a run says that JavaScript waits for, when it throws: memory, in practice.
-template <typename Run>
-Status RunGuarded(const Run& run) noexcept {
-  try {
-    return run();
-  } catch (const std::bad_alloc&) {
-    return OutOfMemory();
-  } catch (const std::exception& error) {
-    try {
-      return {ErrorCode::kRunFailed, "the run failed", error.what()};
-    } catch (const std::bad_alloc&) {
-      return OutOfMemory();
-    }
-  }
-}
-
-/// What every use of a released session answers.
-Status SessionReleased();
-
-/// Claims what a run on the JS thread needs; false, at once, if every
-/// interpreter is busy. Leave gives it back.
-bool EnterSynchronousRun(SessionCore& core);
-void LeaveSynchronousRun(SessionCore& core);
-Status EveryInterpreterBusy();
 
 /// Encodes a run's outputs for JavaScript.
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result);

@@ -22,7 +22,6 @@ bool IsAllocated(const Api& api, const TfLiteTensor* tensor, ApiAllocationType t
 bool HasDims(const Api& api, const TfLiteTensor* tensor, const Dims& dims);
 
 /// Gives an allocated input tensor the feed's elements. `name` is for messages.
-/// The one place that decides between using a feed's memory and copying it.
 Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
                   const std::string& name);
 

@@ -1,13 +1,11 @@
-#include "napi/run/batch_support.h"
+#include "session/batch_support.h"
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/batch_tensors.h"
-#include "napi/convert/object_reader.h"
 
 namespace onlite {
 namespace {
@@ -109,29 +107,6 @@ bool MatchesOutputs(const SignatureInfo& signature, const RunRequest& request) {
 
 }  // namespace
 
-BatchOptions ReadBatchOptions(Napi::Env env, const Napi::Value& value) {
-  const ObjectReader reader(env, value, "options.batching");
-  BatchOptions options;
-  const int max_rows = reader.Int("maxBatchSize", 0);
-  if (max_rows < 1) reader.Refuse("maxBatchSize", "a positive integer");
-  options.max_rows = static_cast<size_t>(max_rows);
-  const Napi::Value delay = reader.Get("maxDelayMs");
-  const double milliseconds = delay.IsNumber() ? delay.As<Napi::Number>().DoubleValue() : -1;
-  if (!(milliseconds >= 0 && milliseconds <= 1e9)) {
-    reader.Refuse("maxDelayMs", "a number of milliseconds");
-  }
-  options.max_delay = std::chrono::nanoseconds(static_cast<int64_t>(milliseconds * 1e6));
-  for (const Napi::Value& item : reader.Array("allowedSizes")) {
-    const int64_t size = item.IsNumber() ? item.As<Napi::Number>().Int64Value() : 0;
-    if (size < 1 || size > max_rows) {
-      reader.Refuse("allowedSizes", "integers from 1 to maxBatchSize");
-    }
-    options.allowed_sizes.push_back(static_cast<size_t>(size));
-  }
-  std::sort(options.allowed_sizes.begin(), options.allowed_sizes.end());
-  return options;
-}
-
 Status CheckBatching(const SessionInfo& info) {
   if (info.has_variables) {
     return CannotBatch("the model has variables, so its runs depend on each other");
@@ -150,10 +125,9 @@ Status CheckBatching(const SessionInfo& info) {
   return Status::Ok();
 }
 
-size_t BatchRows(const SessionCore& core, const RunArguments& arguments) {
-  const RunRequest& request = arguments.request;
+size_t BatchRows(const SessionCore& core, const RunRequest& request, bool is_warm_up) {
   const SessionInfo& info = core.info;
-  if (!arguments.record_latency || HasOptions(request.options) || !core.keeps_rows) return 0;
+  if (is_warm_up || HasOptions(request.options) || !core.keeps_rows) return 0;
   if (request.signature >= info.signatures.size()) return 0;
   if (request.inputs.empty() || request.inputs[0].tensor.dims.empty()) return 0;
   const int64_t rows = request.inputs[0].tensor.dims[0];

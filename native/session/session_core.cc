@@ -1,8 +1,6 @@
-#include "napi/session/session_core.h"
+#include "session/session_core.h"
 
 #include "core/heap_trim.h"
-#include "napi/run/native_binding.h"
-#include "napi/session/session_jobs.h"
 
 namespace onlite {
 
@@ -84,6 +82,22 @@ void SessionCore::Close() {
   session.reset();
   // Not before: that may take longer than the moment that the trimmer waits.
   TrimHeapSoon();
+}
+
+Status SessionReleased() { return {ErrorCode::kSessionReleased, "the session was released"}; }
+
+Status EveryInterpreterBusy() {
+  return {ErrorCode::kBusy,
+          "runSync: every place of the session is taken; await the runs in flight, or create "
+          "the session with a higher concurrency"};
+}
+
+bool EnterSynchronousRun(SessionCore& core) {
+  return core.info.reentrant || core.queue->TryEnter();
+}
+
+void LeaveSynchronousRun(SessionCore& core) {
+  if (!core.info.reentrant) core.queue->Leave();
 }
 
 }  // namespace onlite

@@ -6,7 +6,7 @@
 
 #include "core/batch_queue.h"
 #include "core/cancel_token.h"
-#include "napi/session/session_core.h"
+#include "session/session_core.h"
 
 namespace onlite {
 

@@ -11,12 +11,11 @@
 #include "core/clock.h"
 #include "core/executor.h"
 #include "core/run_statistics.h"
-#include "napi/run/run_records.h"
 #include "runtimes/session.h"
+#include "session/binding_core.h"
+#include "session/run_records.h"
 
 namespace onlite {
-
-struct BindingCore;
 
 /// What a JavaScript session, its bindings and its jobs share. The runtime's
 /// session is destroyed by Close, or with the last holder.
@@ -87,5 +86,14 @@ class SessionCore {
   std::vector<std::string> last_providers_;
   std::vector<std::weak_ptr<BindingCore>> bindings_;
 };
+
+/// What every use of a released session answers.
+Status SessionReleased();
+
+/// Claims what a run on the JS thread needs; false, at once, if every
+/// interpreter is busy. Leave gives it back.
+bool EnterSynchronousRun(SessionCore& core);
+void LeaveSynchronousRun(SessionCore& core);
+Status EveryInterpreterBusy();
 
 }  // namespace onlite

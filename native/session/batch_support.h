@@ -1,16 +1,13 @@
 #pragma once
 
-#include <napi.h>
-
 #include <cstddef>
 
-#include "napi/convert/tensor_arguments.h"
-#include "napi/session/session_core.h"
+#include "core/status.h"
+#include "runtimes/run_request.h"
+#include "runtimes/session_info.h"
+#include "session/session_core.h"
 
 namespace onlite {
-
-/// NativeBatching of lib/engine/addon/native.ts.
-BatchOptions ReadBatchOptions(Napi::Env env, const Napi::Value& value);
 
 /// Whether a model's runs may be batched: no variables, and every input and
 /// output is a tensor with a dynamic first dimension whose rows are whole
@@ -23,6 +20,6 @@ Status CheckBatching(const SessionInfo& info);
 /// run by itself: it has options of its own, is a warm-up, is too large, or is
 /// not what the model declares (then the runtime's adapter has the message), or the
 /// model has made other rows than it was given.
-size_t BatchRows(const SessionCore& core, const RunArguments& arguments);
+size_t BatchRows(const SessionCore& core, const RunRequest& request, bool is_warm_up);
 
 }  // namespace onlite

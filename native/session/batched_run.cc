@@ -1,4 +1,4 @@
-#include "napi/run/batched_run.h"
+#include "session/batched_run.h"
 
 #include <atomic>
 #include <utility>
