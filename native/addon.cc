@@ -1,16 +1,16 @@
 #include <napi.h>
 
-#include "bind/create_session.h"
-#include "bind/environment.h"
-#include "bind/errors.h"
-#include "bind/gpu_job.h"
-#include "bind/held_result.h"
-#include "bind/native_binding.h"
-#include "bind/native_histogram.h"
-#include "bind/native_rows.h"
-#include "bind/native_session.h"
-#include "bind/pages.h"
-#include "bind/runtime_functions.h"
+#include "napi/convert/errors.h"
+#include "napi/environment/environment.h"
+#include "napi/histogram/native_histogram.h"
+#include "napi/process/gpu_job.h"
+#include "napi/process/pages.h"
+#include "napi/process/runtime_functions.h"
+#include "napi/run/held_result.h"
+#include "napi/run/native_binding.h"
+#include "napi/run/native_rows.h"
+#include "napi/session/create_session.h"
+#include "napi/session/native_session.h"
 
 namespace {
 

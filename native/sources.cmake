@@ -28,83 +28,87 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/empty_tensors.cc
   native/runtimes/ort/environment.cc
   native/runtimes/ort/external_data.cc
-  native/runtimes/ort/feeds.cc
   native/runtimes/ort/library.cc
   native/runtimes/ort/model_info.cc
   native/runtimes/ort/model_scan.cc
   native/runtimes/ort/providers.cc
+  native/runtimes/ort/request.cc
   native/runtimes/ort/run_options.cc
   native/runtimes/ort/runtime.cc
   native/runtimes/ort/session.cc
   native/runtimes/ort/session_options.cc
   native/runtimes/ort/status.cc
   native/runtimes/ort/telemetry.cc
-  native/runtimes/ort/values.cc
+  native/runtimes/ort/tensors.cc
   native/runtimes/ort/wire.cc
-  native/runtimes/tflite/binding.cc
-  native/runtimes/tflite/call_graph.cc
-  native/runtimes/tflite/empty_tensors.cc
-  native/runtimes/tflite/entry_runner.cc
   native/runtimes/tflite/error_log.cc
-  native/runtimes/tflite/flatbuffer.cc
-  native/runtimes/tflite/interpreter.cc
-  native/runtimes/tflite/interpreter_pool.cc
-  native/runtimes/tflite/invocation.cc
   native/runtimes/tflite/library.cc
-  native/runtimes/tflite/metadata.cc
-  native/runtimes/tflite/model.cc
-  native/runtimes/tflite/model_info.cc
-  native/runtimes/tflite/operator_list.cc
-  native/runtimes/tflite/operator_names.cc
-  native/runtimes/tflite/operator_options.cc
-  native/runtimes/tflite/operator_recorder.cc
-  native/runtimes/tflite/operator_support.cc
-  native/runtimes/tflite/placement.cc
-  native/runtimes/tflite/probe_model.cc
-  native/runtimes/tflite/profile.cc
+  native/runtimes/tflite/model/call_graph.cc
+  native/runtimes/tflite/model/flatbuffer.cc
+  native/runtimes/tflite/model/metadata.cc
+  native/runtimes/tflite/model/model.cc
+  native/runtimes/tflite/model/model_info.cc
+  native/runtimes/tflite/model/operator_list.cc
+  native/runtimes/tflite/model/operator_names.cc
+  native/runtimes/tflite/model/operator_options.cc
+  native/runtimes/tflite/model/operator_support.cc
+  native/runtimes/tflite/model/probe_model.cc
+  native/runtimes/tflite/model/schema.cc
+  native/runtimes/tflite/model/sparsity_verifier.cc
+  native/runtimes/tflite/model/strings.cc
+  native/runtimes/tflite/model/subgraph_verifier.cc
+  native/runtimes/tflite/model/tensor_verifier.cc
+  native/runtimes/tflite/model/variable_verifier.cc
+  native/runtimes/tflite/model/verifier.cc
+  native/runtimes/tflite/model/weight_support.cc
+  native/runtimes/tflite/profile/operator_recorder.cc
+  native/runtimes/tflite/profile/profile.cc
   native/runtimes/tflite/providers.cc
-  native/runtimes/tflite/request.cc
+  native/runtimes/tflite/run/binding.cc
+  native/runtimes/tflite/run/empty_tensors.cc
+  native/runtimes/tflite/run/entry_runner.cc
+  native/runtimes/tflite/run/interpreter.cc
+  native/runtimes/tflite/run/interpreter_pool.cc
+  native/runtimes/tflite/run/invocation.cc
+  native/runtimes/tflite/run/placement.cc
+  native/runtimes/tflite/run/request.cc
+  native/runtimes/tflite/run/shape_checker.cc
+  native/runtimes/tflite/run/tensor_observer.cc
+  native/runtimes/tflite/run/tensors.cc
   native/runtimes/tflite/runtime.cc
-  native/runtimes/tflite/schema.cc
   native/runtimes/tflite/session.cc
-  native/runtimes/tflite/shape_checker.cc
-  native/runtimes/tflite/sparsity_verifier.cc
-  native/runtimes/tflite/stand_ins.cc
-  native/runtimes/tflite/strings.cc
-  native/runtimes/tflite/subgraph_verifier.cc
-  native/runtimes/tflite/tensor_observer.cc
-  native/runtimes/tflite/tensor_verifier.cc
-  native/runtimes/tflite/tensors.cc
-  native/runtimes/tflite/variable_verifier.cc
-  native/runtimes/tflite/verifier.cc
-  native/runtimes/tflite/weight_support.cc
-  native/runtimes/tflite/xnnpack.cc
-  native/runtimes/tflite/xnnpack_packed_weights.cc
-  native/runtimes/tflite/xnnpack_weights.cc)
+  native/runtimes/tflite/xnnpack/delegate.cc
+  native/runtimes/tflite/xnnpack/packed_weights.cc
+  native/runtimes/tflite/xnnpack/stand_ins.cc
+  native/runtimes/tflite/xnnpack/weights.cc)
+
+set(ONLITE_SESSION_SOURCES
+  native/session/batch_support.cc
+  native/session/batched_run.cc
+  native/session/memory_policy.cc
+  native/session/session_core.cc)
 
 set(ONLITE_ADDON_SOURCES
   native/addon.cc
-  native/bind/batch_support.cc
-  native/bind/batched_run.cc
-  native/bind/bound_memory.cc
-  native/bind/create_session.cc
-  native/bind/environment.cc
-  native/bind/errors.cc
-  native/bind/held_result.cc
-  native/bind/gpu_job.cc
-  native/bind/job.cc
-  native/bind/latency_methods.cc
-  native/bind/mailbox.cc
-  native/bind/native_binding.cc
-  native/bind/native_rows.cc
-  native/bind/native_histogram.cc
-  native/bind/native_session.cc
-  native/bind/pages.cc
-  native/bind/profile_job.cc
-  native/bind/run_options.cc
-  native/bind/runtime_functions.cc
-  native/bind/session_core.cc
-  native/bind/session_gauges.cc
-  native/bind/session_info.cc
-  native/bind/session_jobs.cc
-  native/bind/tensor_arguments.cc)
+  native/napi/convert/batch_options.cc
+  native/napi/convert/errors.cc
+  native/napi/convert/run_options.cc
+  native/napi/convert/session_info.cc
+  native/napi/convert/tensor_arguments.cc
+  native/napi/environment/environment.cc
+  native/napi/environment/job.cc
+  native/napi/environment/mailbox.cc
+  native/napi/histogram/native_histogram.cc
+  native/napi/process/gpu_job.cc
+  native/napi/process/pages.cc
+  native/napi/process/runtime_functions.cc
+  native/napi/run/bound_memory.cc
+  native/napi/run/held_result.cc
+  native/napi/run/native_binding.cc
+  native/napi/run/native_rows.cc
+  native/napi/session/create_session.cc
+  native/napi/session/latency_methods.cc
+  native/napi/session/native_session.cc
+  native/napi/session/profile_job.cc
+  native/napi/session/session_gauges.cc
+  native/napi/session/session_jobs.cc)

@@ -18,7 +18,7 @@ const { values: options, positionals } = parseArgs({
   options: { filter: { type: 'string' }, jobs: { type: 'string', default: '2' } },
 });
 
-/** `labels` and `target`: what is run and built, all when absent; `prefix`: ctest is run under it. */
+/** `labels` and `targets`: what is run and built, all when absent; `prefix`: ctest is run under it. */
 const builds = {
   plain: { cmake: [], environment: {} },
   asan: {
@@ -33,18 +33,18 @@ const builds = {
   tsan: {
     cmake: ['-DONLITE_SANITIZE=thread', '-DCMAKE_CXX_FLAGS=-O1'],
     environment: { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' },
-    // The core only. The runtimes are not instrumented: TSan sees some of their locking (waits in
+    // What needs no runtime. The runtimes are not instrumented: TSan sees some of their locking (waits in
     // libstdc++) and not the rest, and with a suppression of their libraries it reports mutexes
     // that were "never locked".
-    labels: '^core$',
-    target: 'core_tests',
+    labels: '^(core|session)$',
+    targets: ['core_tests', 'session_tests'],
     // TSan's fixed address map does not fit kernels with many random bits; without, it always does.
     prefix: () => (output('setarch', ['-R', 'true']) === null ? [] : ['setarch', '-R']),
   },
 };
 
 function test(name) {
-  const { cmake, environment, labels, prefix, target = 'all' } = builds[name];
+  const { cmake, environment, labels, prefix, targets = ['all'] } = builds[name];
   const directory = at('build-native', name);
   console.log(`-- C++ tests: ${name}`);
   run('cmake', [
@@ -59,7 +59,7 @@ function test(name) {
     ...cmake,
     '--log-level=WARNING',
   ]);
-  run('cmake', ['--build', directory, '--parallel', options.jobs, '--target', target]);
+  run('cmake', ['--build', directory, '--parallel', options.jobs, '--target', ...targets]);
   const [command, ...args] = [
     ...(prefix?.() ?? []),
     'ctest',

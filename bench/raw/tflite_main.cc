@@ -9,7 +9,7 @@
 #include "model_bytes.h"
 #include "runtimes/tflite/handles.h"
 #include "runtimes/tflite/library.h"
-#include "runtimes/tflite/xnnpack.h"
+#include "runtimes/tflite/xnnpack/delegate.h"
 
 namespace onlite::bench {
 namespace {

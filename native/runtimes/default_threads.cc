@@ -1,8 +1,8 @@
+#include "runtimes/default_threads.h"
+
 #include <algorithm>
 #include <atomic>
 #include <thread>
-
-#include "runtimes/runtime.h"
 
 namespace onlite {
 namespace {

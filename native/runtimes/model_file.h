@@ -3,7 +3,8 @@
 #include <string>
 
 #include "core/status.h"
-#include "runtimes/runtime.h"
+#include "runtimes/model_source.h"
+#include "runtimes/session_info.h"
 
 namespace onlite {
 

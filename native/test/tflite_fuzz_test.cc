@@ -13,9 +13,9 @@
 #include <cstring>
 #include <random>
 
-#include "runtimes/tflite/flatbuffer.h"
-#include "runtimes/tflite/schema.h"
-#include "runtimes/tflite/verifier.h"
+#include "runtimes/tflite/model/flatbuffer.h"
+#include "runtimes/tflite/model/schema.h"
+#include "runtimes/tflite/model/verifier.h"
 #include "tflite_support.h"
 
 namespace onlite::testing {

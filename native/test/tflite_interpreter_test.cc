@@ -1,11 +1,11 @@
 #include <cstring>
 
 #include "core/aligned_buffer.h"
-#include "runtimes/tflite/interpreter.h"
 #include "runtimes/tflite/library.h"
-#include "runtimes/tflite/model.h"
-#include "runtimes/tflite/xnnpack.h"
-#include "runtimes/tflite/xnnpack_packed_weights.h"
+#include "runtimes/tflite/model/model.h"
+#include "runtimes/tflite/run/interpreter.h"
+#include "runtimes/tflite/xnnpack/delegate.h"
+#include "runtimes/tflite/xnnpack/packed_weights.h"
 #include "tflite_support.h"
 
 #ifndef _WIN32

@@ -1,7 +1,7 @@
 #include <set>
 #include <string>
 
-#include "runtimes/tflite/operator_recorder.h"
+#include "runtimes/tflite/profile/operator_recorder.h"
 #include "tflite_support.h"
 
 namespace onlite::testing {

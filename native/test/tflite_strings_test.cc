@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "runtimes/tflite/strings.h"
+#include "runtimes/tflite/model/strings.h"
 
 namespace onlite::tflite {
 namespace {

@@ -1,7 +1,7 @@
 #include <cstring>
 #include <random>
 
-#include "runtimes/tflite/verifier.h"
+#include "runtimes/tflite/model/verifier.h"
 #include "tflite_support.h"
 
 namespace onlite::testing {

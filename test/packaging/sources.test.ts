@@ -71,7 +71,7 @@ describe('the names of TensorFlow Lite operators', () => {
   it('are the same in the addon and in TypeScript', () => {
     const names = (text: string, quoted: RegExp) => [...text.matchAll(quoted)].map((m) => m[1]!);
     const inAddon = names(
-      read('native/runtimes/tflite/operator_names.cc'),
+      read('native/runtimes/tflite/model/operator_names.cc'),
       /^ {4}"([A-Z0-9_]+)",$/gm,
     );
     expect(inAddon[0]).toBe('ADD');

@@ -181,7 +181,7 @@ export interface NativeProfiledTensor {
   bytes: number;
 }
 
-/** One operator of a TensorFlow Lite profile (native/runtimes/runtime.h). */
+/** One operator of a TensorFlow Lite profile (native/runtimes/operator_profile.h). */
 export interface NativeProfiledOperator {
   /** -1 for the delegate's operators, which have no names and tensors either. */
   builtinCode: number;

@@ -6,10 +6,10 @@
 
 #include "core/clock.h"
 #include "runtimes/ort/cancellation.h"
-#include "runtimes/ort/feeds.h"
 #include "runtimes/ort/model_info.h"
+#include "runtimes/ort/request.h"
 #include "runtimes/ort/status.h"
-#include "runtimes/ort/values.h"
+#include "runtimes/ort/tensors.h"
 
 namespace onlite::ort {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "runtimes/ort/empty_tensors.h"
 #include "runtimes/ort/handles.h"
-#include "runtimes/runtime.h"
+#include "runtimes/session.h"
 
 namespace onlite::ort {
 

@@ -3,8 +3,10 @@
 #include <memory>
 
 #include "core/status.h"
+#include "runtimes/model_source.h"
 #include "runtimes/ort/environment.h"
-#include "runtimes/runtime.h"
+#include "runtimes/session.h"
+#include "runtimes/session_options.h"
 
 namespace onlite::ort {
 

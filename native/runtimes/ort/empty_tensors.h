@@ -11,7 +11,8 @@
 #include "core/status.h"
 #include "core/tensor.h"
 #include "runtimes/ort/wire.h"
-#include "runtimes/runtime.h"
+#include "runtimes/run_request.h"
+#include "runtimes/session_info.h"
 
 namespace onlite::ort {
 

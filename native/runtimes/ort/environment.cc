@@ -2,9 +2,9 @@
 
 #include <string_view>
 
+#include "runtimes/default_threads.h"
 #include "runtimes/ort/handles.h"
 #include "runtimes/ort/status.h"
-#include "runtimes/runtime.h"
 
 namespace onlite::ort {
 namespace {

@@ -4,8 +4,9 @@
 #include <vector>
 
 #include "core/status.h"
+#include "runtimes/model_source.h"
 #include "runtimes/ort/model_scan.h"
-#include "runtimes/runtime.h"
+#include "runtimes/session_options.h"
 
 namespace onlite::ort {
 

@@ -3,7 +3,7 @@
 #include "core/status.h"
 #include "runtimes/ort/api_types.h"
 #include "runtimes/ort/model_scan.h"
-#include "runtimes/runtime.h"
+#include "runtimes/session_info.h"
 
 namespace onlite::ort {
 

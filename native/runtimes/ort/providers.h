@@ -5,7 +5,7 @@
 
 #include "core/status.h"
 #include "runtimes/ort/api_types.h"
-#include "runtimes/runtime.h"
+#include "runtimes/session_options.h"
 
 namespace onlite::ort {
 

@@ -2,7 +2,7 @@
 
 #include "core/status.h"
 #include "runtimes/ort/handles.h"
-#include "runtimes/runtime.h"
+#include "runtimes/run_request.h"
 
 namespace onlite::ort {
 

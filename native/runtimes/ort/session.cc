@@ -6,11 +6,11 @@
 #include "core/clock.h"
 #include "runtimes/ort/binding.h"
 #include "runtimes/ort/cancellation.h"
-#include "runtimes/ort/feeds.h"
 #include "runtimes/ort/model_info.h"
+#include "runtimes/ort/request.h"
 #include "runtimes/ort/run_options.h"
 #include "runtimes/ort/status.h"
-#include "runtimes/ort/values.h"
+#include "runtimes/ort/tensors.h"
 
 namespace onlite::ort {
 namespace {

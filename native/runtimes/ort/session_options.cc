@@ -1,5 +1,6 @@
 #include "runtimes/ort/session_options.h"
 
+#include "runtimes/default_threads.h"
 #include "runtimes/ort/custom_ops.h"
 #include "runtimes/ort/path.h"
 #include "runtimes/ort/status.h"

@@ -7,7 +7,7 @@
 #include "runtimes/ort/external_data.h"
 #include "runtimes/ort/handles.h"
 #include "runtimes/ort/model_scan.h"
-#include "runtimes/runtime.h"
+#include "runtimes/session_options.h"
 
 namespace onlite::ort {
 

@@ -66,7 +66,7 @@ enum class ApiAllocationType : int { kMmapReadOnly = 1, kArena = 2, kDynamic = 4
 using ErrorReporter = void (*)(void* user_data, const char* format, va_list arguments);
 
 /// The vendor's TfLiteXNNPackDelegateOptions, of which only some offsets are
-/// known (xnnpack.cc). Larger than any version's, and like all of them from
+/// known (xnnpack/delegate.cc). Larger than any version's, and like all of them from
 /// 2.11 on large enough to be returned through a hidden pointer on every ABI.
 struct XnnpackOptions {
   alignas(8) unsigned char bytes[256];

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "runtimes/tflite/xnnpack.h"
+#include "runtimes/tflite/xnnpack/delegate.h"
 
 namespace onlite::tflite {
 

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <string>
 
-#include "runtimes/tflite/xnnpack.h"
+#include "runtimes/tflite/xnnpack/delegate.h"
 
 namespace onlite::tflite {
 namespace {

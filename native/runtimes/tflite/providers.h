@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/status.h"
-#include "runtimes/runtime.h"
+#include "runtimes/session_options.h"
 #include "runtimes/tflite/library.h"
 
 namespace onlite::tflite {

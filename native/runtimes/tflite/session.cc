@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "core/clock.h"
-#include "runtimes/tflite/binding.h"
-#include "runtimes/tflite/invocation.h"
-#include "runtimes/tflite/operator_support.h"
-#include "runtimes/tflite/request.h"
-#include "runtimes/tflite/tensors.h"
+#include "runtimes/tflite/model/operator_support.h"
+#include "runtimes/tflite/run/binding.h"
+#include "runtimes/tflite/run/invocation.h"
+#include "runtimes/tflite/run/request.h"
+#include "runtimes/tflite/run/tensors.h"
 
 namespace onlite::tflite {
 namespace {

@@ -7,14 +7,16 @@
 #include <utility>
 #include <vector>
 
-#include "runtimes/runtime.h"
+#include "runtimes/model_source.h"
+#include "runtimes/session.h"
+#include "runtimes/session_options.h"
 #include "runtimes/tflite/handles.h"
-#include "runtimes/tflite/interpreter_pool.h"
 #include "runtimes/tflite/library.h"
-#include "runtimes/tflite/model.h"
+#include "runtimes/tflite/model/model.h"
 #include "runtimes/tflite/providers.h"
-#include "runtimes/tflite/shape_checker.h"
-#include "runtimes/tflite/xnnpack_weights.h"
+#include "runtimes/tflite/run/interpreter_pool.h"
+#include "runtimes/tflite/run/shape_checker.h"
+#include "runtimes/tflite/xnnpack/weights.h"
 
 namespace onlite::tflite {
 

@@ -1,0 +1,451 @@
+#include "napi/run/native_binding.h"
+
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "napi/convert/errors.h"
+#include "napi/convert/raw_method.h"
+#include "napi/environment/environment.h"
+#include "session/run_guarded.h"
+
+namespace onlite {
+namespace {
+
+// Marks the Externals of Wrap, so that a foreign External is refused.
+constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL};
+
+/// What SessionCore::TakeOutputs gave, for JavaScript: an array, or nothing if there
+/// are none.
+Napi::Value ValuesToJs(Napi::Env env, const std::vector<Value>& values) {
+  if (values.empty()) return {};
+  Napi::Array outputs = Napi::Array::New(env, values.size());
+  for (uint32_t place = 0; place < values.size(); ++place) {
+    outputs.Set(place, ValueToJs(env, values[place]));
+  }
+  return outputs;
+}
+
+}  // namespace
+
+/// The asynchronous runs of a binding, one after the other.
+class BindingRunJob final : public Job {
+ public:
+  /// `binding` keeps itself alive until the job is its own again.
+  BindingRunJob(NativeBinding* binding, std::shared_ptr<BindingCore> core)
+      : binding_(binding), core_(std::move(core)) {}
+
+  /// Before each run. JS thread.
+  void Prepare(int64_t called_at, size_t copied_bytes) {
+    cancel.Reset();
+    called_at_ = called_at;
+    copied_bytes_ = copied_bytes;
+    times_ = {};
+    dynamic_outputs_.clear();
+    finished_ = false;
+  }
+
+  bool UsesCallersMemory() const override { return true; }
+  size_t waiting_bytes() const override { return copied_bytes_; }
+
+  Status Execute() override {
+    if (!core_->binding) return SessionReleased();
+    const bool timed = core_->session->record_latency || core_->session->inline_gate.is_enabled();
+    if (timed) queue_ns_ = MonotonicNow() - called_at_;
+    ONLITE_RETURN_IF_ERROR(core_->binding->Run(&cancel, timed ? &times_ : nullptr));
+    if (core_->flexible && !core_->binding->strayed()) return Status::Ok();
+    // Not in Result: a release that waits behind this run may close the binding before.
+    return core_->session->TakeOutputs(*core_, &dynamic_outputs_);
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    SessionCore& session = *core_->session;
+    const int64_t fetch_started = session.Clock();
+    finished_ = true;
+    binding_->Finished(env, true);
+    Napi::Value outputs = ValuesToJs(env, dynamic_outputs_);
+    session.RecordSuccess(posting.id, called_at_, queue_ns_, times_,
+                          session.Clock() - fetch_started);
+    return outputs;
+  }
+
+  void Failed(ErrorCode code) override {
+    core_->session->RecordFailure(posting.id, called_at_, code);
+  }
+
+  void Settled(Napi::Env env) override {
+    if (!finished_) binding_->Finished(env, false);
+  }
+
+  void Retire(std::unique_ptr<Job> self) override {
+    dynamic_outputs_.clear();
+    binding_->Keep(std::unique_ptr<BindingRunJob>(static_cast<BindingRunJob*>(self.release())));
+  }
+
+ private:
+  NativeBinding* const binding_;
+  const std::shared_ptr<BindingCore> core_;
+  int64_t called_at_ = 0;
+  size_t copied_bytes_ = 0;
+  int64_t queue_ns_ = 0;
+  RunTimes times_;
+  std::vector<Value> dynamic_outputs_;
+  bool finished_ = false;
+};
+
+Napi::Function NativeBinding::Define(Napi::Env env) {
+  return DefineClass(env, "NativeBinding",
+                     {PropertyDescriptor(SafeMethod<&NativeBinding::SetInputs>("setInputs")),
+                      PropertyDescriptor(SafeMethod<&NativeBinding::SetOutputs>("setOutputs")),
+                      PropertyDescriptor(SafeMethod<&NativeBinding::Carry>("carry")),
+                      PropertyDescriptor(RawMethod("run", &StartMethod<NativeBinding>))});
+}
+
+Napi::Object NativeBinding::Wrap(Napi::Env env, const Napi::Value& owner,
+                                 std::shared_ptr<SessionCore> session, size_t signature) {
+  auto core = std::make_shared<BindingCore>();
+  Check(env, session->session->CreateBinding(signature, &core->binding));
+  core->signature = signature;
+  core->session = std::move(session);
+  core->session->AddBinding(core);
+  auto external = Napi::External<std::shared_ptr<BindingCore>>::New(env, &core);
+  Check(env, napi_type_tag_object(env, external, &kCoreTag));
+  return Construct(env, Environment::Of(env).binding_class, {external, owner});
+}
+
+NativeBinding::NativeBinding(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<NativeBinding>(info) {
+  const Napi::Env env = info.Env();
+  bool genuine = false;
+  if (info[0].IsExternal()) {
+    Check(env, napi_check_object_type_tag(env, info[0], &kCoreTag, &genuine));
+  }
+  if (!genuine) ThrowInvalidArgument(env, "NativeBinding cannot be constructed");
+  core_ = *info[0].As<Napi::External<std::shared_ptr<BindingCore>>>().Data();
+  inputs_.resize(Values(BoundMemory::Use::kInput).size());
+  outputs_.resize(Values(BoundMemory::Use::kOutput).size());
+  auto self = info.This().As<Napi::Object>();
+  // A session that is collected is closed, under whatever uses it.
+  self.DefineProperty(Napi::PropertyDescriptor::Value("session", info[1]));
+  DefineRunSync(env, self);
+}
+
+// A function of each binding's own: finding the binding by the receiver, as a
+// method does, costs 4 % of the smallest run.
+void NativeBinding::DefineRunSync(Napi::Env env, Napi::Object self) {
+  callee_ = std::make_shared<Callee>(Callee{this});
+  napi_value function = nullptr;
+  Check(env, napi_create_function(env, "runSync", NAPI_AUTO_LENGTH, &NativeBinding::RunSync,
+                                  callee_.get(), &function));
+  auto keeper = std::make_unique<std::shared_ptr<Callee>>(callee_);
+  Check(env,
+        napi_add_finalizer(
+            env, function, keeper.get(),
+            [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Callee>*>(data); },
+            nullptr, nullptr));
+  static_cast<void>(keeper.release());
+  self.DefineProperty(Napi::PropertyDescriptor::Value("runSync", Napi::Value(env, function)));
+}
+
+NativeBinding::~NativeBinding() {
+  if (callee_) callee_->binding = nullptr;
+  if (core_) core_->session->CloseBinding(*core_);
+}
+
+const std::vector<ValueInfo>& NativeBinding::Values(BoundMemory::Use use) const {
+  const SignatureInfo& signature = core_->session->info.signatures[core_->signature];
+  return use == BoundMemory::Use::kInput ? signature.inputs : signature.outputs;
+}
+
+void NativeBinding::RequireIdle(Napi::Env env) const {
+  if (core_->session->released) ThrowStatus(env, SessionReleased());
+  if (busy_) {
+    ThrowStatus(env, {ErrorCode::kBusy, "the binding's own run is in flight"});
+  }
+}
+
+Status NativeBinding::BindView(BoundMemory::Use use, size_t index, bool asynchronous) {
+  const bool input = use == BoundMemory::Use::kInput;
+  Slot& slot = (input ? inputs_ : outputs_)[index];
+  TensorView view;
+  ONLITE_RETURN_IF_ERROR(slot.memory->ViewFor(asynchronous, &view));
+  ONLITE_RETURN_IF_ERROR(input             ? core_->binding->BindInput(index, view)
+                         : core_->flexible ? core_->binding->BindFlexibleOutput(index, view)
+                                           : core_->binding->BindOutput(index, view));
+  slot.copied = slot.memory->IsCopied(asynchronous);
+  return Status::Ok();
+}
+
+void NativeBinding::RequireApart(Napi::Env env, BoundMemory::Use use, size_t index) const {
+  const bool input = use == BoundMemory::Use::kInput;
+  const BoundMemory& memory = *(input ? inputs_ : outputs_)[index].memory;
+  for (const BoundMemory::Use other_use : {BoundMemory::Use::kInput, BoundMemory::Use::kOutput}) {
+    const bool other_input = other_use == BoundMemory::Use::kInput;
+    // Inputs are only read.
+    if (input && other_input) continue;
+    const std::vector<Slot>& slots = other_input ? inputs_ : outputs_;
+    for (size_t other = 0; other < slots.size(); ++other) {
+      if (!slots[other].memory || &*slots[other].memory == &memory) continue;
+      if (!Overlap(memory.view(), slots[other].memory->view())) continue;
+      const std::string& name = Values(use)[index].name;
+      const std::string& other_name = Values(other_use)[other].name;
+      // Memory that has gone may be where new memory is; no run will use it.
+      const char* const list = other_input ? "inputs" : "outputs";
+      if (!slots[other].memory->CheckAttached(env, list, other_name).ok()) continue;
+      ThrowOverlap(env, input ? other_name : name, input ? "inputs" : list,
+                   input ? name : other_name);
+    }
+  }
+}
+
+void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use) {
+  const bool input = use == BoundMemory::Use::kInput;
+  std::vector<Slot>& slots = input ? inputs_ : outputs_;
+  std::vector<EncodedTensor> encoded = ReadTensors(env, tensors, input ? "inputs" : "outputs");
+  // After the arrays were read, which may have run JavaScript.
+  RequireIdle(env);
+  // What is set before another is refused counts too.
+  needs_care_ = true;
+  for (EncodedTensor& tensor : encoded) {
+    const size_t index = tensor.index;
+    if (index >= slots.size()) ThrowInvalidArgument(env, "there is no such input or output");
+    if (tensor.is_sequence) {
+      ThrowStatus(env, {ErrorCode::kUnsupported, "a sequence cannot be bound to memory"});
+    }
+    Slot slot;
+    slot.dynamic = !input && !tensor.has_memory;
+    if (slot.dynamic) {
+      Check(env, core_->binding->BindDynamicOutput(index));
+    } else {
+      const napi_value data = tensor.data;
+      slot.memory.emplace(env, ResolveTensor(env, std::move(tensor)), use, data);
+    }
+    // What was bound before stays if the new one is refused.
+    std::swap(slots[index], slot);
+    if (slots[index].dynamic) continue;
+    try {
+      RequireApart(env, use, index);
+      Check(env, BindView(use, index, ran_asynchronously_));
+    } catch (...) {
+      std::swap(slots[index], slot);
+      throw;
+    }
+  }
+  core_->dynamic_outputs.clear();
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    if (outputs_[index].dynamic) core_->dynamic_outputs.push_back(index);
+  }
+  needs_care_ = false;
+  for (const std::vector<Slot>* all : {&inputs_, &outputs_}) {
+    for (const Slot& slot : *all) {
+      needs_care_ = needs_care_ || (slot.memory && !slot.memory->IsAlwaysInPlace());
+    }
+  }
+  CountCopies();
+}
+
+void NativeBinding::CountCopies() {
+  copied_bytes_ = 0;
+  for (const Slot& slot : inputs_) {
+    if (slot.memory && slot.memory->IsCopied(true)) copied_bytes_ += slot.memory->byte_length();
+  }
+}
+
+void NativeBinding::CarryOne(Napi::Env env, size_t output, size_t input) {
+  if (output >= outputs_.size() || input >= inputs_.size() || !outputs_[output].memory ||
+      !inputs_[input].memory) {
+    ThrowInvalidArgument(env, "carry: expected an output and an input that have memory");
+  }
+  BoundMemory& from = *outputs_[output].memory;
+  BoundMemory& to = *inputs_[input].memory;
+  if (from.view().type != to.view().type || from.view().dims != to.view().dims) {
+    ThrowInvalidArgument(env, "carry: expected an output and an input of one type and shape");
+  }
+  Check(env, from.CheckAttached(env, "outputs", Values(BoundMemory::Use::kOutput)[output].name));
+  Check(env, to.CheckAttached(env, "inputs", Values(BoundMemory::Use::kInput)[input].name));
+  if (core_->session->info.engine == Engine::kTfLite) {
+    // Arranging an interpreter's memory anew costs more than copying a state.
+    if (to.byte_length() > 0) {
+      std::memcpy(to.view().data, from.view().data, to.byte_length());
+    }
+    return;
+  }
+  from.Exchange(&to);
+  Status status = BindView(BoundMemory::Use::kInput, input, ran_asynchronously_);
+  if (status.ok()) status = BindView(BoundMemory::Use::kOutput, output, ran_asynchronously_);
+  Check(env, status);
+}
+
+// carry([output, input, …]): whether the two have exchanged their memory; else the
+// output's was copied to the input's.
+Napi::Value NativeBinding::Carry(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsArray()) ThrowInvalidArgument(env, "carry: expected an array");
+  const auto pairs = info[0].As<Napi::Array>();
+  std::vector<size_t> indexes;
+  for (uint32_t at = 0; at < pairs.Length(); ++at) {
+    const Napi::Value index = pairs.Get(at);
+    if (!index.IsNumber()) ThrowInvalidArgument(env, "carry: expected indexes");
+    indexes.push_back(index.As<Napi::Number>().Uint32Value());
+  }
+  // After the array was read, which may have run JavaScript.
+  RequireIdle(env);
+  for (size_t at = 0; at + 1 < indexes.size(); at += 2) {
+    CarryOne(env, indexes[at], indexes[at + 1]);
+  }
+  CountCopies();
+  return Napi::Boolean::New(env, core_->session->info.engine != Engine::kTfLite);
+}
+
+void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {
+  if (!needs_care_) return;
+  ran_asynchronously_ = asynchronous;
+  for (const BoundMemory::Use use : {BoundMemory::Use::kInput, BoundMemory::Use::kOutput}) {
+    const bool input = use == BoundMemory::Use::kInput;
+    std::vector<Slot>& slots = input ? inputs_ : outputs_;
+    for (size_t index = 0; index < slots.size(); ++index) {
+      if (!slots[index].memory) continue;
+      BoundMemory& memory = *slots[index].memory;
+      Check(env, memory.CheckAttached(env, input ? "inputs" : "outputs", Values(use)[index].name));
+      if (memory.IsCopied(asynchronous) != slots[index].copied) {
+        Check(env, BindView(use, index, asynchronous));
+      }
+      if (input && memory.IsCopied(asynchronous)) memory.CopyIn();
+    }
+  }
+}
+
+void NativeBinding::Finished(Napi::Env env, bool succeeded) {
+  busy_ = false;
+  undelivered_.reset();
+  if (succeeded) CopyOut(env, true);
+}
+
+void NativeBinding::CopyOut(Napi::Env env, bool asynchronous) {
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    if (!outputs_[index].memory || !outputs_[index].memory->IsCopied(asynchronous)) continue;
+    BoundMemory& memory = *outputs_[index].memory;
+    Check(env, memory.CheckAttached(env, "outputs", Values(BoundMemory::Use::kOutput)[index].name));
+    memory.CopyOut();
+  }
+}
+
+Napi::Value NativeBinding::SetInputs(const Napi::CallbackInfo& info) {
+  Set(info.Env(), info[0], BoundMemory::Use::kInput);
+  return info.Env().Undefined();
+}
+
+Napi::Value NativeBinding::SetOutputs(const Napi::CallbackInfo& info) {
+  if (info[1].IsBoolean() && info[1].As<Napi::Boolean>().Value()) core_->flexible = true;
+  Set(info.Env(), info[0], BoundMemory::Use::kOutput);
+  return info.Env().Undefined();
+}
+
+void NativeBinding::Keep(std::unique_ptr<BindingRunJob> job) {
+  idle_job_ = std::move(job);
+  Unref();
+}
+
+void NativeBinding::Start(Napi::Env env, napi_value id) {
+  SessionCore& session = *core_->session;
+  const int64_t called_at = session.Clock();
+  RequireIdle(env);
+  const JobId job_id = ReadJobId(env, id);
+  Prepare(env, true);
+  std::unique_ptr<BindingRunJob> job = std::move(idle_job_);
+  if (!job) job = std::make_unique<BindingRunJob>(this, core_);
+  job->Prepare(called_at, copied_bytes_);
+  Check(env, session.RecordPost(Environment::Of(env).Post(*session.queue, job_id, std::move(job))));
+  busy_ = true;
+  undelivered_.emplace(core_->session);
+  Ref();
+}
+
+Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
+  RequireIdle(env);
+  SessionCore& session = *core_->session;
+  const int64_t called_at = MonotonicNow();
+  Prepare(env, false);
+  if (!EnterSynchronousRun(session)) ThrowStatus(env, EveryInterpreterBusy());
+  RunTimes times;
+  const Status status = RunGuarded([&] { return core_->binding->Run(nullptr, &times); });
+  LeaveSynchronousRun(session);
+  if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, called_at, status.code());
+  Check(env, status);
+  CopyOut(env, false);
+  session.RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
+  return TakeOutputs(env);
+}
+
+Napi::Value NativeBinding::TakeOutputs(Napi::Env env) {
+  std::vector<onlite::Value> outputs;
+  Check(env, core_->session->TakeOutputs(*core_, &outputs));
+  return ValuesToJs(env, outputs);
+}
+
+bool NativeBinding::IsReady() const {
+  return !needs_care_ && !busy_ && !core_->session->released && core_->dynamic_outputs.empty();
+}
+
+std::optional<Status> NativeBinding::RunInline() {
+  SessionCore& session = *core_->session;
+  if (!session.inline_gate.is_open() || !IsReady() ||
+      session.undelivered.load(std::memory_order_relaxed) != 0) {
+    return std::nullopt;
+  }
+  if (!EnterSynchronousRun(session)) return std::nullopt;
+  const int64_t started = MonotonicNow();
+  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
+  const int64_t taken = MonotonicNow() - started;
+  LeaveSynchronousRun(session);
+  if (status.ok()) {
+    session.RecordInline(taken);
+  } else {
+    session.RecordFailure(RunRecords::kSynchronous, started, status.code());
+  }
+  return status;
+}
+
+std::optional<Status> NativeBinding::RunAtOnce() {
+  SessionCore& session = *core_->session;
+  if (!IsReady() || !EnterSynchronousRun(session)) return std::nullopt;
+  // All but the run itself takes less than a second pair of clock readings
+  // would, so one time serves as invoke and as total.
+  const int64_t started = session.Clock();
+  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
+  if (!status.ok()) {
+    session.RecordFailure(RunRecords::kSynchronous, started, status.code());
+  } else {
+    const int64_t total = session.Clock() - started;
+    session.RecordSynchronous(total, total);
+  }
+  LeaveSynchronousRun(session);
+  return status;
+}
+
+napi_value NativeBinding::RunSync(napi_env env, napi_callback_info info) {
+  size_t count = 0;
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, &count, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  NativeBinding* const binding = static_cast<Callee*>(data)->binding;
+  const bool inlined = count > 0;
+  std::optional<Status> status;
+  if (binding != nullptr) {
+    status = inlined ? binding->RunInline() : binding->RunAtOnce();
+    if (status && status->ok() && !binding->core_->binding->strayed()) return nullptr;
+  }
+  if (inlined && !status) {
+    napi_value declined = nullptr;
+    napi_get_boolean(env, false, &declined);
+    return declined;
+  }
+  return CallSafely(env, [&]() -> napi_value {
+    if (binding == nullptr) ThrowStatus(env, SessionReleased());
+    if (!status) return binding->RunWithCare(env);
+    Check(env, *status);
+    return binding->TakeOutputs(env);
+  });
+}
+
+}  // namespace onlite

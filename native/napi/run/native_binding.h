@@ -1,0 +1,97 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "napi/run/bound_memory.h"
+#include "session/session_core.h"
+
+namespace onlite {
+
+class BindingRunJob;
+
+/// The JavaScript face of a binding: NativeBinding of lib/engine/addon/native.ts. JS thread only.
+class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  /// `owner` is the session's JavaScript object, which the binding keeps alive.
+  /// kSessionReleased, or what the adapter says.
+  static Napi::Object Wrap(Napi::Env env, const Napi::Value& owner,
+                           std::shared_ptr<SessionCore> session, size_t signature);
+
+  /// Takes an External of shared_ptr<BindingCore>, which only Wrap can make, and the
+  /// session's object.
+  explicit NativeBinding(const Napi::CallbackInfo& info);
+  ~NativeBinding() override;
+
+  /// An asynchronous run has ended: the binding is free, copies go out.
+  void Finished(Napi::Env env, bool succeeded);
+  /// Keeps the job of the last asynchronous run for the next.
+  void Keep(std::unique_ptr<BindingRunJob> job);
+
+  /// JavaScript's `run(id)`.
+  void Start(Napi::Env env, napi_value id);
+
+ private:
+  struct Slot {
+    std::optional<BoundMemory> memory;
+    bool dynamic = false;
+    /// The runtime's binding refers to the private copy.
+    bool copied = false;
+  };
+
+  Napi::Value SetInputs(const Napi::CallbackInfo& info);
+  Napi::Value SetOutputs(const Napi::CallbackInfo& info);
+  Napi::Value Carry(const Napi::CallbackInfo& info);
+  void CarryOne(Napi::Env env, size_t output, size_t input);
+  void CountCopies();
+  /// What a runSync function refers to; it may outlive the binding.
+  struct Callee {
+    NativeBinding* binding;
+  };
+
+  static napi_value RunSync(napi_env env, napi_callback_info info);
+  void DefineRunSync(Napi::Env env, Napi::Object self);
+
+  /// The quick way of runSync; nothing if it does not apply.
+  std::optional<Status> RunAtOnce();
+  /// An asynchronous run made here and now; nothing if a thread is to make it.
+  std::optional<Status> RunInline();
+  /// Whether a run needs no more than the runtime's own call.
+  bool IsReady() const;
+  Napi::Value RunWithCare(Napi::Env env);
+  /// What a synchronous run has left, for JavaScript.
+  Napi::Value TakeOutputs(Napi::Env env);
+  /// Brings the outputs that a run wrote to private copies to where they belong.
+  void CopyOut(Napi::Env env, bool asynchronous);
+
+  void RequireIdle(Napi::Env env) const;
+  void Set(Napi::Env env, napi_value tensors, BoundMemory::Use use);
+  /// Throws if an output would lie where another bound tensor does.
+  void RequireApart(Napi::Env env, BoundMemory::Use use, size_t index) const;
+  /// Points the runtime at JavaScript's memory or at the copies, and fills those.
+  void Prepare(Napi::Env env, bool asynchronous);
+  Status BindView(BoundMemory::Use use, size_t index, bool asynchronous);
+  const std::vector<ValueInfo>& Values(BoundMemory::Use use) const;
+
+  std::shared_ptr<BindingCore> core_;
+  std::vector<Slot> inputs_;
+  std::vector<Slot> outputs_;
+  std::unique_ptr<BindingRunJob> idle_job_;
+  std::shared_ptr<Callee> callee_;
+  /// Of the asynchronous run under way.
+  std::optional<Undelivered> undelivered_;
+  /// The kind of run that was asked for last, and so probably is next.
+  bool ran_asynchronously_ = false;
+  /// Something may be detached or needs copying: stable unshared memory alone
+  /// needs no look before a run.
+  bool needs_care_ = false;
+  /// Of the inputs that an asynchronous run works on copies of.
+  size_t copied_bytes_ = 0;
+  bool busy_ = false;
+};
+
+}  // namespace onlite

@@ -1,0 +1,52 @@
+#include "napi/session/session_gauges.h"
+
+#include <initializer_list>
+#include <optional>
+
+#include "napi/convert/errors.h"
+#include "napi/environment/job.h"
+
+namespace onlite {
+namespace {
+
+Napi::Value Numbers(Napi::Env env, std::initializer_list<double> values) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, values.size());
+  size_t index = 0;
+  for (const double value : values) array[index++] = value;
+  return array;
+}
+
+}  // namespace
+
+Napi::Value RunsInFlight(const SessionCore& core, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(core.queue->running()));
+}
+
+Napi::Value InlineRuns(const SessionCore& core, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(core.inline_runs));
+}
+
+Napi::Value SessionMemory(const SessionCore& core, const Napi::CallbackInfo& info) {
+  const double model = core.released ? 0 : static_cast<double>(core.external_bytes);
+  return Numbers(info.Env(), {model, static_cast<double>(core.statistics->bytes())});
+}
+
+Napi::Value ObserveRuns(SessionCore& core, const Napi::CallbackInfo& info) {
+  if (!info[0].IsBoolean()) ThrowInvalidArgument(info.Env(), "kept: expected a boolean");
+  core.records.SetKept(info[0].As<Napi::Boolean>());
+  return info.Env().Undefined();
+}
+
+Napi::Value TakeRunRecord(SessionCore& core, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const JobId id = info[0].IsUndefined() ? RunRecords::kSynchronous : ReadJobId(env, info[0]);
+  const std::optional<RunRecord> record = core.records.Take(id);
+  if (!record) return env.Undefined();
+  const RunPhases& phases = record->phases;
+  return Numbers(env,
+                 {static_cast<double>(phases.queue_ns), static_cast<double>(phases.bind_ns),
+                  static_cast<double>(phases.invoke_ns), static_cast<double>(phases.fetch_ns),
+                  static_cast<double>(phases.total_ns), static_cast<double>(record->batch_rows)});
+}
+
+}  // namespace onlite

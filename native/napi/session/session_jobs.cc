@@ -1,0 +1,78 @@
+#include "napi/session/session_jobs.h"
+
+#include <new>
+#include <utility>
+
+#include "napi/convert/errors.h"
+#include "napi/environment/environment.h"
+#include "napi/run/held_result.h"
+
+namespace onlite {
+
+void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& core) noexcept {
+  core->FlushBatches();
+  try {
+    environment.PostDetached(*core->queue, std::make_unique<ReleaseJob>(core));
+  } catch (const std::bad_alloc&) {
+    // The core goes with its last holder.
+  }
+}
+
+Napi::Value OutputsToJs(Napi::Env env, const RunResult& result) {
+  Napi::Array outputs = Napi::Array::New(env, result.outputs.size());
+  for (uint32_t index = 0; index < result.outputs.size(); ++index) {
+    outputs.Set(index, ValueToJs(env, result.outputs[index]));
+  }
+  return outputs;
+}
+
+Napi::Value OutputsToJs(Napi::Env env, const RunArguments& arguments, RunResult* result) {
+  Napi::Array outputs = Napi::Array::New(env, result->outputs.size());
+  for (uint32_t index = 0; index < result->outputs.size(); ++index) {
+    Value& value = result->outputs[index];
+    outputs.Set(index, arguments.held[index] ? HoldResult(env, arguments.request, std::move(value))
+                                             : ValueToJs(env, value));
+  }
+  return outputs;
+}
+
+RunJob::RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
+               int64_t called_at)
+    : core_(std::move(core)),
+      undelivered_(core_),
+      arguments_(std::move(arguments)),
+      called_at_(called_at) {
+  arguments_->request.cancel = &cancel;
+}
+
+Status RunJob::Execute() {
+  if (!core_->session) return SessionReleased();
+  queue_ns_ = MonotonicNow() - called_at_;
+  return core_->session->Run(arguments_->request, &result_);
+}
+
+Napi::Value RunJob::Result(Napi::Env env) {
+  const int64_t fetch_started = core_->Clock();
+  Napi::Value outputs = OutputsToJs(env, *arguments_, &result_);
+  if (arguments_->record_latency) {
+    core_->RecordSuccess(posting.id, called_at_, queue_ns_, result_.times,
+                         core_->Clock() - fetch_started, batch_rows_);
+  }
+  return outputs;
+}
+
+void RunJob::Failed(ErrorCode code) {
+  if (arguments_->record_latency) core_->RecordFailure(posting.id, called_at_, code);
+}
+
+Status ReleaseJob::Execute() {
+  core_->Close();
+  return Status::Ok();
+}
+
+Status ResetVariablesJob::Execute() {
+  if (!core_->session) return SessionReleased();
+  return core_->session->ResetVariables();
+}
+
+}  // namespace onlite

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "runtimes/session.h"
+
+namespace onlite {
+
+class SessionCore;
+
+/// What a binding and its job share. The session closes it when it is released.
+struct BindingCore {
+  std::shared_ptr<SessionCore> session;
+  size_t signature = 0;
+  std::unique_ptr<Binding> binding;  // null once the session is released
+  std::vector<size_t> dynamic_outputs;
+  /// Every output is (Binding::BindFlexibleOutput).
+  bool flexible = false;
+};
+
+}  // namespace onlite
