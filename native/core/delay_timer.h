@@ -10,7 +10,7 @@ namespace onlite {
 
 /// Calls functions at a time, on one thread of its own, which starts with the
 /// first of them and sleeps while there is none. Thread-safe. One a process,
-/// never destroyed, its thread detached (DESIGN §5).
+/// never destroyed, its thread detached (docs/architecture.md, Threads and exit).
 class DelayTimer {
  public:
   using Clock = std::chrono::steady_clock;

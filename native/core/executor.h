@@ -98,7 +98,7 @@ class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
 /// system refuses are asked for again later. A thread whose task was told to stop and does not
 /// is lost until it does: another one stands in for it. The process's
 /// instance is never destroyed and its threads are detached, so that leaving the process never
-/// waits for or races with them (DESIGN §5).
+/// waits for or races with them (docs/architecture.md, Threads and exit).
 class Executor {
  public:
   /// A thread's own record.

@@ -27,7 +27,7 @@ constexpr std::chrono::milliseconds kQuiet(200);
 /// Calls that never pause are answered so often.
 constexpr std::chrono::seconds kLongest(2);
 
-/// One a process, never destroyed, its thread detached (DESIGN §5).
+/// One a process, never destroyed, its thread detached (docs/architecture.md, Threads and exit).
 class Trimmer {
  public:
   static Trimmer& Process() {

@@ -5,7 +5,7 @@
 
 namespace onlite {
 
-/// The stable error codes of the public API (DESIGN §7). `ErrorCodeName` gives
+/// The stable error codes of the public API (docs/architecture.md, Errors). `ErrorCodeName` gives
 /// the string that JavaScript sees, e.g. "ERR_SHAPE_MISMATCH".
 enum class ErrorCode {
   kOk,

@@ -8,7 +8,8 @@
 namespace onlite {
 
 /// A shared library opened at run time. It is never closed: a runtime's threads
-/// and static destructors outlive any owner we could give it (DESIGN §5).
+/// and static destructors outlive any owner we could give it (docs/architecture.md, Threads and
+/// exit).
 class DynamicLibrary {
  public:
   /// `path` is UTF-8. The error's cause is the loader's own message.

@@ -114,7 +114,8 @@ Status SampleNvidiaGpus(const std::string& library, std::vector<GpuSample>* samp
     std::mutex mutex;
     std::unique_ptr<Nvml> nvml;
   };
-  // A heap singleton that is never destroyed (DESIGN §5): the library has threads of its own.
+  // A heap singleton that is never destroyed (docs/architecture.md, Threads and exit): the library
+  // has threads of its own.
   static Shared& shared = *new Shared;
   const std::lock_guard lock(shared.mutex);
   if (!shared.nvml) ONLITE_RETURN_IF_ERROR(Nvml::Open(library, &shared.nvml));

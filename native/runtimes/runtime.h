@@ -55,7 +55,7 @@ class Runtime {
                                std::unique_ptr<Session>* session) = 0;
 
  protected:
-  ~Runtime() = default;  // singletons are never destroyed (DESIGN §5)
+  ~Runtime() = default;  // singletons are never destroyed (docs/architecture.md, Threads and exit)
 };
 
 /// native/runtimes/ort

@@ -38,9 +38,9 @@ describe.each(['add4.onnx', 'add4.tflite'])('%s inline', (name) => {
     expect(session.inlineRuns).toBeGreaterThan(before);
 
     const io = session.bind();
-    const [a, ...others] = Object.values(io.inputs) as Tensor[];
+    const [a, ...others] = Object.values(io.inputs);
     for (const other of others) (other.data as Float32Array).fill(0);
-    const [y] = Object.values(io.outputs) as Tensor[];
+    const [y] = Object.values(io.outputs);
     const beforeBound = session.inlineRuns;
     for (let value = 0; value < 300; value++) {
       (a!.data as Float32Array)[0] = value;
@@ -228,7 +228,7 @@ describe.each(['mlp.onnx', 'mlp.tflite'])('%s, whose first dim is dynamic,', (na
     const session = await InferenceSession.create(fixture(name), { inline: 'never' });
     const fresh = await InferenceSession.create(fixture(name), { inline: 'never' });
     const data = (result: InferenceSession.ReturnType): unknown =>
-      Object.values(result).map((tensor) => [(tensor as Tensor).dims, (tensor as Tensor).data]);
+      Object.values(result).map((tensor) => [tensor.dims, tensor.data]);
     // More shapes than are kept, some again and again, sync and async.
     for (let round = 0; round < 120; round++) {
       const count = 1 + ((round * round) % 13);

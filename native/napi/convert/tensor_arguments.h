@@ -76,7 +76,7 @@ TensorArgument ResolveTensor(Napi::Env env, EncodedTensor encoded);
 /// The length in bytes of a typed array now, 0 if it is detached, and its memory.
 size_t TypedArrayBytes(Napi::Env env, napi_value array, void** data);
 
-/// The value as lib/values.ts expects it: null for a result that was written into
+/// The value as lib/engine/tensor/values.ts expects it: null for a result that was written into
 /// the caller's memory; [0, type, dims, data] for a tensor, data an ArrayBuffer
 /// or an array of strings; [1, items] for a sequence; [2, keys, values] for a
 /// map; [3] for an optional without a value.
