@@ -52,7 +52,7 @@ std::vector<int32_t> VerifyOperatorCodes(FlatBuffer* file, const FlatTable& mode
     const Scope scope(file, "operator_codes", index);
     const FlatTable entry = table[index];
     // The new field holds codes that do not fit the old one; the larger counts.
-    // NOLINTNEXTLINE(bugprone-signed-char-misuse,cert-str34-c): a small number, no character
+    // NOLINTNEXTLINE(bugprone-signed-char-misuse): a small number, no character
     const int32_t old_code = entry.Scalar<int8_t>(schema::OperatorCode::kDeprecatedBuiltinCode, 0);
     const int32_t code =
         std::max(entry.Scalar<int32_t>(schema::OperatorCode::kBuiltinCode, 0), old_code);
