@@ -59,28 +59,28 @@ class TestRun final : public BatchedRun {
 class BatchedRunTest : public testing::Test {
  protected:
   void Make(std::vector<size_t> allowed_sizes = {}) {
-    auto fake = std::make_unique<FakeSession>(log);
-    session = fake.get();
-    core = MakeCore(std::move(fake));
+    auto fake = std::make_unique<FakeSession>(log_);
+    session_ = fake.get();
+    core_ = MakeCore(std::move(fake));
     BatchOptions options;
     options.max_rows = 8;
     options.allowed_sizes = std::move(allowed_sizes);
-    core->batches = std::make_shared<BatchQueue>(core->queue, 1, 64, size_t{1} << 20, options);
+    core_->batches = std::make_shared<BatchQueue>(core_->queue, 1, 64, size_t{1} << 20, options);
   }
 
-  const std::shared_ptr<FakeLog> log = std::make_shared<FakeLog>();
-  std::shared_ptr<SessionCore> core;
-  FakeSession* session = nullptr;
+  const std::shared_ptr<FakeLog> log_ = std::make_shared<FakeLog>();
+  std::shared_ptr<SessionCore> core_;
+  FakeSession* session_ = nullptr;
 };
 
 TEST_F(BatchedRunTest, GivesEachMemberItsRows) {
   Make();
-  TestRun one(core, {1, 2});
-  TestRun other(core, {3, 4, 5, 6});
+  TestRun one(core_, {1, 2});
+  TestRun other(core_, {3, 4, 5, 6});
   ASSERT_TRUE(one.JoinsWith(other));
   BatchMember* const members[] = {&one, &other};
   one.RunTogether(members);
-  EXPECT_EQ(log->runs, 1);
+  EXPECT_EQ(log_->runs, 1);
   EXPECT_EQ(one.Output(), (std::vector<float>{2, 4}));
   EXPECT_EQ(other.Output(), (std::vector<float>{6, 8, 10, 12}));
   EXPECT_EQ(one.batch_rows(), 3U);
@@ -90,11 +90,11 @@ TEST_F(BatchedRunTest, GivesEachMemberItsRows) {
 TEST_F(BatchedRunTest, PadsToAnAllowedSizeAndHidesThePadding) {
   Make({4});
   std::vector<int64_t> rows;
-  session->set_respond([&](const RunRequest& request, RunResult* result) {
+  session_->set_respond([&](const RunRequest& request, RunResult* result) {
     rows.push_back(request.inputs[0].tensor.dims[0]);
     return FakeSession::Double(request, result);
   });
-  TestRun one(core, {1, 2});
+  TestRun one(core_, {1, 2});
   BatchMember* const members[] = {&one};
   one.RunTogether(members);
   EXPECT_EQ(rows, (std::vector<int64_t>{4}));
@@ -104,65 +104,65 @@ TEST_F(BatchedRunTest, PadsToAnAllowedSizeAndHidesThePadding) {
 
 TEST_F(BatchedRunTest, LeavesABatchOfOneToItsOwnTask) {
   Make();
-  TestRun one(core, {1, 2});
+  TestRun one(core_, {1, 2});
   BatchMember* const members[] = {&one};
   one.RunTogether(members);
-  EXPECT_EQ(log->runs, 0);
+  EXPECT_EQ(log_->runs, 0);
   EXPECT_EQ(one.parts(), 0);
 }
 
 TEST_F(BatchedRunTest, AFailedBatchLeavesItsMembersToThemselves) {
   Make();
-  session->set_respond([](const RunRequest&, RunResult*) {
+  session_->set_respond([](const RunRequest&, RunResult*) {
     return Status(ErrorCode::kRunFailed, "one of the requests is bad");
   });
-  TestRun one(core, {1, 2});
-  TestRun other(core, {3, 4});
+  TestRun one(core_, {1, 2});
+  TestRun other(core_, {3, 4});
   BatchMember* const members[] = {&one, &other};
   one.RunTogether(members);
-  EXPECT_EQ(log->runs, 1);
+  EXPECT_EQ(log_->runs, 1);
   EXPECT_EQ(one.parts() + other.parts(), 0);
-  EXPECT_TRUE(core->keeps_rows);
+  EXPECT_TRUE(core_->keeps_rows);
 }
 
 TEST_F(BatchedRunTest, AModelThatMakesOtherRowsIsNotBatchedAgain) {
   Make();
-  session->set_respond([](const RunRequest& request, RunResult* result) {
-    const Status status = FakeSession::Double(request, result);
+  session_->set_respond([](const RunRequest& request, RunResult* result) {
+    Status status = FakeSession::Double(request, result);
     result->outputs[0].tensor.dims = {1, static_cast<int64_t>(2 * request.inputs.size())};
     return status;
   });
-  TestRun one(core, {1, 2});
-  TestRun other(core, {3, 4});
+  TestRun one(core_, {1, 2});
+  TestRun other(core_, {3, 4});
   BatchMember* const members[] = {&one, &other};
   one.RunTogether(members);
   EXPECT_EQ(one.parts() + other.parts(), 0);
-  EXPECT_FALSE(core->keeps_rows);
-  EXPECT_EQ(BatchRows(*core, one.request(), false), 0U);
+  EXPECT_FALSE(core_->keeps_rows);
+  EXPECT_EQ(BatchRows(*core_, one.request(), false), 0U);
   one.RunTogether(members);
-  EXPECT_EQ(log->runs, 1);
+  EXPECT_EQ(log_->runs, 1);
 }
 
 TEST_F(BatchedRunTest, ARunByItselfFindsOutToo) {
   Make();
-  TestRun one(core, {1, 2});
+  TestRun one(core_, {1, 2});
   RunResult result;
   ASSERT_TRUE(FakeSession::Double(one.request(), &result).ok());
   one.CheckOwnRows(result);
-  EXPECT_TRUE(core->keeps_rows);
+  EXPECT_TRUE(core_->keeps_rows);
   result.outputs[0].tensor.dims = {};
   one.CheckOwnRows(result);
-  EXPECT_FALSE(core->keeps_rows);
+  EXPECT_FALSE(core_->keeps_rows);
 }
 
 TEST_F(BatchedRunTest, CancelledMembersAreLeftOutAndAllOfThemStopTheBatch) {
   Make();
-  TestRun one(core, {1, 2});
-  TestRun other(core, {3, 4});
-  TestRun gone(core, {5, 6});
+  TestRun one(core_, {1, 2});
+  TestRun other(core_, {3, 4});
+  TestRun gone(core_, {5, 6});
   gone.token().Cancel();
   std::vector<bool> stopped;
-  session->set_respond([&](const RunRequest& request, RunResult* result) {
+  session_->set_respond([&](const RunRequest& request, RunResult* result) {
     EXPECT_EQ(request.inputs[0].tensor.dims[0], 2);
     one.token().Cancel();
     stopped.push_back(request.cancel->cancelled());
@@ -178,8 +178,8 @@ TEST_F(BatchedRunTest, CancelledMembersAreLeftOutAndAllOfThemStopTheBatch) {
 
 TEST_F(BatchedRunTest, JoinsOnlyWhatAsksForTheSame) {
   Make();
-  TestRun one(core, {1, 2});
-  TestRun other(core, {3, 4});
+  TestRun one(core_, {1, 2});
+  TestRun other(core_, {3, 4});
   other.request().outputs[0].index = 1;
   EXPECT_FALSE(one.JoinsWith(other));
   other.request().outputs[0].index = 0;
@@ -192,17 +192,17 @@ TEST_F(BatchedRunTest, JoinsOnlyWhatAsksForTheSame) {
 
 TEST_F(BatchedRunTest, BatchesOrdinaryRunsOnly) {
   Make();
-  TestRun one(core, {1, 2, 3, 4});
-  EXPECT_EQ(BatchRows(*core, one.request(), false), 2U);
-  EXPECT_EQ(BatchRows(*core, one.request(), true), 0U);
+  TestRun one(core_, {1, 2, 3, 4});
+  EXPECT_EQ(BatchRows(*core_, one.request(), false), 2U);
+  EXPECT_EQ(BatchRows(*core_, one.request(), true), 0U);
   one.request().options.tag = "of its own";
-  EXPECT_EQ(BatchRows(*core, one.request(), false), 0U);
+  EXPECT_EQ(BatchRows(*core_, one.request(), false), 0U);
   one.request().options.tag = "";
   float memory[4] = {};
   one.request().outputs[0].into.data = memory;
-  EXPECT_EQ(BatchRows(*core, one.request(), false), 0U);
-  TestRun large(core, std::vector<float>(18));
-  EXPECT_EQ(BatchRows(*core, large.request(), false), 0U);
+  EXPECT_EQ(BatchRows(*core_, one.request(), false), 0U);
+  TestRun large(core_, std::vector<float>(18));
+  EXPECT_EQ(BatchRows(*core_, large.request(), false), 0U);
 }
 
 TEST(BatchSupport, NeedsRowsThatAreThoseOfTheInputs) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -84,9 +85,8 @@ class FakeSession final : public Session {
     const TensorView& input = request.inputs.at(0).tensor;
     const size_t count = input.byte_length / sizeof(float);
     const std::shared_ptr<float[]> memory(new float[count]);
-    for (size_t index = 0; index < count; ++index) {
-      memory[index] = 2 * static_cast<const float*>(input.data)[index];
-    }
+    const auto* values = static_cast<const float*>(input.data);
+    std::transform(values, values + count, memory.get(), [](float value) { return 2 * value; });
     Value& output = result->outputs.emplace_back();
     output.kind = Value::Kind::kTensor;
     output.tensor = input;
