@@ -89,6 +89,7 @@ export function boundOverItself(world, random) {
   const record = world.pickSession(random);
   if (record === undefined || record.isReleased || record.model.stateful !== undefined) return;
   const { inputs, signature } = random.pick(record.model.cases);
+  if (inputs.length === 0) return;
   const [output] = record.outputNames(signature);
   const value = random.pick(inputs);
   const piece = makePiece(world, random, value, 'plain');
