@@ -315,7 +315,10 @@ export async function runBeside(world, random) {
   const fetches = Object.fromEntries(Object.keys(expected.values).map((name) => [name, null]));
   const written = Object.entries(bound.outputs).filter(([, piece]) => piece.isPooled);
   const doesWrite = written.length > 0 && random.oneIn(2);
-  if (doesWrite) for (const [name, { tensor }] of written) fetches[name] = tensor;
+  for (const [name, { tensor }] of doesWrite ? written : []) {
+    fetches[name] = tensor;
+    if (tensor.location === 'none') codes.add('ERR_TENSOR_DISPOSED');
+  }
   if (doesWrite && bound.mayBeBusy) codes.add('ERR_BUSY');
   world.count(`run beside a binding`, bound.id);
   const given = signature === undefined ? [] : [{ signature }];
