@@ -9,6 +9,8 @@ describe('an import upwards', () => {
   let eslint: ESLint;
 
   beforeAll(() => {
+    // On CI the parser would read the files themselves, and not the text that is given.
+    process.env['TSESTREE_SINGLE_RUN'] = 'false';
     eslint = new ESLint({
       cwd: root,
       ruleFilter: ({ ruleId }) => ruleId === 'no-restricted-imports',

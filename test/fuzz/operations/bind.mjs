@@ -334,11 +334,12 @@ export async function runBeside(world, random) {
     if (doesWrite) bound.writers--;
     record.pending--;
     record.runs.delete(promise);
+    // What was disposed meanwhile shows nothing any more, and nothing can be written there.
+    const isGone = doesWrite && (bound.isDisposed || bound.outputsChanged !== outputsChanged);
+    if (isGone) codes.add('ERR_TENSOR_DISPOSED');
     if (error !== undefined) return world.checkError(error, codes);
     record.succeeded++;
-    // What was disposed meanwhile shows nothing any more.
-    const isGone = bound.isDisposed || bound.outputsChanged !== outputsChanged;
-    if (doesWrite && isGone) return undefined;
+    if (isGone) return undefined;
     return world.compare(value, expected.values, record.model.close);
   });
 }

@@ -61,6 +61,10 @@ const ways = {
     );
     await Promise.all(sessions.map((session) => timeOut(session.run(stuckFeeds(), { timeoutMs }))));
     await assertAlive();
+    // The last may not have been noticed yet.
+    for (let look = 0; look < 100 && runtimeInfo().lostThreads < executorThreads; look++) {
+      await sleep(50);
+    }
     assert.equal(runtimeInfo().lostThreads, executorThreads);
     process.exit(7);
   },
