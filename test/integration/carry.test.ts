@@ -96,6 +96,21 @@ describe.each(ways)('carried state by %s', (_, run) => {
     await session.release();
   });
 
+  it('begins with an object that is not our tensor', async () => {
+    const session = await InferenceSession.create(adder());
+    const state = { type: 'float32', dims: [2], data: Float32Array.of(10, 20) } as const;
+    const io = session.bind({ inputs: { x: floats(1, 2), state }, carry: { next: 'state' } });
+    for (const reset of [false, true]) {
+      if (reset) io.resetCarry();
+      for (let step = 1; step <= 5; step++) {
+        await run(io);
+        expect(valuesOf(io.outputs['next'])).toEqual([10 + step, 20 + 2 * step]);
+      }
+    }
+    io.dispose();
+    await session.release();
+  });
+
   it('may grow', async () => {
     const session = await InferenceSession.create(cache());
     const io = session.bind({

@@ -56,12 +56,6 @@ export function own<Value>(
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-export function isSameShape(one: Tensor, other: Tensor): boolean {
-  return (
-    one.dims.length === other.dims.length && one.dims.every((dim, axis) => dim === other.dims[axis])
-  );
-}
-
 /** Whether a fixed dim has another size in an input than the model declares. */
 export function isOtherShape(tensor: Tensor | undefined, { dims }: NativeValueInfo): boolean {
   if (tensor === undefined) return false;

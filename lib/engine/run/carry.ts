@@ -1,8 +1,9 @@
 import { ownProperties } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import type { NativeValueInfo } from '../addon/native';
-import type { NumericData } from '../tensor/element-type';
-import { Tensor, dataOf } from '../tensor/tensor';
+import { elementType, type ElementType, type NumericData } from '../tensor/element-type';
+import { Tensor } from '../tensor/tensor';
+import type { TensorLike } from './feeds';
 import type { SignaturePlan } from './signature-plan';
 
 /** An output whose value is an input's in the next run. */
@@ -71,9 +72,9 @@ function requireFit(
   );
 }
 
-/** A tensor of the same values in ordinary memory. */
-export function copyOfTensor(tensor: Tensor): Tensor {
-  return new Tensor(tensor.type, (dataOf(tensor) as NumericData).slice() as never, [
-    ...tensor.dims,
-  ]);
+/** A tensor of the same numbers in ordinary memory. @throws OnliteError ERR_OUT_OF_MEMORY */
+export function copyOfTensor({ type, data, dims }: TensorLike): Tensor {
+  const bytes = new Tensor(type as ElementType, data as never, dims).toTransferable();
+  const array = elementType(type)?.array as new (buffer: ArrayBuffer) => NumericData;
+  return new Tensor(type as ElementType, new array(bytes) as never, dims);
 }

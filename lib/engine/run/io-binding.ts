@@ -4,7 +4,6 @@ import {
   checkNames,
   indexOf,
   isOtherShape,
-  isSameShape,
   own,
   requireBindable,
   requireRecord,
@@ -18,7 +17,8 @@ import { BindingJob } from './binding-job';
 import { copyOfTensor, parseCarry, type Carried } from './carry';
 import { elementTypeOfCode, type ElementType, type NumericData } from '../tensor/element-type';
 import { OnliteError, invalidArgument } from '../../errors';
-import { encodeTensor, type TensorLike } from './feeds';
+import { encodeTensor, nativeArray, type TensorLike } from './feeds';
+import { hasDims } from './fetches';
 import { OneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
 import { BoundLeases } from './leases';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from '../addon/native';
@@ -53,7 +53,7 @@ export class IoBinding<
   #strings: Map<number, TensorLike> | undefined;
   #carried: readonly Carried[] = [];
   /** Those whose outputs have been written and not become inputs yet. */
-  #due: Carried[] = [];
+  #due: readonly Carried[] = [];
   /** Tensors that were left out, and so are ours to give back. */
   readonly #own = new Set<Tensor>();
   readonly #leases = new BoundLeases();
@@ -138,10 +138,7 @@ export class IoBinding<
     if (this.#disposed || this.#strings !== undefined) return undefined;
     if (!mayRunInline() || runChannel.hasSubscribers) return undefined;
     try {
-      if (this.#due.length > 0) {
-        this.#requireIdle();
-        this.#carry();
-      }
+      this.#beforeRun();
       this.#leases.requireAccess();
       const dynamic = this.#runNative(true);
       if (dynamic === false) return undefined;
@@ -202,8 +199,11 @@ export class IoBinding<
     for (const { input, initial } of this.#carried) {
       const tensor = own(this.#inputs, input);
       if (initial === undefined || tensor === undefined) continue;
-      if (isSameShape(tensor, initial)) (tensor.data as NumericData).set(initial.data as never);
-      else this.setInput(input, copyOfTensor(initial));
+      if (hasDims(tensor.dims, initial.dims)) {
+        // The elements as they lie in memory: float16 has arrays of two classes.
+        const bits = nativeArray(initial.data as NumericData);
+        nativeArray(tensor.data as NumericData).set(bits as never);
+      } else this.setInput(input, copyOfTensor(initial));
     }
   }
 
@@ -239,9 +239,9 @@ export class IoBinding<
   }
 
   /** A run has succeeded. */
-  #taken(dynamic: NativeValue[] | false | undefined): void {
-    if (dynamic !== undefined && dynamic !== false) this.#takeDynamic(dynamic);
-    if (this.#carried.length > 0) this.#due = [...this.#carried];
+  #taken(dynamic: NativeValue[] | undefined): void {
+    if (dynamic !== undefined) this.#takeDynamic(dynamic);
+    this.#due = this.#carried;
   }
 
   /** Binds another tensor to an input. @throws OnliteError as for a feed; ERR_BUSY during a run. */
@@ -388,7 +388,7 @@ export class IoBinding<
       const { buffer, byteOffset, byteLength } = tensor.data as NumericData;
       new Uint8Array(buffer, byteOffset, byteLength).fill(0);
     }
-    if (target !== undefined && !isSameShape(tensor, target)) {
+    if (target !== undefined && !hasDims(target.dims, tensor.dims)) {
       throw new OnliteError(
         'ERR_INVALID_ARGUMENT',
         `options.carry.${output}: expected dims [${tensor.dims.join(', ')}] as of inputs.${input}, ` +

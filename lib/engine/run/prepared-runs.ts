@@ -186,8 +186,8 @@ export class PreparedRun implements Job {
   }
 
   /** @param values - what the model made, if that is not what it declares */
-  #take(values: readonly NativeValue[] | false | undefined): object {
-    if (values === undefined || values === false) return this.#runs.results(this);
+  #take(values: readonly NativeValue[] | undefined): object {
+    if (values === undefined) return this.#runs.results(this);
     // It may do so again, and the ordinary way does not run twice to find out.
     this.#runs.close();
     return this.#runs.decode(this, values);
