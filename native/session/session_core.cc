@@ -1,5 +1,7 @@
 #include "session/session_core.h"
 
+#include <algorithm>
+
 #include "core/heap_trim.h"
 
 namespace onlite {
@@ -49,7 +51,11 @@ void SessionCore::RecordFailure(uint32_t id, int64_t called_at, ErrorCode code) 
 
 void SessionCore::AddBinding(const std::shared_ptr<BindingCore>& binding) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(bindings_, [](const auto& other) { return other.expired(); });
+  // Looked through when they have doubled, so that many bindings cost no more each than few.
+  if (bindings_.size() >= 2 * live_bindings_) {
+    std::erase_if(bindings_, [](const auto& other) { return other.expired(); });
+    live_bindings_ = std::max<size_t>(bindings_.size(), kFewBindings);
+  }
   bindings_.push_back(binding);
 }
 

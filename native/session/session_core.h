@@ -95,7 +95,10 @@ class SessionCore {
   /// thread, perhaps while Close runs on another.
   std::mutex mutex_;
   std::vector<std::string> last_providers_;
+  static constexpr size_t kFewBindings = 16;
   std::vector<std::weak_ptr<BindingCore>> bindings_;
+  /// When they were last looked through, and at least kFewBindings.
+  size_t live_bindings_ = kFewBindings;
 };
 
 /// Counts one of SessionCore::undelivered for as long as it lives.

@@ -1,21 +1,12 @@
-import type { NumericData } from '../tensor/element-type';
 import { OnliteError } from '../../errors';
+import type { NativeRows, NativeSession, NativeValue, NativeValueInfo } from '../addon/native';
+import type { NumericData } from '../tensor/element-type';
+import type { TensorPool } from '../tensor/pool/tensor-pool';
+import { Tensor, blockOf, isTensor } from '../tensor/tensor';
+import { placeValue } from '../tensor/values';
 import { hasDims } from './fetches';
-import { OneRun, deliverInline, mayRunInline, type Job, type StartedJob } from '../addon/jobs';
 import { requireAccess } from './leases';
-import {
-  memoryKind,
-  type NativeBinding,
-  type NativeRows,
-  type NativeSession,
-  type NativeTensors,
-  type NativeValue,
-  type NativeValueInfo,
-} from '../addon/native';
-import { acquireFrom, type TensorPool } from '../tensor/pool/tensor-pool';
-import { poolOfKept } from './own-pools';
-import { runChannel, type RunObserver } from './run-channel';
-import type { RequestedOutputs, SignaturePlan } from './signature-plan';
+import { PreparedRun, type Bind, type Bound } from './prepared-run';
 import {
   bitsOf,
   copyOf,
@@ -26,22 +17,19 @@ import {
   matchingData,
   type Slot,
 } from './prepared-slots';
-import { Tensor, blockOf, dataOf, isTensor } from '../tensor/tensor';
-import { placeValue } from '../tensor/values';
+import type { RunObserver } from './run-channel';
+import type { RequestedOutputs, SignaturePlan } from './signature-plan';
 
 /** Up to so many bytes of inputs and outputs, copying costs less than binding anew. */
 const maxBytes = 64 << 10;
 
-/** Bindings that a session keeps for further runs of one shape. */
+/** Bindings that a session has for runs of one shape; a run beyond takes the ordinary way. */
 const maxKept = 64;
 
-/** The memory of those that a session keeps, all together. */
+/** The memory of those that a session has, all together. */
 const maxKeptBytes = 1 << 20;
 
-/** What runs over memory that it is given once. */
-type Bound = Pick<NativeBinding, 'run' | 'runSync'>;
-
-/** Memory that a session keeps for runs to come. */
+/** Memory of a session's prepared runs, under way and to come. */
 export interface KeptBytes {
   bytes: number;
 }
@@ -51,8 +39,6 @@ export interface RunShapes {
   readonly inputs: readonly (readonly number[])[];
   readonly outputs: readonly (readonly number[])[];
 }
-
-type Bind = (inputs: NativeTensors, outputs: NativeTensors) => Bound;
 
 const bindTo =
   (session: NativeSession, plan: SignaturePlan): Bind =>
@@ -85,136 +71,6 @@ function bytesOf(slots: readonly Slot[]): number {
   return bytes;
 }
 
-/** Memory of its own, for one run at a time. */
-export class PreparedRun implements Job {
-  readonly #bound: Bound;
-  readonly inputs: NumericData[] = [];
-  readonly outputs: NumericData[] = [];
-  /** What the run under way is asked for; undefined for every output. */
-  requested: RequestedOutputs | undefined;
-  /** Where the run's results are taken from. */
-  pool: TensorPool | undefined;
-  /** Kept alive: the bound memory is theirs. */
-  readonly #tensors: Tensor[] = [];
-
-  /** In the list of those that wait for a run. */
-  next: PreparedRun | undefined;
-
-  readonly #runs: PreparedRuns;
-  #resolve: ((result: object) => void) | undefined;
-  #reject: ((error: unknown) => void) | undefined;
-  readonly #startNative = (id: number): void => {
-    this.#bound.run(id);
-  };
-  #id = -1;
-  #job: Job = this;
-  readonly #start = (resolve: (result: object) => void, reject: (error: unknown) => void): void => {
-    this.#resolve = resolve;
-    this.#reject = reject;
-    try {
-      this.#id = this.#runs.observer.startRun(this.#job, this.#startNative);
-    } catch (error) {
-      this.end();
-      throw error;
-    }
-  };
-
-  constructor(runs: PreparedRuns, bind: Bind, inputs: Slot[], outputs: Slot[]) {
-    this.#runs = runs;
-    try {
-      this.#bound = bind(this.#acquire(inputs, this.inputs), this.#acquire(outputs, this.outputs));
-    } catch (error) {
-      this.dispose();
-      throw error;
-    }
-  }
-
-  #acquire(slots: readonly Slot[], views: NumericData[]): NativeTensors {
-    const encoded: NativeTensors = [];
-    for (const [index, slot] of slots.entries()) {
-      const tensor = acquireFrom(poolOfKept(), slot.type, slot.dims);
-      const view = bitsOf(dataOf(tensor) as NumericData, slot);
-      this.#tensors.push(tensor);
-      views.push(view);
-      encoded.push(index, slot.type.code, [...slot.dims], view, memoryKind.private);
-    }
-    return encoded;
-  }
-
-  /**
-   * Runs once, asynchronously, and goes back to where it came from.
-   *
-   * @param abortable - the run may be abandoned, so it needs an object of its own
-   */
-  run(abortable = false): StartedJob & { result: Promise<object> } {
-    const job = abortable ? new OneRun(this) : this;
-    this.#job = job;
-    this.#id = -1;
-    const result = new Promise(this.#start);
-    return { id: this.#id, job, result };
-  }
-
-  /**
-   * The same at once, on the calling thread, where that is quicker for everybody.
-   *
-   * @returns undefined if it is not: then nothing has happened
-   */
-  runInline(): Promise<object> | undefined {
-    if (!mayRunInline() || runChannel.hasSubscribers) return undefined;
-    let isOver = true;
-    try {
-      const values = this.#bound.runSync(true);
-      isOver = values !== false;
-      if (values === false) return undefined;
-      return deliverInline(this.#take(values), this.#runs.observer.inlineMicroseconds);
-    } finally {
-      if (isOver) this.end();
-    }
-  }
-
-  /** The same on the calling thread in any case. */
-  runSync(): object {
-    try {
-      return this.#take(
-        runChannel.hasSubscribers
-          ? this.#runs.observer.runSync(() => this.#bound.runSync())
-          : this.#bound.runSync(),
-      );
-    } finally {
-      this.end();
-    }
-  }
-
-  /** @param values - what the model made, if that is not what it declares */
-  #take(values: readonly NativeValue[] | undefined): object {
-    if (values === undefined) return this.#runs.results(this);
-    // It may do so again, and the ordinary way does not run twice to find out.
-    this.#runs.close();
-    return this.#runs.decode(this, values);
-  }
-
-  succeed(values: unknown): void {
-    this.#resolve?.(this.#take(values as NativeValue[] | undefined));
-  }
-
-  fail(error: unknown): void {
-    this.#reject?.(error);
-  }
-
-  end(): void {
-    this.#resolve = undefined;
-    this.#reject = undefined;
-    this.requested = undefined;
-    this.pool = undefined;
-    this.#runs.giveBack(this);
-  }
-
-  /** Gives the memory back; the binding must not be run any more. */
-  dispose(): void {
-    for (const tensor of this.#tensors) tensor.dispose();
-  }
-}
-
 /**
  * The quick way for models whose inputs and outputs are few bytes of known
  * shapes: feeds are copied into, and results out of, a binding that is kept,
@@ -232,7 +88,8 @@ export class PreparedRuns {
   readonly #kept: KeptBytes;
   /** Linked: a run's end must not need Array.prototype, as nobody would catch what it throws. */
   #free: PreparedRun | undefined;
-  #freeCount = 0;
+  /** Those in use and those that are free. */
+  #count = 0;
   #closed = false;
 
   /** Undefined if the signature's shapes are not all known, or too large together. */
@@ -364,10 +221,18 @@ export class PreparedRuns {
     return run;
   }
 
-  /** Undefined where the ordinary way can do what cannot be bound, or has the better error. */
+  /**
+   * Undefined where there are enough, since binding anew takes longer than the ordinary way, or
+   * where that can do what cannot be bound, or has the better error.
+   */
   #make(): PreparedRun | undefined {
+    const bytes = this.#kept.bytes + this.#bytes;
+    if (this.#count >= maxKept || bytes > maxKeptBytes) return undefined;
     try {
-      return new PreparedRun(this, this.#bind, this.#inputs, this.#outputs);
+      const run = new PreparedRun(this, this.#bind, this.#inputs, this.#outputs);
+      this.#kept.bytes = bytes;
+      this.#count++;
+      return run;
     } catch (error) {
       const isMomentary =
         error instanceof OnliteError &&
@@ -470,30 +335,31 @@ export class PreparedRuns {
 
   /** Gives a run back for the next. */
   giveBack(run: PreparedRun): void {
-    const bytes = this.#kept.bytes + this.#bytes;
-    if (this.#closed || this.#freeCount >= maxKept || bytes > maxKeptBytes) {
-      run.dispose();
+    if (this.#closed) {
+      this.#dispose(run);
       return;
     }
-    this.#kept.bytes = bytes;
     run.next = this.#free;
     this.#free = run;
-    this.#freeCount++;
   }
 
   #takeFree(): PreparedRun | undefined {
     const run = this.#free;
     if (run === undefined) return undefined;
     this.#free = run.next;
-    this.#freeCount--;
-    this.#kept.bytes -= this.#bytes;
     run.next = undefined;
     return run;
+  }
+
+  #dispose(run: PreparedRun): void {
+    this.#kept.bytes -= this.#bytes;
+    this.#count--;
+    run.dispose();
   }
 
   /** No further run: the session is released, or goes the ordinary way. Gives the memory back. */
   close(): void {
     this.#closed = true;
-    for (let run = this.#takeFree(); run !== undefined; run = this.#takeFree()) run.dispose();
+    for (let run = this.#takeFree(); run !== undefined; run = this.#takeFree()) this.#dispose(run);
   }
 }

@@ -1,7 +1,8 @@
 import { sequenceCode, type NativeSession, type NativeTensors } from '../addon/native';
 import { isTensor } from '../tensor/tensor';
 import type { TensorPool } from '../tensor/pool/tensor-pool';
-import { PreparedRuns, type KeptBytes, type PreparedRun, type RunShapes } from './prepared-runs';
+import type { PreparedRun } from './prepared-run';
+import { PreparedRuns, type KeptBytes, type RunShapes } from './prepared-runs';
 import { fixedSlots } from './prepared-slots';
 import type { RunObserver } from './run-channel';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';

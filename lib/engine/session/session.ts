@@ -36,7 +36,8 @@ import {
 } from './session-options';
 import { planSignature, type SignaturePlan } from '../run/signature-plan';
 import { defaultPool } from '../run/own-pools';
-import { PreparedRuns, type PreparedRun } from '../run/prepared-runs';
+import type { PreparedRun } from '../run/prepared-run';
+import { PreparedRuns } from '../run/prepared-runs';
 import { PreparedRows, PreparedShapes, learnerOf } from '../run/prepared-shapes';
 import type { Tensor } from '../tensor/tensor';
 import { zeroFeeds } from '../run/warm-up';
