@@ -19,6 +19,7 @@ const order = [
   'vision',
   'concurrency',
   'batching',
+  'carry',
   'start',
   'memory',
   'pool',

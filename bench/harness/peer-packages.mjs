@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { fillFloats } from '../models/small.mjs';
+import { fillFloats } from '../models/values.mjs';
 import { BENCH, ROOT } from './paths.mjs';
 import { Skip } from './skip.mjs';
 

@@ -88,6 +88,31 @@ export class RawProgram {
   }
 
   /**
+   * Prepares sequences of `steps` runs that carry state; a slice's run is one sequence.
+   *
+   * @param inputs - by name {type, dims, data}: zeros, `fillFloats`' values or one int64 number
+   * @param carry - inputs by the output that becomes them
+   * @param outputs - the others
+   */
+  async carry(model, { inputs, carry, outputs, steps }) {
+    const id = String((this.#loaded += 1));
+    const valueOf = ({ type, data }) => {
+      if (type === 'int64') return data[0];
+      return data.some((value) => value !== 0) ? 'varies' : 0;
+    };
+    const list = Object.entries(inputs).map(
+      ([name, input]) => `${name}:${input.dims.join('x')}:${valueOf(input)}`,
+    );
+    const pairs = Object.entries(carry).map((pair) => pair.join(':'));
+    const lists = { inputs: list.join(), pairs: pairs.join(), outputs: outputs.join() };
+    await this.send('carry', { id, model, threads: 1, ...lists, steps });
+    return {
+      latency: ({ ms, batch }) => this.send('run', { id, ms, batch }),
+      unload: () => this.send('unload', { id }),
+    };
+  }
+
+  /**
    * Times creating the model's session, again and again for `ms`; `apart`: on a
    * thread of its own, which allocates from another part of the heap than the main one;
    * `source`: whether the runtime is given the file's 'bytes' or its 'path'.

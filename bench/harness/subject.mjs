@@ -2,7 +2,7 @@
 import { InferenceSession, Tensor } from 'onlite';
 
 import { modelPath } from '../models/models.mjs';
-import { fillFloats } from '../models/small.mjs';
+import { fillFloats } from '../models/values.mjs';
 import { Skip } from './skip.mjs';
 
 /** A session of one of the benchmarks' models with one intra-op thread, if not told otherwise. */

@@ -15,11 +15,14 @@ export const MOBILENETS = [
 
 export const WAKE_WORD = 'hey_jarvis.tflite';
 
+/** Whether there is speech in a frame of 512 samples; its state is [2, 1, 128]. */
+export const SILERO = 'silero_vad_v5.onnx';
+
 export const engineOf = (name) => (name.endsWith('.onnx') ? 'onnxruntime' : 'tflite');
 
 /** The path of a model; what needs no Python is written at first use. Throws a Skip if it is not here. */
 export function modelPath(name) {
-  if (name === WAKE_WORD) {
+  if (name === WAKE_WORD || name === SILERO) {
     const path = join(ROOT, 'models', name);
     if (!existsSync(path)) throw new Skip(`models/${name} is missing: npm run setup`);
     return path;

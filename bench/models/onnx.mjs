@@ -23,10 +23,12 @@ function bytes(field, value) {
 
 const message = (field, ...fields) => bytes(field, Buffer.concat(fields));
 
-/** NodeProto as a field of a graph. Attributes are integers. */
+/** NodeProto as a field of a graph. Attributes are integers, or arrays of them. */
 export function node(operator, inputs, outputs, attributes = {}) {
   const attribute = ([name, value]) =>
-    message(5, bytes(1, name), integer(3, value), integer(20, 2));
+    Array.isArray(value)
+      ? message(5, bytes(1, name), ...value.map((one) => integer(8, one)), integer(20, 7))
+      : message(5, bytes(1, name), integer(3, value), integer(20, 2));
   return message(
     1,
     ...inputs.map((name) => bytes(1, name)),
@@ -36,13 +38,14 @@ export function node(operator, inputs, outputs, attributes = {}) {
   );
 }
 
-/** A float32 constant: TensorProto as a field of a graph. */
+/** A constant, float32 or int64: TensorProto as a field of a graph. */
 export function constant(name, dims, data) {
   const raw = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const type = data instanceof BigInt64Array ? 'int64' : 'float32';
   return message(
     5,
     ...dims.map((dim) => integer(1, dim)),
-    integer(2, elementTypes.float32),
+    integer(2, elementTypes[type]),
     bytes(8, name),
     bytes(9, raw),
   );

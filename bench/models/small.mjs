@@ -1,15 +1,7 @@
 // The models that need no Python. Each entry makes the bytes of one.
+import { decoder } from './decoder.mjs';
 import { constant, model, node } from './onnx.mjs';
-
-/** The sequence of bench/raw/model_bytes.cc: floats between -1 and 1. */
-export function fillFloats(array) {
-  let state = 1;
-  for (let index = 0; index < array.length; index += 1) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    array[index] = (state >>> 8) / 2 ** 23 - 1;
-  }
-  return array;
-}
+import { fillFloats } from './values.mjs';
 
 const weights = (count, scale) => fillFloats(new Float32Array(count)).map((value) => value * scale);
 
@@ -22,6 +14,18 @@ export const smallModels = {
       inputs: { a: [4], b: [4] },
       outputs: { y: [4] },
     }),
+
+  /** The same with a first dimension that is not known before. */
+  'add_dynamic.onnx': () =>
+    model({
+      name: 'add_dynamic',
+      parts: [node('Add', ['a', 'b'], ['y'])],
+      inputs: { a: ['n', 4], b: ['n', 4] },
+      outputs: { y: ['n', 4] },
+    }),
+
+  /** One step of a language model with a cache of keys and values that grows. */
+  'decoder.onnx': decoder,
 
   /** y = -x, 1,000,000 floats: the cost of large tensors. */
   'neg.onnx': () =>

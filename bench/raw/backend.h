@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace onlite::bench {
 
@@ -10,6 +12,23 @@ namespace onlite::bench {
 /// inputs and outputs are handed over with each call. kFresh: the runtime makes
 /// the outputs, which are released.
 enum class Mode { kBound, kGiven, kFresh };
+
+/// A sequence of runs in which outputs become inputs of the next run.
+struct CarryPlan {
+  struct Input {
+    std::string name;
+    std::vector<int64_t> dims;
+    int64_t value = 0;
+    /// Not zeros, but the values that every program has.
+    bool varies = false;
+  };
+  std::vector<Input> inputs;
+  /// An output and the input that it becomes.
+  std::vector<std::pair<std::string, std::string>> pairs;
+  /// The outputs that become none.
+  std::vector<std::string> outputs;
+  int64_t steps = 1;
+};
 
 /// One thread's prepared call.
 class Runner {
@@ -31,6 +50,8 @@ class LoadedModel {
   virtual ~LoadedModel() = default;
   /// The inputs are filled with the same values each time; open dimensions are 1.
   virtual std::unique_ptr<Runner> MakeRunner(Mode mode) = 0;
+  /// A runner of whole sequences; state begins anew with each.
+  virtual std::unique_ptr<Runner> MakeCarrier(const CarryPlan& plan) = 0;
 };
 
 /// What the runtime is given: the file's bytes, as onlite gives them, or its path.

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,6 +18,7 @@
 ///
 ///   info                                              → {"version"}
 ///   load id= model= threads= workers= mode=           → {}
+///   carry id= model= threads= inputs= pairs= outputs= steps=   → {}, to be run as `load`'s
 ///   run id= ms= batch=                                → {"count", "p50", …} in ns
 ///   throughput id= ms=                                → {"runs", "seconds"}
 ///   create model= threads= ms= apart= source=         → {"count", "p50", …} in ns
@@ -82,6 +84,37 @@ int64_t ProcessBytes(const std::string& name, const std::string& key) {
 /// is private and clean is pages of files, and shared once another process has them.
 int64_t PrivateBytes() { return ProcessBytes("smaps_rollup", "Private_Dirty:"); }
 
+/// The parts of a list that `separator` divides; none of an empty text.
+std::vector<std::string> Split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
+  return parts;
+}
+
+/// Inputs are name:dims:value separated by commas, dims by x; the value is a number or
+/// `varies`. Pairs are output:input.
+CarryPlan CarryPlanOf(const Arguments& arguments) {
+  CarryPlan plan;
+  for (const std::string& text : Split(Text(arguments, "inputs"), ',')) {
+    const std::vector<std::string> parts = Split(text, ':');
+    CarryPlan::Input& input = plan.inputs.emplace_back();
+    input.name = parts.at(0);
+    for (const std::string& dim : Split(parts.at(1), 'x')) {
+      input.dims.push_back(std::strtoll(dim.c_str(), nullptr, 10));
+    }
+    input.varies = parts.at(2) == "varies";
+    if (!input.varies) input.value = std::strtoll(parts.at(2).c_str(), nullptr, 10);
+  }
+  for (const std::string& text : Split(Text(arguments, "pairs"), ',')) {
+    const std::vector<std::string> parts = Split(text, ':');
+    plan.pairs.emplace_back(parts.at(0), parts.at(1));
+  }
+  plan.outputs = Split(Text(arguments, "outputs"), ',');
+  plan.steps = Number(arguments, "steps");
+  return plan;
+}
+
 class Session {
  public:
   explicit Session(Backend* backend) : backend_(backend) {}
@@ -89,6 +122,7 @@ class Session {
   std::string Answer(const std::string& command, const Arguments& arguments) {
     if (command == "info") return R"("version":")" + backend_->version() + "\"";
     if (command == "load") return Load(arguments);
+    if (command == "carry") return Carry(arguments);
     if (command == "run") {
       return Summary(MeasureLatency(Find(arguments).runners.at(0).get(), Duration(arguments),
                                     Number(arguments, "batch")));
@@ -128,6 +162,15 @@ class Session {
       loaded.runners.push_back(loaded.model->MakeRunner(ModeOf(Text(arguments, "mode"))));
       loaded.runners.back()->Run();
     }
+    models_.insert_or_assign(Text(arguments, "id"), std::move(loaded));
+    return "";
+  }
+
+  std::string Carry(const Arguments& arguments) {
+    Loaded loaded;
+    loaded.model = LoadModel(arguments, Source::kBytes);
+    loaded.runners.push_back(loaded.model->MakeCarrier(CarryPlanOf(arguments)));
+    loaded.runners.back()->Run();
     models_.insert_or_assign(Text(arguments, "id"), std::move(loaded));
     return "";
   }

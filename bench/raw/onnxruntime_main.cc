@@ -7,6 +7,7 @@
 #include "backend.h"
 #include "core/aligned_buffer.h"
 #include "model_bytes.h"
+#include "onnxruntime_carrier.h"
 #include "runtimes/ort/handles.h"
 #include "runtimes/ort/library.h"
 
@@ -158,6 +159,10 @@ class OrtLoadedModel : public LoadedModel {
 
   std::unique_ptr<Runner> MakeRunner(Mode mode) override {
     return std::make_unique<OrtRunner>(session_.get(), mode);
+  }
+
+  std::unique_ptr<Runner> MakeCarrier(const CarryPlan& plan) override {
+    return MakeOrtCarrier(session_.get(), plan);
   }
 
  private:

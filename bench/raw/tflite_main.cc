@@ -115,6 +115,10 @@ class TfLiteLoadedModel : public LoadedModel {
     return std::make_unique<TfLiteRunner>(library_.api(), std::move(first_), mode);
   }
 
+  std::unique_ptr<Runner> MakeCarrier(const CarryPlan& /*plan*/) override {
+    Fail("no baseline for carried state");
+  }
+
  private:
   const tflite::Library& library_;
   const int threads_;

@@ -42,8 +42,8 @@ class Binding {
   /// `times` may be null, then no clock is read.
   virtual Status Run(CancelToken* cancel, RunTimes* times) = 0;
 
-  /// The result of the last run for a dynamic output; of a flexible one after a run
-  /// that strayed, without an owner if it is in the output's memory.
+  /// The result of the last run for a dynamic output, as often as it is asked for; of a
+  /// flexible one after a run that strayed, without an owner if it is in the output's memory.
   virtual Status TakeOutput(size_t index, Value* value) = 0;
 
   /// The last run gave some flexible output another type or shape than its memory's.

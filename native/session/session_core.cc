@@ -62,6 +62,7 @@ void SessionCore::AddBinding(const std::shared_ptr<BindingCore>& binding) {
 void SessionCore::CloseBinding(BindingCore& binding) {
   const std::lock_guard lock(mutex_);
   binding.binding.reset();
+  binding.carried.clear();
 }
 
 Status SessionCore::TakeOutputs(BindingCore& binding, std::vector<Value>* values) {
@@ -90,7 +91,10 @@ void SessionCore::Close() {
   const std::lock_guard lock(mutex_);
   if (session) last_providers_ = session->providers();
   for (const auto& weak : bindings_) {
-    if (const auto binding = weak.lock()) binding->binding.reset();
+    if (const auto binding = weak.lock()) {
+      binding->binding.reset();
+      binding->carried.clear();
+    }
   }
   bindings_.clear();
   if (session == nullptr) return;

@@ -132,6 +132,67 @@ describe.each(ways)('carried state by %s', (_, run) => {
     await session.release();
   });
 
+  // add4.tflite: y = a + b.
+  it.each(['add4.onnx', 'add4.tflite'])(
+    'stays with the runtime where the output is dynamic, and can be seen: %s',
+    async (name) => {
+      const session = await InferenceSession.create(fixture(name));
+      const [a, b] = session.inputNames as [string, string];
+      const [y] = session.outputNames as [string];
+      const pool = new TensorPool();
+      const initial = pool.acquire('float32', [4]);
+      (initial.data).fill(5);
+      const io = session.bind({
+        inputs: { [a]: floats(1, 2, 3, 4), [b]: initial },
+        outputs: { [y]: 'dynamic' },
+        carry: { [y]: b },
+      });
+      const after = (steps: number, start = 5): number[] =>
+        [1, 2, 3, 4].map((value) => start + steps * value);
+      expect(io.outputs[y]).toBeUndefined();
+      expect(io.inputs[b]).toBe(initial);
+      const seen: (Tensor | undefined)[] = [];
+      for (let step = 1; step <= 12; step++) {
+        await run(io);
+        // Not looked at after every run.
+        if (step % 3 === 0) {
+          seen[step] = io.outputs[y];
+          expect(io.outputs[y]).toBe(seen[step]);
+        }
+        if (step % 4 === 0) expect(valuesOf(io.inputs[b])).toEqual(after(step - 1));
+        expect(Object.keys(io.outputs)).toEqual([y]);
+      }
+      // What was read stays as it was.
+      seen.forEach((tensor, step) => expect(valuesOf(tensor)).toEqual(after(step)));
+      // Before and after the state has become the input's.
+      expect(valuesOf(io.outputs[y])).toEqual(after(12));
+      expect(valuesOf(io.inputs[b])).toEqual(after(11));
+      // The pool's tensor is used no more.
+      initial.dispose();
+      expect(pool.stats.bytesInUse).toBe(0);
+
+      io.resetCarry();
+      expect(valuesOf(io.inputs[b])).toEqual([5, 5, 5, 5]);
+      await run(io);
+      await run(io);
+      expect(valuesOf(io.outputs[y])).toEqual(after(2));
+      io.setInput(b, floats(0, 0, 0, 0));
+      await run(io);
+      expect(valuesOf(io.outputs[y])).toEqual(after(1, 0));
+      await run(io);
+      // Memory of the program's from now on; the state is not lost.
+      const own = floats(0, 0, 0, 0);
+      io.setOutput(y, own);
+      for (let step = 3; step <= 6; step++) {
+        await run(io);
+        expect(valuesOf(io.outputs[y])).toEqual(after(step, 0));
+      }
+      expect([valuesOf(io.inputs[b]), valuesOf(io.outputs[y])]).toContainEqual(valuesOf(own));
+      io.dispose();
+      await session.release();
+    },
+  );
+
   it('of 64-bit integers is carried as others', async () => {
     const session = await InferenceSession.create(adder(int64));
     const io = session.bind({ carry: { next: 'state' } });

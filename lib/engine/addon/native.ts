@@ -223,6 +223,13 @@ export interface NativeBinding {
    * their memory, false if it was copied.
    */
   carry(pairs: number[]): boolean;
+  /**
+   * What runs leave in a dynamic output stays in the runtime's memory: they do not give it, `carry`
+   * has an input read it there, and `read` copies it.
+   */
+  keep(output: number): void;
+  /** What is in a kept output, or with -1 for that, in an input that one has become. */
+  read(output: number, input: number): NativeValue;
   /** The job's result is as runSync's. */
   run(id: number): void;
   /**

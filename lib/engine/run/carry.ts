@@ -1,8 +1,9 @@
 import { ownProperties } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
-import type { NativeValueInfo } from '../addon/native';
+import type { NativeBinding, NativeValueInfo } from '../addon/native';
 import { elementType, type ElementType, type NumericData } from '../tensor/element-type';
 import { Tensor } from '../tensor/tensor';
+import { decodeValue } from '../tensor/values';
 import type { TensorLike } from './feeds';
 import type { SignaturePlan } from './signature-plan';
 
@@ -70,6 +71,106 @@ function requireFit(
       output.type === input.type ? shape(output) : 'another type'
     }`,
   );
+}
+
+/** One value of {@link KeptState}. */
+class Kept {
+  readonly carried: Carried;
+  /** Copies of what the last run has left and of what it has read, once somebody looked. */
+  output: Tensor | undefined;
+  input: Tensor | undefined;
+  isFedBack = false;
+  isShown = false;
+
+  constructor(carried: Carried) {
+    this.carried = carried;
+  }
+}
+
+/**
+ * State of shapes that are not known before, such as a cache that grows: it stays in the runtime's
+ * memory from run to run. A binding's outputs and inputs have it as properties that copy it
+ * when the program looks.
+ */
+export class KeptState {
+  readonly #native: NativeBinding;
+  readonly #inputs: object;
+  readonly #outputs: object;
+  readonly #all = new Map<string, Kept>();
+
+  constructor(native: NativeBinding, inputs: object, outputs: object) {
+    this.#native = native;
+    this.#inputs = inputs;
+    this.#outputs = outputs;
+  }
+
+  keep(carried: Carried): void {
+    this.#native.keep(carried.outputIndex);
+    this.#all.set(carried.output, new Kept(carried));
+  }
+
+  has(output: string): boolean {
+    return this.#all.has(output);
+  }
+
+  /** Whether the input has become what a run left; else it is a tensor of the program's. */
+  isFedBack(output: string): boolean {
+    return this.#all.get(output)?.isFedBack === true;
+  }
+
+  /** A run has succeeded. */
+  written(): void {
+    for (const kept of this.#all.values()) {
+      kept.output = undefined;
+      if (!kept.isShown) this.#showOutput(kept);
+    }
+  }
+
+  /** The native side has made an input of the output. */
+  fedBack(output: string): void {
+    const kept = this.#all.get(output);
+    if (kept === undefined) return;
+    kept.input = kept.output;
+    if (kept.isFedBack) return;
+    kept.isFedBack = true;
+    const { input, inputIndex } = kept.carried;
+    show(this.#inputs, input, () => (kept.input ??= this.#read(-1, inputIndex)));
+  }
+
+  /** The input is a tensor of the program's from now on; it becomes an ordinary property. */
+  replaceInput(input: string): void {
+    for (const kept of this.#all.values()) {
+      if (kept.carried.input !== input || !kept.isFedBack) continue;
+      kept.isFedBack = false;
+      kept.input = undefined;
+      hide(this.#inputs, input);
+    }
+  }
+
+  /** So is the output, which the program has bound. */
+  replaceOutput(output: string): void {
+    if (this.#all.get(output)?.isShown === true) hide(this.#outputs, output);
+    this.#all.delete(output);
+  }
+
+  #showOutput(kept: Kept): void {
+    const { output, outputIndex } = kept.carried;
+    kept.isShown = true;
+    show(this.#outputs, output, () => (kept.output ??= this.#read(outputIndex, -1)));
+  }
+
+  #read(output: number, input: number): Tensor {
+    return decodeValue(this.#native.read(output, input)) as Tensor;
+  }
+}
+
+function show(record: object, name: string, get: () => Tensor): void {
+  Object.defineProperty(record, name, { configurable: true, enumerable: true, get });
+}
+
+function hide(record: object, name: string): void {
+  const value = { configurable: true, enumerable: true, writable: true, value: undefined };
+  Object.defineProperty(record, name, value);
 }
 
 /** A tensor of the same numbers in ordinary memory. @throws OnliteError ERR_OUT_OF_MEMORY */

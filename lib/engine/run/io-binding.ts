@@ -14,7 +14,7 @@ import {
   type Tensors,
 } from './bind-options';
 import { BindingJob } from './binding-job';
-import { copyOfTensor, parseCarry, type Carried } from './carry';
+import { KeptState, copyOfTensor, parseCarry, type Carried } from './carry';
 import { elementTypeOfCode, type ElementType, type NumericData } from '../tensor/element-type';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeTensor, nativeArray, type TensorLike } from './feeds';
@@ -54,6 +54,8 @@ export class IoBinding<
   #carried: readonly Carried[] = [];
   /** Those whose outputs have been written and not become inputs yet. */
   #due: readonly Carried[] = [];
+  /** Those of them that stay in the runtime's memory. */
+  #kept: KeptState | undefined;
   /** Tensors that were left out, and so are ours to give back. */
   readonly #own = new Set<Tensor>();
   readonly #leases = new BoundLeases();
@@ -196,10 +198,10 @@ export class IoBinding<
     this.#requireUndisposed();
     this.#requireIdle();
     this.#due = [];
-    for (const { input, initial } of this.#carried) {
-      const tensor = own(this.#inputs, input);
-      if (initial === undefined || tensor === undefined) continue;
-      if (hasDims(tensor.dims, initial.dims)) {
+    for (const { input, output, initial } of this.#carried) {
+      if (initial === undefined) continue;
+      const tensor = this.#kept?.has(output) === true ? undefined : own(this.#inputs, input);
+      if (tensor !== undefined && hasDims(tensor.dims, initial.dims)) {
         // The elements as they lie in memory: float16 has arrays of two classes.
         const bits = nativeArray(initial.data as NumericData);
         nativeArray(tensor.data as NumericData).set(bits as never);
@@ -220,16 +222,13 @@ export class IoBinding<
     const pairs: number[] = [];
     const exchanged: Carried[] = [];
     for (const carried of due) {
-      const { input, output, inputIndex, outputIndex } = carried;
-      if (this.#dynamic.includes(output)) {
-        const tensor = own(this.#outputs, output);
-        if (tensor !== undefined) this.setInput(input, tensor);
-        continue;
-      }
+      const { output, inputIndex, outputIndex } = carried;
       pairs.push(outputIndex, inputIndex);
-      exchanged.push(carried);
+      if (this.#kept?.has(output) !== true) exchanged.push(carried);
     }
-    if (pairs.length === 0 || !this.#native.carry(pairs)) return;
+    const hasExchanged = this.#native.carry(pairs);
+    if (this.#kept !== undefined) this.#feedBack(this.#kept, due);
+    if (!hasExchanged) return;
     for (const { input, output } of exchanged) {
       const tensor = own(this.#inputs, input);
       setOwn<unknown>(this.#inputs, input, own(this.#outputs, output));
@@ -238,9 +237,26 @@ export class IoBinding<
     }
   }
 
+  /** What was bound to the inputs before is used no more. */
+  #feedBack(kept: KeptState, carried: readonly Carried[]): void {
+    for (const { input, output } of carried) {
+      if (!kept.has(output)) continue;
+      if (!kept.isFedBack(output)) {
+        this.#leases.set(`inputs.${input}`, false, undefined);
+        this.#disposeOwn(own(this.#inputs, input));
+      }
+      kept.fedBack(output);
+    }
+  }
+
+  #disposeOwn(tensor: Tensor | undefined): void {
+    if (tensor !== undefined && this.#own.delete(tensor)) tensor.dispose();
+  }
+
   /** A run has succeeded. */
   #taken(dynamic: NativeValue[] | undefined): void {
     if (dynamic !== undefined) this.#takeDynamic(dynamic);
+    this.#kept?.written();
     this.#due = this.#carried;
   }
 
@@ -255,6 +271,7 @@ export class IoBinding<
   /** Binds another tensor to an output. @throws OnliteError as {@link IoBinding.setInput}. */
   setOutput(name: string, tensor: TensorLike): void {
     const index = indexOf(this.#plan.outputIndex, name, 'outputs');
+    if (this.#kept?.has(name) === true) this.#ownState(this.#kept, name);
     this.#set(index, `outputs.${name}`, tensor, this.#outputs, name);
     const place = this.#dynamic.indexOf(name);
     if (place >= 0) this.#dynamic.splice(place, 1);
@@ -304,8 +321,8 @@ export class IoBinding<
     }
     this.#leases.set(path, record !== this.#inputs, lease);
     if (record === this.#inputs) this.#noteStrings(index, tensor);
-    const previous = own(record, name);
-    if (previous !== undefined && this.#own.delete(previous)) previous.dispose();
+    if (record === this.#inputs) this.#kept?.replaceInput(name);
+    this.#disposeOwn(own(record, name));
     setOwn<unknown>(record, name, tensor);
   }
 
@@ -375,6 +392,30 @@ export class IoBinding<
     }
     for (const each of carried) this.#keepInitial(each, own(inputs, each.input) === undefined);
     this.#carried = carried;
+    this.#keepDynamic(carried);
+  }
+
+  #keepDynamic(carried: readonly Carried[]): void {
+    for (const each of carried) {
+      const position = this.#dynamic.indexOf(each.output);
+      if (position < 0) continue;
+      this.#dynamic.splice(position, 1);
+      this.#kept ??= new KeptState(this.#native, this.#inputs, this.#outputs);
+      this.#kept.keep(each);
+    }
+  }
+
+  /** A kept output becomes one of the program's memory: so does the state, before it is lost. */
+  #ownState(kept: KeptState, output: string): void {
+    this.#requireUndisposed();
+    this.#requireIdle();
+    if (this.#due.length > 0) this.#carry();
+    const carried = this.#carried.find((each) => each.output === output);
+    if (carried !== undefined && kept.isFedBack(output)) {
+      const state = own(this.#inputs, carried.input);
+      if (state !== undefined) this.setInput(carried.input, state);
+    }
+    kept.replaceOutput(output);
   }
 
   #keepInitial(carried: Carried, isOurs: boolean): void {

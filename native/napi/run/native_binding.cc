@@ -99,6 +99,8 @@ Napi::Function NativeBinding::Define(Napi::Env env) {
                      {PropertyDescriptor(SafeMethod<&NativeBinding::SetInputs>("setInputs")),
                       PropertyDescriptor(SafeMethod<&NativeBinding::SetOutputs>("setOutputs")),
                       PropertyDescriptor(SafeMethod<&NativeBinding::Carry>("carry")),
+                      PropertyDescriptor(SafeMethod<&NativeBinding::KeepOutput>("keep")),
+                      PropertyDescriptor(SafeMethod<&NativeBinding::Read>("read")),
                       PropertyDescriptor(RawMethod("run", &StartMethod<NativeBinding>))});
 }
 
@@ -125,6 +127,7 @@ NativeBinding::NativeBinding(const Napi::CallbackInfo& info)
   core_ = *info[0].As<Napi::External<std::shared_ptr<BindingCore>>>().Data();
   inputs_.resize(Values(BoundMemory::Use::kInput).size());
   outputs_.resize(Values(BoundMemory::Use::kOutput).size());
+  core_->carried.resize(inputs_.size());
   auto self = info.This().As<Napi::Object>();
   // A session that is collected is closed, under whatever uses it.
   self.DefineProperty(Napi::PropertyDescriptor::Value("session", info[1]));
@@ -231,11 +234,9 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
       std::swap(slots[index], slot);
       throw;
     }
+    if (input) core_->carried[index] = {};
   }
-  core_->dynamic_outputs.clear();
-  for (size_t index = 0; index < outputs_.size(); ++index) {
-    if (outputs_[index].dynamic) core_->dynamic_outputs.push_back(index);
-  }
+  ListDynamicOutputs();
   needs_care_ = false;
   for (const std::vector<Slot>* all : {&inputs_, &outputs_}) {
     for (const Slot& slot : *all) {
@@ -252,7 +253,30 @@ void NativeBinding::CountCopies() {
   }
 }
 
+void NativeBinding::ListDynamicOutputs() {
+  core_->dynamic_outputs.clear();
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    if (outputs_[index].dynamic && !outputs_[index].kept) core_->dynamic_outputs.push_back(index);
+  }
+}
+
+void NativeBinding::FeedBack(Napi::Env env, size_t output, size_t input) {
+  onlite::Value value;
+  Check(env, core_->binding->TakeOutput(output, &value));
+  if (value.kind != onlite::Value::Kind::kTensor) {
+    ThrowStatus(env, {ErrorCode::kUnsupported, "only tensors can be carried"});
+  }
+  Check(env, core_->binding->BindInput(input, value.tensor));
+  // The binding refers to the new memory by now.
+  inputs_[input] = {};
+  core_->carried[input] = std::move(value);
+}
+
 void NativeBinding::CarryOne(Napi::Env env, size_t output, size_t input) {
+  if (output < outputs_.size() && input < inputs_.size() && outputs_[output].kept) {
+    FeedBack(env, output, input);
+    return;
+  }
   if (output >= outputs_.size() || input >= inputs_.size() || !outputs_[output].memory ||
       !inputs_[input].memory) {
     ThrowInvalidArgument(env, "carry: expected an output and an input that have memory");
@@ -296,6 +320,42 @@ Napi::Value NativeBinding::Carry(const Napi::CallbackInfo& info) {
   }
   CountCopies();
   return Napi::Boolean::New(env, core_->session->info.engine != Engine::kTfLite);
+}
+
+// keep(output): what a run leaves in a dynamic output stays where it is, for `carry` and `read`.
+Napi::Value NativeBinding::KeepOutput(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const size_t output = info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : SIZE_MAX;
+  RequireIdle(env);
+  if (output >= outputs_.size() || !outputs_[output].dynamic) {
+    ThrowInvalidArgument(env, "keep: expected a dynamic output");
+  }
+  outputs_[output].kept = true;
+  ListDynamicOutputs();
+  return env.Undefined();
+}
+
+// read(output, input): a copy of what the last run left in a kept output, or of what the input
+// reads that it has become (with an output of -1).
+Napi::Value NativeBinding::Read(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto index = [&](size_t position) -> size_t {
+    const int64_t value =
+        info[position].IsNumber() ? info[position].As<Napi::Number>().Int64Value() : -1;
+    return value < 0 ? SIZE_MAX : static_cast<size_t>(value);
+  };
+  const size_t output = index(0);
+  const size_t input = index(1);
+  RequireIdle(env);
+  if (output < outputs_.size() && outputs_[output].kept) {
+    onlite::Value value;
+    Check(env, core_->binding->TakeOutput(output, &value));
+    return {env, ValueToJs(env, value)};
+  }
+  if (input >= inputs_.size() || !core_->carried[input].owner) {
+    ThrowInvalidArgument(env, "read: expected a kept output, or an input that one has become");
+  }
+  return {env, ValueToJs(env, core_->carried[input])};
 }
 
 void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {

@@ -39,6 +39,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   struct Slot {
     std::optional<BoundMemory> memory;
     bool dynamic = false;
+    /// A dynamic output that stays in the runtime's memory: `carry` makes it an input.
+    bool kept = false;
     /// The runtime's binding refers to the private copy.
     bool copied = false;
   };
@@ -46,7 +48,12 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   Napi::Value SetInputs(const Napi::CallbackInfo& info);
   Napi::Value SetOutputs(const Napi::CallbackInfo& info);
   Napi::Value Carry(const Napi::CallbackInfo& info);
+  Napi::Value KeepOutput(const Napi::CallbackInfo& info);
+  Napi::Value Read(const Napi::CallbackInfo& info);
   void CarryOne(Napi::Env env, size_t output, size_t input);
+  /// Has an input read what the last run left in a kept output.
+  void FeedBack(Napi::Env env, size_t output, size_t input);
+  void ListDynamicOutputs();
   void CountCopies();
   /// What a runSync function refers to; it may outlive the binding.
   struct Callee {

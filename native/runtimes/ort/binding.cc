@@ -195,6 +195,7 @@ Status OrtBinding::OtherShape(const Status& status) const {
 }
 
 Status OrtBinding::RunOnce(CancelToken* cancel, RunTimes* times) {
+  left_.clear();
   ONLITE_RETURN_IF_ERROR(RenewDynamicOutputs());
   if (cancel != nullptr && run_options_ == nullptr) {
     OrtRunOptions* options = nullptr;
@@ -285,13 +286,13 @@ Status OrtBinding::TakeOutput(size_t index, Value* value) {
     value->tensor = output.memory;
     return Status::Ok();
   }
-  std::vector<ValueHandle> values;
-  ONLITE_RETURN_IF_ERROR(BoundValues(&values));
+  // All are asked for together, which costs as much as one.
+  if (left_.empty() || left_[index] == nullptr) ONLITE_RETURN_IF_ERROR(BoundValues(&left_));
   const std::string& name = signature_.outputs[index].name;
-  if (values[index] == nullptr) {
+  if (left_[index] == nullptr) {
     return {ErrorCode::kRunFailed, "outputs." + name + ": the run gave no value"};
   }
-  return TakeValue(std::move(values[index]), name, value);
+  return TakeValue(std::move(left_[index]), name, value);
 }
 
 }  // namespace onlite::ort

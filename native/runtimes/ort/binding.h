@@ -73,6 +73,8 @@ class OrtBinding final : public Binding {
   bool in_place_ = false;
   /// ONNX Runtime allocates the flexible outputs too.
   bool loose_ = false;
+  /// What the last run left, once it was asked for; null where it was taken.
+  std::vector<ValueHandle> left_;
   /// A run has left values in the dynamic outputs.
   bool has_outputs_ = false;
   bool succeeded_ = false;

@@ -221,12 +221,11 @@ Status TfLiteBinding::TakeOutput(size_t index, Value* value) {
   if (index >= outputs_.size() || !(outputs_[index].dynamic || outputs_[index].flexible)) {
     return {ErrorCode::kInvalidArgument, "outputs: index is not bound as dynamic"};
   }
-  *value = std::move(outputs_[index].value);
+  *value = outputs_[index].value;
   if (outputs_[index].flexible && value->kind == Value::Kind::kNone) {
     value->kind = Value::Kind::kTensor;
     value->tensor = outputs_[index].memory;
   }
-  outputs_[index].value = {};
   return Status::Ok();
 }
 

@@ -1,0 +1,36 @@
+// The models that are run step by step, with their feeds.
+import { decoderCarry, decoderState } from './decoder.mjs';
+import { SILERO } from './models.mjs';
+import { fillFloats } from './values.mjs';
+
+const varying = (...dims) => ({
+  type: 'float32',
+  dims,
+  data: fillFloats(new Float32Array(dims.reduce((product, dim) => product * dim, 1))),
+});
+const zeros = (...dims) => ({
+  type: 'float32',
+  dims,
+  data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
+});
+
+/** What a step is fed, by input name, after so many steps; `carry` names the state. */
+export const streaming = {
+  'decoder.onnx': {
+    carry: decoderCarry,
+    feeds: (steps = 0) => ({
+      x: varying(1, 128),
+      ...Object.fromEntries(
+        Object.values(decoderCarry).map((name) => [name, varying(...decoderState(steps))]),
+      ),
+    }),
+  },
+  [SILERO]: {
+    carry: { stateN: 'state' },
+    feeds: () => ({
+      input: varying(1, 512),
+      state: zeros(2, 1, 128),
+      sr: { type: 'int64', dims: [], data: BigInt64Array.of(16000n) },
+    }),
+  },
+};
