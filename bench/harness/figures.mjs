@@ -13,6 +13,7 @@ export const figures = [
   "`require('onlite')`",
   'session creation, each MobileNetV2 file, warm file cache',
   'a model with large weights by path: time and peak of creation',
+  'await run(feeds) / onnxruntime-node',
   'carried state, decoder of 256 steps and Silero frames / raw C',
   'pool acquire + dispose',
   'a further TensorFlow Lite interpreter',

@@ -24,6 +24,11 @@ function load(name) {
   throw new Skip(`${name} is not installed: npm install --prefix bench/peers --legacy-peer-deps`);
 }
 
+/** onnxruntime-node's session and tensors. */
+export function onnxruntimeNode() {
+  return load('onnxruntime-node');
+}
+
 /** A function that runs the model once, to be awaited. */
 export async function loadOnnxruntimeNode(path) {
   const { InferenceSession, Tensor } = load('onnxruntime-node');

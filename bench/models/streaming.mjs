@@ -3,7 +3,8 @@ import { decoderCarry, decoderState } from './decoder.mjs';
 import { SILERO } from './models.mjs';
 import { fillFloats } from './values.mjs';
 
-const varying = (...dims) => ({
+/** Values of float32 that vary, as a feed. */
+export const varying = (...dims) => ({
   type: 'float32',
   dims,
   data: fillFloats(new Float32Array(dims.reduce((product, dim) => product * dim, 1))),
