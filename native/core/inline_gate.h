@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/preemptions.h"
+
 namespace onlite {
 
 /// Whether a session's runs are so quick that the thread that asks for one had better
@@ -11,8 +13,8 @@ namespace onlite {
 /// Runs on other threads, whose caches are cold and which a busy system makes wait, only
 /// tell whether to try: it opens when about 90 of 100 of them were quick, and not
 /// before a hundred were, since the first runs are slow. What runs take that are made
-/// here decides whether it stays open; one slow run alone, for which the system may be
-/// to blame, does not close it. For one thread.
+/// here decides whether it stays open. A slow run during which the system gave the
+/// processor to others says nothing, and one slow run alone does not close it. For one thread.
 class InlineGate {
  public:
   /// 0 never opens.
@@ -30,12 +32,16 @@ class InlineGate {
     open_ = true;
   }
 
-  /// A run here took so long.
-  void RecordHere(int64_t invoke_ns) {
+  /// A run here took so long. `preemptions` says how often the thread has lost the
+  /// processor so far; it is asked after slow runs only.
+  void RecordHere(int64_t invoke_ns, int64_t (*preemptions)() = Preemptions) {
     if (invoke_ns < limit_ns_) {
       if (weight_ > 0) --weight_;
       return;
     }
+    const int64_t before = preemptions_;
+    preemptions_ = preemptions();
+    if (before != preemptions_) return;
     weight_ += kSlowHere;
     if (weight_ <= kTolerated) return;
     open_ = false;
@@ -49,6 +55,8 @@ class InlineGate {
   static constexpr int kMost = 1000;
 
   int64_t limit_ns_ = 0;
+  /// At the last slow run here.
+  int64_t preemptions_ = 0;
   /// How many quick runs are still to come to make up for slow ones.
   int weight_ = 100;
   bool open_ = false;

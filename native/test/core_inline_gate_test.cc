@@ -17,7 +17,7 @@ class InlineGateTest : public testing::Test {
     for (int run = 0; run < runs; ++run) gate_.RecordElsewhere(nanoseconds);
   }
   void Here(int64_t nanoseconds, int runs) {
-    for (int run = 0; run < runs; ++run) gate_.RecordHere(nanoseconds);
+    for (int run = 0; run < runs; ++run) gate_.RecordHere(nanoseconds, [] { return int64_t{0}; });
   }
 
   InlineGate gate_;
@@ -75,6 +75,18 @@ TEST_F(InlineGateTest, ClosesForLonger) {
   EXPECT_FALSE(gate_.is_open());
   Elsewhere(kQuick, 1);
   EXPECT_TRUE(gate_.is_open());
+}
+
+TEST_F(InlineGateTest, DoesNotMindRunsThatLostTheProcessor) {
+  Elsewhere(kQuick, 100);
+  for (int run = 0; run < 100; ++run) {
+    static int64_t preemptions = 0;
+    gate_.RecordHere(kSlow, [] { return ++preemptions; });
+  }
+  EXPECT_TRUE(gate_.is_open());
+  // Nothing has happened since: these were slow themselves.
+  for (int run = 0; run < 3; ++run) gate_.RecordHere(kSlow, [] { return int64_t{100}; });
+  EXPECT_FALSE(gate_.is_open());
 }
 
 TEST_F(InlineGateTest, NeverOpensWithoutALimit) {
