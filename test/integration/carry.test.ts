@@ -141,7 +141,7 @@ describe.each(ways)('carried state by %s', (_, run) => {
       const [y] = session.outputNames as [string];
       const pool = new TensorPool();
       const initial = pool.acquire('float32', [4]);
-      (initial.data).fill(5);
+      initial.data.fill(5);
       const io = session.bind({
         inputs: { [a]: floats(1, 2, 3, 4), [b]: initial },
         outputs: { [y]: 'dynamic' },
@@ -300,6 +300,27 @@ describe('options.carry', () => {
     await expectError(() => session.bind({ carry: { y: 'x' } }), 'ERR_INVALID_ARGUMENT', /shape/);
     await expectError(() => session.bind({ carry: { z: 'x' } }), 'ERR_INVALID_ARGUMENT', /type/);
     await session.release();
+  });
+
+  it('that stays with the runtime is read between runs only, while there is a session', async () => {
+    const session = await InferenceSession.create(cache(), { inline: 'never' });
+    const io = session.bind({
+      inputs: { x: floats(1, 2).reshape([1, 2]), past: new Tensor('float32', [], [0, 2]) },
+      carry: { present: 'past' },
+    });
+    await io.run();
+    const running = io.run();
+    await expectError(() => io.outputs['present'], 'ERR_BUSY', /in flight/);
+    await running;
+    const read = io.outputs['present'];
+    expect(valuesOf(read)).toEqual([1, 2, 1, 2]);
+    // What was read before is there all the time.
+    const again = io.run();
+    expect(io.outputs['present']).toBe(read);
+    await again;
+    io.dispose();
+    await session.release();
+    await expectError(() => io.outputs['present'], 'ERR_SESSION_RELEASED', /released/);
   });
 
   it('cannot be reset while a run is in flight', async () => {
