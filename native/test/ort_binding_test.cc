@@ -160,6 +160,34 @@ TEST_F(OrtBindingTest, ACancellationAtTheVeryEndOfARunStopsNoLaterRun) {
   EXPECT_EQ(FloatsOf(result.outputs[0]), (Vector{-1, -2}));
 }
 
+TEST_F(OrtBindingTest, FlexibleOutputsBesideAnInputMayHaveOtherShapes) {
+  const std::string x = ob::NamedValue("x", ob::TensorType(ob::kFloat, {"n"}));
+  const std::string y = ob::NamedValue("y", ob::TensorType(ob::kFloat, {"m"}));
+  const std::string twice = ob::Node("Concat", {"x", "x"}, {"y"}, {ob::IntAttribute("axis", 0)});
+  for (const bool input_first : {false, true}) {
+    const auto outputs = input_first ? std::vector{x, y} : std::vector{y, x};
+    const auto session = MustCreate(ob::Model({{twice}, {x}, outputs, {}}));
+    const auto binding = MustBind(session.get());
+    Vector fed = {1, 2};
+    Vector first(2);
+    Vector second(2);
+    ASSERT_TRUE(binding->BindInput(0, Floats({2}, &fed)).ok());
+    ASSERT_TRUE(binding->BindFlexibleOutput(0, Floats({2}, &first)).ok());
+    ASSERT_TRUE(binding->BindFlexibleOutput(1, Floats({2}, &second)).ok());
+    for (int round = 0; round < 2; ++round) {
+      const Status status = binding->Run(nullptr, nullptr);
+      ASSERT_TRUE(status.ok()) << status.message() << ": " << status.cause();
+      EXPECT_TRUE(binding->strayed());
+      Value made;
+      ASSERT_TRUE(binding->TakeOutput(input_first ? 1 : 0, &made).ok());
+      EXPECT_EQ(FloatsOf(made), (Vector{1, 2, 1, 2}));
+      Value given;
+      ASSERT_TRUE(binding->TakeOutput(input_first ? 0 : 1, &given).ok());
+      EXPECT_EQ(FloatsOf(given), fed);
+    }
+  }
+}
+
 TEST_F(OrtBindingTest, BindingsAndUnboundRunsGoSideBySide) {
   SessionOptions options;
   options.concurrency = 3;

@@ -157,6 +157,9 @@ Status OrtBinding::Run(CancelToken* cancel, RunTimes* times) {
   strayed_ = false;
   if (!complete_) {
     ONLITE_RETURN_IF_ERROR(CheckComplete());
+    // Beside an output that is an input no other is bound either: a run that does not make
+    // the shape of the memory is not made anew then.
+    if (loose_) ONLITE_RETURN_IF_ERROR(Loosen());
     complete_ = true;
   }
   Status status = RunOnce(cancel, times);
