@@ -8,7 +8,6 @@
 #include "napi/process/runtime_functions.h"
 #include "napi/run/held_result.h"
 #include "napi/run/native_binding.h"
-#include "napi/run/native_rows.h"
 #include "napi/session/create_session.h"
 #include "napi/session/native_session.h"
 
@@ -22,7 +21,6 @@ Napi::Value Initialise(const Napi::CallbackInfo& info) {
   onlite::Environment& environment = onlite::Environment::Of(env);
   environment.session_class = environment.Hold(onlite::NativeSession::Define(env));
   environment.binding_class = environment.Hold(onlite::NativeBinding::Define(env));
-  environment.rows_class = environment.Hold(onlite::NativeRows::Define(env));
   environment.histogram_class = environment.Hold(onlite::NativeHistogram::Define(env));
   return env.Undefined();
 }

@@ -102,10 +102,10 @@ set(ONLITE_ADDON_SOURCES
   native/napi/process/gpu_job.cc
   native/napi/process/pages.cc
   native/napi/process/runtime_functions.cc
+  native/napi/run/binding_run_job.cc
   native/napi/run/bound_memory.cc
   native/napi/run/held_result.cc
   native/napi/run/native_binding.cc
-  native/napi/run/native_rows.cc
   native/napi/session/create_session.cc
   native/napi/session/latency_methods.cc
   native/napi/session/native_session.cc

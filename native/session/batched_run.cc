@@ -47,8 +47,8 @@ class ArmedMembers {
 
 }  // namespace
 
-void BatchedRun::CheckRows(const RunResult& result) const {
-  for (const Value& output : result.outputs) {
+void BatchedRun::CheckRows(const std::vector<Value>& outputs) const {
+  for (const Value& output : outputs) {
     const Dims& dims = output.tensor.dims;
     if (dims.empty() || dims[0] != static_cast<int64_t>(rows())) core_->keeps_rows = false;
   }

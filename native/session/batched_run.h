@@ -32,7 +32,7 @@ class BatchedRun : public BatchMember {
   ~BatchedRun() = default;  // owned by its task
   const std::shared_ptr<SessionCore>& core() const { return core_; }
   /// After a run by itself: a model that does not keep the rows is not batched again.
-  void CheckRows(const RunResult& result) const;
+  void CheckRows(const std::vector<Value>& outputs) const;
 
  private:
   using Members = std::vector<BatchedRun*>;

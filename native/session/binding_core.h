@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "runtimes/run_request.h"
 #include "runtimes/session.h"
 
 namespace onlite {
@@ -21,6 +22,12 @@ struct BindingCore {
   std::vector<Value> carried;
   /// Every output is (Binding::BindFlexibleOutput).
   bool flexible = false;
+  /// Of a run that may be a part of a batch (BatchRows), 0 of any other. Only of a flexible
+  /// binding whose memory runs always use in place.
+  size_t rows = 0;
+  /// What such a run reads and asks for, and the memory that its outputs go to.
+  RunRequest request;
+  std::vector<TensorView> outputs;
 };
 
 }  // namespace onlite

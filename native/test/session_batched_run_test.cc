@@ -35,7 +35,7 @@ class TestRun final : public BatchedRun {
     times_ = times;
     ++parts_;
   }
-  void CheckOwnRows(const RunResult& result) const { CheckRows(result); }
+  void CheckOwnRows(const RunResult& result) const { CheckRows(result.outputs); }
 
   int parts() const { return parts_; }
   size_t batch_rows() const { return batch_rows_; }

@@ -215,7 +215,8 @@ export interface NativeBinding {
   setInputs(inputs: NativeTensors): void;
   /**
    * @param flexible - results of other shapes are no error: then runs give every
-   *   output, null for those that are in their memory
+   *   output, null for those that are in their memory. Of a session that batches
+   *   asynchronous runs join batches, if all memory is private or a pool's.
    */
   setOutputs(outputs: NativeTensors, flexible?: boolean): void;
   /**
@@ -241,12 +242,6 @@ export interface NativeBinding {
   readonly runSync: NativeRunSync;
 }
 
-/** Memory for the runs of a session that batches, one at a time. */
-export interface NativeRows {
-  /** The job has no result, or values of shapes that the model does not declare. */
-  run(id: number): void;
-}
-
 /** A session of the addon. The asynchronous methods settle the job of their id. */
 export interface NativeSession {
   info(): NativeSessionInfo;
@@ -255,8 +250,6 @@ export interface NativeSession {
   run(id: number, inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): void;
   runSync(inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): NativeValue[];
   bind(signature: number): NativeBinding;
-  /** Of the primary signature; all memory is the pool's. */
-  bindRows(inputs: NativeTensors, outputs: NativeTensors): NativeRows;
   release(id: number): void;
   /** Somebody waits for a job of this session, the one of this id aside. */
   hasAwaitedRuns(except: number): boolean;

@@ -14,14 +14,12 @@ import { bitsOf, type Slot } from './prepared-slots';
 import { runChannel } from './run-channel';
 import type { RequestedOutputs } from './signature-plan';
 
-/** What runs over memory that it is given once. */
-export type Bound = Pick<NativeBinding, 'run' | 'runSync'>;
-
-export type Bind = (inputs: NativeTensors, outputs: NativeTensors) => Bound;
+/** A binding of such inputs and outputs. */
+export type Bind = (inputs: NativeTensors, outputs: NativeTensors) => NativeBinding;
 
 /** Memory of its own, for one run at a time. */
 export class PreparedRun implements Job {
-  readonly #bound: Bound;
+  readonly #bound: NativeBinding;
   readonly inputs: NumericData[] = [];
   readonly outputs: NumericData[] = [];
   /** What the run under way is asked for; undefined for every output. */

@@ -1,12 +1,12 @@
 import { OnliteError } from '../../errors';
-import type { NativeRows, NativeSession, NativeValue, NativeValueInfo } from '../addon/native';
+import type { NativeSession, NativeValue, NativeValueInfo } from '../addon/native';
 import type { NumericData } from '../tensor/element-type';
 import type { TensorPool } from '../tensor/pool/tensor-pool';
 import { Tensor, blockOf, isTensor } from '../tensor/tensor';
 import { placeValue } from '../tensor/values';
 import { hasDims } from './fetches';
 import { requireAccess } from './leases';
-import { PreparedRun, type Bind, type Bound } from './prepared-run';
+import { PreparedRun, type Bind } from './prepared-run';
 import {
   bitsOf,
   copyOf,
@@ -48,22 +48,6 @@ const bindTo =
     binding.setOutputs(outputs, true);
     return binding;
   };
-
-/** Rows of a batch wait for others, so they cannot run at once. */
-function batchedOnly(rows: NativeRows): Bound {
-  function runSync(): undefined;
-  function runSync(inline: true): false;
-  function runSync(inline?: true): false | undefined {
-    if (inline === true) return false;
-    throw new OnliteError('ERR_UNSUPPORTED', 'the run is one of a batch');
-  }
-  return {
-    run: (id) => {
-      rows.run(id);
-    },
-    runSync,
-  };
-}
 
 function bytesOf(slots: readonly Slot[]): number {
   let bytes = 0;
@@ -142,7 +126,7 @@ export class PreparedRuns {
       ofRows(plan.inputs),
       ofRows(plan.outputs),
       observer,
-      (inputs, outputs) => batchedOnly(session.bindRows(inputs, outputs)),
+      bindTo(session, plan),
       kept,
     );
   }

@@ -224,7 +224,6 @@ Environment::~Environment() {
   succeeded_.SuppressDestruct();
   session_class.SuppressDestruct();
   binding_class.SuppressDestruct();
-  rows_class.SuppressDestruct();
   histogram_class.SuppressDestruct();
   array_buffer_class.SuppressDestruct();
 }

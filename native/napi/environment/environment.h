@@ -63,7 +63,6 @@ class Environment {
   /// The classes of the addon's objects; set once when the addon is set up, by Hold.
   Napi::FunctionReference session_class;
   Napi::FunctionReference binding_class;
-  Napi::FunctionReference rows_class;
   Napi::FunctionReference histogram_class;
   /// JavaScript's own, as it was when the addon was set up.
   Napi::FunctionReference array_buffer_class;

@@ -32,7 +32,7 @@ class BatchedRunJob final : public RunJob, public BatchedRun {
     if (has_part_) return Status::Ok();
     batch_rows_ = rows_;
     ONLITE_RETURN_IF_ERROR(RunJob::Execute());
-    CheckRows(result_);
+    CheckRows(result_.outputs);
     return Status::Ok();
   }
 

@@ -8,6 +8,8 @@
 #include "napi/convert/errors.h"
 #include "napi/convert/raw_method.h"
 #include "napi/environment/environment.h"
+#include "napi/run/binding_run_job.h"
+#include "session/batch_support.h"
 #include "session/run_guarded.h"
 
 namespace onlite {
@@ -16,83 +18,7 @@ namespace {
 // Marks the Externals of Wrap, so that a foreign External is refused.
 constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL};
 
-/// What SessionCore::TakeOutputs gave, for JavaScript: an array, or nothing if there
-/// are none.
-Napi::Value ValuesToJs(Napi::Env env, const std::vector<Value>& values) {
-  if (values.empty()) return {};
-  Napi::Array outputs = Napi::Array::New(env, values.size());
-  for (uint32_t place = 0; place < values.size(); ++place) {
-    outputs.Set(place, ValueToJs(env, values[place]));
-  }
-  return outputs;
-}
-
 }  // namespace
-
-/// The asynchronous runs of a binding, one after the other.
-class BindingRunJob final : public Job {
- public:
-  /// `binding` keeps itself alive until the job is its own again.
-  BindingRunJob(NativeBinding* binding, std::shared_ptr<BindingCore> core)
-      : binding_(binding), core_(std::move(core)) {}
-
-  /// Before each run. JS thread.
-  void Prepare(int64_t called_at, size_t copied_bytes) {
-    cancel.Reset();
-    called_at_ = called_at;
-    copied_bytes_ = copied_bytes;
-    times_ = {};
-    dynamic_outputs_.clear();
-    finished_ = false;
-  }
-
-  bool UsesCallersMemory() const override { return true; }
-  size_t waiting_bytes() const override { return copied_bytes_; }
-
-  Status Execute() override {
-    if (!core_->binding) return SessionReleased();
-    const bool timed = core_->session->record_latency || core_->session->inline_gate.is_enabled();
-    if (timed) queue_ns_ = MonotonicNow() - called_at_;
-    ONLITE_RETURN_IF_ERROR(core_->binding->Run(&cancel, timed ? &times_ : nullptr));
-    if (core_->flexible && !core_->binding->strayed()) return Status::Ok();
-    // Not in Result: a release that waits behind this run may close the binding before.
-    return core_->session->TakeOutputs(*core_, &dynamic_outputs_);
-  }
-
-  Napi::Value Result(Napi::Env env) override {
-    SessionCore& session = *core_->session;
-    const int64_t fetch_started = session.Clock();
-    finished_ = true;
-    binding_->Finished(env, true);
-    Napi::Value outputs = ValuesToJs(env, dynamic_outputs_);
-    session.RecordSuccess(posting.id, called_at_, queue_ns_, times_,
-                          session.Clock() - fetch_started);
-    return outputs;
-  }
-
-  void Failed(ErrorCode code) override {
-    core_->session->RecordFailure(posting.id, called_at_, code);
-  }
-
-  void Settled(Napi::Env env) override {
-    if (!finished_) binding_->Finished(env, false);
-  }
-
-  void Retire(std::unique_ptr<Job> self) override {
-    dynamic_outputs_.clear();
-    binding_->Keep(std::unique_ptr<BindingRunJob>(static_cast<BindingRunJob*>(self.release())));
-  }
-
- private:
-  NativeBinding* const binding_;
-  const std::shared_ptr<BindingCore> core_;
-  int64_t called_at_ = 0;
-  size_t copied_bytes_ = 0;
-  int64_t queue_ns_ = 0;
-  RunTimes times_;
-  std::vector<Value> dynamic_outputs_;
-  bool finished_ = false;
-};
 
 Napi::Function NativeBinding::Define(Napi::Env env) {
   return DefineClass(env, "NativeBinding",
@@ -210,6 +136,7 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
   RequireIdle(env);
   // What is set before another is refused counts too.
   needs_care_ = true;
+  core_->rows = 0;
   for (EncodedTensor& tensor : encoded) {
     const size_t index = tensor.index;
     if (index >= slots.size()) ThrowInvalidArgument(env, "there is no such input or output");
@@ -244,6 +171,28 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
     }
   }
   CountCopies();
+  CountRows();
+}
+
+void NativeBinding::CountRows() {
+  SessionCore& session = *core_->session;
+  if (!session.batches || !core_->flexible || needs_care_) return;
+  RunRequest request;
+  request.signature = core_->signature;
+  for (size_t index = 0; index < inputs_.size(); ++index) {
+    if (!inputs_[index].memory) continue;
+    RunInput& input = request.inputs.emplace_back();
+    input.index = index;
+    input.tensor = inputs_[index].memory->view();
+  }
+  core_->outputs.clear();
+  for (size_t index = 0; index < outputs_.size(); ++index) {
+    if (!outputs_[index].memory) return;
+    request.outputs.emplace_back().index = index;
+    core_->outputs.push_back(outputs_[index].memory->view());
+  }
+  core_->rows = BatchRows(session, request, false);
+  core_->request = std::move(request);
 }
 
 void NativeBinding::CountCopies() {
@@ -416,7 +365,12 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   std::unique_ptr<BindingRunJob> job = std::move(idle_job_);
   if (!job) job = std::make_unique<BindingRunJob>(this, core_);
   job->Prepare(called_at, copied_bytes_);
-  Check(env, session.RecordPost(Environment::Of(env).Post(*session.queue, job_id, std::move(job))));
+  BatchMember* const member = job.get();
+  Environment& environment = Environment::Of(env);
+  Check(env, session.RecordPost(
+                 core_->rows > 0 && session.keeps_rows
+                     ? environment.PostToBatch(*session.batches, job_id, std::move(job), member)
+                     : environment.Post(*session.queue, job_id, std::move(job))));
   busy_ = true;
   undelivered_.emplace(core_->session);
   Ref();
@@ -441,7 +395,7 @@ Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
 Napi::Value NativeBinding::TakeOutputs(Napi::Env env) {
   std::vector<onlite::Value> outputs;
   Check(env, core_->session->TakeOutputs(*core_, &outputs));
-  return ValuesToJs(env, outputs);
+  return UnboundOutputsToJs(env, outputs);
 }
 
 bool NativeBinding::IsReady() const {

@@ -55,6 +55,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   void FeedBack(Napi::Env env, size_t output, size_t input);
   void ListDynamicOutputs();
   void CountCopies();
+  /// Whether runs of what is bound may join batches.
+  void CountRows();
   /// What a runSync function refers to; it may outlive the binding.
   struct Callee {
     NativeBinding* binding;

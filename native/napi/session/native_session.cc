@@ -11,7 +11,6 @@
 #include "napi/environment/environment.h"
 #include "napi/run/batched_run_job.h"
 #include "napi/run/native_binding.h"
-#include "napi/run/native_rows.h"
 #include "napi/session/latency_methods.h"
 #include "napi/session/session_gauges.h"
 #include "napi/session/session_jobs.h"
@@ -34,7 +33,6 @@ Napi::Function NativeSession::Define(Napi::Env env) {
        PropertyDescriptor(SafeMethod<&NativeSession::Run>("run")),
        PropertyDescriptor(SafeMethod<&NativeSession::RunSync>("runSync")),
        PropertyDescriptor(SafeMethod<&NativeSession::Bind>("bind")),
-       PropertyDescriptor(SafeMethod<&NativeSession::BindRows>("bindRows")),
        PropertyDescriptor(SafeMethod<&NativeSession::Release>("release")),
        PropertyDescriptor(SafeMethod<&NativeSession::HasAwaitedRuns>("hasAwaitedRuns")),
        PropertyDescriptor(SafeMethod<&NativeSession::ResetVariables>("resetVariables")),
@@ -161,12 +159,6 @@ Napi::Value NativeSession::Bind(const Napi::CallbackInfo& info) {
     ThrowInvalidArgument(env, "signature: the model has no such signature");
   }
   return NativeBinding::Wrap(env, info.This(), core_, signature);
-}
-
-Napi::Value NativeSession::BindRows(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  RequireOpen(env);
-  return NativeRows::Wrap(env, core_, info[0], info[1]);
 }
 
 Napi::Value NativeSession::Release(const Napi::CallbackInfo& info) {

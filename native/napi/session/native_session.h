@@ -27,7 +27,6 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value Run(const Napi::CallbackInfo& info);
   Napi::Value RunSync(const Napi::CallbackInfo& info);
   Napi::Value Bind(const Napi::CallbackInfo& info);
-  Napi::Value BindRows(const Napi::CallbackInfo& info);
   Napi::Value Release(const Napi::CallbackInfo& info);
   Napi::Value HasAwaitedRuns(const Napi::CallbackInfo& info);
   Napi::Value ResetVariables(const Napi::CallbackInfo& info);

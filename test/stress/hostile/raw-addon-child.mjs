@@ -227,7 +227,7 @@ const sessionMethods = {
     const binding = session.bind(random.oneIn(4) ? number(random) : 0);
     for (let tries = random.below(3); tries > 0; tries--) {
       try {
-        binding[random.oneIn(2) ? 'setInputs' : 'setOutputs'](tensors(random));
+        binding[random.oneIn(2) ? 'setInputs' : 'setOutputs'](tensors(random), random.oneIn(4));
       } catch {
         // What was bound before the one that was refused stays.
       }
@@ -243,7 +243,6 @@ const sessionMethods = {
     pending.set(id, () => globalThis.gc?.());
     return globalThis.gc?.();
   },
-  bindRows: (random, session) => session.bindRows(hostile(random), tensors(random)),
   resetVariables: (random, session) => session.resetVariables(hostile(random)),
   wrongThis: (random, session) =>
     session[random.pick(Object.getOwnPropertyNames(Object.getPrototypeOf(session)))].call(
