@@ -376,19 +376,24 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   Ref();
 }
 
+std::optional<Status> NativeBinding::RunHere(int64_t started, RunTimes* times) {
+  SessionCore& session = *core_->session;
+  if (!EnterSynchronousRun(session)) return std::nullopt;
+  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, times); });
+  LeaveSynchronousRun(session);
+  if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, started, status.code());
+  return status;
+}
+
 Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
   RequireIdle(env);
-  SessionCore& session = *core_->session;
   const int64_t called_at = MonotonicNow();
   Prepare(env, false);
-  if (!EnterSynchronousRun(session)) ThrowStatus(env, EveryInterpreterBusy());
   RunTimes times;
-  const Status status = RunGuarded([&] { return core_->binding->Run(nullptr, &times); });
-  LeaveSynchronousRun(session);
-  if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, called_at, status.code());
-  Check(env, status);
+  const std::optional<Status> status = RunHere(called_at, &times);
+  Check(env, status ? *status : EveryInterpreterBusy());
   CopyOut(env, false);
-  session.RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
+  core_->session->RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
   return TakeOutputs(env);
 }
 
@@ -402,39 +407,26 @@ bool NativeBinding::IsReady() const {
   return !needs_care_ && !busy_ && !core_->session->released && core_->dynamic_outputs.empty();
 }
 
-std::optional<Status> NativeBinding::RunInline() {
-  SessionCore& session = *core_->session;
-  if (!session.inline_gate.is_open() || !IsReady() ||
-      session.undelivered.load(std::memory_order_relaxed) != 0) {
-    return std::nullopt;
-  }
-  if (!EnterSynchronousRun(session)) return std::nullopt;
-  const int64_t started = MonotonicNow();
-  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
-  const int64_t taken = MonotonicNow() - started;
-  LeaveSynchronousRun(session);
-  if (status.ok()) {
-    session.RecordInline(taken);
-  } else {
-    session.RecordFailure(RunRecords::kSynchronous, started, status.code());
-  }
-  return status;
+bool NativeBinding::MayRunInline() const {
+  const SessionCore& session = *core_->session;
+  return session.inline_gate.is_open() && session.undelivered.load(std::memory_order_relaxed) == 0;
 }
 
-std::optional<Status> NativeBinding::RunAtOnce() {
+std::optional<Status> NativeBinding::RunAtOnce(bool inlined) {
+  if (!IsReady() || (inlined && !MayRunInline())) return std::nullopt;
   SessionCore& session = *core_->session;
-  if (!IsReady() || !EnterSynchronousRun(session)) return std::nullopt;
   // All but the run itself takes less than a second pair of clock readings
   // would, so one time serves as invoke and as total.
-  const int64_t started = session.Clock();
-  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
-  if (!status.ok()) {
-    session.RecordFailure(RunRecords::kSynchronous, started, status.code());
+  const bool timed = inlined || session.record_latency;
+  const int64_t started = timed ? MonotonicNow() : 0;
+  std::optional<Status> status = RunHere(started, nullptr);
+  if (!status || !status->ok()) return status;
+  const int64_t taken = timed ? MonotonicNow() - started : 0;
+  if (inlined) {
+    session.RecordInline(taken);
   } else {
-    const int64_t total = session.Clock() - started;
-    session.RecordSynchronous(total, total);
+    session.RecordSynchronous(taken, taken);
   }
-  LeaveSynchronousRun(session);
   return status;
 }
 
@@ -446,7 +438,7 @@ napi_value NativeBinding::RunSync(napi_env env, napi_callback_info info) {
   const bool inlined = count > 0;
   std::optional<Status> status;
   if (binding != nullptr) {
-    status = inlined ? binding->RunInline() : binding->RunAtOnce();
+    status = binding->RunAtOnce(inlined);
     if (status && status->ok() && !binding->core_->binding->strayed()) return nullptr;
   }
   if (inlined && !status) {

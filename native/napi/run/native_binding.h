@@ -65,10 +65,13 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   static napi_value RunSync(napi_env env, napi_callback_info info);
   void DefineRunSync(Napi::Env env, Napi::Object self);
 
-  /// The quick way of runSync; nothing if it does not apply.
-  std::optional<Status> RunAtOnce();
-  /// An asynchronous run made here and now; nothing if a thread is to make it.
-  std::optional<Status> RunInline();
+  /// The quick way of runSync, and of an asynchronous run that is made here and now
+  /// (`inlined`); nothing if it does not apply.
+  std::optional<Status> RunAtOnce(bool inlined);
+  /// Whether nothing asks for an asynchronous run to be made by a thread.
+  bool MayRunInline() const;
+  /// Runs on this thread, and records if it fails; nothing if every interpreter is busy.
+  std::optional<Status> RunHere(int64_t started, RunTimes* times);
   /// Whether a run needs no more than the runtime's own call.
   bool IsReady() const;
   Napi::Value RunWithCare(Napi::Env env);
