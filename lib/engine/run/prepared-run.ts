@@ -92,13 +92,14 @@ export class PreparedRun implements Job {
    * @returns undefined if it is not: then nothing has happened
    */
   runInline(): Promise<object> | undefined {
-    if (!mayRunInline() || runChannel.hasSubscribers) return undefined;
+    const { inlineMicroseconds } = this.#runs.observer;
+    if (inlineMicroseconds === 0 || !mayRunInline() || runChannel.hasSubscribers) return undefined;
     let isOver = true;
     try {
       const values = this.#bound.runSync(true);
       isOver = values !== false;
       if (values === false) return undefined;
-      return deliverInline(this.#take(values), this.#runs.observer.inlineMicroseconds);
+      return deliverInline(this.#take(values), inlineMicroseconds);
     } finally {
       if (isOver) this.end();
     }

@@ -49,6 +49,18 @@ const bindTo =
     return binding;
   };
 
+function withDims(
+  values: readonly NativeValueInfo[],
+  dims: readonly (readonly number[])[] | undefined,
+): readonly NativeValueInfo[] {
+  if (dims === undefined) return values;
+  return values.map((value, index) => ({
+    ...value,
+    dims: [...(dims[index] ?? [])],
+    unknownRank: false,
+  }));
+}
+
 function bytesOf(slots: readonly Slot[]): number {
   let bytes = 0;
   for (const { byteLength } of slots) bytes += byteLength;
@@ -76,76 +88,23 @@ export class PreparedRuns {
   #count = 0;
   #closed = false;
 
-  /** Undefined if the signature's shapes are not all known, or too large together. */
+  /**
+   * Undefined if the shapes are not all known, or too large together.
+   *
+   * @param shapes - those of the runs; by default what the signature declares
+   */
   static for(
     session: NativeSession,
     plan: SignaturePlan,
     observer: RunObserver,
-  ): PreparedRuns | undefined {
-    const { inputs, outputs } = plan;
-    return PreparedRuns.#of(inputs, outputs, observer, bindTo(session, plan), { bytes: 0 });
-  }
-
-  /** The same for feeds of other shapes than the signature's. */
-  static forShapes(
-    session: NativeSession,
-    plan: SignaturePlan,
-    { inputs, outputs }: RunShapes,
-    observer: RunObserver,
     kept: KeptBytes,
+    shapes?: RunShapes,
   ): PreparedRuns | undefined {
-    const withDims = <Info extends NativeValueInfo>(
-      values: readonly Info[],
-      dims: readonly (readonly number[])[],
-    ): Info[] =>
-      values.map((value, index) => ({
-        ...value,
-        dims: [...(dims[index] ?? [])],
-        unknownRank: false,
-      }));
-    return PreparedRuns.#of(
-      withDims(plan.inputs, inputs),
-      withDims(plan.outputs, outputs),
-      observer,
-      bindTo(session, plan),
-      kept,
-    );
-  }
-
-  /** The same for runs of so many rows of a session that batches: asynchronous ones only. */
-  static ofRows(
-    session: NativeSession,
-    plan: SignaturePlan,
-    rows: number,
-    observer: RunObserver,
-    kept: KeptBytes,
-  ): PreparedRuns | undefined {
-    const ofRows = <Info extends NativeValueInfo>(values: readonly Info[]): Info[] =>
-      values.map((value) => ({ ...value, dims: [rows, ...value.dims.slice(1)] }));
-    return PreparedRuns.#of(
-      ofRows(plan.inputs),
-      ofRows(plan.outputs),
-      observer,
-      bindTo(session, plan),
-      kept,
-    );
-  }
-
-  static #of(
-    inputs: readonly NativeValueInfo[],
-    outputs: readonly NativeValueInfo[],
-    observer: RunObserver,
-    bind: Bind,
-    kept: KeptBytes,
-  ): PreparedRuns | undefined {
-    if (inputs.some((input) => input.overridableInitializer)) return undefined;
-    const inputSlots = fixedSlots(inputs);
-    const outputSlots = fixedSlots(outputs);
-    if (inputSlots === undefined || outputSlots === undefined || outputSlots.length === 0) {
-      return undefined;
-    }
-    return bytesOf(inputSlots) + bytesOf(outputSlots) <= maxBytes
-      ? new PreparedRuns(observer, bind, inputSlots, outputSlots, kept)
+    const inputs = fixedSlots(withDims(plan.inputs, shapes?.inputs));
+    const outputs = fixedSlots(withDims(plan.outputs, shapes?.outputs));
+    if (inputs === undefined || outputs === undefined || outputs.length === 0) return undefined;
+    return bytesOf(inputs) + bytesOf(outputs) <= maxBytes
+      ? new PreparedRuns(observer, bindTo(session, plan), inputs, outputs, kept)
       : undefined;
   }
 
@@ -166,7 +125,11 @@ export class PreparedRuns {
 
   /** Whether these are the shapes of its inputs. */
   isFor(inputs: RunShapes['inputs']): boolean {
-    return this.#inputs.every(({ dims }, index) => hasDims(inputs[index] ?? [], dims));
+    for (let index = 0; index < this.#inputs.length; index++) {
+      const dims = this.#inputs[index]?.dims;
+      if (dims === undefined || !hasDims(inputs[index] ?? [], dims)) return false;
+    }
+    return true;
   }
 
   /**

@@ -5,86 +5,21 @@ import type { PreparedRun } from './prepared-run';
 import { PreparedRuns, type KeptBytes, type RunShapes } from './prepared-runs';
 import { fixedSlots } from './prepared-slots';
 import type { RunObserver } from './run-channel';
+import type { RunRequest } from './run-request';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';
 
 /** Shapes that a session has prepared runs for. */
 const maxShapes = 8;
 
-/** Row counts that a session that batches has prepared runs for. */
-const maxRowCounts = 64;
+/** The same of a session that batches, whose requests may well have any number of rows. */
+const maxShapesBatched = 64;
 
-/** The small runs of a session that batches, by their rows. */
-export class PreparedRows {
-  readonly #session: NativeSession;
-  readonly #plan: SignaturePlan;
-  readonly #maxRows: number;
-  readonly #observer: RunObserver;
-  readonly #byRows = new Map<number, PreparedRuns | undefined>();
-  readonly #kept: KeptBytes = { bytes: 0 };
+type Dims = RunShapes['inputs'];
 
-  constructor(session: NativeSession, plan: SignaturePlan, maxRows: number, observer: RunObserver) {
-    this.#observer = observer;
-    this.#session = session;
-    this.#plan = plan;
-    this.#maxRows = maxRows;
-  }
-
-  /** As {@link PreparedRuns.prepare}. */
-  prepare(
-    feeds: unknown,
-    requested?: RequestedOutputs,
-    pool?: TensorPool,
-  ): PreparedRun | undefined {
-    const rows = rowsOf(feeds, this.#plan);
-    return rows === undefined ? undefined : this.#ofRows(rows)?.prepare(feeds, requested, pool);
-  }
-
-  #ofRows(rows: number): PreparedRuns | undefined {
-    if (this.#byRows.has(rows)) return this.#byRows.get(rows);
-    if (rows > this.#maxRows || this.#byRows.size >= maxRowCounts) return undefined;
-    const runs = PreparedRuns.ofRows(this.#session, this.#plan, rows, this.#observer, this.#kept);
-    this.#byRows.set(rows, runs);
-    return runs;
-  }
-
-  /** As {@link PreparedRuns.close}. */
-  close(): void {
-    for (const runs of this.#byRows.values()) runs?.close();
-  }
-}
-
-/** The first dimension of the first input. */
-function rowsOf(feeds: unknown, { inputs }: SignaturePlan): number | undefined {
-  const name = inputs[0]?.name;
-  if (typeof feeds !== 'object' || feeds === null || name === undefined) return undefined;
-  const tensor = (feeds as Record<string, unknown>)[name];
-  const rows = isTensor(tensor) ? tensor.dims[0] : undefined;
-  return rows !== undefined && Number.isSafeInteger(rows) && rows > 0 ? rows : undefined;
-}
-
-/** The shapes of a run; undefined if it had other values than one tensor for each name. */
-function shapesOf(
-  plan: SignaturePlan,
-  encoded: NativeTensors,
-  result: Readonly<Record<string, unknown>>,
-): RunShapes | undefined {
-  const inputs: (readonly number[])[] = [];
-  for (let at = 0; at < encoded.length; at += 5) {
-    const [index, code, dims] = encoded.slice(at, at + 3) as [number, number, readonly number[]];
-    if (code === sequenceCode) return undefined;
-    inputs[index] = dims;
-  }
-  const outputs: (readonly number[])[] = [];
-  for (const { name } of plan.outputs) {
-    const value = result[name];
-    if (!isTensor(value)) return undefined;
-    outputs.push(value.dims);
-  }
-  const isWhole = Object.keys(inputs).length === plan.inputs.length;
-  return isWhole ? { inputs, outputs } : undefined;
-}
-
-/** The prepared runs of a model with dynamic dims, for the shapes of the last runs. */
+/**
+ * The prepared runs of a session: for the shapes that the model declares, or where they are
+ * not fixed, for those of the last runs.
+ */
 export class PreparedShapes {
   readonly #session: NativeSession;
   readonly #plan: SignaturePlan;
@@ -92,30 +27,42 @@ export class PreparedShapes {
   readonly #kept: KeptBytes = { bytes: 0 };
   /** The last used first. Some decline every run: the model makes other shapes each time. */
   readonly #shapes: PreparedRuns[] = [];
+  /** At most as many; 0 if those that are declared are all there are. */
+  readonly #maxLearned: number;
   #closed = false;
 
   /** Undefined if no shapes of feeds could make its runs ones that can be prepared. */
   static for(
     session: NativeSession,
     plan: SignaturePlan,
+    isBatched: boolean,
     observer: RunObserver,
   ): PreparedShapes | undefined {
     const values = [...plan.inputs, ...plan.outputs];
-    const isOpen = values.some(
-      ({ dims, unknownRank }) => unknownRank || dims.some((dim) => dim < 0),
+    if (values.some(({ overridableInitializer }) => overridableInitializer)) return undefined;
+    const isFixed = values.every(
+      ({ dims, unknownRank }) => !unknownRank && dims.every((dim) => dim >= 0),
     );
-    const canBe =
-      isOpen &&
-      fixedSlots(values.map((value) => ({ ...value, dims: [], unknownRank: false }))) !==
-        undefined &&
-      !values.some(({ overridableInitializer }) => overridableInitializer);
-    return canBe ? new PreparedShapes(session, plan, observer) : undefined;
+    if (!isFixed) {
+      const ofAnyShape = values.map((value) => ({ ...value, dims: [], unknownRank: false }));
+      if (fixedSlots(ofAnyShape) === undefined) return undefined;
+      const maxLearned = isBatched ? maxShapesBatched : maxShapes;
+      return new PreparedShapes(session, plan, observer, maxLearned);
+    }
+    const prepared = new PreparedShapes(session, plan, observer, 0);
+    return prepared.#add() ? prepared : undefined;
   }
 
-  private constructor(session: NativeSession, plan: SignaturePlan, observer: RunObserver) {
+  private constructor(
+    session: NativeSession,
+    plan: SignaturePlan,
+    observer: RunObserver,
+    maxLearned: number,
+  ) {
     this.#session = session;
     this.#plan = plan;
     this.#observer = observer;
+    this.#maxLearned = maxLearned;
   }
 
   /** As {@link PreparedRuns.prepare}. */
@@ -124,43 +71,60 @@ export class PreparedShapes {
     requested?: RequestedOutputs,
     pool?: TensorPool,
   ): PreparedRun | undefined {
-    const shapes = this.#shapes;
-    for (let place = 0; place < shapes.length; place++) {
-      const runs = shapes[place];
-      const run = runs?.prepare(feeds, requested, pool);
-      if (runs === undefined || run === undefined) continue;
-      if (place > 0) this.#moveToFront(runs, place);
-      return run;
-    }
-    return undefined;
+    const run = this.#shapes[0]?.prepare(feeds, requested, pool);
+    if (run !== undefined || this.#shapes.length < 2) return run;
+    const dims = dimsOf(this.#plan.inputs, feeds);
+    const position = dims === undefined ? -1 : this.#positionOf(dims);
+    // The first has declined.
+    if (position < 1) return undefined;
+    this.#moveToFront(position);
+    return this.#shapes[0]?.prepare(feeds, requested, pool);
   }
 
   /**
-   * A run has succeeded: the next of its shapes is prepared.
+   * What to tell the result of a run that takes the ordinary way; undefined unless the next run
+   * of its shapes can be prepared, and is not yet.
    *
-   * @param encoded - its inputs
-   * @param result - every output
+   * @param encoded - the run's inputs
    */
-  learn(encoded: NativeTensors, result: Readonly<Record<string, unknown>>): void {
-    const seen = shapesOf(this.#plan, encoded, result);
-    if (seen === undefined || this.#closed || this.#shapes.some((runs) => runs.isFor(seen.inputs)))
-      return;
-    const runs = PreparedRuns.forShapes(
-      this.#session,
-      this.#plan,
-      seen,
-      this.#observer,
-      this.#kept,
-    );
-    if (runs === undefined) return;
-    if (this.#shapes.length === maxShapes) this.#shapes.pop()?.close();
-    this.#moveToFront(runs, this.#shapes.length);
+  learner(
+    { plan, outputs, native }: RunRequest,
+    encoded: NativeTensors,
+  ): ((result: Readonly<Record<string, unknown>>) => void) | undefined {
+    const isPlain = plan.index === 0 && outputs === plan.everything && native === undefined;
+    if (this.#maxLearned === 0 || !isPlain) return undefined;
+    const inputs = dimsOfEncoded(plan, encoded);
+    if (inputs === undefined || this.#positionOf(inputs) >= 0) return undefined;
+    // A run under way keeps no session.
+    const weak = new WeakRef(this);
+    return (result) => {
+      const prepared = weak.deref();
+      if (prepared !== undefined) prepared.#learn(inputs, result);
+    };
   }
 
-  #moveToFront(runs: PreparedRuns, place: number): void {
-    const shapes = this.#shapes;
-    shapes.splice(place, 1);
-    shapes.unshift(runs);
+  #learn(inputs: Dims, result: Readonly<Record<string, unknown>>): void {
+    // Another run may have been the first of these shapes to end.
+    if (this.#closed || this.#positionOf(inputs) >= 0) return;
+    const outputs = dimsOf(this.#plan.outputs, result);
+    if (outputs !== undefined) this.#add({ inputs, outputs });
+  }
+
+  #add(shapes?: RunShapes): boolean {
+    const runs = PreparedRuns.for(this.#session, this.#plan, this.#observer, this.#kept, shapes);
+    if (runs === undefined) return false;
+    if (this.#maxLearned > 0 && this.#shapes.length === this.#maxLearned)
+      this.#shapes.pop()?.close();
+    this.#shapes.unshift(runs);
+    return true;
+  }
+
+  #positionOf(inputs: Dims): number {
+    return this.#shapes.findIndex((runs) => runs.isFor(inputs));
+  }
+
+  #moveToFront(position: number): void {
+    this.#shapes.unshift(...this.#shapes.splice(position, 1));
   }
 
   /** As {@link PreparedRuns.close}. */
@@ -170,16 +134,25 @@ export class PreparedShapes {
   }
 }
 
-/** Takes the result of a run the ordinary way, whose shapes may come again. */
-export function learnerOf(
-  prepared: object | null | undefined,
-  run: { plan: SignaturePlan; outputs: RequestedOutputs; native: unknown },
-  inputs: NativeTensors,
-): ((result: Record<string, unknown>) => void) | undefined {
-  const { plan, outputs, native } = run;
-  const isPlain = plan.index === 0 && outputs === plan.everything && native === undefined;
-  if (!isPlain || !(prepared instanceof PreparedShapes)) return undefined;
-  // A run under way keeps no session.
-  const weak = new WeakRef(prepared);
-  return (result) => weak.deref()?.learn(inputs, result);
+/** The dims of the tensors that are called so; undefined if one of them is no tensor of ours. */
+function dimsOf(values: readonly { readonly name: string }[], tensors: unknown): Dims | undefined {
+  if (typeof tensors !== 'object' || tensors === null) return undefined;
+  const dims: (readonly number[])[] = [];
+  for (let index = 0; index < values.length; index++) {
+    const tensor = (tensors as Record<string, unknown>)[values[index]?.name ?? ''];
+    if (!isTensor(tensor)) return undefined;
+    dims[index] = tensor.dims;
+  }
+  return dims;
+}
+
+/** Undefined if they are not one tensor for each input. */
+function dimsOfEncoded({ inputs }: SignaturePlan, encoded: NativeTensors): Dims | undefined {
+  if (encoded.length !== 5 * inputs.length) return undefined;
+  const dims: (readonly number[])[] = [];
+  for (let at = 0; at < encoded.length; at += 5) {
+    if (encoded[at + 1] === sequenceCode) return undefined;
+    dims[encoded[at] as number] = encoded[at + 2] as readonly number[];
+  }
+  return dims;
 }

@@ -118,9 +118,8 @@ export function checkLimits(
 
 /** @throws OnliteError ERR_INVALID_ARGUMENT for what cannot reach a run on the calling thread. */
 export function requireSynchronous(options: CheckedRunOptions): void {
-  for (const key of ['signal', 'timeoutMs'] as const) {
-    if (options[key] !== undefined) {
-      throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', options[key]);
-    }
-  }
+  const { signal, timeoutMs } = options;
+  if (signal === undefined && timeoutMs === undefined) return;
+  const key = signal === undefined ? 'timeoutMs' : 'signal';
+  throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', options[key]);
 }

@@ -37,8 +37,7 @@ import {
 import { planSignature, type SignaturePlan } from '../run/signature-plan';
 import { defaultPool } from '../run/own-pools';
 import type { PreparedRun } from '../run/prepared-run';
-import { PreparedRuns } from '../run/prepared-runs';
-import { PreparedRows, PreparedShapes, learnerOf } from '../run/prepared-shapes';
+import { PreparedShapes } from '../run/prepared-shapes';
 import type { Tensor } from '../tensor/tensor';
 import { zeroFeeds } from '../run/warm-up';
 
@@ -55,9 +54,10 @@ export class InferenceSession implements AsyncDisposable {
   readonly #plans: ReadonlyMap<string, SignaturePlan>;
   readonly #primary: SignaturePlan;
   /** Made at the first run; null if the model's tensors are not small. */
-  #prepared: PreparedRuns | PreparedShapes | PreparedRows | null | undefined;
-  /** Of `options.batching`; 0 without. */
-  readonly #maxBatchSize: number;
+  #prepared: PreparedShapes | null | undefined;
+  /** Of a run without fetches and options. */
+  readonly #plainRequest: RunRequest;
+  readonly #isBatched: boolean;
   #released: Promise<void> | undefined;
   /** Without the model once it is released. */
   #origin: SessionOrigin;
@@ -89,10 +89,11 @@ export class InferenceSession implements AsyncDisposable {
     const [primary, ...others] = info.signatures;
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
     this.#native = session;
-    this.#maxBatchSize = origin.options.batching?.maxBatchSize ?? 0;
+    this.#isBatched = origin.options.batching !== undefined;
     // Only ONNX models are loaded once more, for profiles.
     this.#origin = info.engine === 'onnxruntime' ? origin : { ...origin, model: undefined };
     this.#primary = planSignature(primary, 0);
+    this.#plainRequest = readRequest(() => this.#primary, undefined, undefined);
     this.#plans = new Map(
       others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
     );
@@ -113,7 +114,9 @@ export class InferenceSession implements AsyncDisposable {
     this.modelMetadata = modelMetadata(info.metadata);
     this.latency = new SessionLatency(session);
     this.name = name;
-    this.#observer = new RunObserver(session, name, this.engine, origin.options.inlineNs / 1000);
+    // A batch waits for others to join it.
+    const inlineNs = this.#isBatched ? 0 : origin.options.inlineNs;
+    this.#observer = new RunObserver(session, name, this.engine, inlineNs / 1000);
     const live = { model: name, engine: this.engine, native: session, latency: this.latency };
     liveSessions.add(this.#observer, live);
   }
@@ -178,31 +181,20 @@ export class InferenceSession implements AsyncDisposable {
     options?: RunOptions,
   ): Promise<Outputs>;
   run(feeds: unknown, second?: unknown, third?: unknown): Promise<object> {
-    if (second === undefined && third === undefined) {
-      try {
-        const prepared = this.#preparedRuns()?.prepare(feeds);
-        if (prepared !== undefined) return prepared.runInline() ?? prepared.run().result;
-        return this.#start(feeds, this.#requestOf(undefined, undefined)).result;
-      } catch (error) {
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
-        return Promise.reject(error);
-      }
-    }
-    return this.#runAny(feeds, second, third);
-  }
-
-  async #runAny(feeds: unknown, second: unknown, third: unknown): Promise<object> {
-    const request = this.#requestOf(second, third);
-    const { options } = request;
-    throwIfAborted(options.signal);
-    const isPlain = options.signal === undefined && options.timeoutMs === undefined;
-    const prepared = this.#prepare(feeds, request);
-    if (isPlain) {
-      const result = prepared?.runInline();
+    try {
+      const request = this.#requestOf(second, third);
+      const { signal, timeoutMs } = request.options;
+      throwIfAborted(signal);
+      const isAbortable = signal !== undefined || timeoutMs !== undefined;
+      const prepared = this.#prepare(feeds, request);
+      const result = isAbortable ? undefined : prepared?.runInline();
       if (result !== undefined) return result;
+      const job = prepared?.run(isAbortable) ?? this.#start(feeds, request);
+      return isAbortable ? abortable(job, request.options) : job.result;
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
+      return Promise.reject(error);
     }
-    const job = prepared?.run(!isPlain) ?? this.#start(feeds, request);
-    return isPlain ? job.result : abortable(job, options);
   }
 
   /** Starts a run the ordinary way. */
@@ -216,7 +208,7 @@ export class InferenceSession implements AsyncDisposable {
     const leases = new Leases();
     try {
       const inputs = encodeFeeds(plan, feeds, leases);
-      const batched = this.#maxBatchSize !== 0;
+      const batched = this.#isBatched;
       const outputs = new RunOutputs(plan, requested, { pool, leases, batched });
       // Metrics take a session's totals when this has gone; the run is one of them.
       outputs.owner = this.#observer;
@@ -226,7 +218,7 @@ export class InferenceSession implements AsyncDisposable {
         },
         outputs,
         this.#observer.startRun,
-        outputs.decoder(learnerOf(this.#prepared, request, inputs)),
+        outputs.decoder(this.#prepared?.learner(request, inputs)),
       );
     } catch (error) {
       leases.release();
@@ -250,18 +242,11 @@ export class InferenceSession implements AsyncDisposable {
     options?: RunOptions,
   ): Outputs;
   runSync(feeds: unknown, second?: unknown, third?: unknown): object {
-    const isPlain = second === undefined && third === undefined;
-    if (isPlain && this.#maxBatchSize === 0) {
-      const small = this.#preparedRuns()?.prepare(feeds);
-      if (small !== undefined) return small.runSync();
-    }
     const request = this.#requestOf(second, third);
     const { plan, options } = request;
     requireSynchronous(options);
-    if (!isPlain && this.#maxBatchSize === 0) {
-      const small = this.#prepare(feeds, request);
-      if (small !== undefined) return small.runSync();
-    }
+    const prepared = this.#prepare(feeds, request);
+    if (prepared !== undefined) return prepared.runSync();
     const inputs = encodeFeeds(plan, feeds, undefined);
     const memory = { pool: options.pool, leases: undefined, batched: false };
     const outputs = new RunOutputs(plan, request.outputs, memory);
@@ -271,7 +256,7 @@ export class InferenceSession implements AsyncDisposable {
       const result = outputs.decode(
         runChannel.hasSubscribers ? this.#observer.runSync(runNative) : runNative(),
       );
-      learnerOf(this.#prepared, request, inputs)?.(result);
+      this.#prepared?.learner(request, inputs)?.(result);
       return result;
     } finally {
       outputs.release();
@@ -424,29 +409,22 @@ export class InferenceSession implements AsyncDisposable {
 
   #requestOf(second: unknown, third: unknown): RunRequest {
     this.#requireOpen();
+    if (second === undefined && third === undefined) return this.#plainRequest;
     return readRequest((signature) => this.#plan(signature), second, third);
   }
 
   /** A run over kept memory, with the feeds copied in; undefined if it takes the ordinary way. */
   #prepare(
     feeds: unknown,
-    { outputs, native: options, options: { pool } }: RunRequest,
+    { plan, outputs, native: options, options: { pool } }: RunRequest,
   ): PreparedRun | undefined {
-    return options === undefined ? this.#preparedRuns()?.prepare(feeds, outputs, pool) : undefined;
-  }
-
-  /** Nothing if this model takes the ordinary way. */
-  #preparedRuns(): PreparedRuns | PreparedShapes | PreparedRows | null {
-    this.#requireOpen();
+    if (options !== undefined) return undefined;
     if (this.#prepared === undefined) {
       this.#prepared =
-        this.#maxBatchSize === 0
-          ? (PreparedRuns.for(this.#native, this.#primary, this.#observer) ??
-            PreparedShapes.for(this.#native, this.#primary, this.#observer) ??
-            null)
-          : new PreparedRows(this.#native, this.#primary, this.#maxBatchSize, this.#observer);
+        PreparedShapes.for(this.#native, this.#primary, this.#isBatched, this.#observer) ?? null;
     }
-    return this.#prepared;
+    const requested = outputs === plan.everything ? undefined : outputs;
+    return this.#prepared?.prepare(feeds, requested, pool);
   }
 
   #requireOpen(): void {
