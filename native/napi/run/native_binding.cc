@@ -376,24 +376,19 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
   Ref();
 }
 
-std::optional<Status> NativeBinding::RunHere(int64_t started, RunTimes* times) {
-  SessionCore& session = *core_->session;
-  if (!EnterSynchronousRun(session)) return std::nullopt;
-  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, times); });
-  LeaveSynchronousRun(session);
-  if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, started, status.code());
-  return status;
-}
-
 Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
   RequireIdle(env);
+  SessionCore& session = *core_->session;
   const int64_t called_at = MonotonicNow();
   Prepare(env, false);
+  if (!EnterSynchronousRun(session)) ThrowStatus(env, EveryInterpreterBusy());
   RunTimes times;
-  const std::optional<Status> status = RunHere(called_at, &times);
-  Check(env, status ? *status : EveryInterpreterBusy());
+  const Status status = RunGuarded([&] { return core_->binding->Run(nullptr, &times); });
+  LeaveSynchronousRun(session);
+  if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, called_at, status.code());
+  Check(env, status);
   CopyOut(env, false);
-  core_->session->RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
+  session.RecordSynchronous(times.invoke_ns, MonotonicNow() - called_at);
   return TakeOutputs(env);
 }
 
@@ -419,10 +414,13 @@ std::optional<Status> NativeBinding::RunAtOnce(bool inlined) {
   // would, so one time serves as invoke and as total.
   const bool timed = inlined || session.record_latency;
   const int64_t started = timed ? MonotonicNow() : 0;
-  std::optional<Status> status = RunHere(started, nullptr);
-  if (!status || !status->ok()) return status;
+  if (!EnterSynchronousRun(session)) return std::nullopt;
+  Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
   const int64_t taken = timed ? MonotonicNow() - started : 0;
-  if (inlined) {
+  LeaveSynchronousRun(session);
+  if (!status.ok()) {
+    session.RecordFailure(RunRecords::kSynchronous, started, status.code());
+  } else if (inlined) {
     session.RecordInline(taken);
   } else {
     session.RecordSynchronous(taken, taken);

@@ -70,8 +70,6 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   std::optional<Status> RunAtOnce(bool inlined);
   /// Whether nothing asks for an asynchronous run to be made by a thread.
   bool MayRunInline() const;
-  /// Runs on this thread, and records if it fails; nothing if every interpreter is busy.
-  std::optional<Status> RunHere(int64_t started, RunTimes* times);
   /// Whether a run needs no more than the runtime's own call.
   bool IsReady() const;
   Napi::Value RunWithCare(Napi::Env env);
