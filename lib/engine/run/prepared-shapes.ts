@@ -120,11 +120,18 @@ export class PreparedShapes {
   }
 
   #positionOf(inputs: Dims): number {
-    return this.#shapes.findIndex((runs) => runs.isFor(inputs));
+    const shapes = this.#shapes;
+    for (let position = 0; position < shapes.length; position++) {
+      if (shapes[position]?.isFor(inputs) === true) return position;
+    }
+    return -1;
   }
 
   #moveToFront(position: number): void {
-    this.#shapes.unshift(...this.#shapes.splice(position, 1));
+    const shapes = this.#shapes;
+    const runs = shapes[position]!;
+    for (let at = position; at > 0; at--) shapes[at] = shapes[at - 1]!;
+    shapes[0] = runs;
   }
 
   /** As {@link PreparedRuns.close}. */
