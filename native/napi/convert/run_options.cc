@@ -13,7 +13,7 @@ void ReadRunOptions(Napi::Env env, const Napi::Value& value, RunArguments* argum
   request->signature = static_cast<size_t>(signature);
   request->options.log_severity = options.Int("logSeverityLevel", -1);
   request->options.log_verbosity = options.Int("logVerbosityLevel", -1);
-  arguments->record_latency = !options.Bool("warmUp");
+  arguments->is_warm_up = options.Bool("warmUp");
   request->options.tag = options.String("tag");
   request->options.profile_prefix = options.String("profilePrefix");
   request->options.config_entries = options.StringPairs("configEntries");

@@ -26,8 +26,8 @@ struct RunArguments {
   std::function<Status(size_t bytes)> admit;
   /// By requested output: lib/ copies the result to where it belongs (held_result.h).
   std::vector<bool> held;
-  /// Not for warm-up runs, whose times nobody wants in the histograms.
-  bool record_latency = true;
+  /// Nobody wants the run's times in the histograms.
+  bool is_warm_up = false;
 };
 
 /// Reads the flat arrays that lib/ builds:

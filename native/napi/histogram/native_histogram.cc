@@ -10,12 +10,14 @@
 #include "core/hdr_encoding.h"
 #include "napi/convert/errors.h"
 #include "napi/convert/raw_method.h"
+#include "napi/convert/tagged.h"
 
 namespace onlite {
 namespace {
 
 // Mark the Externals of Wrap and our own objects, so that foreign ones are refused.
-constexpr napi_type_tag kSourceTag = {0x6f6e6c6974652d68ULL, 0x736f757263652d31ULL};
+constexpr Tagged<std::shared_ptr<HistogramSource>> kSource(0x6f6e6c6974652d68ULL,
+                                                           0x736f757263652d31ULL);
 constexpr napi_type_tag kHistogramTag = {0x6f6e6c6974652d68ULL, 0x6973746f6772616dULL};
 
 constexpr double kMaxSafeInteger = 9007199254740991;  // 2^53 - 1
@@ -50,14 +52,6 @@ uint64_t ReadSample(Napi::Env env, const Napi::Value& value, const char* name) {
 
 [[noreturn]] void ThrowNoSample(Napi::Env env) {
   ThrowInvalidArgument(env, "value: expected a finite number of at least 0");
-}
-
-bool HasTag(Napi::Env env, const Napi::Value& value, const napi_type_tag& tag) {
-  bool genuine = false;
-  if (value.IsObject() || value.IsExternal()) {
-    Check(env, napi_check_object_type_tag(env, value, &tag, &genuine));
-  }
-  return genuine;
 }
 
 HistogramLayout ReadLayout(const Napi::CallbackInfo& info) {
@@ -122,9 +116,7 @@ Napi::Function NativeHistogram::Define(Napi::Env env) {
 }
 
 Napi::Object NativeHistogram::Wrap(Napi::Env env, std::shared_ptr<HistogramSource> source) {
-  auto external = Napi::External<std::shared_ptr<HistogramSource>>::New(env, &source);
-  Check(env, napi_type_tag_object(env, external, &kSourceTag));
-  return Construct(env, Environment::Of(env).histogram_class, {external});
+  return Construct(env, Environment::Of(env).histogram_class, {kSource.Refer(env, &source)});
 }
 
 Napi::Object NativeHistogram::WrapCopy(Napi::Env env, const HistogramSnapshot& samples) {
@@ -136,11 +128,8 @@ Napi::Object NativeHistogram::WrapCopy(Napi::Env env, const HistogramSnapshot& s
 NativeHistogram::NativeHistogram(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<NativeHistogram>(info), environment_(Environment::Of(info.Env()).state()) {
   const Napi::Env env = info.Env();
-  if (info[0].IsExternal() && HasTag(env, info[0], kSourceTag)) {
-    source_ = *info[0].As<Napi::External<std::shared_ptr<HistogramSource>>>().Data();
-  } else {
-    source_ = std::make_shared<OwnHistogram>(ReadLayout(info));
-  }
+  const std::shared_ptr<HistogramSource>* const source = kSource.Read(env, info[0]);
+  source_ = source != nullptr ? *source : std::make_shared<OwnHistogram>(ReadLayout(info));
   Check(env, napi_type_tag_object(env, info.This(), &kHistogramTag));
   const Histogram* own = source_->writable();
   if (own == nullptr) return;

@@ -7,6 +7,7 @@
 
 #include "napi/convert/errors.h"
 #include "napi/convert/raw_method.h"
+#include "napi/convert/tagged.h"
 #include "napi/environment/environment.h"
 #include "napi/run/binding_run_job.h"
 #include "session/batch_support.h"
@@ -15,8 +16,7 @@
 namespace onlite {
 namespace {
 
-// Marks the Externals of Wrap, so that a foreign External is refused.
-constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL};
+constexpr Tagged<std::shared_ptr<BindingCore>> kCore(0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL);
 
 }  // namespace
 
@@ -37,20 +37,15 @@ Napi::Object NativeBinding::Wrap(Napi::Env env, const Napi::Value& owner,
   core->signature = signature;
   core->session = std::move(session);
   core->session->AddBinding(core);
-  auto external = Napi::External<std::shared_ptr<BindingCore>>::New(env, &core);
-  Check(env, napi_type_tag_object(env, external, &kCoreTag));
-  return Construct(env, Environment::Of(env).binding_class, {external, owner});
+  return Construct(env, Environment::Of(env).binding_class, {kCore.Refer(env, &core), owner});
 }
 
 NativeBinding::NativeBinding(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<NativeBinding>(info) {
   const Napi::Env env = info.Env();
-  bool genuine = false;
-  if (info[0].IsExternal()) {
-    Check(env, napi_check_object_type_tag(env, info[0], &kCoreTag, &genuine));
-  }
-  if (!genuine) ThrowInvalidArgument(env, "NativeBinding cannot be constructed");
-  core_ = *info[0].As<Napi::External<std::shared_ptr<BindingCore>>>().Data();
+  const std::shared_ptr<BindingCore>* const core = kCore.Read(env, info[0]);
+  if (core == nullptr) ThrowInvalidArgument(env, "NativeBinding cannot be constructed");
+  core_ = *core;
   inputs_.resize(Values(BoundMemory::Use::kInput).size());
   outputs_.resize(Values(BoundMemory::Use::kOutput).size());
   core_->carried.resize(inputs_.size());

@@ -10,6 +10,7 @@
 #include "napi/convert/batch_options.h"
 #include "napi/convert/errors.h"
 #include "napi/convert/object_reader.h"
+#include "napi/convert/tagged.h"
 #include "napi/convert/tensor_arguments.h"
 #include "napi/environment/environment.h"
 #include "napi/environment/job.h"
@@ -23,8 +24,6 @@
 namespace onlite {
 namespace {
 
-constexpr napi_type_tag kBytesTag = {0x6f6e6c6974652d62ULL, 0x797465732d2d2d31ULL};
-
 /// Memory behind the External of allocateBytes. Filled on the JS thread, given
 /// to a session once, read-only from then on.
 struct PrivateBytes {
@@ -33,11 +32,12 @@ struct PrivateBytes {
   bool taken = false;
 };
 
+constexpr Tagged<PrivateBytes> kBytes(0x6f6e6c6974652d62ULL, 0x797465732d2d2d31ULL);
+
 PrivateBytes& ReadPrivateBytes(Napi::Env env, const Napi::Value& value) {
-  bool genuine = false;
-  if (value.IsExternal()) Check(env, napi_check_object_type_tag(env, value, &kBytesTag, &genuine));
-  if (!genuine) ThrowInvalidArgument(env, "bytes: expected what allocateBytes returned");
-  return *value.As<Napi::External<PrivateBytes>>().Data();
+  PrivateBytes* const bytes = kBytes.Read(env, value);
+  if (bytes == nullptr) ThrowInvalidArgument(env, "bytes: expected what allocateBytes returned");
+  return *bytes;
 }
 
 SharedBytes TakePrivateBytes(Napi::Env env, const Napi::Value& value) {
@@ -208,10 +208,7 @@ Napi::Value AllocateBytes(const Napi::CallbackInfo& info) {
     ThrowStatus(env, {ErrorCode::kOutOfMemory,
                       "model: out of memory for " + std::to_string(bytes->size) + " bytes"});
   }
-  auto external = Napi::External<PrivateBytes>::New(
-      env, bytes.release(), [](Napi::Env, PrivateBytes* data) { delete data; });
-  Check(env, napi_type_tag_object(env, external, &kBytesTag));
-  return external;
+  return kBytes.Own(env, std::move(bytes));
 }
 
 Napi::Value CopyBytes(const Napi::CallbackInfo& info) {

@@ -8,6 +8,7 @@
 #include "napi/convert/raw_method.h"
 #include "napi/convert/run_options.h"
 #include "napi/convert/session_info.h"
+#include "napi/convert/tagged.h"
 #include "napi/environment/environment.h"
 #include "napi/run/batched_run_job.h"
 #include "napi/run/native_binding.h"
@@ -20,8 +21,7 @@
 namespace onlite {
 namespace {
 
-// Marks the Externals of Wrap, so that a foreign External is refused.
-constexpr napi_type_tag kCoreTag = {0x6f6e6c6974652d73ULL, 0x657373696f6e2d31ULL};
+constexpr Tagged<std::shared_ptr<SessionCore>> kCore(0x6f6e6c6974652d73ULL, 0x657373696f6e2d31ULL);
 
 }  // namespace
 
@@ -39,34 +39,30 @@ Napi::Function NativeSession::Define(Napi::Env env) {
        PropertyDescriptor(SafeMethod<&NativeSession::ResetVariablesSync>("resetVariablesSync")),
        PropertyDescriptor(SafeMethod<&NativeSession::Profile>("profile")),
        PropertyDescriptor(SafeMethod<&NativeSession::EndProfiling>("endProfiling")),
-       PropertyDescriptor(SafeMethod<&NativeSession::LatencyPhase>("latencyPhase")),
-       PropertyDescriptor(SafeMethod<&NativeSession::LatencyFailureCodes>("latencyFailureCodes")),
-       PropertyDescriptor(SafeMethod<&NativeSession::LatencyFailure>("latencyFailure")),
-       PropertyDescriptor(SafeMethod<&NativeSession::LatencyRejected>("latencyRejected")),
-       PropertyDescriptor(SafeMethod<&NativeSession::LatencyReset>("latencyReset")),
-       PropertyDescriptor(SafeMethod<&NativeSession::QueueDepth>("queueDepth")),
-       PropertyDescriptor(SafeMethod<&NativeSession::BatchSizes>("batchSizes")),
-       PropertyDescriptor(SafeMethod<&NativeSession::RunsInFlight>("runsInFlight")),
-       PropertyDescriptor(SafeMethod<&NativeSession::InlineRuns>("inlineRuns")),
-       PropertyDescriptor(SafeMethod<&NativeSession::Memory>("memory")),
-       PropertyDescriptor(SafeMethod<&NativeSession::ObserveRuns>("observeRuns")),
-       PropertyDescriptor(SafeMethod<&NativeSession::TakeRunRecord>("takeRunRecord"))});
+       PropertyDescriptor(CoreMethod<&LatencyPhase>("latencyPhase")),
+       PropertyDescriptor(CoreMethod<&LatencyFailureCodes>("latencyFailureCodes")),
+       PropertyDescriptor(CoreMethod<&LatencyFailure>("latencyFailure")),
+       PropertyDescriptor(CoreMethod<&LatencyRejected>("latencyRejected")),
+       PropertyDescriptor(CoreMethod<&LatencyReset>("latencyReset")),
+       PropertyDescriptor(CoreMethod<&QueueDepth>("queueDepth")),
+       PropertyDescriptor(CoreMethod<&BatchSizes>("batchSizes")),
+       PropertyDescriptor(CoreMethod<&RunsInFlight>("runsInFlight")),
+       PropertyDescriptor(CoreMethod<&InlineRuns>("inlineRuns")),
+       PropertyDescriptor(CoreMethod<&SessionMemory>("memory")),
+       PropertyDescriptor(CoreMethod<&ObserveRuns>("observeRuns")),
+       PropertyDescriptor(CoreMethod<&TakeRunRecord>("takeRunRecord"))});
 }
 
 Napi::Object NativeSession::Wrap(Napi::Env env, std::shared_ptr<SessionCore> core) {
-  auto external = Napi::External<std::shared_ptr<SessionCore>>::New(env, &core);
-  Check(env, napi_type_tag_object(env, external, &kCoreTag));
-  return Construct(env, Environment::Of(env).session_class, {external});
+  return Construct(env, Environment::Of(env).session_class, {kCore.Refer(env, &core)});
 }
 
 NativeSession::NativeSession(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<NativeSession>(info), environment_(Environment::Of(info.Env()).state()) {
   const Napi::Env env = info.Env();
-  bool genuine = false;
-  if (info[0].IsExternal())
-    Check(env, napi_check_object_type_tag(env, info[0], &kCoreTag, &genuine));
-  if (!genuine) ThrowInvalidArgument(env, "NativeSession cannot be constructed");
-  core_ = *info[0].As<Napi::External<std::shared_ptr<SessionCore>>>().Data();
+  const std::shared_ptr<SessionCore>* const core = kCore.Read(env, info[0]);
+  if (core == nullptr) ThrowInvalidArgument(env, "NativeSession cannot be constructed");
+  core_ = *core;
   Napi::MemoryManagement::AdjustExternalMemory(env, core_->external_bytes);
 }
 
@@ -114,7 +110,7 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
   RequireOpen(env);
   Environment& environment = Environment::Of(env);
   if (core_->batches) {
-    const size_t rows = BatchRows(*core_, arguments->request, !arguments->record_latency);
+    const size_t rows = BatchRows(*core_, arguments->request, arguments->is_warm_up);
     if (rows > 0) {
       auto job = std::make_unique<BatchedRunJob>(core_, std::move(arguments), called_at, rows);
       BatchMember* const member = job.get();
@@ -141,11 +137,11 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   RunResult result;
   const Status status = RunGuarded([&] { return core_->session->Run(arguments.request, &result); });
   LeaveSynchronousRun(*core_);
-  if (!status.ok() && arguments.record_latency)
+  if (!status.ok() && !arguments.is_warm_up)
     core_->RecordFailure(RunRecords::kSynchronous, called_at, status.code());
   Check(env, status);
   Napi::Value outputs = OutputsToJs(env, arguments, &result);
-  if (arguments.record_latency) {
+  if (!arguments.is_warm_up) {
     core_->RecordSynchronous(result.times.invoke_ns, MonotonicNow() - called_at);
   }
   return outputs;
@@ -218,63 +214,6 @@ Napi::Value NativeSession::EndProfiling(const Napi::CallbackInfo& info) {
   LeaveSynchronousRun(*core_);
   Check(env, status);
   return Napi::String::New(env, file);
-}
-
-Napi::Value NativeSession::LatencyPhase(const Napi::CallbackInfo& info) {
-  return onlite::LatencyPhase(*core_, info);
-}
-
-Napi::Value NativeSession::LatencyFailureCodes(const Napi::CallbackInfo& info) {
-  return onlite::LatencyFailureCodes(*core_, info);
-}
-
-Napi::Value NativeSession::LatencyFailure(const Napi::CallbackInfo& info) {
-  return onlite::LatencyFailure(*core_, info);
-}
-
-Napi::Value NativeSession::LatencyRejected(const Napi::CallbackInfo& info) {
-  return onlite::LatencyRejected(*core_, info);
-}
-
-Napi::Value NativeSession::LatencyReset(const Napi::CallbackInfo& info) {
-  return onlite::LatencyReset(*core_, info);
-}
-
-Napi::Value NativeSession::QueueDepth(const Napi::CallbackInfo& info) {
-  const size_t waiting = core_->batches ? core_->batches->waiting() : core_->queue->waiting();
-  return Napi::Number::New(info.Env(), static_cast<double>(waiting));
-}
-
-Napi::Value NativeSession::InlineRuns(const Napi::CallbackInfo& info) {
-  return onlite::InlineRuns(*core_, info);
-}
-
-Napi::Value NativeSession::RunsInFlight(const Napi::CallbackInfo& info) {
-  return onlite::RunsInFlight(*core_, info);
-}
-
-Napi::Value NativeSession::Memory(const Napi::CallbackInfo& info) {
-  return onlite::SessionMemory(*core_, info);
-}
-
-Napi::Value NativeSession::ObserveRuns(const Napi::CallbackInfo& info) {
-  return onlite::ObserveRuns(*core_, info);
-}
-
-Napi::Value NativeSession::TakeRunRecord(const Napi::CallbackInfo& info) {
-  return onlite::TakeRunRecord(*core_, info);
-}
-
-Napi::Value NativeSession::BatchSizes(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  Napi::Array sizes = Napi::Array::New(env);
-  if (!core_->batches) return sizes;
-  uint32_t at = 0;
-  for (const auto& [rows, count] : core_->batches->sizes()) {
-    sizes.Set(at++, Napi::Number::New(env, static_cast<double>(rows)));
-    sizes.Set(at++, Napi::Number::New(env, static_cast<double>(count)));
-  }
-  return sizes;
 }
 
 }  // namespace onlite

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "napi/convert/raw_method.h"
 #include "napi/environment/environment.h"
 #include "session/session_core.h"
 
@@ -33,18 +34,16 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value ResetVariablesSync(const Napi::CallbackInfo& info);
   Napi::Value Profile(const Napi::CallbackInfo& info);  // profile_job.cc
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
-  Napi::Value LatencyPhase(const Napi::CallbackInfo& info);
-  Napi::Value LatencyFailureCodes(const Napi::CallbackInfo& info);
-  Napi::Value LatencyFailure(const Napi::CallbackInfo& info);
-  Napi::Value LatencyRejected(const Napi::CallbackInfo& info);
-  Napi::Value LatencyReset(const Napi::CallbackInfo& info);
-  Napi::Value QueueDepth(const Napi::CallbackInfo& info);
-  Napi::Value BatchSizes(const Napi::CallbackInfo& info);
-  Napi::Value InlineRuns(const Napi::CallbackInfo& info);
-  Napi::Value RunsInFlight(const Napi::CallbackInfo& info);
-  Napi::Value Memory(const Napi::CallbackInfo& info);
-  Napi::Value ObserveRuns(const Napi::CallbackInfo& info);
-  Napi::Value TakeRunRecord(const Napi::CallbackInfo& info);
+
+  /// A function of the core as a method.
+  template <auto Function>
+  Napi::Value OfCore(const Napi::CallbackInfo& info) {
+    return Function(*core_, info);
+  }
+  template <auto Function>
+  static napi_property_descriptor CoreMethod(const char* name) {
+    return SafeMethod<&NativeSession::OfCore<Function>>(name);
+  }
 
   void RequireOpen(Napi::Env env) const;
 

@@ -18,6 +18,23 @@ Napi::Value Numbers(Napi::Env env, std::initializer_list<double> values) {
 
 }  // namespace
 
+Napi::Value QueueDepth(const SessionCore& core, const Napi::CallbackInfo& info) {
+  const size_t waiting = core.batches ? core.batches->waiting() : core.queue->waiting();
+  return Napi::Number::New(info.Env(), static_cast<double>(waiting));
+}
+
+Napi::Value BatchSizes(const SessionCore& core, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array sizes = Napi::Array::New(env);
+  if (!core.batches) return sizes;
+  uint32_t at = 0;
+  for (const auto& [rows, count] : core.batches->sizes()) {
+    sizes.Set(at++, Napi::Number::New(env, static_cast<double>(rows)));
+    sizes.Set(at++, Napi::Number::New(env, static_cast<double>(count)));
+  }
+  return sizes;
+}
+
 Napi::Value RunsInFlight(const SessionCore& core, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(core.queue->running()));
 }

@@ -8,6 +8,12 @@ namespace onlite {
 
 /// Methods of NativeSession (lib/engine/addon/native.ts) that say how a session is now.
 
+/// Runs that wait to be started.
+Napi::Value QueueDepth(const SessionCore& core, const Napi::CallbackInfo& info);
+
+/// [rows, how many batches had so many, …]; empty without batching.
+Napi::Value BatchSizes(const SessionCore& core, const Napi::CallbackInfo& info);
+
 /// Tasks of the session's on executor threads; a batch is one.
 Napi::Value RunsInFlight(const SessionCore& core, const Napi::CallbackInfo& info);
 

@@ -54,7 +54,7 @@ Status RunJob::Execute() {
 Napi::Value RunJob::Result(Napi::Env env) {
   const int64_t fetch_started = core_->Clock();
   Napi::Value outputs = OutputsToJs(env, *arguments_, &result_);
-  if (arguments_->record_latency) {
+  if (!arguments_->is_warm_up) {
     core_->RecordSuccess(posting.id, called_at_, queue_ns_, result_.times,
                          core_->Clock() - fetch_started, batch_rows_);
   }
@@ -62,7 +62,7 @@ Napi::Value RunJob::Result(Napi::Env env) {
 }
 
 void RunJob::Failed(ErrorCode code) {
-  if (arguments_->record_latency) core_->RecordFailure(posting.id, called_at_, code);
+  if (!arguments_->is_warm_up) core_->RecordFailure(posting.id, called_at_, code);
 }
 
 Status ReleaseJob::Execute() {
