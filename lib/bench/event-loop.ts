@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 /** How late timers of 1 ms fired, in nanoseconds, the interval itself included. */
-export interface EventLoopDelay<Result> {
+export interface EventLoopMeasurement<Result> {
   /** What the work gave. */
   readonly result: Result;
   readonly p50: number;
@@ -18,7 +18,7 @@ export const EVENT_LOOP_INTERVAL = 1e6;
  */
 export async function eventLoopDelay<Result>(
   work: () => Promise<Result>,
-): Promise<EventLoopDelay<Result>> {
+): Promise<EventLoopMeasurement<Result>> {
   const monitor = monitorEventLoopDelay({ resolution: EVENT_LOOP_INTERVAL / 1e6 });
   monitor.enable();
   try {

@@ -14,7 +14,7 @@ export {
   type Repetitions,
 } from './bootstrap';
 export { closedLoop, type ClosedLoopOptions, type ClosedLoopResult } from './closed-loop';
-export { eventLoopDelay, EVENT_LOOP_INTERVAL, type EventLoopDelay } from './event-loop';
+export { eventLoopDelay, EVENT_LOOP_INTERVAL, type EventLoopMeasurement } from './event-loop';
 export { interleave, type Interleaved, type InterleaveOptions } from './interleave';
 export { type LoadObserver } from './load';
 export { openLoop, type OpenLoopOptions, type OpenLoopResult } from './open-loop';

@@ -174,7 +174,7 @@ export function abandonJob(
 }
 
 /** One run of a job object that serves many. */
-export class OneRun implements Job {
+export class JobForOneRun implements Job {
   readonly #job: Job;
 
   constructor(job: Job) {

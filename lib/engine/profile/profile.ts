@@ -3,7 +3,7 @@ import { checkOptions, optionalInteger } from '../../checks';
 import { OnliteError } from '../../errors';
 import { encodeFeeds } from '../run/feeds';
 import { promiseJob } from '../addon/jobs';
-import { Leases } from '../run/leases';
+import { RunLeases } from '../run/leases';
 import { LoadLimits, releaseSession } from '../session/load';
 import { parseCreateArguments, type ModelSource } from '../session/model-source';
 import type { Engine, NativeProfile, NativeSession } from '../addon/native';
@@ -92,7 +92,7 @@ async function profileOnnxApart(
 
 /** Before a model is loaded in vain. */
 function checkFeeds(plan: SignaturePlan, feeds: unknown): void {
-  const leases = new Leases();
+  const leases = new RunLeases();
   try {
     encodeFeeds(plan, feeds, leases);
   } finally {
@@ -169,7 +169,7 @@ async function runToItsEnd<Result>(
   options: CheckedRunOptions,
   start: (id: number, inputs: ReturnType<typeof encodeFeeds>) => void,
 ): Promise<Result> {
-  const leases = new Leases();
+  const leases = new RunLeases();
   let end = (): void => undefined;
   const ended = new Promise<void>((resolve) => {
     end = resolve;

@@ -8,7 +8,7 @@ import {
   type NumericData,
 } from '../tensor/element-type';
 import { OnliteError, describe, invalidArgument } from '../../errors';
-import { requireAccess, type Leases } from './leases';
+import { requireAccess, type RunLeases } from './leases';
 import { poolMemoryOf } from '../tensor/pool/lease';
 import { memoryKind, sequenceCode, type NativeTensors } from '../addon/native';
 import type { SignaturePlan } from './signature-plan';
@@ -34,7 +34,7 @@ export interface TensorLike {
 export function encodeFeeds(
   plan: SignaturePlan,
   feeds: unknown,
-  leases: Leases | undefined,
+  leases: RunLeases | undefined,
 ): NativeTensors {
   if (typeof feeds !== 'object' || feeds === null || Array.isArray(feeds)) {
     throw invalidArgument('feeds', 'an object of tensors by input name', feeds);
@@ -65,13 +65,13 @@ function encodeSequence(
   index: number,
   value: unknown,
   path: string,
-  leases: Leases | undefined,
+  leases: RunLeases | undefined,
 ): void {
   if (!Array.isArray(value)) throw invalidArgument(path, 'an array of tensors', value);
   const items: NativeTensors = [];
-  for (const [place, item] of checkArray(value, path, maxItems).entries()) {
-    const itemPath = `${path}[${place}]`;
-    encodeTensor(items, place, item, itemPath);
+  for (const [position, item] of checkArray(value, path, maxItems).entries()) {
+    const itemPath = `${path}[${position}]`;
+    encodeTensor(items, position, item, itemPath);
     if (leases === undefined) requireAccess(item, false, itemPath);
     else leases.add(item, false, itemPath);
   }

@@ -19,8 +19,8 @@ import { elementTypeOfCode, type ElementType, type NumericData } from '../tensor
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeTensor, nativeArray, type TensorLike } from './feeds';
 import { hasDims } from './fetches';
-import { OneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
-import { BoundLeases } from './leases';
+import { JobForOneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
+import { BindingLeases } from './leases';
 import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from '../addon/native';
 import { release, retain } from '../tensor/pool/lease';
 import { runChannel, type RunObserver } from './run-channel';
@@ -58,7 +58,7 @@ export class IoBinding<
   #kept: KeptState | undefined;
   /** Tensors that were left out, and so are ours to give back. */
   readonly #own = new Set<Tensor>();
-  readonly #leases = new BoundLeases();
+  readonly #leases = new BindingLeases();
   readonly #job = new BindingJob(
     () => {
       this.#leases.end();
@@ -163,7 +163,7 @@ export class IoBinding<
     }
     this.#requireUndisposed();
     throwIfAborted(checked.signal);
-    const job = new OneRun(this.#job);
+    const job = new JobForOneRun(this.#job);
     let id = -1;
     const result = new Promise<void>((resolve, reject) => {
       id = this.#startJob(resolve, reject, job);
@@ -273,8 +273,8 @@ export class IoBinding<
     const index = indexOf(this.#plan.outputIndex, name, 'outputs');
     if (this.#kept?.has(name) === true) this.#ownState(this.#kept, name);
     this.#set(index, `outputs.${name}`, tensor, this.#outputs, name);
-    const place = this.#dynamic.indexOf(name);
-    if (place >= 0) this.#dynamic.splice(place, 1);
+    const position = this.#dynamic.indexOf(name);
+    if (position >= 0) this.#dynamic.splice(position, 1);
   }
 
   /**
@@ -453,8 +453,8 @@ export class IoBinding<
   }
 
   #takeDynamic(values: NativeValue[]): void {
-    for (const [place, name] of this.#dynamic.entries()) {
-      setOwn(this.#outputs, name, decodeValue(values[place] ?? null) as Tensor);
+    for (const [position, name] of this.#dynamic.entries()) {
+      setOwn(this.#outputs, name, decodeValue(values[position] ?? null) as Tensor);
     }
   }
 }

@@ -10,30 +10,35 @@ import { leasable, release, retain, type Lease } from '../tensor/pool/lease';
  */
 
 /** A run's use of a pooled tensor. Linked: what ends runs must not need Array.prototype. */
-interface Use {
+interface TensorUse {
   lease: Lease;
   path: string;
   isOutput: boolean;
-  next: Use | undefined;
+  next: TensorUse | undefined;
 }
 
 /** Uses by asynchronous runs under way in this thread: most often none, then nobody needs to look. */
 let active = 0;
 
-function begin({ lease, isOutput }: Use): void {
+function begin({ lease, isOutput }: TensorUse): void {
   active++;
   if (isOutput) lease.block.writers++;
   else lease.block.readers++;
 }
 
-function end({ lease, isOutput }: Use): void {
+function end({ lease, isOutput }: TensorUse): void {
   active--;
   if (isOutput) lease.block.writers--;
   else lease.block.readers--;
 }
 
 /** @param own - uses of the same run, which are no conflict */
-function requireFree(block: Block, isOutput: boolean, path: string, own: Use | undefined): void {
+function requireFree(
+  block: Block,
+  isOutput: boolean,
+  path: string,
+  own: TensorUse | undefined,
+): void {
   let { readers, writers } = block;
   for (let use = own; use !== undefined; use = use.next) {
     if (use.lease.block !== block) continue;
@@ -60,8 +65,8 @@ export function requireAccess(tensor: unknown, isOutput: boolean, path: string):
 }
 
 /** An asynchronous run's holds on the pooled tensors that it uses. */
-export class Leases implements Held {
-  #first: Use | undefined;
+export class RunLeases implements Held {
+  #first: TensorUse | undefined;
 
   /** @throws OnliteError ERR_BUSY as {@link requireAccess} */
   add(tensor: unknown, isOutput: boolean, path: string): void {
@@ -89,12 +94,12 @@ export class Leases implements Held {
  * A binding's holds on its pooled tensors: their memory stays as long as they
  * are bound, and is in use while a run is under way.
  */
-export class BoundLeases {
-  #first: Use | undefined;
+export class BindingLeases {
+  #first: TensorUse | undefined;
 
   /** Replaces the hold under a path. Not during a run. */
   set(path: string, isOutput: boolean, lease: Lease | undefined): void {
-    let rest: Use | undefined;
+    let rest: TensorUse | undefined;
     for (let use = this.#first; use !== undefined;) {
       const { next } = use;
       if (use.path === path) {
@@ -110,8 +115,8 @@ export class BoundLeases {
 
   /** An output and an input have exchanged their tensors. Not during a run. */
   exchange(output: string, input: string): void {
-    let from: Use | undefined;
-    let to: Use | undefined;
+    let from: TensorUse | undefined;
+    let to: TensorUse | undefined;
     for (let use = this.#first; use !== undefined; use = use.next) {
       if (use.path === output) from = use;
       else if (use.path === input) to = use;

@@ -4,7 +4,7 @@ import { OnliteError } from '../../errors';
 import { hasDims, isArrayOf } from './fetches';
 import { nativeArray } from './feeds';
 import type { Held } from '../addon/jobs';
-import { requireAccess, type Leases } from './leases';
+import { requireAccess, type RunLeases } from './leases';
 import { newBuffer } from '../tensor/memory';
 import { memoryKind, type NativeTensors, type NativeValue } from '../addon/native';
 import { poolMemoryOf } from '../tensor/pool/lease';
@@ -33,7 +33,7 @@ interface Target {
 export interface OutputOptions {
   readonly pool: TensorPool | undefined;
   /** Of an asynchronous run; undefined for a synchronous one. */
-  readonly leases: Leases | undefined;
+  readonly leases: RunLeases | undefined;
   /** A part of a batch is written to memory of its own only. */
   readonly batched: boolean;
 }
@@ -58,8 +58,8 @@ export class RunOutputs implements Held {
     this.#options = options;
     const { indexes, tensors } = requested;
     try {
-      for (let place = 0; place < indexes.length; place++) {
-        this.#add(plan.outputs, indexes[place] ?? 0, tensors?.[place] ?? null);
+      for (let position = 0; position < indexes.length; position++) {
+        this.#add(plan.outputs, indexes[position] ?? 0, tensors?.[position] ?? null);
       }
     } catch (error) {
       this.release();
@@ -120,11 +120,11 @@ export class RunOutputs implements Held {
   /** The caller's values. At most once. */
   decode(values: readonly NativeValue[]): Record<string, unknown> {
     const result: Record<string, unknown> = {};
-    for (let place = 0; place < this.#targets.length; place++) {
-      const target = this.#targets[place];
+    for (let position = 0; position < this.#targets.length; position++) {
+      const target = this.#targets[position];
       if (target === undefined) continue;
       const { name } = target.plan;
-      setOwn(result, name, this.#valueOf(target, values[place]));
+      setOwn(result, name, this.#valueOf(target, values[position]));
     }
     this.#delivered = true;
     return result;
@@ -154,8 +154,8 @@ export class RunOutputs implements Held {
     this.#options.leases?.release();
     if (this.#delivered || this.#options.pool === undefined) return;
     // eslint-disable-next-line @typescript-eslint/prefer-for-of -- the iterator may be replaced, and nobody would catch what it throws
-    for (let place = 0; place < this.#targets.length; place++) {
-      this.#targets[place]?.tensor?.dispose();
+    for (let position = 0; position < this.#targets.length; position++) {
+      this.#targets[position]?.tensor?.dispose();
     }
   }
 }

@@ -1,5 +1,11 @@
 import type { NumericData } from '../tensor/element-type';
-import { OneRun, deliverInline, mayRunInline, type Job, type StartedJob } from '../addon/jobs';
+import {
+  JobForOneRun,
+  deliverInline,
+  mayRunInline,
+  type Job,
+  type StartedJob,
+} from '../addon/jobs';
 import {
   memoryKind,
   type NativeBinding,
@@ -79,7 +85,7 @@ export class PreparedRun implements Job {
    * @param abortable - the run may be abandoned, so it needs an object of its own
    */
   run(abortable = false): StartedJob & { result: Promise<object> } {
-    const job = abortable ? new OneRun(this) : this;
+    const job = abortable ? new JobForOneRun(this) : this;
     this.#job = job;
     this.#id = -1;
     const result = new Promise(this.#start);

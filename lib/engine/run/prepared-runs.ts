@@ -212,15 +212,15 @@ export class PreparedRuns {
    */
   #canFill({ indexes, tensors = [] }: RequestedOutputs, datas: readonly NumericData[]): boolean {
     let others = datas;
-    for (let place = 0; place < indexes.length; place++) {
-      const slot = this.#outputs[indexes[place] ?? -1];
-      const tensor = tensors[place];
+    for (let position = 0; position < indexes.length; position++) {
+      const slot = this.#outputs[indexes[position] ?? -1];
+      const tensor = tensors[position];
       if (slot === undefined) return false;
       if (tensor === null) continue;
       const data = matchingData(tensor, slot);
       if (data === undefined || blockOf(tensor as Tensor) !== undefined) return false;
       if (!isApart(data, others)) return false;
-      if (place + 1 < indexes.length) others = [...others, data];
+      if (position + 1 < indexes.length) others = [...others, data];
     }
     return true;
   }
@@ -238,14 +238,14 @@ export class PreparedRuns {
       }
       return result;
     }
-    return this.#place(run, (slot, given, index) =>
+    return this.#assemble(run, (slot, given, index) =>
       declared(slot, given, run.outputs[index], run.pool),
     );
   }
 
   /** The results of a run that are not as the model declares; null for those that are. */
   decode(run: PreparedRun, values: readonly NativeValue[]): Record<string, unknown> {
-    return this.#place(run, (slot, given, index) => {
+    return this.#assemble(run, (slot, given, index) => {
       const value = values[index] ?? null;
       return value === null
         ? declared(slot, given, run.outputs[index], run.pool)
@@ -253,7 +253,7 @@ export class PreparedRuns {
     });
   }
 
-  #place(
+  #assemble(
     { requested, pool }: PreparedRun,
     make: (slot: Slot, given: unknown, index: number) => unknown,
   ): Record<string, unknown> {
@@ -261,11 +261,11 @@ export class PreparedRuns {
     const result: Record<string, unknown> = {};
     const made: unknown[] = [];
     try {
-      for (let place = 0; place < count; place++) {
-        const index = requested?.indexes[place] ?? place;
+      for (let position = 0; position < count; position++) {
+        const index = requested?.indexes[position] ?? position;
         const slot = this.#outputs[index];
         if (slot === undefined) continue;
-        const given = requested?.tensors?.[place] ?? null;
+        const given = requested?.tensors?.[position] ?? null;
         const value = make(slot, given, index);
         result[slot.name] = value;
         if (given === null) made[made.length] = value;

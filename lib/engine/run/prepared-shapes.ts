@@ -129,9 +129,12 @@ export class PreparedShapes {
 
   #moveToFront(position: number): void {
     const shapes = this.#shapes;
-    const runs = shapes[position]!;
-    for (let at = position; at > 0; at--) shapes[at] = shapes[at - 1]!;
-    shapes[0] = runs;
+    let moved = shapes[position];
+    for (let at = 0; moved !== undefined && at <= position; at++) {
+      const next = shapes[at];
+      shapes[at] = moved;
+      moved = next;
+    }
   }
 
   /** As {@link PreparedRuns.close}. */

@@ -5,7 +5,7 @@ import { checkOptions } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeFeeds, type TensorLike } from '../run/feeds';
 import { promiseJob, type StartedJob } from '../addon/jobs';
-import { Leases } from '../run/leases';
+import { RunLeases } from '../run/leases';
 import { SessionLatency, batchSizesOf } from '../latency/latency';
 import { liveSessions } from './live-sessions';
 import { LoadLimits, loadSession, releaseSession } from './load';
@@ -205,7 +205,7 @@ export class InferenceSession implements AsyncDisposable {
       native: options,
       options: { pool },
     } = request;
-    const leases = new Leases();
+    const leases = new RunLeases();
     try {
       const inputs = encodeFeeds(plan, feeds, leases);
       const batched = this.#isBatched;
@@ -296,7 +296,7 @@ export class InferenceSession implements AsyncDisposable {
       throw invalidArgument('runs', 'a non-negative integer', runs);
     }
     this.#requireOpen();
-    const leases = new Leases();
+    const leases = new RunLeases();
     try {
       const inputs = encodeFeeds(this.#primary, feeds ?? zeroFeeds(this.#primary), leases);
       for (let run = 0; run < runs; run++) {
