@@ -26,8 +26,8 @@ export default defineConfig({
   platform: 'node',
   transform: { target: 'node20' },
   tsconfig: 'tsconfig.build.json',
-  // Node's own modules, and every dependency.
-  external: /^[^./]/,
+  // Node's own modules, and every dependency: what is no path, on Windows neither.
+  external: /^(?![./]|[A-Za-z]:[\\/])/,
   output: {
     dir: 'dist',
     cleanDir: true,
