@@ -1,7 +1,7 @@
 // Compares our declarations of the runtimes' C APIs (native/runtimes/*/api.h) with the vendors' own
 // headers: compiles native/abi/*_abi_check.cc, which is static_asserts only. The headers are fetched
 // once into build/abi-headers/ and verified each time; nothing of them is part of the package.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { SetupError, reportFailure } from './lib/errors.mjs';
@@ -10,8 +10,7 @@ import { digestFiles, listFiles, sha256File, statOrNull, writeFileAtomic } from 
 import { ensurePackages, hasCommand } from './lib/native-tools.mjs';
 import { findProgram, run } from './lib/process.mjs';
 import { ROOT, at } from './lib/project.mjs';
-import { readTarGz } from './lib/tar.mjs';
-import { readZip } from './lib/zip.mjs';
+import { unpack } from './lib/unpack.mjs';
 
 const CACHE = at('build', 'abi-headers');
 
@@ -85,19 +84,18 @@ async function headersOf(source) {
   if (digestFiles(folder, source.files) === source.digest) return folder;
 
   const downloads = join(CACHE, 'downloads');
+  rmSync(downloads, { recursive: true, force: true });
   mkdirSync(downloads, { recursive: true });
   const { archive } = source;
   const file =
     archive.registry === 'maven'
       ? await fetchMaven(archive, downloads)
       : await fetchArchive(archive, downloads, { log });
+  const unpacked = join(downloads, 'unpacked');
   const wanted = source.files.map((path) => source.prefix + path);
-  const contents =
-    archive.registry === 'maven' ? readZip(file, wanted) : await readTarGz(file, wanted);
+  await unpack(file, wanted, unpacked);
   for (const path of source.files) {
-    const content = contents.get(source.prefix + path);
-    if (content === undefined) throw new SetupError(`${archive.file} has no ${path}`);
-    writeFileAtomic(join(folder, path), content);
+    writeFileAtomic(join(folder, path), readFileSync(join(unpacked, source.prefix + path)));
   }
   rmSync(downloads, { recursive: true, force: true });
   const digest = digestFiles(folder, source.files);

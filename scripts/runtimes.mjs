@@ -1,5 +1,5 @@
-// Fetches the runtime libraries and models that runtimes.json pins. Plain Node: this runs before
-// `npm install`.
+// Fetches the runtime libraries and models that runtimes.json pins, with the registries' own clients
+// and the system's tar; only Python's wheels need a dependency (fflate).
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

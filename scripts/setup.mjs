@@ -1,5 +1,6 @@
 // Makes a fresh clone ready to run: dependencies, runtimes, native addon, TypeScript. Does only what
-// is not done yet. Runs before there is a node_modules, so it and all it imports is plain Node.
+// is not done yet. Runs before there is a node_modules: what it imports is plain Node, and packages
+// are imported where they are needed, after npm has installed them.
 const MINIMUM_NODE = 20;
 
 const HELP = `usage: node scripts/setup.mjs [options]

@@ -7,20 +7,10 @@ export class SetupError extends Error {
   }
 }
 
-/** An archive that is damaged or tries something an archive of ours never does. */
-export class ArchiveError extends Error {
-  constructor(message) {
-    super(message);
-    this.name = 'ArchiveError';
-  }
-}
-
 /** Prints a failure the way every script does, and makes the process exit with 1. */
 export function reportFailure(script, error) {
   process.stderr.write(`${script}: ${error.message}\n`);
   if (error.remedy) process.stderr.write(`what to do: ${error.remedy}\n`);
-  if (!(error instanceof SetupError || error instanceof ArchiveError)) {
-    process.stderr.write(`${error.stack}\n`);
-  }
+  if (!(error instanceof SetupError)) process.stderr.write(`${error.stack}\n`);
   process.exitCode = 1;
 }

@@ -29,10 +29,6 @@ export function sha256File(file) {
   }
 }
 
-export function sha256(bytes) {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
 /**
  * Writes a file so that another process sees the old content or the new one, never a part. A
  * library that is mapped by a running process keeps its old pages, as the new one is another inode.

@@ -1,15 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { ArchiveError, SetupError } from './errors.mjs';
+import { SetupError } from './errors.mjs';
 import { fetchArchive, whyUnfetchable } from './fetch.mjs';
-import { sha256, writeFileAtomic } from './files.mjs';
+import { sha256File, writeFileAtomic } from './files.mjs';
 import { unmetNeed } from './host.mjs';
 import { withLock } from './lock.mjs';
 import { PLATFORM, selectSets } from './manifest.mjs';
 import { Stamp } from './stamp.mjs';
-import { readTarGz } from './tar.mjs';
-import { readZip } from './zip.mjs';
+import { unpack } from './unpack.mjs';
 
 const TEMPORARY = '.fetch-';
 
@@ -91,7 +90,7 @@ async function installAbsent(manifest, sets, options) {
     mkdirSync(folder);
     const file = await fetchArchive(archive, folder, options);
     const entries = plans.filter((p) => p.choice.archive === key).flatMap((p) => p.choice.files);
-    await unpack(archive, file, entries, options);
+    await installFiles(archive, file, entries, join(folder, 'unpacked'), options);
     rmSync(folder, { recursive: true, force: true });
   }
   for (const { set, choice } of plans) {
@@ -127,30 +126,22 @@ function planSet(manifest, set, options) {
   );
 }
 
-async function unpack(archive, file, entries, { root, stamp }) {
-  const names = new Set(entries.map((entry) => entry.from));
-  const read = archive.registry === 'npm' ? readTarGz : readZip;
-  let contents;
-  try {
-    contents = await read(file, names);
-  } catch (error) {
-    if (!(error instanceof ArchiveError)) throw error;
-    throw new SetupError(
-      `${archive.file}: ${error.message}`,
-      'the archive is not what it should be: do not use it, report it to the project',
-    );
-  }
-  for (const entry of entries) {
-    const content = contents.get(entry.from);
-    if (content === undefined) throw new SetupError(`${archive.file} has no ${entry.from}`);
-    const actual = sha256(content);
-    if (content.length !== entry.bytes || actual !== entry.sha256) {
-      throw new SetupError(`${archive.file}: ${entry.from} has SHA-256 ${actual}, not as pinned`);
+/** Verifies every file before the first one is put in its place. */
+async function installFiles(archive, file, entries, folder, { root, stamp }) {
+  await unpack(
+    file,
+    entries.map((entry) => entry.from),
+    folder,
+  );
+  for (const { from, sha256 } of entries) {
+    const actual = sha256File(join(folder, from));
+    if (actual !== sha256) {
+      throw new SetupError(`${archive.file}: SHA-256 of ${from} is ${actual}, expected ${sha256}`);
     }
   }
   for (const entry of entries) {
     const target = join(root, entry.to);
-    writeFileAtomic(target, contents.get(entry.from));
+    writeFileAtomic(target, readFileSync(join(folder, entry.from)));
     stamp.record(entry, statSync(target));
   }
 }

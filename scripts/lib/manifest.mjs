@@ -57,7 +57,9 @@ export function readManifest(file) {
 function checkFile(entry, path, fail) {
   if (!/^[0-9a-f]{64}$/.test(entry.sha256)) fail(`${path}: sha256 of ${entry.to}`);
   if (!Number.isInteger(entry.bytes)) fail(`${path}: bytes of ${entry.to}`);
-  if (safeEntryPath(entry.to) !== entry.to) fail(`${path}: ${entry.to} is not a plain path`);
+  for (const name of [entry.from, entry.to]) {
+    if (safeEntryPath(name) !== name) fail(`${path}: ${name} is not a plain path`);
+  }
   if (!TARGETS.some((folder) => entry.to.startsWith(folder))) {
     fail(`${path}: ${entry.to} is outside ${TARGETS.join(' and ')}`);
   }

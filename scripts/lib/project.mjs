@@ -29,6 +29,7 @@ export function typescriptKey() {
     'package.json',
     'tsconfig.json',
     'tsconfig.build.json',
+    'rolldown.config.mjs',
     ...listFiles(at('lib')).map((path) => `lib/${path}`),
   ];
   return digestFiles(ROOT, paths, [dependenciesKey()]);

@@ -1,42 +1,37 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 
 import { SetupError } from './errors.mjs';
-import { listFiles } from './files.mjs';
 import { run } from './process.mjs';
 import { at, isDone, markDone, ROOT, typescriptKey } from './project.mjs';
 
 const STAMP = 'dist/.onlite-typescript.json';
-const PRODUCT = 'dist/index.js';
-const EMITTED = /\.(d\.[cm]?ts|[cm]?js)(\.map)?$/;
+const PRODUCTS = ['dist/index.js', 'dist/engine.js', 'dist/index.d.ts'];
 
-/** Compiles lib/ into dist/ when it differs from the last build's; says whether it did. */
+/** In this order: the bundler empties dist/ first. */
+const STEPS = [
+  ['node_modules/rolldown/bin/cli.mjs', '-c', 'rolldown.config.mjs'],
+  ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'],
+];
+
+/**
+ * Bundles lib/ into dist/ and checks its types, if it differs from the last build's; says whether
+ * it did.
+ */
 export async function buildTypescript(log) {
   const key = typescriptKey();
-  if (isDone(STAMP, key, [PRODUCT])) return false;
-  if (!existsSync(at('tsconfig.build.json'))) {
-    throw new SetupError('tsconfig.build.json is missing', 'git checkout tsconfig.build.json');
-  }
+  if (isDone(STAMP, key, PRODUCTS)) return false;
   log('compiling TypeScript');
-  await run(
-    process.execPath,
-    [at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
-    {
+  for (const [tool, option, config] of STEPS) {
+    if (!existsSync(at(config))) {
+      throw new SetupError(`${config} is missing`, `git checkout ${config}`);
+    }
+    await run(process.execPath, [at(tool), option, config], {
       cwd: ROOT,
       remedy: 'correct the errors above',
-    },
-  );
-  removeStale();
-  if (!existsSync(at(PRODUCT))) throw new SetupError(`tsc ended without ${PRODUCT}`);
-  markDone(STAMP, key, [PRODUCT]);
-  return true;
-}
-
-/** What tsc wrote for a source that is gone would still be found by `require`. */
-function removeStale() {
-  for (const path of listFiles(at('dist'))) {
-    if (!EMITTED.test(path)) continue;
-    const stem = path.replace(EMITTED, '');
-    const sources = ['.ts', '.mts', '.cts', '.json'].map((end) => at('lib', stem + end));
-    if (!sources.some((source) => existsSync(source))) rmSync(at('dist', path));
+    });
   }
+  const missing = PRODUCTS.find((path) => !existsSync(at(path)));
+  if (missing) throw new SetupError(`the build ended without ${missing}`);
+  markDone(STAMP, key, PRODUCTS);
+  return true;
 }

@@ -1,4 +1,4 @@
-import os from 'node:os';
+import { loadavg, release, type } from 'node:os';
 
 import { OnliteError } from '../../errors';
 import { runtimeInfo } from '../../engine/runtime/runtime-info';
@@ -37,8 +37,8 @@ export interface BenchDocument {
 export function describeSystem(): BenchDocument['machine'] {
   return {
     ...describeMachine(),
-    system: `${os.type()} ${os.release()}`,
-    loadAverage: os.loadavg()[0] ?? 0,
+    system: `${type()} ${release()}`,
+    loadAverage: loadavg()[0] ?? 0,
   };
 }
 

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
-import path from 'node:path';
+import { join } from 'node:path';
 
+import { packageRoot } from '../../package';
 import { UsageError } from '../command';
 import type { MeasureRequest, ProcessResult, WorkerMessage } from './protocol';
 
@@ -27,7 +28,7 @@ export function measureInProcess(
   onProgress: (stage: string, done: number) => void,
 ): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
-    const child = fork(path.join(__dirname, 'worker.js'), [], {
+    const child = fork(join(packageRoot, 'dist', 'cli', 'bench', 'worker.js'), [], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     let stderr = '';

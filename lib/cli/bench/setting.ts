@@ -1,4 +1,4 @@
-import path from 'node:path';
+import { basename, resolve, sep } from 'node:path';
 
 import { printable } from '../output';
 
@@ -78,14 +78,14 @@ const plural = (count: number): string => (count === 1 ? '' : 's');
 function modelNames(models: readonly string[]): Map<string, string> {
   const names = new Map<string, string>();
   for (const model of models) {
-    const parts = path.resolve(model).split(path.sep);
+    const parts = resolve(model).split(sep);
     let taken = 1;
     const name = (): string => parts.slice(-taken).join('/');
     const clash = (): boolean =>
       models.some(
         (other) =>
-          path.resolve(other) !== path.resolve(model) &&
-          path.resolve(other).split(path.sep).slice(-taken).join('/') === name(),
+          resolve(other) !== resolve(model) &&
+          resolve(other).split(sep).slice(-taken).join('/') === name(),
       );
     while (clash() && taken < parts.length) taken++;
     names.set(model, printable(name()));
@@ -116,7 +116,7 @@ export function labelsOf(settings: readonly Setting[]): string[] {
 export function keysOf(settings: readonly Setting[]): string[] {
   return numbered(
     settings.map((setting) =>
-      [path.basename(setting.model), ...Object.values(words(setting))].join(', '),
+      [basename(setting.model), ...Object.values(words(setting))].join(', '),
     ),
   );
 }

@@ -1,6 +1,6 @@
 // A process that measures one setting once and ends: memory, CPU time and the load time are its
 // own, and a runtime that crashes takes nothing else with it.
-import os from 'node:os';
+import { availableParallelism } from 'node:os';
 
 import { now } from '../../bench/clock';
 import { OnliteError } from '../../errors';
@@ -33,7 +33,7 @@ function sessionOptions({ provider, threads, concurrency }: Setting): SessionOpt
     // What fails is reported by the parent, once.
     logSeverityLevel: 4,
     // More at once than there are processors only makes each run slower.
-    concurrency: Math.min(concurrency, os.availableParallelism()),
+    concurrency: Math.min(concurrency, availableParallelism()),
     ...(provider === undefined ? {} : { executionProviders: [provider] }),
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import path from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { RuntimeDescription, RuntimeInfo } from '../../engine/runtime/runtime-info';
 import type { Machine } from '../machine';
@@ -55,7 +55,7 @@ function machineProblems(machine: Machine): Problem[] {
 
 /** A library may name a provider whose own library it cannot find. */
 function hasCuda({ providers, path: library = '' }: RuntimeDescription): boolean {
-  const provider = path.join(path.dirname(library), 'libonnxruntime_providers_cuda.so');
+  const provider = join(dirname(library), 'libonnxruntime_providers_cuda.so');
   return providers.some((name) => name.toLowerCase().includes('cuda')) && existsSync(provider);
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
+import { extname } from 'node:path';
 
 import type { ElementType } from '../../engine/tensor/element-type';
 import { OnliteError } from '../../errors';
@@ -167,7 +167,7 @@ class FeedBuilder {
       return;
     }
     const input = this.find(name);
-    switch (path.extname(source).toLowerCase()) {
+    switch (extname(source).toLowerCase()) {
       case '.npy':
         this.set(name, fromNpy(readNpy(await read(source)), input, this.shapes));
         break;
@@ -209,7 +209,7 @@ class FeedBuilder {
   }
 
   async addUnnamed(source: string): Promise<void> {
-    const extension = path.extname(source).toLowerCase();
+    const extension = extname(source).toLowerCase();
     const [only, second] = this.inputs;
     const single = second === undefined ? only : undefined;
     if (extension === '.npz' && !single) return this.addNamedArrays(source);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import { posix } from 'node:path';
 
 /** What a container may use; undefined where there is no limit. */
 export interface CgroupLimits {
@@ -30,7 +30,7 @@ function ancestors(mount: string, group: string): string[] {
   const folders = [mount];
   let folder = mount;
   for (const part of group.split('/').filter((item) => item !== '' && item !== '..')) {
-    folder = path.posix.join(folder, part);
+    folder = posix.join(folder, part);
     folders.push(folder);
   }
   return folders;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import os from 'node:os';
+import { cpus } from 'node:os';
 
 /** Features that the runtimes' kernels choose by; undefined where this cannot be told. */
 export type CpuFeatures = Record<string, boolean | undefined>;
@@ -67,6 +67,6 @@ export function cpuFeatures(): CpuFeatures {
 }
 
 export function cpuModel(): string {
-  const model = os.cpus()[0]?.model.trim() ?? '';
+  const model = cpus()[0]?.model.trim() ?? '';
   return model === '' ? 'unknown' : model;
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import os from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 
 import { cgroupLimits, type CgroupLimits } from './cgroup';
 import { cpuFeatures, cpuModel, type CpuFeatures } from './cpu';
@@ -31,11 +31,11 @@ export function describeMachine(): Machine {
     libc: libc(),
     cpu: {
       model: cpuModel(),
-      cores: os.cpus().length,
-      availableParallelism: os.availableParallelism(),
+      cores: cpus().length,
+      availableParallelism: availableParallelism(),
       features: cpuFeatures(),
     },
-    memoryBytes: os.totalmem(),
+    memoryBytes: totalmem(),
     ...(cgroup === undefined ? {} : { cgroup }),
     ...(driver === undefined ? {} : { nvidiaDriver: driver }),
   };

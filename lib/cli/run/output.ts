@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { join } from 'node:path';
 
 import { writeNpy } from '../../formats/npy';
 import { Tensor } from '../../engine/tensor/tensor';
@@ -55,7 +55,7 @@ export async function reportOutputs(
   const files = uniqueFileNames(outputs.map(([name]) => name));
   for (const [index, [, value]] of outputs.entries()) {
     const { extension, bytes } = fileContent(value);
-    const file = path.join(folder, `${files[index] ?? ''}${extension}`);
+    const file = join(folder, `${files[index] ?? ''}${extension}`);
     await writeFile(file, bytes);
     const summary = summaries[index];
     if (summary) summary.file = file;

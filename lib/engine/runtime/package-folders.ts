@@ -1,5 +1,4 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 
 import { packageRoot } from '../../package';
@@ -41,6 +40,8 @@ function realPath(folder: string): string {
 
 function pluggedPackage(name: string): string | undefined {
   try {
+    // Loaded when it is needed, which is rare.
+    const { createRequire } = require('node:module') as typeof import('node:module');
     return dirname(createRequire(__filename).resolve(`${name}/package.json`));
   } catch {
     return undefined;

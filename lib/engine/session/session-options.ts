@@ -1,4 +1,3 @@
-import { cpus } from 'node:os';
 import { isAbsolute } from 'node:path';
 
 import { checkBatching, type BatchingOptions } from './batching-options';
@@ -17,7 +16,7 @@ import {
 } from '../../checks';
 import { invalidArgument } from '../../errors';
 import { absolutePath } from '../../files';
-import type { NativeSessionOptions } from '../addon/native';
+import { threadCount, type NativeSessionOptions } from '../addon/native';
 
 /** An execution provider (ONNX) or delegate (TensorFlow Lite) with its options. */
 export interface ExecutionProviderOption {
@@ -193,7 +192,7 @@ const executionModes = new Map([
 ]);
 
 const path = 'options';
-const maxThreads = Math.max(1024, cpus().length);
+const maxThreads = Math.max(1024, threadCount);
 const maxConcurrency = 1024;
 const maxProviders = 64;
 const maxCustomOps = 64;

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
-import path from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 
 import { OnliteError } from '../../errors';
 import { unreadable } from '../../files';
@@ -63,12 +63,12 @@ export function externalDataLocation(tensor: TensorProto): ExternalDataLocation 
 /** The model's folder is the border: absolute paths, `..` and links out of it are refused. */
 function resolveInside(tensor: TensorProto, folder: string, location: string): string {
   const root = realpathSync(folder);
-  const target = path.resolve(root, location);
+  const target = resolve(root, location);
   const inside = (file: string): boolean => {
-    const relative = path.relative(root, file);
-    return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
+    const within = relative(root, file);
+    return within !== '' && !within.startsWith('..') && !isAbsolute(within);
   };
-  if (path.isAbsolute(location) || !inside(target)) {
+  if (isAbsolute(location) || !inside(target)) {
     throw invalid(tensor, `external data '${location}' is outside the model's folder`);
   }
   let real: string;

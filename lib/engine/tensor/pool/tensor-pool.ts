@@ -10,7 +10,7 @@ import {
 } from '../element-type';
 import { OnliteError, invalidArgument } from '../../../errors';
 import { pooledTensor, type Tensor } from '../tensor';
-import type { Allocator } from './allocator';
+import { Allocator } from './allocator';
 import type { Block } from './block';
 
 /** Options of {@link TensorPool}. */
@@ -101,8 +101,6 @@ export class TensorPool {
     this.shared = optionalBoolean(checked, 'shared', 'options') ?? false;
     this.#zero = optionalBoolean(checked, 'zero', 'options') ?? false;
     this.#debug = optionalBoolean(checked, 'debug', 'options') ?? false;
-    // Four files that a program without a pool does not load.
-    const { Allocator } = require('./allocator') as typeof import('./allocator');
     this.#allocator = new Allocator(
       maxBytes,
       this.shared,

@@ -1,9 +1,11 @@
-import { InferenceSession, type Tensor } from 'onlite';
 import { expect, it } from 'vitest';
 
-// eslint-disable-next-line no-restricted-imports -- to count what cannot be seen from outside
-import { liveSessions } from '../../dist/engine/session/live-sessions.js';
-import { fixture, floats } from './support';
+import { liveSessions } from '../../../../lib/engine/session/live-sessions';
+import { InferenceSession } from '../../../../lib/engine/session/session';
+import { Tensor } from '../../../../lib/engine/tensor/tensor';
+import { fixture } from '../../../integration/support';
+
+const floats = (...values: number[]) => new Tensor('float32', values);
 
 const bindings = new Map<string, number>();
 liveSessions.listen({

@@ -1,0 +1,52 @@
+import { basename } from 'node:path';
+
+import { defineConfig } from 'rolldown';
+
+/** What is loaded by `require('./…')` at first use is an entry beside those that may need it. */
+const requiredLater = {
+  name: 'required-later',
+  resolveId(source, _importer, { kind }) {
+    if (kind !== 'require-call' || !source.startsWith('.')) return null;
+    return { id: `./${basename(source)}.js`, external: true };
+  },
+};
+
+// The JavaScript of lib/ in dist/: what is published. tsc adds the declarations.
+export default defineConfig({
+  // What is loaded by its path is an entry, too.
+  input: {
+    index: 'lib/index.ts',
+    'bench/index': 'lib/bench/index.ts',
+    'metrics/index': 'lib/metrics/index.ts',
+    'cli/main': 'lib/cli/main.ts',
+    'cli/bench/worker': 'lib/cli/bench/worker.ts',
+    profile: 'lib/engine/profile/profile.ts',
+  },
+  plugins: [requiredLater],
+  platform: 'node',
+  transform: { target: 'node20' },
+  tsconfig: 'tsconfig.build.json',
+  // Node's own modules, and every dependency: what is no path, on Windows neither.
+  external: /^(?![./]|[A-Za-z]:[\\/])/,
+  output: {
+    dir: 'dist',
+    cleanDir: true,
+    format: 'cjs',
+    esModule: true,
+    generatedCode: { symbols: false },
+    comments: { legal: true, annotation: false, jsdoc: false },
+    sourcemap: true,
+    sourcemapExcludeSources: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: ({ name }) => (name === 'engine' ? '[name].js' : 'chunks/[name].js'),
+    codeSplitting: {
+      // What else several entries share, or load when it is needed, is split off by itself.
+      groups: [
+        // main.js runs when it is loaded, so nothing may have to load it for these.
+        { name: 'command', test: /[\\/]lib[\\/]cli[\\/](arguments|command|output)\./ },
+        // What `onlite` loads is one file, whose parts call each other directly.
+        { name: 'engine', test: /[\\/]lib[\\/]([^\\/]+$|engine[\\/](?!profile[\\/]))/ },
+      ],
+    },
+  },
+});

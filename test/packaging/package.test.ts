@@ -1,0 +1,164 @@
+import { execFile } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { fixture, root } from '../integration/support';
+
+const execute = promisify(execFile);
+const scripts = new URL('../../scripts/', import.meta.url);
+const { npmCommand, run } = await import(new URL('lib/process.mjs', scripts).href);
+const { gypSources } = await import(new URL('lib/sources.mjs', scripts).href);
+
+/** A program's folder that has the package as npm packs it, with its dependencies and the addon. */
+let program = '';
+let installed = '';
+let files: string[] = [];
+
+beforeAll(async () => {
+  program = mkdtempSync(join(tmpdir(), 'onlite-package-'));
+  const [npm, ...args] = npmCommand() as [string, ...string[]];
+  const options = ['pack', '--json', '--ignore-scripts', '--pack-destination', program];
+  const [packed] = JSON.parse(await run(npm, [...args, ...options], { cwd: root }));
+  files = packed.files.map(({ path }: { path: string }) => path);
+  await run('tar', ['-xzf', packed.filename], { cwd: program });
+
+  installed = join(program, 'node_modules/onlite');
+  mkdirSync(join(program, 'node_modules'));
+  cpSync(join(program, 'package'), installed, { recursive: true });
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  for (const name of Object.keys(dependencies)) {
+    symlinkSync(join(root, 'node_modules', name), join(program, 'node_modules', name), 'junction');
+  }
+  symlinkSync(join(root, 'runtimes'), join(installed, 'runtimes'), 'junction');
+  cpSync(join(root, 'build/Release/onlite.node'), join(installed, 'build/Release/onlite.node'));
+});
+afterAll(() => {
+  rmSync(program, { recursive: true, force: true });
+});
+
+/** What a program prints, as JSON. */
+async function printed(source: string, ...options: string[]): Promise<unknown> {
+  const args = [...options, '-e', source];
+  const { stdout } = await execute(process.execPath, args, { cwd: program });
+  return JSON.parse(stdout);
+}
+
+describe('what npm packs', () => {
+  it('has no tests, benchmarks or scripts of development', () => {
+    const others = files.filter((path) => !/^(dist|lib|native|scripts)\//.test(path));
+    expect(others.sort()).toEqual([
+      'CHANGELOG.md',
+      'CMakeLists.txt',
+      'LICENSE',
+      'README.md',
+      'THIRD-PARTY-NOTICES.md',
+      'binding.gyp',
+      'package.json',
+    ]);
+    const unwanted = /^native\/(test|abi)\/|^scripts\/(test|lint|check|lib\/clang)|\.test\.|\/\./;
+    expect(files.filter((path) => unwanted.test(path))).toEqual([]);
+  });
+
+  it('has what a build from source needs', async () => {
+    const sources = gypSources(root) as string[];
+    expect(sources.filter((path) => !files.includes(path))).toEqual([]);
+    for (const name of ['runtimes.mjs', 'setup.mjs', 'build-native.mjs']) {
+      const script = join(installed, 'scripts', name);
+      const { stdout } = await execute(process.execPath, [script, '--help']);
+      expect(stdout, name).toMatch(/^usage: /);
+    }
+    // Which setup.mjs imports only to work.
+    const steps = pathToFileURL(join(installed, 'scripts/lib/setup-steps.mjs')).href;
+    expect(Object.keys(await import(steps))).toEqual(['setUp']);
+  });
+
+  it('has what its maps and declarations point at', () => {
+    for (const map of files.filter((path) => path.endsWith('.map'))) {
+      const { sources } = JSON.parse(readFileSync(join(installed, map), 'utf8'));
+      for (const source of sources as string[]) {
+        expect(existsSync(join(installed, map, '..', source)), `${map}: ${source}`).toBe(true);
+      }
+    }
+  });
+});
+
+describe('the package', () => {
+  it('loads two files and no dependency', async () => {
+    const source = `
+      require('onlite');
+      console.log(JSON.stringify(Object.keys(require.cache)));
+    `;
+    const dist = join(installed, 'dist');
+    expect(await printed(source)).toEqual([join(dist, 'index.js'), join(dist, 'engine.js')]);
+  });
+
+  it('has one instance of itself behind its entry points, required or imported', async () => {
+    const source = `
+      import { createRequire } from 'node:module';
+      import * as onlite from 'onlite';
+      import { InferenceSession, OnliteError, Tensor } from 'onlite';
+      import { addRuns, warmUp } from 'onlite/bench';
+      import { metricsText } from 'onlite/metrics';
+
+      const required = createRequire(import.meta.url)('onlite');
+      const { default: _, ...names } = onlite;
+      const same = Object.keys(required).filter((name) => required[name] !== names[name]);
+      const session = await InferenceSession.create(${JSON.stringify(fixture('add4.tflite'))});
+      const one = () => new Tensor('float32', [1, 2, 3, 4]);
+      const { sum } = await session.run({ a: one(), b: one() });
+      const profile = await session.profile({ a: one(), b: one() });
+      let error;
+      try { metricsText({ wrong: 1 }); } catch (caught) { error = caught; }
+      console.log(JSON.stringify({
+        differing: same,
+        types: [addRuns, warmUp].map((value) => typeof value),
+        sum: [...sum.data],
+        isProfiled: profile.operators.length > 0,
+        counted: /onlite_runs_total\\{[^}]*\\} 1\\b/.test(metricsText()),
+        isOurs: error instanceof OnliteError,
+        name: InferenceSession.name,
+      }));
+    `;
+    expect(await printed(source, '--input-type=module')).toEqual({
+      differing: [],
+      types: ['function', 'function'],
+      sum: [2, 4, 6, 8],
+      isProfiled: true,
+      counted: true,
+      isOurs: true,
+      name: 'InferenceSession',
+    });
+  });
+
+  it('has its command', async () => {
+    const main = join(installed, 'dist/cli/main.js');
+    const model = fixture('add4.onnx');
+    const info = await execute(process.execPath, [main, 'info', model, '--json']);
+    expect(JSON.parse(info.stdout)).toMatchObject({ format: { name: 'onnx' } });
+    const short = ['--runs', '10', '--processes', '1', '--warmup', '0', '--json'];
+    const { stdout } = await execute(process.execPath, [main, 'bench', model, ...short]);
+    expect(JSON.parse(stdout)).toHaveProperty('settings');
+  });
+
+  it('names its sources in stacks', async () => {
+    const source = `
+      const { Tensor } = require('onlite');
+      try { new Tensor('float32', 'wrong'); } catch (error) { console.log(JSON.stringify(error.stack)); }
+    `;
+    const file = join(installed, 'lib/engine/tensor/tensor.ts');
+    expect(await printed(source, '--enable-source-maps')).toContain(file);
+  });
+});
