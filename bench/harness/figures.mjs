@@ -1,6 +1,7 @@
 /** The project's figures to reach, in order; the rows that decide one name it as their `figure`. */
 export const figures = [
   'bound `runSync`, Add, latency on / off',
+  'bound `runSync` over ordinary arrays, Add',
   '`runSync(feeds)` without binding, Add',
   'bound `runSync`, 1,000,000 floats',
   'MobileNetV2 float32/int8, both runtimes, bound',

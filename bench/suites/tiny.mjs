@@ -11,6 +11,10 @@ const runsOf = {
     const binding = bindingFor(session);
     return () => binding.runSync();
   },
+  arrays: (session) => {
+    const binding = session.bind({ inputs: feedsFor(session), outputs: outputsFor(session) });
+    return () => binding.runSync();
+  },
   feeds: (session) => {
     const feeds = feedsFor(session);
     return () => session.runSync(feeds);
@@ -33,6 +37,7 @@ async function compare(context, { options, kind, ...rest }) {
 
 const figure = {
   bound: 'bound `runSync`, Add, latency on / off',
+  arrays: 'bound `runSync` over ordinary arrays, Add',
   feeds: '`runSync(feeds)` without binding, Add',
 };
 
@@ -51,6 +56,13 @@ const cases = [
     model: 'add.onnx',
     kind: 'bound',
     options: { latency: false },
+  },
+  {
+    name: 'Add, bound runSync, ordinary arrays / RunWithBinding',
+    target: { atMost: 1.15 },
+    figure: figure.arrays,
+    model: 'add.onnx',
+    kind: 'arrays',
   },
   {
     name: 'Add, runSync(feeds) / RunWithBinding',

@@ -52,6 +52,51 @@ describe.each(['add4.onnx', 'add4.tflite'])('%s inline', (name) => {
     await session.release();
   });
 
+  it('runs over ordinary arrays, as long as they are there', async () => {
+    const session = await InferenceSession.create(fixture(name), always);
+    await untilInline(session, () => session.run(feeds(0)));
+    const [a, b] = session.inputNames as [string, string];
+    const [y] = session.outputNames as [string];
+    const data = new Float32Array([1, 2, 3, 4]);
+    const output = floats(0, 0, 0, 0);
+    const io = session.bind({
+      inputs: { [a]: new Tensor('float32', data, [4]), [b]: floats(1, 1, 1, 1) },
+      outputs: { [y]: output },
+    });
+    const before = session.inlineRuns;
+    for (let value = 0; value < 300; value++) {
+      data[0] = value;
+      if (value % 7 === 0) io.runSync();
+      // On a thread, over copies.
+      else if (value % 11 === 0) await io.run({ timeoutMs: 60_000 });
+      else await io.run();
+      expect(output.data[0]).toBe(value + 1);
+    }
+    expect(session.inlineRuns).toBeGreaterThan(before);
+    structuredClone(data.buffer, { transfer: [data.buffer] });
+    await expectError(() => io.run(), 'ERR_BUFFER_DETACHED', /detached/);
+    await expectError(() => io.runSync(), 'ERR_BUFFER_DETACHED', /detached/);
+
+    const resizable = new (
+      ArrayBuffer as unknown as new (
+        bytes: number,
+        options: { maxByteLength: number },
+      ) => ArrayBuffer & { resize(bytes: number): void }
+    )(16, { maxByteLength: 64 });
+    io.setInput(a, new Tensor('float32', new Float32Array(resizable), [4]));
+    io.runSync();
+    await io.run();
+    expect(output.data[0]).toBe(1);
+    resizable.resize(8);
+    await expectError(() => io.runSync(), 'ERR_BUFFER_DETACHED', /detached or resized/);
+    await expectError(() => io.run(), 'ERR_BUFFER_DETACHED', /detached or resized/);
+    resizable.resize(16);
+    io.runSync();
+    await io.run();
+    io.dispose();
+    await session.release();
+  });
+
   it('records the phases of its runs as others', async () => {
     const session = await InferenceSession.create(fixture(name), always);
     await untilInline(session, () => session.run(feeds(0)));

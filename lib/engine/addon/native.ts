@@ -205,9 +205,16 @@ export interface NativeProfile {
   delegated: NativeProfiledOperator[];
 }
 
+/**
+ * What a call of runSync says: the run was asked for asynchronously (inline), and every bound array
+ * that could be detached has the bytes that it had, so that native code need not look (attached).
+ */
+export const runWay = { sync: 0, inline: 1, syncAttached: 2, inlineAttached: 3 } as const;
+
 export interface NativeRunSync {
-  (): NativeValue[] | undefined;
-  (inline: true): NativeValue[] | false | undefined;
+  (way?: 0 | 2): NativeValue[] | undefined;
+  /** False, and nothing has happened, if a thread is to make the run. */
+  (way: 1 | 3): NativeValue[] | false | undefined;
 }
 
 /** A binding of the addon. Outputs without memory are dynamic: run gives their values. */
@@ -235,9 +242,6 @@ export interface NativeBinding {
   run(id: number): void;
   /**
    * A function of the binding's own. The dynamic outputs in their order, or undefined.
-   *
-   * @param inline - if given, the run was asked for asynchronously: false, and nothing has
-   *   happened, if a thread is to make it
    */
   readonly runSync: NativeRunSync;
 }

@@ -14,6 +14,7 @@ import {
   type Tensors,
 } from './bind-options';
 import { BindingJob } from './binding-job';
+import { BoundArrays, ordinaryArray } from './bound-arrays';
 import { KeptState, copyOfTensor, parseCarry, type Carried } from './carry';
 import { elementTypeOfCode, type ElementType, type NumericData } from '../tensor/element-type';
 import { OnliteError, invalidArgument } from '../../errors';
@@ -21,7 +22,13 @@ import { encodeTensor, nativeArray, type TensorLike } from './feeds';
 import { hasDims } from './fetches';
 import { JobForOneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
 import { BindingLeases } from './leases';
-import type { NativeBinding, NativeTensors, NativeValue, NativeValueInfo } from '../addon/native';
+import {
+  runWay,
+  type NativeBinding,
+  type NativeTensors,
+  type NativeValue,
+  type NativeValueInfo,
+} from '../addon/native';
 import { release, retain } from '../tensor/pool/lease';
 import { runChannel, type RunObserver } from './run-channel';
 import { checkRunOptions, type RunOptions } from './run-options';
@@ -59,6 +66,7 @@ export class IoBinding<
   /** Tensors that were left out, and so are ours to give back. */
   readonly #own = new Set<Tensor>();
   readonly #leases = new BindingLeases();
+  readonly #arrays = new BoundArrays();
   readonly #job = new BindingJob(
     () => {
       this.#leases.end();
@@ -120,7 +128,9 @@ export class IoBinding<
     this.#leases.requireAccess();
     const dynamic = runChannel.hasSubscribers
       ? this.#observer.runSync(() => this.#runNative())
-      : this.#runNative();
+      : this.#arrays.areAttached()
+        ? this.#runNative(runWay.syncAttached)
+        : this.#runNative();
     this.#taken(dynamic);
   }
 
@@ -142,7 +152,8 @@ export class IoBinding<
     try {
       this.#beforeRun();
       this.#leases.requireAccess();
-      const dynamic = this.#runNative(true);
+      const isAttached = this.#arrays.areAttached();
+      const dynamic = this.#runNative(isAttached ? runWay.inlineAttached : runWay.inline);
       if (dynamic === false) return undefined;
       this.#taken(dynamic);
       return deliverInline(undefined, this.#observer.inlineMicroseconds);
@@ -234,6 +245,7 @@ export class IoBinding<
       setOwn<unknown>(this.#inputs, input, own(this.#outputs, output));
       setOwn<unknown>(this.#outputs, output, tensor);
       this.#leases.exchange(`outputs.${output}`, `inputs.${input}`);
+      this.#arrays.exchange(`outputs.${output}`, `inputs.${input}`);
     }
   }
 
@@ -243,6 +255,7 @@ export class IoBinding<
       if (!kept.has(output)) continue;
       if (!kept.isFedBack(output)) {
         this.#leases.set(`inputs.${input}`, false, undefined);
+        this.#arrays.set(`inputs.${input}`, undefined);
         this.#disposeOwn(own(this.#inputs, input));
       }
       kept.fedBack(output);
@@ -320,6 +333,7 @@ export class IoBinding<
       throw error;
     }
     this.#leases.set(path, record !== this.#inputs, lease);
+    this.#arrays.set(path, ordinaryArray(encoded));
     if (record === this.#inputs) this.#noteStrings(index, tensor);
     if (record === this.#inputs) this.#kept?.replaceInput(name);
     this.#disposeOwn(own(record, name));

@@ -8,6 +8,7 @@ import {
 } from '../addon/jobs';
 import {
   memoryKind,
+  runWay,
   type NativeBinding,
   type NativeTensors,
   type NativeValue,
@@ -102,7 +103,7 @@ export class PreparedRun implements Job {
     if (inlineMicroseconds === 0 || !mayRunInline() || runChannel.hasSubscribers) return undefined;
     let isOver = true;
     try {
-      const values = this.#bound.runSync(true);
+      const values = this.#bound.runSync(runWay.inline);
       isOver = values !== false;
       if (values === false) return undefined;
       return deliverInline(this.#take(values), inlineMicroseconds);

@@ -1,5 +1,14 @@
 const prototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
 
+const { get: byteLength } = Object.getOwnPropertyDescriptor(prototype, 'byteLength') as {
+  get: () => number;
+};
+
+/** A typed array's `byteLength`, whatever was put on it or its prototypes since this was loaded. */
+export const byteLengthOf = Function.prototype.call.bind(byteLength) as (
+  array: ArrayBufferView,
+) => number;
+
 /** The class name of a typed array, whatever realm it is from and whatever was put on it. */
 export function typedArrayName(value: unknown): string | undefined {
   return Reflect.get(prototype, Symbol.toStringTag, value) as string | undefined;

@@ -167,6 +167,16 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
   }
   CountCopies();
   CountRows();
+  NotePlaces();
+}
+
+void NativeBinding::NotePlaces() {
+  in_place_ = true;
+  for (const std::vector<Slot>* all : {&inputs_, &outputs_}) {
+    for (const Slot& slot : *all) {
+      if (slot.memory && (slot.copied || slot.memory->IsCopied(false))) in_place_ = false;
+    }
+  }
 }
 
 void NativeBinding::CountRows() {
@@ -263,6 +273,7 @@ Napi::Value NativeBinding::Carry(const Napi::CallbackInfo& info) {
     CarryOne(env, indexes[at], indexes[at + 1]);
   }
   CountCopies();
+  NotePlaces();
   return Napi::Boolean::New(env, core_->session->info.engine != Engine::kTfLite);
 }
 
@@ -318,6 +329,7 @@ void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {
       if (input && memory.IsCopied(asynchronous)) memory.CopyIn();
     }
   }
+  NotePlaces();
 }
 
 void NativeBinding::Finished(Napi::Env env, bool succeeded) {
@@ -393,8 +405,18 @@ Napi::Value NativeBinding::TakeOutputs(Napi::Env env) {
   return UnboundOutputsToJs(env, outputs);
 }
 
-bool NativeBinding::IsReady() const {
-  return !needs_care_ && !busy_ && !core_->session->released && core_->dynamic_outputs.empty();
+bool NativeBinding::IsFree() const {
+  return !busy_ && !core_->session->released && core_->dynamic_outputs.empty();
+}
+
+bool NativeBinding::IsReady(Way way) const {
+  return IsFree() && (!needs_care_ || (way.attached && in_place_));
+}
+
+bool NativeBinding::PlaceForInline(Napi::Env env, Way way) {
+  if (!way.inlined || !way.attached || in_place_ || !IsFree() || !MayRunInline()) return false;
+  Prepare(env, false);
+  return in_place_;
 }
 
 bool NativeBinding::MayRunInline() const {
@@ -402,12 +424,12 @@ bool NativeBinding::MayRunInline() const {
   return session.inline_gate.is_open() && session.undelivered.load(std::memory_order_relaxed) == 0;
 }
 
-std::optional<Status> NativeBinding::RunAtOnce(bool inlined) {
-  if (!IsReady() || (inlined && !MayRunInline())) return std::nullopt;
+std::optional<Status> NativeBinding::RunAtOnce(Way way) {
+  if (!IsReady(way) || (way.inlined && !MayRunInline())) return std::nullopt;
   SessionCore& session = *core_->session;
   // All but the run itself takes less than a second pair of clock readings
   // would, so one time serves as invoke and as total.
-  const bool timed = inlined || session.record_latency;
+  const bool timed = way.inlined || session.record_latency;
   const int64_t started = timed ? MonotonicNow() : 0;
   if (!EnterSynchronousRun(session)) return std::nullopt;
   Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
@@ -415,7 +437,7 @@ std::optional<Status> NativeBinding::RunAtOnce(bool inlined) {
   LeaveSynchronousRun(session);
   if (!status.ok()) {
     session.RecordFailure(RunRecords::kSynchronous, started, status.code());
-  } else if (inlined) {
+  } else if (way.inlined) {
     session.RecordInline(taken);
   } else {
     session.RecordSynchronous(taken, taken);
@@ -424,22 +446,24 @@ std::optional<Status> NativeBinding::RunAtOnce(bool inlined) {
 }
 
 napi_value NativeBinding::RunSync(napi_env env, napi_callback_info info) {
-  size_t count = 0;
+  size_t count = 1;
+  napi_value argument = nullptr;
   void* data = nullptr;
-  if (napi_get_cb_info(env, info, &count, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  if (napi_get_cb_info(env, info, &count, &argument, nullptr, &data) != napi_ok) return nullptr;
   NativeBinding* const binding = static_cast<Callee*>(data)->binding;
-  const bool inlined = count > 0;
+  uint32_t bits = 0;
+  if (count > 0) napi_get_value_uint32(env, argument, &bits);
+  const Way way{.inlined = (bits & 1U) != 0, .attached = (bits & 2U) != 0};
   std::optional<Status> status;
   if (binding != nullptr) {
-    status = binding->RunAtOnce(inlined);
+    status = binding->RunAtOnce(way);
     if (status && status->ok() && !binding->core_->binding->strayed()) return nullptr;
   }
-  if (inlined && !status) {
-    napi_value declined = nullptr;
-    napi_get_boolean(env, false, &declined);
-    return declined;
-  }
   return CallSafely(env, [&]() -> napi_value {
+    if (way.inlined && !status) {
+      if (binding != nullptr && binding->PlaceForInline(env, way)) status = binding->RunAtOnce(way);
+      if (!status) return Napi::Boolean::New(env, false);
+    }
     if (binding == nullptr) ThrowStatus(env, SessionReleased());
     if (!status) return binding->RunWithCare(env);
     Check(env, *status);

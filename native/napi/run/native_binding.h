@@ -62,16 +62,29 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
     NativeBinding* binding;
   };
 
+  /// What JavaScript says with its call of runSync: the bits of the argument.
+  struct Way {
+    /// The run was asked for asynchronously.
+    bool inlined;
+    /// Every array that could be detached has the bytes that were bound.
+    bool attached;
+  };
+
   static napi_value RunSync(napi_env env, napi_callback_info info);
   void DefineRunSync(Napi::Env env, Napi::Object self);
 
   /// The quick way of runSync, and of an asynchronous run that is made here and now
   /// (`inlined`); nothing if it does not apply.
-  std::optional<Status> RunAtOnce(bool inlined);
+  std::optional<Status> RunAtOnce(Way way);
+  /// Has what asynchronous runs copy lie in place, if then such a run can be made at once.
+  bool PlaceForInline(Napi::Env env, Way way);
   /// Whether nothing asks for an asynchronous run to be made by a thread.
   bool MayRunInline() const;
   /// Whether a run needs no more than the runtime's own call.
-  bool IsReady() const;
+  bool IsReady(Way way) const;
+  /// Whether there is no other run, and nothing to be taken after one.
+  bool IsFree() const;
+  void NotePlaces();
   Napi::Value RunWithCare(Napi::Env env);
   /// What a synchronous run has left, for JavaScript.
   Napi::Value TakeOutputs(Napi::Env env);
@@ -99,6 +112,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   /// Something may be detached or needs copying: stable unshared memory alone
   /// needs no look before a run.
   bool needs_care_ = false;
+  /// The runtime refers to JavaScript's own memory everywhere, as synchronous runs may.
+  bool in_place_ = false;
   /// Of the inputs that an asynchronous run works on copies of.
   size_t copied_bytes_ = 0;
   bool busy_ = false;
