@@ -146,7 +146,7 @@ async function againstThreads(context, model) {
     {
       name: `${model}, 4 in flight: event-loop delay p99 above idle`,
       unit: 'ns',
-      target: { atMost: 3e6 },
+      target: { atMost: 1e6 },
       figure: 'event-loop delay during that',
     },
     async () => {
