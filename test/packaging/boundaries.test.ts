@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { ESLint } from 'eslint';
@@ -49,5 +51,44 @@ describe('an import upwards', () => {
     ['test/integration/run.test.ts', 'onlite'],
   ])('from %s of %s is none', async (file, specifier) => {
     expect(await verdicts(file, specifier)).toEqual([]);
+  });
+});
+
+/** How CMake has the addon's sources compiled; not there where another build system was used. */
+const database = join(root, 'build', 'compile_commands.json');
+
+describe.runIf(process.platform !== 'win32' && existsSync(database))('an include upwards', () => {
+  const commands = JSON.parse(readFileSync(database, 'utf8')) as {
+    file: string;
+    command: string;
+    directory: string;
+  }[];
+
+  /** What the compiler says of a text, were it this file of native/. */
+  function compile(file: string, header: string): string {
+    const found = commands.find((each) => each.file === join(root, 'native', file));
+    if (found === undefined) throw new Error(`${file} is not compiled`);
+    const command = `${found.command.replace(/ -o .*/, '')} -fsyntax-only -x c++ -`;
+    const input = `#include "${header}"\n`;
+    const options = { cwd: found.directory, encoding: 'utf8', input } as const;
+    return spawnSync('/bin/sh', ['-c', command], options).stderr;
+  }
+
+  it.each([
+    ['core/executor.cc', 'runtimes/session.h'],
+    ['core/executor.cc', 'session/session_core.h'],
+    ['runtimes/ort/binding.cc', 'session/session_core.h'],
+    ['runtimes/ort/binding.cc', 'napi/convert/errors.h'],
+    ['session/session_core.cc', 'napi/convert/errors.h'],
+  ])('from %s of %s does not compile', (file, header) => {
+    expect(compile(file, header)).toMatch(/no such file|not found/i);
+  });
+
+  it.each([
+    ['runtimes/ort/binding.cc', 'core/status.h'],
+    ['session/session_core.cc', 'runtimes/session.h'],
+    ['napi/run/native_binding.cc', 'session/session_core.h'],
+  ])('from %s of %s is none', (file, header) => {
+    expect(compile(file, header)).toBe('');
   });
 });
