@@ -42,9 +42,7 @@ export function wholeNumber(
   if (value === undefined) return undefined;
   const number = Number(value);
   if (!/^\d+$/.test(value) || !Number.isSafeInteger(number) || number < least) {
-    throw new UsageError(
-      `--${name}: expected a whole number of at least ${String(least)}, got '${value}'`,
-    );
+    throw new UsageError(`--${name}: expected a whole number of at least ${least}, got '${value}'`);
   }
   return number;
 }

@@ -8,7 +8,7 @@ function colourful(): boolean {
 function style(format: 'bold' | 'red' | 'yellow' | 'green' | 'dim', text: string): string {
   if (!colourful()) return text;
   const [open = 0, close = 0] = inspect.colors[format] ?? [];
-  return `\u001b[${String(open)}m${text}\u001b[${String(close)}m`;
+  return `\u001b[${open}m${text}\u001b[${close}m`;
 }
 
 export const bold = (text: string): string => style('bold', text);

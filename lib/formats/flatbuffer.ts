@@ -28,7 +28,7 @@ export class Flatbuffer {
 
   check(offset: number, length: number): void {
     if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes.length)) {
-      throw new FlatbufferError(`offset ${String(offset)} is outside the file`);
+      throw new FlatbufferError(`offset ${offset} is outside the file`);
     }
   }
 

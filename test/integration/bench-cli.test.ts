@@ -61,7 +61,7 @@ const add = model('add4.onnx');
 
 function bench(...args: string[]): Result {
   const { status, stdout, stderr } = onlite(['bench', ...args, ...short, '--json']);
-  if (status !== 0) throw new Error(`exit code ${String(status)}: ${stderr}`);
+  if (status !== 0) throw new Error(`exit code ${status}: ${stderr}`);
   // There is no terminal here, so no progress.
   expect(stderr).toBe('');
   return JSON.parse(stdout) as Result;

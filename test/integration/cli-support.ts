@@ -26,6 +26,6 @@ export function onlite(args: readonly string[], env: NodeJS.ProcessEnv = {}): Cl
 /** What it prints with `--json`, when it works. */
 export function onliteJson(args: readonly string[]): unknown {
   const { status, stdout, stderr } = onlite([...args, '--json']);
-  if (status !== 0) throw new Error(`exit code ${String(status)}: ${stderr}`);
+  if (status !== 0) throw new Error(`exit code ${status}: ${stderr}`);
   return JSON.parse(stdout) as unknown;
 }

@@ -43,7 +43,7 @@ function check(
     tensor.variants?.[variant] ?? tensor.data;
   expect(Object.keys(got), `case ${number}`).toEqual(outputs.map(({ name }) => name));
   for (const output of outputs) {
-    const path = `cases[${number}].${String(output.name)}`;
+    const path = `cases[${number}].${output.name}`;
     const problem = difference(path, got[output.name ?? ''], output, comparison, payload);
     expect.soft(problem, problem).toBeUndefined();
   }

@@ -67,7 +67,7 @@ function resume(tasks: readonly Task[], { reports }: ChildResult): { at: string;
   if (last === undefined || task === undefined) throw new Error('the child did not begin');
   const variant = last.variant!;
   return {
-    at: `${basename(task.model)} seed ${seed} variant ${variant} (${String(last.kind)})`,
+    at: `${basename(task.model)} seed ${seed} variant ${variant} (${last.kind})`,
     rest: [{ ...task, first: variant + 1 }, ...tasks.slice(index + 1)],
   };
 }

@@ -62,7 +62,7 @@ async function measureWithProgress(
     return await measureAll({
       ...options,
       onProgress: ({ step, steps, setting, stage, done }) => {
-        const place = `${progressBar(step / steps)} ${String(step + 1)}/${String(steps)}`;
+        const place = `${progressBar(step / steps)} ${step + 1}/${steps}`;
         const runs = done > 0 ? `, ${grouped(done)} runs` : '';
         line.show(`${place} ${labels[setting] ?? ''}: ${stage}${runs}`);
       },

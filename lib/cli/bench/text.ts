@@ -52,10 +52,10 @@ export function errorsText(errors: Readonly<Record<string, number>>): string {
 
 export function protocolText({ protocol }: BenchDocument): string {
   const { processes, blocks, total, warmUpMs } = protocol;
-  const amount = 'seconds' in total ? `${String(total.seconds)} s` : `${grouped(total.runs)} runs`;
+  const amount = 'seconds' in total ? `${total.seconds} s` : `${grouped(total.runs)} runs`;
   return (
-    `${amount} a setting, in ${String(processes)} processes of ${String(blocks)} blocks, ` +
-    `each after ${String(warmUpMs / 1000)} s of warm-up`
+    `${amount} a setting, in ${processes} processes of ${blocks} blocks, ` +
+    `each after ${warmUpMs / 1000} s of warm-up`
   );
 }
 
@@ -65,7 +65,7 @@ function facts({ machine, versions }: BenchDocument): string[][] {
     versions.tflite === undefined ? '' : `TensorFlow Lite ${versions.tflite}`,
   ];
   return [
-    ['machine', `${machine.cpu.model}, ${String(machine.cpu.availableParallelism)} processors`],
+    ['machine', `${machine.cpu.model}, ${machine.cpu.availableParallelism} processors`],
     [
       'versions',
       [`onlite ${versions.onlite}`, `Node ${versions.node}`, ...runtimes]
@@ -103,7 +103,7 @@ function settingFacts({ measured, setting }: MeasuredSetting): string[][] {
     ]);
   }
   if (sessionConcurrency < setting.concurrency) {
-    const at = `${String(sessionConcurrency)} at once, ${String(setting.concurrency)} in flight`;
+    const at = `${sessionConcurrency} at once, ${setting.concurrency} in flight`;
     rows.push(['at once', at]);
   }
   if (Object.keys(errors).length > 0) rows.push(['failed', errorsText(errors)]);
@@ -112,7 +112,7 @@ function settingFacts({ measured, setting }: MeasuredSetting): string[][] {
 
 function latencySection({ latency }: Measured): string {
   const rows = latency.percentiles.map((figure) => [
-    `p${String(figure.percentile)}`,
+    `p${figure.percentile}`,
     percentileText(figure),
   ]);
   const { min, mean, max } = latency;

@@ -23,10 +23,10 @@ function machineRows(machine: Machine): string[][] {
     ['libc', [machine.libc.name, machine.libc.version].filter(Boolean).join(' ')],
     ['CPU', cpu.model],
     ['features', features.join(', ') || 'unknown'],
-    ['cores', `${String(cpu.cores)}, ${String(cpu.availableParallelism)} available`],
+    ['cores', `${cpu.cores}, ${cpu.availableParallelism} available`],
     ['memory', byteSize(machine.memoryBytes)],
   ];
-  if (cgroup) rows.push([`cgroup v${String(cgroup.version)}`, limits.join(', ')]);
+  if (cgroup) rows.push([`cgroup v${cgroup.version}`, limits.join(', ')]);
   if (machine.nvidiaDriver) rows.push(['NVIDIA', 'driver loaded']);
   return rows;
 }

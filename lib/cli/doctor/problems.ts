@@ -24,7 +24,7 @@ function machineProblems(machine: Machine): Problem[] {
     problems.push({
       severity: 'error',
       problem: `Node ${machine.node} is too old`,
-      remedy: `install Node ${String(OLDEST_NODE)} or later`,
+      remedy: `install Node ${OLDEST_NODE} or later`,
     });
   }
   if (machine.libc.name === 'musl') {
@@ -37,7 +37,7 @@ function machineProblems(machine: Machine): Problem[] {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (name === 'glibc' && (major < 2 || (major === 2 && minor < OLDEST_GLIBC_MINOR))) {
     warn(
-      `glibc ${version} is older than 2.${String(OLDEST_GLIBC_MINOR)}, which the TensorFlow Lite wheels need`,
+      `glibc ${version} is older than 2.${OLDEST_GLIBC_MINOR}, which the TensorFlow Lite wheels need`,
       'use a newer distribution, or set ONLITE_TFLITE_PATH to a library built for this one',
     );
   }
@@ -46,8 +46,8 @@ function machineProblems(machine: Machine): Problem[] {
   if (limit !== undefined && limit < availableParallelism) {
     warn(
       `the container may use ${limit.toFixed(2)} processors, but Node counts ` +
-        `${String(availableParallelism)}: threads will be throttled`,
-      `create sessions with intraOpNumThreads: ${String(Math.max(1, Math.floor(limit)))}`,
+        `${availableParallelism}: threads will be throttled`,
+      `create sessions with intraOpNumThreads: ${Math.max(1, Math.floor(limit))}`,
     );
   }
   return problems;

@@ -25,8 +25,8 @@ function shapeText(value: ValueSummary): string {
 function quantizationText({ quantization }: ValueSummary): string {
   if (!quantization) return '';
   const { scale, zeroPoint, axis } = quantization;
-  if (axis !== undefined) return `${String(scale.length)} scales along axis ${String(axis)}`;
-  return `scale ${String(scale[0])}, zero point ${String(zeroPoint[0] ?? 0)}`;
+  if (axis !== undefined) return `${scale.length} scales along axis ${axis}`;
+  return `scale ${scale[0]}, zero point ${zeroPoint[0] ?? 0}`;
 }
 
 const valueRows = (values: readonly ValueSummary[]): string[][] =>
@@ -38,10 +38,10 @@ const valueRows = (values: readonly ValueSummary[]): string[][] =>
   ]);
 
 function formatText({ format }: ModelSummary): string {
-  if (format.name === 'tflite') return `TensorFlow Lite, schema version ${String(format.version)}`;
-  const opsets = (format.opsets ?? []).map(({ domain, version }) => `${domain} ${String(version)}`);
+  if (format.name === 'tflite') return `TensorFlow Lite, schema version ${format.version}`;
+  const opsets = (format.opsets ?? []).map(({ domain, version }) => `${domain} ${version}`);
   const own = format.name === 'ort' ? ` Runtime, format version ${format.formatVersion ?? ''}` : '';
-  return `ONNX${own}, IR version ${String(format.version)}, opsets: ${opsets.join(', ')}`;
+  return `ONNX${own}, IR version ${format.version}, opsets: ${opsets.join(', ')}`;
 }
 
 function metadataRows({ metadata }: ModelSummary): string[][] {
@@ -94,7 +94,7 @@ function render(file: FileSummary, model: ModelSummary): string {
     ),
     section(
       'External data',
-      model.externalData.map(({ location, tensors }) => [location, `${String(tensors)} tensors`]),
+      model.externalData.map(({ location, tensors }) => [location, `${tensors} tensors`]),
     ),
   ].join('');
 }

@@ -77,7 +77,7 @@ function summarizeMetadata(
     custom[name] =
       name === 'min_runtime_version'
         ? (block.toString('utf8').split('\0')[0] ?? '')
-        : `${String(block.length)} bytes`;
+        : `${block.length} bytes`;
   }
   const { name, description, author, license, version } = readModelMetadata(model, bytes);
   for (const [key, value] of Object.entries({ author, license, version })) {

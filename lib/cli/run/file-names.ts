@@ -19,7 +19,7 @@ export function uniqueFileNames(names: readonly string[]): string[] {
     const base = safeFileName(name);
     let candidate = base;
     for (let suffix = 2; taken.has(candidate.toLowerCase()); suffix++) {
-      candidate = `${base}-${String(suffix)}`;
+      candidate = `${base}-${suffix}`;
     }
     taken.add(candidate.toLowerCase());
     return candidate;

@@ -65,7 +65,7 @@ async function runModel(session: InferenceSession, args: ParsedArguments): Promi
       if (runs > 1) {
         const { p50, p99 } = timing;
         const spread = `invoke p50 ${nanoseconds(p50)}, p99 ${nanoseconds(p99)}`;
-        facts.push(['timing', `${String(runs)} runs, ${spread}`]);
+        facts.push(['timing', `${runs} runs, ${spread}`]);
       }
       const files = outputs.flatMap(({ name, file }) => (file === undefined ? [] : [[name, file]]));
       return [

@@ -62,6 +62,6 @@ export function tensorStatistics(tensor: Tensor): TensorStatistics {
 export function statisticsCells(statistics: TensorStatistics): string[] {
   const cell = (value: number | undefined): string => (value === undefined ? '' : short(value));
   const { min, max, mean, nan, first } = statistics;
-  const values = first.join(' ') + (nan === undefined ? '' : ` (${String(nan)} NaN)`);
+  const values = first.join(' ') + (nan === undefined ? '' : ` (${nan} NaN)`);
   return [cell(min), cell(max), cell(mean), values];
 }

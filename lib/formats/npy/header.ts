@@ -24,7 +24,7 @@ function parseShape(text: string): number[] {
   const items = text.split(',').map((item) => item.trim());
   // A tuple of one is written `(3,)`, an empty one `()`.
   if (items.at(-1) === '') items.pop();
-  if (items.length > MAX_RANK) fail(`${String(items.length)} dimensions, at most 64`);
+  if (items.length > MAX_RANK) fail(`${items.length} dimensions, at most 64`);
   return items.map((item) => {
     // Python 2 wrote `3L`.
     if (!/^\d+L?$/.test(item)) fail(`shape (${text.slice(0, 100)}) is not a tuple of sizes`);
@@ -69,11 +69,11 @@ export function readHeader(bytes: Uint8Array): NpyHeader {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const major = view.getUint8(6);
-  if (major < 1 || major > 3) return fail(`format version ${String(major)}, expected 1 to 3`);
+  if (major < 1 || major > 3) return fail(`format version ${major}, expected 1 to 3`);
   const start = major === 1 ? 10 : 12;
   if (bytes.length < start) return fail('the file ends inside its header');
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (length > MAX_HEADER_BYTES) return fail(`the header has ${String(length)} bytes`);
+  if (length > MAX_HEADER_BYTES) return fail(`the header has ${length} bytes`);
   const dataOffset = start + length;
   if (dataOffset > bytes.length) return fail('the file ends inside its header');
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, length);
@@ -82,7 +82,7 @@ export function readHeader(bytes: Uint8Array): NpyHeader {
 
 /** A header of format version 1, padded as NumPy pads it. */
 export function writeHeader(descr: string, shape: readonly number[]): Uint8Array {
-  const tuple = shape.length === 1 ? `${String(shape[0])},` : shape.join(', ');
+  const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const size = Math.ceil((10 + text.length + 1) / ALIGNMENT) * ALIGNMENT;
   const header = Buffer.alloc(size, ' ');

@@ -63,12 +63,12 @@ export function readNpy(bytes: Uint8Array): NpyArray {
   const available = bytes.length - header.dataOffset;
   if (length > available) {
     throw fail(
-      `shape (${dims.join(', ')}) of ${dtype.type} needs ${String(length)} bytes, ` +
-        `the file has ${String(available)}`,
+      `shape (${dims.join(', ')}) of ${dtype.type} needs ${length} bytes, ` +
+        `the file has ${available}`,
     );
   }
   if (dtype.itemSize === 0 && count > MAX_EMPTY_STRINGS) {
-    throw fail(`${String(count)} empty strings`);
+    throw fail(`${count} empty strings`);
   }
   let elements: Uint8Array = new Uint8Array(length);
   elements.set(bytes.subarray(header.dataOffset, header.dataOffset + length));
@@ -98,7 +98,7 @@ export function writeNpy(array: NpyArray): Uint8Array {
   const count = product(dims);
   if (!ArrayBuffer.isView(data)) {
     if (type !== 'string' || data.length !== count) {
-      throw fail(`${String(data.length)} strings for ${type} of shape (${dims.join(', ')})`);
+      throw fail(`${data.length} strings for ${type} of shape (${dims.join(', ')})`);
     }
     const { descr, bytes } = encodeStrings(data);
     return concatenate(writeHeader(descr, dims), bytes);
@@ -109,8 +109,8 @@ export function writeNpy(array: NpyArray): Uint8Array {
   const expected = count * parseDtype(descr).itemSize;
   if (bytes.length !== expected) {
     throw fail(
-      `${type} of shape (${dims.join(', ')}) needs ${String(expected)} bytes, ` +
-        `the data has ${String(bytes.length)}`,
+      `${type} of shape (${dims.join(', ')}) needs ${expected} bytes, ` +
+        `the data has ${bytes.length}`,
     );
   }
   return concatenate(writeHeader(descr, dims), bytes);

@@ -40,8 +40,8 @@ export function readNpz(bytes: Uint8Array, options: ReadNpzOptions = {}): Map<st
         if (names.has(name)) throw fail(`'${name}' is there twice`);
         names.add(name);
         total += originalSize;
-        if (names.size > MAX_ARRAYS) throw fail(`more than ${String(MAX_ARRAYS)} arrays`);
-        if (total > maxBytes) throw fail(`unpacks to more than ${String(maxBytes)} bytes`);
+        if (names.size > MAX_ARRAYS) throw fail(`more than ${MAX_ARRAYS} arrays`);
+        if (total > maxBytes) throw fail(`unpacks to more than ${maxBytes} bytes`);
         if (originalSize > size * MAX_RATIO + 64) throw fail(`'${name}' has an impossible size`);
         return true;
       },

@@ -20,7 +20,7 @@ export function decodeStrings(bytes: Uint8Array, dtype: NpyDtype, count: number)
     for (let at = start; at < end; at += 4) {
       const code = view.getUint32(at, true);
       if (code > 0x10ffff) {
-        throw new OnliteError('ERR_INVALID_ARGUMENT', `npy: ${String(code)} is not a code point`);
+        throw new OnliteError('ERR_INVALID_ARGUMENT', `npy: ${code} is not a code point`);
       }
       text += String.fromCodePoint(code);
     }
@@ -39,7 +39,7 @@ export function encodeStrings(strings: readonly string[]): { descr: string; byte
   if (size > MAX_TEXT_BYTES) {
     throw new OnliteError(
       'ERR_INVALID_ARGUMENT',
-      `npy: ${String(strings.length)} strings of ${String(width)} characters are too large`,
+      `npy: ${strings.length} strings of ${width} characters are too large`,
     );
   }
   const bytes = new Uint8Array(size);
@@ -49,5 +49,5 @@ export function encodeStrings(strings: readonly string[]): { descr: string; byte
       view.setUint32((index * width + at) * 4, code, true);
     });
   });
-  return { descr: `<U${String(width)}`, bytes };
+  return { descr: `<U${width}`, bytes };
 }

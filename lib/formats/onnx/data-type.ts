@@ -78,7 +78,7 @@ export const OnnxAttributeType = {
 
 export function dataTypeName(dataType: number | undefined): string {
   if (dataType === undefined || dataType === 0) return 'undefined';
-  return DATA_TYPES.get(dataType)?.name ?? `type ${String(dataType)}`;
+  return DATA_TYPES.get(dataType)?.name ?? `type ${dataType}`;
 }
 
 /** Bits of one element as stored in `rawData`; 0 for strings, undefined for unknown types. */

@@ -33,7 +33,7 @@ function readCount(reader: Reader, field: Field): number {
   const value = toBigInt(reader.int64());
   const asNumber = Number(value);
   if (!Number.isSafeInteger(asNumber)) {
-    throw new DecodeError(`${field.name}: ${String(value)} is out of range`);
+    throw new DecodeError(`${field.name}: ${value} is out of range`);
   }
   return asNumber;
 }
@@ -61,7 +61,7 @@ function readScalar(reader: Reader, kind: ScalarKind, field: Field): unknown {
 
 function readLength(reader: Reader, end: number): number {
   const stop = reader.uint32() + reader.pos;
-  if (stop > end) throw new DecodeError(`a field ends ${String(stop - end)} bytes too late`);
+  if (stop > end) throw new DecodeError(`a field ends ${stop - end} bytes too late`);
   return stop;
 }
 
@@ -79,7 +79,7 @@ function readUnknown(reader: Reader, id: number, wireType: number): UnknownField
       return { id, wireType, value: reader.bytes() };
     default:
       // Groups are not part of any ONNX version.
-      throw new DecodeError(`field ${String(id)} has wire type ${String(wireType)}`);
+      throw new DecodeError(`field ${id} has wire type ${wireType}`);
   }
 }
 
@@ -106,7 +106,7 @@ function readField(
     return;
   }
   if (wireType !== 2 || !field.repeated) {
-    throw new DecodeError(`${field.name} has wire type ${String(wireType)}`);
+    throw new DecodeError(`${field.name} has wire type ${wireType}`);
   }
   const stop = readLength(reader, end);
   const list = target[field.name] as unknown[];

@@ -20,7 +20,7 @@ const invalid = (tensor: TensorProto, reason: string): OnliteError =>
 export function elementCount(tensor: TensorProto): number {
   let count = 1;
   for (const dim of tensor.dims) {
-    if (dim < 0) throw invalid(tensor, `negative dimension ${String(dim)}`);
+    if (dim < 0) throw invalid(tensor, `negative dimension ${dim}`);
     count *= dim;
   }
   if (!Number.isSafeInteger(count)) throw invalid(tensor, 'too many elements');
@@ -85,7 +85,7 @@ function readExternal(tensor: TensorProto, folder: string, at: ExternalDataLocat
   const expected = tensorByteLength(tensor);
   const length = at.length ?? expected;
   if (length !== expected) {
-    throw invalid(tensor, `external length is ${String(length)}, expected ${String(expected)}`);
+    throw invalid(tensor, `external length is ${length}, expected ${expected}`);
   }
   const file = openSync(resolveInside(tensor, folder, at.location), 'r');
   try {
@@ -162,7 +162,7 @@ export function tensorBytes(tensor: TensorProto, folder?: string): Uint8Array {
   }
   const expected = tensorByteLength(tensor);
   if (bytes.byteLength !== expected) {
-    throw invalid(tensor, `${String(bytes.byteLength)} bytes, expected ${String(expected)}`);
+    throw invalid(tensor, `${bytes.byteLength} bytes, expected ${expected}`);
   }
   return bytes;
 }

@@ -217,7 +217,7 @@ const BUILTIN_OPERATORS: readonly string[] = [
 
 /** The operator's name; a code newer than this table reads as `BUILTIN_<code>`. */
 export function builtinOperatorName(code: number): string {
-  return BUILTIN_OPERATORS[code] ?? `BUILTIN_${String(code)}`;
+  return BUILTIN_OPERATORS[code] ?? `BUILTIN_${code}`;
 }
 
 export const CUSTOM_OPERATOR = 32;

@@ -92,7 +92,7 @@ function readSignature(table: Table): TfliteSignature {
 
 function requireIndex(index: number, length: number, what: string, least = 0): void {
   if (index < least || index >= length) {
-    throw new FlatbufferError(`${what} ${String(index)} does not exist`);
+    throw new FlatbufferError(`${what} ${index} does not exist`);
   }
 }
 
@@ -131,7 +131,7 @@ function read(file: Flatbuffer): TfliteModel {
     signatures: root.tables(7).map(readSignature),
   };
   if (model.schemaVersion !== 3) {
-    throw new FlatbufferError(`schema version ${String(model.schemaVersion)}, expected 3`);
+    throw new FlatbufferError(`schema version ${model.schemaVersion}, expected 3`);
   }
   if (model.subgraphs.length === 0) throw new FlatbufferError('it has no subgraph');
   checkIndices(model);

@@ -32,5 +32,5 @@ const TENSOR_TYPES: readonly TensorTypeInfo[] = [
 ];
 
 export function tensorTypeName(type: number): string {
-  return TENSOR_TYPES[type]?.name ?? `type ${String(type)}`;
+  return TENSOR_TYPES[type]?.name ?? `type ${type}`;
 }

@@ -13,7 +13,7 @@ export function uniqueNames(names: readonly string[], list: string): string[] {
       return name;
     }
     let number = name === '' ? index : 1;
-    const numbered = (): string => `${name || list}:${String(number)}`;
+    const numbered = (): string => `${name || list}:${number}`;
     while (taken.has(numbered())) number++;
     const unique = numbered();
     taken.add(unique);

@@ -71,5 +71,5 @@ const TIME_UNITS: readonly (readonly [number, string])[] = [
 /** `500 ms`: ticks are round, so no digits are lost. */
 export function timeTick(nanoseconds: number): string {
   const [size, unit] = TIME_UNITS.find(([least]) => nanoseconds >= least) ?? [1, 'ns'];
-  return `${String(Number((nanoseconds / size).toPrecision(3)))} ${unit}`;
+  return `${Number((nanoseconds / size).toPrecision(3))} ${unit}`;
 }
