@@ -15,10 +15,14 @@ const zeros = (...dims) => ({
   data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
 });
 
-/** What a step is fed, by input name, after so many steps; `carry` names the state. */
+/**
+ * What a step is fed, by input name, after so many steps; `carry` names the state, and `outputs` has
+ * the dims of outputs that the model does not declare.
+ */
 export const streaming = {
   'decoder.onnx': {
     carry: decoderCarry,
+    outputs: {},
     feeds: (steps = 0) => ({
       x: varying(1, 128),
       ...Object.fromEntries(
@@ -28,6 +32,8 @@ export const streaming = {
   },
   [SILERO]: {
     carry: { stateN: 'state' },
+    // Of no declared shape.
+    outputs: { output: [1, 1] },
     feeds: () => ({
       input: varying(1, 512),
       state: zeros(2, 1, 128),

@@ -38,8 +38,14 @@ function byHand(session, { carry, feeds: first }, steps) {
   };
 }
 
-function carried(session, { carry, feeds }) {
-  return session.bind({ inputs: tensorsOf(feeds()), carry });
+function carried(session, { carry, feeds, outputs: shapes }) {
+  const outputs = Object.fromEntries(
+    Object.entries(shapes).map(([key, dims]) => [
+      key,
+      new Tensor('float32', new Float32Array(dims.reduce((size, dim) => size * dim, 1)), dims),
+    ]),
+  );
+  return session.bind({ inputs: tensorsOf(feeds()), outputs, carry });
 }
 
 const ways = [

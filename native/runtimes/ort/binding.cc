@@ -223,35 +223,41 @@ Status OrtBinding::RunOnce(CancelToken* cancel, RunTimes* times) {
   return {ErrorCode::kCancelled, "the run was cancelled", status.cause()};
 }
 
-Status OrtBinding::BoundValues(std::vector<ValueHandle>* values) const {
-  values->clear();
-  values->resize(outputs_.size());
-  OrtAllocator* allocator = nullptr;
-  ONLITE_RETURN_IF_ERROR(DefaultAllocator(&allocator));
-  // Every bound output's value, in the order in which they were bound first.
+Status OrtBinding::FindPlaces(OrtAllocator* allocator) {
   char* names = nullptr;
   size_t* lengths = nullptr;
   size_t count = 0;
   ONLITE_RETURN_IF_ERROR(
       Bound(Functions().GetBoundOutputNames(binding_.get(), allocator, &names, &lengths, &count)));
-  std::vector<size_t> places(count, outputs_.size());
+  places_.assign(count, outputs_.size());
   const char* at = names;
   for (size_t bound = 0; bound < count; at += lengths[bound], ++bound) {
     const std::string_view name(at, lengths[bound]);
     for (size_t index = 0; index < outputs_.size(); ++index) {
-      if (name == signature_.outputs[index].name) places[bound] = index;
+      if (name == signature_.outputs[index].name) places_[bound] = index;
     }
   }
   if (names != nullptr) static_cast<void>(Bound(Functions().AllocatorFree(allocator, names)));
   if (lengths != nullptr) static_cast<void>(Bound(Functions().AllocatorFree(allocator, lengths)));
+  return Status::Ok();
+}
 
+Status OrtBinding::BoundValues(std::vector<ValueHandle>* values) {
+  values->clear();
+  values->resize(outputs_.size());
+  OrtAllocator* allocator = nullptr;
+  ONLITE_RETURN_IF_ERROR(DefaultAllocator(&allocator));
+  size_t bound_count = 0;
+  for (const Output& output : outputs_) bound_count += output.value || output.dynamic ? 1 : 0;
+  if (places_.size() != bound_count) ONLITE_RETURN_IF_ERROR(FindPlaces(allocator));
+  size_t count = 0;
   OrtValue** bound_values = nullptr;
   ONLITE_RETURN_IF_ERROR(
       Bound(Functions().GetBoundOutputValues(binding_.get(), allocator, &bound_values, &count)));
   for (size_t bound = 0; bound < count; ++bound) {
     ValueHandle owned(bound_values[bound]);
-    if (bound < places.size() && places[bound] < values->size()) {
-      (*values)[places[bound]] = std::move(owned);
+    if (bound < places_.size() && places_[bound] < values->size()) {
+      (*values)[places_[bound]] = std::move(owned);
     }
   }
   if (bound_values != nullptr) {
@@ -260,7 +266,7 @@ Status OrtBinding::BoundValues(std::vector<ValueHandle>* values) const {
   return Status::Ok();
 }
 
-Status OrtBinding::CheckPlaces(bool* in_place) const {
+Status OrtBinding::CheckPlaces(bool* in_place) {
   *in_place = true;
   std::vector<ValueHandle> values;
   ONLITE_RETURN_IF_ERROR(BoundValues(&values));

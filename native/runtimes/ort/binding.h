@@ -49,9 +49,10 @@ class OrtBinding final : public Binding {
   Status Tighten();
   Status BindToDevice(size_t index);
   /// The values that the last run left, by output; null where none is bound.
-  Status BoundValues(std::vector<ValueHandle>* values) const;
+  Status BoundValues(std::vector<ValueHandle>* values);
+  Status FindPlaces(OrtAllocator* allocator);
   /// Whether a run has left every result in the memory that was bound for it.
-  Status CheckPlaces(bool* in_place) const;
+  Status CheckPlaces(bool* in_place);
   /// Makes ONNX Runtime forget what the last run left in the dynamic outputs: it
   /// would write the next run's into the same memory, which may have been taken,
   /// and refuse another shape.
@@ -73,6 +74,9 @@ class OrtBinding final : public Binding {
   bool in_place_ = false;
   /// ONNX Runtime allocates the flexible outputs too.
   bool loose_ = false;
+  /// By the order in which outputs were bound first, which ONNX Runtime gives them in:
+  /// their indexes. Outputs that are bound again keep their places.
+  std::vector<size_t> places_;
   /// What the last run left, once it was asked for; null where it was taken.
   std::vector<ValueHandle> left_;
   /// A run has left values in the dynamic outputs.
