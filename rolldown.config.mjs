@@ -33,6 +33,8 @@ export default defineConfig({
     cleanDir: true,
     format: 'cjs',
     esModule: true,
+    // A bundle of modules is a script: without this, writing to what is frozen would be no error.
+    strict: true,
     generatedCode: { symbols: false },
     comments: { legal: true, annotation: false, jsdoc: false },
     sourcemap: true,

@@ -14,7 +14,7 @@ namespace onlite {
 /// tell whether to try: it opens when about 90 of 100 of them were quick, and not
 /// before a hundred were, since the first runs are slow. What runs take that are made
 /// here decides whether it stays open. A slow run during which the system gave the
-/// processor to others says nothing, and one slow run alone does not close it. For one thread.
+/// processor to others says little, and one slow run alone does not close it. For one thread.
 class InlineGate {
  public:
   /// 0 never opens.
@@ -41,8 +41,7 @@ class InlineGate {
     }
     const int64_t before = preemptions_;
     preemptions_ = preemptions();
-    if (before != preemptions_) return;
-    weight_ += kSlowHere;
+    weight_ += before != preemptions_ ? kPreempted : kSlowHere;
     if (weight_ <= kTolerated) return;
     open_ = false;
     weight_ = kMost;
@@ -51,6 +50,7 @@ class InlineGate {
  private:
   static constexpr int kSlowElsewhere = 9;
   static constexpr int kSlowHere = 100;
+  static constexpr int kPreempted = 25;
   static constexpr int kTolerated = 250;
   static constexpr int kMost = 1000;
 

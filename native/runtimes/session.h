@@ -35,6 +35,10 @@ class Binding {
   /// other is no error, and TakeOutput gives it. For bindings all of whose outputs are so.
   virtual Status BindFlexibleOutput(size_t index, const TensorView& memory) = 0;
 
+  /// Whether a dynamic output's result is in memory of the runtime's own, whatever becomes of
+  /// the inputs' memory.
+  virtual bool OwnsOutput(size_t /*index*/) const { return true; }
+
   /// Has the runtime allocate an output at each run; read it with TakeOutput.
   virtual Status BindDynamicOutput(size_t index) = 0;
 

@@ -193,6 +193,87 @@ describe.each(ways)('carried state by %s', (_, run) => {
     },
   );
 
+  it('is the same where the graph gives the input back', async () => {
+    const session = await InferenceSession.create(
+      encodeOnnx({
+        inputs: [{ name: 'x', type: float32, dims: [2] }],
+        outputs: [
+          { name: 'x', type: float32, dims: [2] },
+          { name: 'y', type: float32, dims: [2] },
+        ],
+        nodes: [{ op: 'Add', inputs: ['x', 'x'], outputs: ['y'] }],
+      }),
+    );
+    const io = session.bind({
+      inputs: { x: floats(7, 8) },
+      outputs: { x: 'dynamic', y: 'dynamic' },
+      carry: { x: 'x' },
+    });
+    for (let step = 0; step < 6; step++) {
+      await run(io);
+      expect(valuesOf(io.outputs['y'])).toEqual([14, 16]);
+      expect(valuesOf(io.outputs['x'])).toEqual([7, 8]);
+    }
+    io.dispose();
+    await session.release();
+  });
+
+  it('is carried all together or not at all', async () => {
+    const state = (name: string) => ({ name, type: float32, dims: [1] });
+    const session = await InferenceSession.create(
+      encodeOnnx({
+        inputs: [state('a'), state('b')],
+        outputs: [state('a2'), state('b2')],
+        nodes: [
+          { op: 'Add', inputs: ['a', 'a'], outputs: ['a2'] },
+          { op: 'Add', inputs: ['b', 'b'], outputs: ['b2'] },
+        ],
+      }),
+    );
+    const lost = new Float32Array(1);
+    const io = session.bind({
+      inputs: { a: floats(1), b: floats(1) },
+      outputs: { a2: floats(0), b2: new Tensor('float32', lost, [1]) },
+      carry: { a2: 'a', b2: 'b' },
+    });
+    await run(io);
+    structuredClone(lost.buffer, { transfer: [lost.buffer] });
+    await expectError(() => run(io), 'ERR_BUFFER_DETACHED', /outputs\.b2/);
+    await expectError(() => run(io), 'ERR_BUFFER_DETACHED', /outputs\.b2/);
+    expect(valuesOf(io.outputs['a2'])).toEqual([2]);
+    // The state that was lost is given anew, and so is where it goes.
+    io.setOutput('b2', floats(0));
+    io.setInput('b', floats(5));
+    await run(io);
+    expect(valuesOf(io.outputs['a2'])).toEqual([4]);
+    expect(valuesOf(io.outputs['b2'])).toEqual([10]);
+    await run(io);
+    expect(valuesOf(io.outputs['a2'])).toEqual([8]);
+    io.dispose();
+    await session.release();
+  });
+
+  it('that grows is as it was when a tensor is refused', async () => {
+    const session = await InferenceSession.create(cache());
+    const io = session.bind({
+      inputs: { x: floats(1, 2).reshape([1, 2]), past: new Tensor('float32', [], [0, 2]) },
+      carry: { present: 'past' },
+    });
+    const wrong = new Tensor('int32', new Int32Array(2), [1, 2]);
+    for (let step = 1; step <= 6; step++) {
+      await run(io);
+      if (step === 2)
+        await expectError(() => io.setOutput('present', wrong), 'ERR_TYPE_MISMATCH', /present/);
+      if (step === 4)
+        await expectError(() => io.setInput('past', wrong), 'ERR_TYPE_MISMATCH', /past/);
+      expect(io.outputs['present']!.dims).toEqual([step, 2]);
+    }
+    await run(io);
+    io.dispose();
+    await expectError(() => io.outputs['present'], 'ERR_TENSOR_DISPOSED', /disposed/);
+    await session.release();
+  });
+
   it('of 64-bit integers is carried as others', async () => {
     const session = await InferenceSession.create(adder(int64));
     const io = session.bind({ carry: { next: 'state' } });

@@ -97,6 +97,28 @@ describe.each(['add4.onnx', 'add4.tflite'])('%s inline', (name) => {
     await session.release();
   });
 
+  it('runs over kept state that began in an ordinary array', async () => {
+    const session = await InferenceSession.create(fixture(name), always);
+    await untilInline(session, () => session.run(feeds(0)));
+    const [a, b] = session.inputNames as [string, string];
+    const [y] = session.outputNames as [string];
+    const io = session.bind({
+      inputs: { [b]: floats(0, 0, 0, 0) },
+      outputs: { [y]: 'dynamic' },
+      carry: { [y]: b },
+    });
+    (io.inputs[a]!.data as Float32Array).fill(1);
+    await io.run();
+    const before = session.inlineRuns;
+    for (let step = 2; step <= 100; step++) {
+      await io.run();
+      expect((io.outputs[y]!.data as Float32Array)[0]).toBe(step);
+    }
+    expect(session.inlineRuns).toBeGreaterThan(before);
+    io.dispose();
+    await session.release();
+  });
+
   it('records the phases of its runs as others', async () => {
     const session = await InferenceSession.create(fixture(name), always);
     await untilInline(session, () => session.run(feeds(0)));

@@ -96,6 +96,15 @@ describe('what npm packs', () => {
 });
 
 describe('the package', () => {
+  it('is strict everywhere, as its sources are', () => {
+    const scripts = files.filter((path) => /^dist\/.*\.js$/.test(path));
+    expect(scripts.length).toBeGreaterThan(2);
+    for (const script of scripts) {
+      const text = readFileSync(join(installed, script), 'utf8');
+      expect(text, script).toMatch(/^(#!.*\n)?"use strict";/);
+    }
+  });
+
   it('loads two files and no dependency', async () => {
     const source = `
       require('onlite');

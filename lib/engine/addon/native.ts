@@ -233,11 +233,13 @@ export interface NativeBinding {
   carry(pairs: number[]): boolean;
   /**
    * What runs leave in a dynamic output stays in the runtime's memory: they do not give it, `carry`
-   * has an input read it there, and `read` copies it.
+   * has an input read it there, and `read` copies it. False if it does not stay.
    */
-  keep(output: number): void;
+  keep(output: number): boolean;
   /** What is in a kept output, or with -1 for that, in an input that one has become. */
   read(output: number, input: number): NativeValue;
+  /** Gives the runtime's memory back, if no run is under way. It cannot be run any more. */
+  close(): void;
   /** The job's result is as runSync's. */
   run(id: number): void;
   /**

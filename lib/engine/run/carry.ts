@@ -104,9 +104,16 @@ export class KeptState {
     this.#outputs = outputs;
   }
 
-  keep(carried: Carried): void {
-    this.#native.keep(carried.outputIndex);
-    this.#all.set(carried.output, new Kept(carried));
+  /** False if the output cannot be kept: it may be the memory of an input. */
+  keep(carried: Carried): boolean {
+    const isKept = this.#native.keep(carried.outputIndex);
+    if (isKept) this.#all.set(carried.output, new Kept(carried));
+    return isKept;
+  }
+
+  /** A copy of the state that the output's input reads. */
+  stateOf({ inputIndex }: Carried): Tensor {
+    return this.#read(-1, inputIndex);
   }
 
   has(output: string): boolean {

@@ -229,15 +229,21 @@ export class IoBinding<
   #carry(): void {
     this.#requireIdle();
     const due = this.#due;
-    this.#due = [];
     const pairs: number[] = [];
     const exchanged: Carried[] = [];
     for (const carried of due) {
-      const { output, inputIndex, outputIndex } = carried;
+      const { input, output, inputIndex, outputIndex } = carried;
+      if (this.#dynamic.includes(output)) {
+        const tensor = own(this.#outputs, output);
+        if (tensor !== undefined) this.setInput(input, tensor);
+        continue;
+      }
       pairs.push(outputIndex, inputIndex);
       if (this.#kept?.has(output) !== true) exchanged.push(carried);
     }
-    const hasExchanged = this.#native.carry(pairs);
+    const hasExchanged = pairs.length > 0 && this.#native.carry(pairs);
+    // Not before: what cannot be carried now is carried later, or set.
+    this.#due = [];
     if (this.#kept !== undefined) this.#feedBack(this.#kept, due);
     if (!hasExchanged) return;
     for (const { input, output } of exchanged) {
@@ -276,9 +282,9 @@ export class IoBinding<
   /** Binds another tensor to an input. @throws OnliteError as for a feed; ERR_BUSY during a run. */
   setInput(name: string, tensor: TensorLike): void {
     const index = indexOf(this.#plan.inputIndex, name, 'inputs');
+    this.#set(index, `inputs.${name}`, tensor, this.#inputs, name);
     // It is the state then, not what the last run has made.
     if (this.#due.length > 0) this.#due = this.#due.filter(({ input }) => input !== name);
-    this.#set(index, `inputs.${name}`, tensor, this.#inputs, name);
   }
 
   /** Binds another tensor to an output. @throws OnliteError as {@link IoBinding.setInput}. */
@@ -307,6 +313,7 @@ export class IoBinding<
     for (const tensor of this.#own) tensor.dispose();
     this.#own.clear();
     this.#leases.release();
+    this.#native.close();
   }
 
   #set(
@@ -336,6 +343,7 @@ export class IoBinding<
     this.#arrays.set(path, ordinaryArray(encoded));
     if (record === this.#inputs) this.#noteStrings(index, tensor);
     if (record === this.#inputs) this.#kept?.replaceInput(name);
+    else this.#kept?.replaceOutput(name);
     this.#disposeOwn(own(record, name));
     setOwn<unknown>(record, name, tensor);
   }
@@ -413,9 +421,8 @@ export class IoBinding<
     for (const each of carried) {
       const position = this.#dynamic.indexOf(each.output);
       if (position < 0) continue;
-      this.#dynamic.splice(position, 1);
       this.#kept ??= new KeptState(this.#native, this.#inputs, this.#outputs);
-      this.#kept.keep(each);
+      if (this.#kept.keep(each)) this.#dynamic.splice(position, 1);
     }
   }
 
@@ -426,10 +433,8 @@ export class IoBinding<
     if (this.#due.length > 0) this.#carry();
     const carried = this.#carried.find((each) => each.output === output);
     if (carried !== undefined && kept.isFedBack(output)) {
-      const state = own(this.#inputs, carried.input);
-      if (state !== undefined) this.setInput(carried.input, state);
+      this.setInput(carried.input, kept.stateOf(carried));
     }
-    kept.replaceOutput(output);
   }
 
   #keepInitial(carried: Carried, isOurs: boolean): void {

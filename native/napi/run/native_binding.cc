@@ -27,6 +27,7 @@ Napi::Function NativeBinding::Define(Napi::Env env) {
                       PropertyDescriptor(SafeMethod<&NativeBinding::Carry>("carry")),
                       PropertyDescriptor(SafeMethod<&NativeBinding::KeepOutput>("keep")),
                       PropertyDescriptor(SafeMethod<&NativeBinding::Read>("read")),
+                      PropertyDescriptor(SafeMethod<&NativeBinding::Close>("close")),
                       PropertyDescriptor(RawMethod("run", &StartMethod<NativeBinding>))});
 }
 
@@ -84,6 +85,7 @@ const std::vector<ValueInfo>& NativeBinding::Values(BoundMemory::Use use) const 
 
 void NativeBinding::RequireIdle(Napi::Env env) const {
   if (core_->session->released) ThrowStatus(env, SessionReleased());
+  if (!core_->binding) ThrowStatus(env, {ErrorCode::kTensorDisposed, "the binding was disposed"});
   if (busy_) {
     ThrowStatus(env, {ErrorCode::kBusy, "the binding's own run is in flight"});
   }
@@ -131,6 +133,7 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
   RequireIdle(env);
   // What is set before another is refused counts too.
   needs_care_ = true;
+  in_place_ = false;
   core_->rows = 0;
   for (EncodedTensor& tensor : encoded) {
     const size_t index = tensor.index;
@@ -159,15 +162,19 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
     if (input) core_->carried[index] = {};
   }
   ListDynamicOutputs();
+  NoteCare();
+  CountCopies();
+  CountRows();
+  NotePlaces();
+}
+
+void NativeBinding::NoteCare() {
   needs_care_ = false;
   for (const std::vector<Slot>* all : {&inputs_, &outputs_}) {
     for (const Slot& slot : *all) {
       needs_care_ = needs_care_ || (slot.memory && !slot.memory->IsAlwaysInPlace());
     }
   }
-  CountCopies();
-  CountRows();
-  NotePlaces();
 }
 
 void NativeBinding::NotePlaces() {
@@ -226,33 +233,36 @@ void NativeBinding::FeedBack(Napi::Env env, size_t output, size_t input) {
   core_->carried[input] = std::move(value);
 }
 
-void NativeBinding::CarryOne(Napi::Env env, size_t output, size_t input) {
-  if (output < outputs_.size() && input < inputs_.size() && outputs_[output].kept) {
-    FeedBack(env, output, input);
-    return;
+void NativeBinding::RequireCarriable(Napi::Env env, size_t output, size_t input) {
+  if (output >= outputs_.size() || input >= inputs_.size()) {
+    ThrowInvalidArgument(env, "carry: there is no such input or output");
   }
-  if (output >= outputs_.size() || input >= inputs_.size() || !outputs_[output].memory ||
-      !inputs_[input].memory) {
+  if (outputs_[output].kept) return;
+  if (!outputs_[output].memory || !inputs_[input].memory) {
     ThrowInvalidArgument(env, "carry: expected an output and an input that have memory");
   }
-  BoundMemory& from = *outputs_[output].memory;
-  BoundMemory& to = *inputs_[input].memory;
+  const BoundMemory& from = *outputs_[output].memory;
+  const BoundMemory& to = *inputs_[input].memory;
   if (from.view().type != to.view().type || from.view().dims != to.view().dims) {
     ThrowInvalidArgument(env, "carry: expected an output and an input of one type and shape");
   }
   Check(env, from.CheckAttached(env, "outputs", Values(BoundMemory::Use::kOutput)[output].name));
   Check(env, to.CheckAttached(env, "inputs", Values(BoundMemory::Use::kInput)[input].name));
+}
+
+Status NativeBinding::CarryOne(size_t output, size_t input) {
+  BoundMemory& from = *outputs_[output].memory;
+  BoundMemory& to = *inputs_[input].memory;
   if (core_->session->info.engine == Engine::kTfLite) {
     // Arranging an interpreter's memory anew costs more than copying a state.
     if (to.byte_length() > 0) {
       std::memcpy(to.view().data, from.view().data, to.byte_length());
     }
-    return;
+    return Status::Ok();
   }
   from.Exchange(&to);
-  Status status = BindView(BoundMemory::Use::kInput, input, ran_asynchronously_);
-  if (status.ok()) status = BindView(BoundMemory::Use::kOutput, output, ran_asynchronously_);
-  Check(env, status);
+  ONLITE_RETURN_IF_ERROR(BindView(BoundMemory::Use::kInput, input, ran_asynchronously_));
+  return BindView(BoundMemory::Use::kOutput, output, ran_asynchronously_);
 }
 
 // carry([output, input, …]): whether the two have exchanged their memory; else the
@@ -269,15 +279,34 @@ Napi::Value NativeBinding::Carry(const Napi::CallbackInfo& info) {
   }
   // After the array was read, which may have run JavaScript.
   RequireIdle(env);
+  // All or none: what was exchanged must be what JavaScript exchanges. To feed back again what
+  // has been fed back is no change.
   for (size_t at = 0; at + 1 < indexes.size(); at += 2) {
-    CarryOne(env, indexes[at], indexes[at + 1]);
+    RequireCarriable(env, indexes[at], indexes[at + 1]);
   }
+  in_place_ = false;
+  for (size_t at = 0; at + 1 < indexes.size(); at += 2) {
+    if (outputs_[indexes[at]].kept) FeedBack(env, indexes[at], indexes[at + 1]);
+  }
+  Status status;
+  size_t at = 0;
+  for (; status.ok() && at + 1 < indexes.size(); at += 2) {
+    if (!outputs_[indexes[at]].kept) status = CarryOne(indexes[at], indexes[at + 1]);
+  }
+  for (; !status.ok() && at > 0; at -= 2) {
+    if (!outputs_[indexes[at - 2]].kept) {
+      static_cast<void>(CarryOne(indexes[at - 2], indexes[at - 1]));
+    }
+  }
+  NoteCare();
   CountCopies();
   NotePlaces();
+  Check(env, status);
   return Napi::Boolean::New(env, core_->session->info.engine != Engine::kTfLite);
 }
 
-// keep(output): what a run leaves in a dynamic output stays where it is, for `carry` and `read`.
+// keep(output): what a run leaves in a dynamic output stays where it is, for `carry` and `read`;
+// false if it does not stay.
 Napi::Value NativeBinding::KeepOutput(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const size_t output = info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : SIZE_MAX;
@@ -285,9 +314,9 @@ Napi::Value NativeBinding::KeepOutput(const Napi::CallbackInfo& info) {
   if (output >= outputs_.size() || !outputs_[output].dynamic) {
     ThrowInvalidArgument(env, "keep: expected a dynamic output");
   }
-  outputs_[output].kept = true;
+  outputs_[output].kept = core_->binding->OwnsOutput(output);
   ListDynamicOutputs();
-  return env.Undefined();
+  return Napi::Boolean::New(env, outputs_[output].kept);
 }
 
 // read(output, input): a copy of what the last run left in a kept output, or of what the input
@@ -310,12 +339,21 @@ Napi::Value NativeBinding::Read(const Napi::CallbackInfo& info) {
   if (input >= inputs_.size() || !core_->carried[input].owner) {
     ThrowInvalidArgument(env, "read: expected a kept output, or an input that one has become");
   }
-  return {env, ValueToJs(env, core_->carried[input])};
+  // Its own hold: making JavaScript's values may run JavaScript.
+  const onlite::Value value = core_->carried[input];
+  return {env, ValueToJs(env, value)};
+}
+
+// close(): gives the runtime's memory back; the binding cannot be run any more.
+Napi::Value NativeBinding::Close(const Napi::CallbackInfo& info) {
+  if (!busy_) core_->session->CloseBinding(*core_);
+  return info.Env().Undefined();
 }
 
 void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {
   if (!needs_care_) return;
   ran_asynchronously_ = asynchronous;
+  in_place_ = false;
   for (const BoundMemory::Use use : {BoundMemory::Use::kInput, BoundMemory::Use::kOutput}) {
     const bool input = use == BoundMemory::Use::kInput;
     std::vector<Slot>& slots = input ? inputs_ : outputs_;
@@ -406,7 +444,7 @@ Napi::Value NativeBinding::TakeOutputs(Napi::Env env) {
 }
 
 bool NativeBinding::IsFree() const {
-  return !busy_ && !core_->session->released && core_->dynamic_outputs.empty();
+  return !busy_ && !core_->session->released && core_->binding && core_->dynamic_outputs.empty();
 }
 
 bool NativeBinding::IsReady(Way way) const {

@@ -50,7 +50,11 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   Napi::Value Carry(const Napi::CallbackInfo& info);
   Napi::Value KeepOutput(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
-  void CarryOne(Napi::Env env, size_t output, size_t input);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+  /// Throws unless the two can exchange their memory.
+  void RequireCarriable(Napi::Env env, size_t output, size_t input);
+  /// Has an input and an output each have the other's memory, or copies the state.
+  Status CarryOne(size_t output, size_t input);
   /// Has an input read what the last run left in a kept output.
   void FeedBack(Napi::Env env, size_t output, size_t input);
   void ListDynamicOutputs();
@@ -84,6 +88,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   bool IsReady(Way way) const;
   /// Whether there is no other run, and nothing to be taken after one.
   bool IsFree() const;
+  /// What the next runs need to know of the bound memory.
+  void NoteCare();
   void NotePlaces();
   Napi::Value RunWithCare(Napi::Env env);
   /// What a synchronous run has left, for JavaScript.

@@ -288,7 +288,9 @@ Status OrtBinding::TakeOutput(size_t index, Value* value) {
   if (index >= outputs_.size() || !(outputs_[index].dynamic || outputs_[index].flexible)) {
     return {ErrorCode::kInvalidArgument, "outputs: index is not bound as dynamic"};
   }
-  if (!succeeded_) return {ErrorCode::kInvalidArgument, "outputs: no run has given any yet"};
+  if (!succeeded_)
+    return {ErrorCode::kInvalidArgument,
+            "outputs: no run has given any yet, or the last one failed"};
   const Output& output = outputs_[index];
   if (output.flexible && !output.dynamic && !loose_) {
     value->kind = Value::Kind::kTensor;

@@ -21,6 +21,8 @@ class OrtBinding final : public Binding {
   Status BindOutput(size_t index, const TensorView& memory) override;
   Status BindFlexibleOutput(size_t index, const TensorView& memory) override;
   Status BindDynamicOutput(size_t index) override;
+  /// Not where the graph gives an input back: that is the input's memory.
+  bool OwnsOutput(size_t index) const override { return !passed_through_[index]; }
   Status Run(CancelToken* cancel, RunTimes* times) override;
   Status TakeOutput(size_t index, Value* value) override;
 
