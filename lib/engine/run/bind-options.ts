@@ -22,8 +22,8 @@ export interface BindOptions {
   /**
    * State that is carried from run to run: inputs by the output whose value they take in the
    * next run, such as `{stateN: 'state'}` or `{'present.0.key': 'past_key_values.0.key'}`. What the
-   * input is bound to is the state at first, zeros where it is left out. Memory of one shape
-   * changes places (TensorFlow Lite: is copied), so look up `io.inputs` and `io.outputs` after
+   * input is bound to is the state at first, zeros where it is left out, and is copied, not
+   * written. Memory of one shape changes places (TensorFlow Lite: is copied), so look up `io.inputs` and `io.outputs` after
    * each run. An output of unknown shape, which may grow, stays in the runtime's memory:
    * `io.outputs.name` copies it when it is read, which throws ERR_BUSY while a run of the binding
    * is in flight. A run that fails leaves the state as it was. See {@link IoBinding.resetCarry}.

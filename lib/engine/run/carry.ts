@@ -4,7 +4,8 @@ import type { NativeBinding, NativeValueInfo } from '../addon/native';
 import { elementType, type ElementType, type NumericData } from '../tensor/element-type';
 import { Tensor } from '../tensor/tensor';
 import { decodeValue } from '../tensor/values';
-import type { TensorLike } from './feeds';
+import { nativeArray, type TensorLike } from './feeds';
+import { hasDims } from './fetches';
 import type { SignaturePlan } from './signature-plan';
 
 /** An output whose value is an input's in the next run. */
@@ -178,6 +179,27 @@ function show(record: object, name: string, get: () => Tensor): void {
 function hide(record: object, name: string): void {
   const value = { configurable: true, enumerable: true, writable: true, value: undefined };
   Object.defineProperty(record, name, value);
+}
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT unless an output is of its input's shape */
+export function requireSameDims({ input, output }: Carried, state: Tensor, target: Tensor): void {
+  if (hasDims(target.dims, state.dims)) return;
+  throw new OnliteError(
+    'ERR_INVALID_ARGUMENT',
+    `options.carry.${output}: expected dims [${state.dims.join(', ')}] as of inputs.${input}, ` +
+      `got [${target.dims.join(', ')}]`,
+  );
+}
+
+export function clearElements(tensor: Tensor): void {
+  const { buffer, byteOffset, byteLength } = tensor.data as NumericData;
+  new Uint8Array(buffer, byteOffset, byteLength).fill(0);
+}
+
+/** Copies the elements as they lie in memory: float16 has arrays of two classes. */
+export function copyElements(from: Tensor, to: Tensor): void {
+  const bits = nativeArray(from.data as NumericData);
+  nativeArray(to.data as NumericData).set(bits as never);
 }
 
 /** A tensor of the same numbers in ordinary memory. @throws OnliteError ERR_OUT_OF_MEMORY */

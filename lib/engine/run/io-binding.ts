@@ -15,13 +15,20 @@ import {
 } from './bind-options';
 import { BindingJob } from './binding-job';
 import { BoundArrays, ordinaryArray } from './bound-arrays';
-import { KeptState, copyOfTensor, parseCarry, type Carried } from './carry';
-import { elementTypeOfCode, type ElementType, type NumericData } from '../tensor/element-type';
+import {
+  KeptState,
+  clearElements,
+  copyElements,
+  copyOfTensor,
+  parseCarry,
+  requireSameDims,
+  type Carried,
+} from './carry';
+import { elementTypeOfCode, type ElementType } from '../tensor/element-type';
 import { OnliteError, invalidArgument } from '../../errors';
-import { encodeTensor, nativeArray, type TensorLike } from './feeds';
-import { hasDims } from './fetches';
+import { encodeTensor, type TensorLike } from './feeds';
 import { JobForOneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
-import { BindingLeases } from './leases';
+import { BindingLeases, requireAccess } from './leases';
 import {
   runWay,
   type NativeBinding,
@@ -31,7 +38,7 @@ import {
 } from '../addon/native';
 import { release, retain } from '../tensor/pool/lease';
 import { runChannel, type RunObserver } from './run-channel';
-import { checkRunOptions, type RunOptions } from './run-options';
+import { checkBoundRunOptions, type RunOptions } from './run-options';
 import { encodeOutput, type SignaturePlan } from './signature-plan';
 import { isTensor, type Tensor } from '../tensor/tensor';
 import { decodeValue } from '../tensor/values';
@@ -52,6 +59,7 @@ export class IoBinding<
   readonly #native: NativeBinding;
   readonly #runNative: NativeBinding['runSync'];
   readonly #plan: SignaturePlan;
+  readonly #source: TensorSource;
   readonly #observer: RunObserver;
   readonly #dynamic: string[] = [];
   readonly #inputs: Record<string, Tensor> = {};
@@ -96,8 +104,9 @@ export class IoBinding<
     this.#observer = observer;
     this.#runNative = native.runSync;
     this.#plan = plan;
+    this.#source = source;
     try {
-      this.#bindAll(options, source);
+      this.#bindAll(options);
     } catch (error) {
       this.dispose();
       throw error;
@@ -164,14 +173,7 @@ export class IoBinding<
   }
 
   async #runWith(options: RunOptions): Promise<void> {
-    const checked = checkRunOptions(options);
-    if (
-      checked.signature !== undefined ||
-      checked.native !== undefined ||
-      checked.pool !== undefined
-    ) {
-      throw invalidArgument('options', 'only signal and timeoutMs in a bound run', options);
-    }
+    const checked = checkBoundRunOptions(options);
     this.#requireUndisposed();
     throwIfAborted(checked.signal);
     const job = new JobForOneRun(this.#job);
@@ -211,13 +213,38 @@ export class IoBinding<
     this.#due = [];
     for (const { input, output, initial } of this.#carried) {
       if (initial === undefined) continue;
-      const tensor = this.#kept?.has(output) === true ? undefined : own(this.#inputs, input);
-      if (tensor !== undefined && hasDims(tensor.dims, initial.dims)) {
-        // The elements as they lie in memory: float16 has arrays of two classes.
-        const bits = nativeArray(initial.data as NumericData);
-        nativeArray(tensor.data as NumericData).set(bits as never);
-      } else this.setInput(input, copyOfTensor(initial));
+      if (!this.#changesPlaces(output)) {
+        this.setInput(input, copyOfTensor(initial));
+        continue;
+      }
+      const tensor = own(this.#inputs, input);
+      if (tensor !== undefined && this.#own.has(tensor)) {
+        requireAccess(tensor, true, `inputs.${input}`);
+        copyElements(initial, tensor);
+      } else this.#bindState(input, initial);
     }
+  }
+
+  /** Whether an output of `carry` and its input exchange their memory. */
+  #changesPlaces(output: string): boolean {
+    return this.#kept?.has(output) !== true && !this.#dynamic.includes(output);
+  }
+
+  /**
+   * Has an input of `carry` read memory of ours: later runs write there, and what the program
+   * gave may be bound to other inputs and bindings too.
+   */
+  #bindState(input: string, state: Tensor): void {
+    const copy = this.#source.acquire(state.type as Exclude<ElementType, 'string'>, state.dims);
+    try {
+      copyElements(state, copy);
+      const index = indexOf(this.#plan.inputIndex, input, 'inputs');
+      this.#set(index, `inputs.${input}`, copy, this.#inputs, input);
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
+    this.#own.add(copy);
   }
 
   #beforeRun(): void {
@@ -285,12 +312,16 @@ export class IoBinding<
     this.#set(index, `inputs.${name}`, tensor, this.#inputs, name);
     // It is the state then, not what the last run has made.
     if (this.#due.length > 0) this.#due = this.#due.filter(({ input }) => input !== name);
+    const carried = this.#carried.find(({ input }) => input === name);
+    if (carried === undefined || !this.#changesPlaces(carried.output)) return;
+    this.#bindState(name, copyOfTensor(tensor));
   }
 
   /** Binds another tensor to an output. @throws OnliteError as {@link IoBinding.setInput}. */
   setOutput(name: string, tensor: TensorLike): void {
     const index = indexOf(this.#plan.outputIndex, name, 'outputs');
-    if (this.#kept?.has(name) === true) this.#ownState(this.#kept, name);
+    const carried = this.#carried.find(({ output }) => output === name);
+    if (carried !== undefined) this.#carryBefore(carried);
     this.#set(index, `outputs.${name}`, tensor, this.#outputs, name);
     const position = this.#dynamic.indexOf(name);
     if (position >= 0) this.#dynamic.splice(position, 1);
@@ -374,10 +405,7 @@ export class IoBinding<
     throw new OnliteError('ERR_TENSOR_DISPOSED', 'the binding was disposed');
   }
 
-  #bindAll(
-    { inputs = {}, outputs = {}, dims = {}, carry }: BindOptions,
-    source: TensorSource,
-  ): void {
+  #bindAll({ inputs = {}, outputs = {}, dims = {}, carry }: BindOptions): void {
     const carried = parseCarry(this.#plan, carry);
     for (const [list, record] of Object.entries({ inputs, outputs, dims })) {
       requireRecord(record, `options.${list}`);
@@ -388,7 +416,7 @@ export class IoBinding<
       const shape = resolveShape(info, dims);
       const type = elementTypeOfCode(info.type);
       if (shape === undefined || type?.array === undefined) return undefined;
-      const tensor = source.acquire(type.name as Exclude<ElementType, 'string'>, shape);
+      const tensor = this.#source.acquire(type.name as Exclude<ElementType, 'string'>, shape);
       this.#own.add(tensor);
       return tensor;
     };
@@ -426,15 +454,16 @@ export class IoBinding<
     }
   }
 
-  /** A kept output becomes one of the program's memory: so does the state, before it is lost. */
-  #ownState(kept: KeptState, output: string): void {
+  /** An output gets other memory: the state leaves the old before, and the runtime's own. */
+  #carryBefore(carried: Carried): void {
     this.#requireUndisposed();
     this.#requireIdle();
-    if (this.#due.length > 0) this.#carry();
-    const carried = this.#carried.find((each) => each.output === output);
-    if (carried !== undefined && kept.isFedBack(output)) {
-      this.setInput(carried.input, kept.stateOf(carried));
-    }
+    if (this.#due.some(({ output }) => output === carried.output)) this.#carry();
+    if (this.#changesPlaces(carried.output)) return;
+    const { input, output } = carried;
+    const state = this.#kept?.isFedBack(output) === true ? this.#kept.stateOf(carried) : undefined;
+    const bound = state ?? own(this.#inputs, input);
+    if (bound !== undefined) this.#bindState(input, copyOfTensor(bound));
   }
 
   #keepInitial(carried: Carried, isOurs: boolean): void {
@@ -444,18 +473,10 @@ export class IoBinding<
     if (tensor === undefined) {
       throw invalidArgument(`inputs.${input}`, 'a tensor, the state at first', undefined);
     }
-    if (isOurs) {
-      const { buffer, byteOffset, byteLength } = tensor.data as NumericData;
-      new Uint8Array(buffer, byteOffset, byteLength).fill(0);
-    }
-    if (target !== undefined && !hasDims(target.dims, tensor.dims)) {
-      throw new OnliteError(
-        'ERR_INVALID_ARGUMENT',
-        `options.carry.${output}: expected dims [${tensor.dims.join(', ')}] as of inputs.${input}, ` +
-          `got [${target.dims.join(', ')}]`,
-      );
-    }
+    if (isOurs) clearElements(tensor);
+    if (target !== undefined) requireSameDims(carried, tensor, target);
     carried.initial = copyOfTensor(tensor);
+    if (!isOurs && this.#changesPlaces(output)) this.#bindState(input, carried.initial);
   }
 
   /** Binds an output; false for memory of our own where the model gives an input back instead. */

@@ -123,3 +123,11 @@ export function requireSynchronous(options: CheckedRunOptions): void {
   const key = signal === undefined ? 'timeoutMs' : 'signal';
   throw invalidArgument(`options.${key}`, 'nothing in a synchronous run', options[key]);
 }
+
+/** As {@link checkRunOptions}, of a binding's run. */
+export function checkBoundRunOptions(options: unknown): CheckedRunOptions {
+  const checked = checkRunOptions(options);
+  const { signature, native, pool } = checked;
+  if (signature === undefined && native === undefined && pool === undefined) return checked;
+  throw invalidArgument('options', 'only signal and timeoutMs in a bound run', options);
+}
