@@ -19,7 +19,9 @@ namespace {
 void AddVariable(char* variable) {
   size_t count = 0;
   while (environ != nullptr && environ[count] != nullptr) ++count;
-  auto** const variables = new char*[count + 2];  // for as long as the process lives
+  // For as long as the process lives, also where somebody has put another array in its place.
+  static char** variables = nullptr;
+  variables = new char*[count + 2];
   std::copy_n(environ, count, variables);
   variables[count] = variable;
   variables[count + 1] = nullptr;
