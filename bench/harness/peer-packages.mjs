@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { fillFloats } from '../models/values.mjs';
+import { fillFloats, sizeOf } from '../models/values.mjs';
 import { BENCH, ROOT } from './paths.mjs';
 import { Skip } from './skip.mjs';
 
@@ -36,7 +36,7 @@ export async function loadOnnxruntimeNode(path) {
   const feeds = {};
   for (const { name, shape } of session.inputMetadata) {
     const dims = shape.map((dim) => (typeof dim === 'number' && dim > 0 ? dim : 1));
-    const size = dims.reduce((product, dim) => product * dim, 1);
+    const size = sizeOf(dims);
     feeds[name] = new Tensor('float32', fillFloats(new Float32Array(size)), dims);
   }
   return () => session.run(feeds);

@@ -5,18 +5,14 @@ import * as onlite from 'onlite';
 import { closedLoop, interleave } from 'onlite/bench';
 
 import { modelPath } from '../models/models.mjs';
+import { tensorsOf } from '../models/streaming.mjs';
 import { fromInterleaved } from './context.mjs';
 import { onnxruntimeNode } from './peer-packages.mjs';
 
 /** A function that starts a run of the same feeds with either package. */
 async function prepare({ InferenceSession, Tensor }, { model, feeds }) {
   const session = await InferenceSession.create(modelPath(model), { intraOpNumThreads: 1 });
-  const tensors = Object.fromEntries(
-    Object.entries(feeds).map(([name, { type, data, dims }]) => [
-      name,
-      new Tensor(type, data, dims),
-    ]),
-  );
+  const tensors = tensorsOf(feeds, Tensor);
   return { run: () => session.run(tensors), release: () => session.release() };
 }
 

@@ -2,7 +2,7 @@
 import { InferenceSession, Tensor } from 'onlite';
 
 import { modelPath } from '../models/models.mjs';
-import { fillFloats } from '../models/values.mjs';
+import { fillFloats, sizeOf } from '../models/values.mjs';
 import { Skip } from './skip.mjs';
 
 /** A session of one of the benchmarks' models with one intra-op thread, if not told otherwise. */
@@ -21,7 +21,7 @@ function tensorFor({ name, type, shape }) {
   if (Type === undefined) throw new Skip(`no values for ${name}, which is ${type}`);
   // Open dimensions are -1, or a name.
   const dims = shape.map((dim) => (typeof dim === 'number' && dim > 0 ? dim : 1));
-  const data = new Type(dims.reduce((product, dim) => product * dim, 1));
+  const data = new Type(sizeOf(dims));
   if (type === 'float32') fillFloats(data);
   else data.forEach((_, index) => (data[index] = Math.imul(index, 2654435761) >>> 24));
   return new Tensor(type, data, dims);

@@ -1,5 +1,5 @@
 import { constant, model, node } from './onnx.mjs';
-import { fillFloats } from './values.mjs';
+import { fillFloats, sizeOf } from './values.mjs';
 
 /** As GPT-2 is built, smaller. */
 const LAYERS = 4;
@@ -22,7 +22,7 @@ export function decoder() {
   const parts = [];
   const add = (...fields) => parts.push(node(...fields));
   const weights = (name, dims, scale = 0.05) => {
-    const size = dims.reduce((product, dim) => product * dim, 1);
+    const size = sizeOf(dims);
     const values = fillFloats(new Float32Array(size)).map((value) => value * scale);
     parts.push(constant(name, dims, values));
     return name;

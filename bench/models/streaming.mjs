@@ -1,19 +1,28 @@
 // The models that are run step by step, with their feeds.
 import { decoderCarry, decoderState } from './decoder.mjs';
 import { SILERO } from './models.mjs';
-import { fillFloats } from './values.mjs';
+import { fillFloats, sizeOf } from './values.mjs';
 
 /** Values of float32 that vary, as a feed. */
 export const varying = (...dims) => ({
   type: 'float32',
   dims,
-  data: fillFloats(new Float32Array(dims.reduce((product, dim) => product * dim, 1))),
+  data: fillFloats(new Float32Array(sizeOf(dims))),
 });
 const zeros = (...dims) => ({
   type: 'float32',
   dims,
-  data: new Float32Array(dims.reduce((product, dim) => product * dim, 1)),
+  data: new Float32Array(sizeOf(dims)),
 });
+
+/** Such values as tensors of a package's own class. */
+export const tensorsOf = (values, Tensor) =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, { type, data, dims }]) => [
+      name,
+      new Tensor(type, data, dims),
+    ]),
+  );
 
 /**
  * What a step is fed, by input name, after so many steps; `carry` names the state, and `outputs` has

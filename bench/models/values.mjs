@@ -1,3 +1,6 @@
+/** How many elements a tensor of these dims has. */
+export const sizeOf = (dims) => dims.reduce((product, dim) => product * dim, 1);
+
 /** The sequence of bench/raw/model_bytes.cc: floats between -1 and 1. */
 export function fillFloats(array) {
   let state = 1;

@@ -5,7 +5,8 @@ import { fromInterleaved } from '../harness/context.mjs';
 import { rawProgram } from '../harness/raw.mjs';
 import { createSession } from '../harness/subject.mjs';
 import { SILERO, modelPath } from '../models/models.mjs';
-import { streaming } from '../models/streaming.mjs';
+import { streaming, tensorsOf } from '../models/streaming.mjs';
+import { sizeOf } from '../models/values.mjs';
 
 export const name = 'carry';
 export const description = 'state that is carried from run to run: whole sequences';
@@ -16,17 +17,9 @@ const models = [
   { label: 'Silero, 256 frames', model: SILERO, steps: 256 },
 ];
 
-const tensorsOf = (values) =>
-  Object.fromEntries(
-    Object.entries(values).map(([key, { type, dims, data }]) => [
-      key,
-      new Tensor(type, data, dims),
-    ]),
-  );
-
 /** A sequence by hand: each step's outputs are fed to the next. */
 function byHand(session, { carry, feeds: first }, steps) {
-  const initial = tensorsOf(first());
+  const initial = tensorsOf(first(), Tensor);
   const pairs = Object.entries(carry);
   return async () => {
     let feeds = initial;
@@ -42,10 +35,10 @@ function carried(session, { carry, feeds, outputs: shapes }) {
   const outputs = Object.fromEntries(
     Object.entries(shapes).map(([key, dims]) => [
       key,
-      new Tensor('float32', new Float32Array(dims.reduce((size, dim) => size * dim, 1)), dims),
+      new Tensor('float32', new Float32Array(sizeOf(dims)), dims),
     ]),
   );
-  return session.bind({ inputs: tensorsOf(feeds()), outputs, carry });
+  return session.bind({ inputs: tensorsOf(feeds(), Tensor), outputs, carry });
 }
 
 const ways = [

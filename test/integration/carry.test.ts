@@ -42,6 +42,13 @@ const cache = (): Uint8Array =>
     nodes: [{ op: 'Concat', inputs: ['past', 'x'], outputs: ['present'], attributes: { axis: 0 } }],
   });
 
+/** The cache with nothing in it, x being [1, 2]. */
+const bindCache = (session: InferenceSession): IoBinding =>
+  session.bind({
+    inputs: { x: floats(1, 2).reshape([1, 2]), past: new Tensor('float32', [], [0, 2]) },
+    carry: { present: 'past' },
+  });
+
 describe.each(ways)('carried state by %s', (_, run) => {
   it('is zeros at first, the last output then, and zeros again after resetCarry', async () => {
     const session = await InferenceSession.create(adder());
@@ -113,10 +120,7 @@ describe.each(ways)('carried state by %s', (_, run) => {
 
   it('may grow', async () => {
     const session = await InferenceSession.create(cache());
-    const io = session.bind({
-      inputs: { x: floats(0, 0).reshape([1, 2]), past: new Tensor('float32', [], [0, 2]) },
-      carry: { present: 'past' },
-    });
+    const io = bindCache(session);
     for (let round = 0; round < 2; round++) {
       const expected: number[] = [];
       for (let step = 1; step <= 20; step++) {
@@ -290,10 +294,7 @@ describe.each(ways)('carried state by %s', (_, run) => {
 
   it('that grows is as it was when a tensor is refused', async () => {
     const session = await InferenceSession.create(cache());
-    const io = session.bind({
-      inputs: { x: floats(1, 2).reshape([1, 2]), past: new Tensor('float32', [], [0, 2]) },
-      carry: { present: 'past' },
-    });
+    const io = bindCache(session);
     const wrong = new Tensor('int32', new Int32Array(2), [1, 2]);
     for (let step = 1; step <= 6; step++) {
       await run(io);
@@ -420,10 +421,7 @@ describe('options.carry', () => {
 
   it('that stays with the runtime is read between runs only, while there is a session', async () => {
     const session = await InferenceSession.create(cache(), { inline: 'never' });
-    const io = session.bind({
-      inputs: { x: floats(1, 2).reshape([1, 2]), past: new Tensor('float32', [], [0, 2]) },
-      carry: { present: 'past' },
-    });
+    const io = bindCache(session);
     await io.run();
     const running = io.run();
     await expectError(() => io.outputs['present'], 'ERR_BUSY', /in flight/);

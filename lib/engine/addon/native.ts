@@ -209,12 +209,12 @@ export interface NativeProfile {
  * What a call of runSync says: the run was asked for asynchronously (inline), and every bound array
  * that could be detached has the bytes that it had, so that native code need not look (attached).
  */
-export const runWay = { sync: 0, inline: 1, syncAttached: 2, inlineAttached: 3 } as const;
+export const runWay = { inline: 1, syncAttached: 2, inlineAttached: 3 } as const;
 
 export interface NativeRunSync {
-  (way?: 0 | 2): NativeValue[] | undefined;
+  (way?: typeof runWay.syncAttached): NativeValue[] | undefined;
   /** False, and nothing has happened, if a thread is to make the run. */
-  (way: 1 | 3): NativeValue[] | false | undefined;
+  (way: typeof runWay.inline | typeof runWay.inlineAttached): NativeValue[] | false | undefined;
 }
 
 /** A binding of the addon. Outputs without memory are dynamic: run gives their values. */
