@@ -33,6 +33,16 @@ export function withoutPrototype<Value extends object>(value: Value): Value {
   return Object.assign(Object.create(null) as Value, value);
 }
 
+/** Copies the properties that have a value. */
+export function assignDefined<Target extends object>(
+  target: Target,
+  source: { [Key in keyof Target]?: Target[Key] | undefined },
+): void {
+  for (const [key, value] of Object.entries(source)) {
+    if (value !== undefined) Object.assign(target, { [key]: value });
+  }
+}
+
 /** Sets an own property, `__proto__` too: a model chooses its names. */
 export function setOwn<Value>(record: Record<string, Value>, name: string, value: Value): void {
   if (name === '__proto__') {

@@ -10,8 +10,11 @@ import { fromInterleaved } from './context.mjs';
 import { onnxruntimeNode } from './peer-packages.mjs';
 
 /** A function that starts a run of the same feeds with either package. */
-async function prepare({ InferenceSession, Tensor }, { model, feeds }) {
-  const session = await InferenceSession.create(modelPath(model), { intraOpNumThreads: 1 });
+async function prepare({ InferenceSession, Tensor }, { model, feeds, options }) {
+  const session = await InferenceSession.create(modelPath(model), {
+    intraOpNumThreads: 1,
+    ...options,
+  });
   const tensors = tensorsOf(feeds, Tensor);
   return { run: () => session.run(tensors), release: () => session.release() };
 }
@@ -37,12 +40,16 @@ async function slice(lanes, ms) {
  *
  * @param inFlight - runs at a time
  * @param busy - half of the machine's cores have other work
+ * @param options - of onlite's session
  * @param of - 'perRun', nanoseconds of the clock, or 'cpuPerRun', of the processor
  */
-export async function sideBySide(context, { name, of, inFlight = 1, busy = false, ...subject }) {
+export async function sideBySide(
+  context,
+  { name, of, inFlight = 1, busy = false, options, ...subject },
+) {
   const { warmUpMs, sliceMs } = context.pace;
   const peer = await prepare(onnxruntimeNode(), subject);
-  const ours = await prepare(onlite, subject);
+  const ours = await prepare(onlite, { ...subject, options });
   const lanesOf = ({ run }) => Array.from({ length: inFlight }, () => run);
   const release = busy ? occupy(Math.max(1, Math.floor(availableParallelism() / 2))) : () => {};
   try {

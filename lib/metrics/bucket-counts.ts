@@ -43,8 +43,8 @@ export class BucketCounts {
     let sum = 0n;
     let part = 0;
     for (const [lowest, counter] of this.#counters) {
-      const place = firstAtLeast(edges, lowest / 1e9);
-      if (place < counts.length) counts[place] = (counts[place] ?? 0) + counter.count;
+      const bucket = firstAtLeast(edges, lowest / 1e9);
+      if (bucket < counts.length) counts[bucket] = (counts[bucket] ?? 0) + counter.count;
       count += counter.count;
       part += counter.count * (lowest + counter.highest);
       if (part >= 2 ** 52) {

@@ -168,8 +168,8 @@ function batchHistogram(
   let sum = 0;
   for (const [rows, count] of batches) {
     // Not cumulative yet.
-    const place = firstAtLeast(edges, rows);
-    if (place < counts.length) counts[place] = (counts[place] ?? 0) + count;
+    const bucket = firstAtLeast(edges, rows);
+    if (bucket < counts.length) counts[bucket] = (counts[bucket] ?? 0) + count;
     total += count;
     sum += rows * count;
   }

@@ -23,11 +23,11 @@ void SessionCore::RecordSuccess(uint32_t id, int64_t called_at, int64_t queue_ns
   records.Keep(id, record);
 }
 
-void SessionCore::RecordInline(int64_t invoke_ns) {
+void SessionCore::RecordInline(int64_t invoke_ns, int64_t total_ns) {
   ++inline_runs;
   inline_gate.RecordHere(invoke_ns);
   if (record_latency) {
-    statistics->RecordSuccess({.invoke_ns = invoke_ns, .total_ns = invoke_ns});
+    statistics->RecordSuccess({.invoke_ns = invoke_ns, .total_ns = total_ns});
   }
 }
 
@@ -107,7 +107,7 @@ Status SessionReleased() { return {ErrorCode::kSessionReleased, "the session was
 
 Status EveryInterpreterBusy() {
   return {ErrorCode::kBusy,
-          "runSync: every place of the session is taken; await the runs in flight, or create "
+          "runSync: as many runs are in flight as the session makes at once; await them, or create "
           "the session with a higher concurrency"};
 }
 

@@ -56,8 +56,12 @@ class SessionCore {
   /// thread took, beside the runtime's; `batch_rows` as in RunRecord.
   void RecordSuccess(uint32_t id, int64_t called_at, int64_t queue_ns, const RunTimes& times,
                      int64_t fetch_ns, size_t batch_rows = 0);
+  /// Whether a run that was asked for asynchronously had better be made here and now. JS thread.
+  bool MayRunInline() const {
+    return inline_gate.is_open() && undelivered.load(std::memory_order_relaxed) == 0;
+  }
   /// An asynchronous run succeeded that the JS thread has made itself.
-  void RecordInline(int64_t invoke_ns);
+  void RecordInline(int64_t invoke_ns, int64_t total_ns);
   /// A synchronous run succeeded.
   void RecordSynchronous(int64_t invoke_ns, int64_t total_ns) {
     if (record_latency) statistics->RecordSynchronous(invoke_ns, total_ns);

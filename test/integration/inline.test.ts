@@ -119,6 +119,48 @@ describe.each(['add4.onnx', 'add4.tflite'])('%s inline', (name) => {
     await session.release();
   });
 
+  it('runs over tensors too large to be copied, and leaves those of a failed run alone', async () => {
+    const length = 32 << 10;
+    const options: SessionOptions =
+      name === 'add4.tflite' ? { ...always, resizeInputs: true } : always;
+    const model =
+      name === 'add4.tflite'
+        ? fixture(name)
+        : encodeOnnx({
+            inputs: ['a', 'b'].map((input) => ({ name: input, type: float32, dims: ['n'] })),
+            outputs: [{ name: 'y', type: float32, dims: ['n'] }],
+            nodes: [{ op: 'Add', inputs: ['a', 'b'], outputs: ['y'] }],
+          });
+    const session = await InferenceSession.create(model as string, options);
+    const [a, b] = session.inputNames as [string, string];
+    const [y] = session.outputNames as [string];
+    const left = new Float32Array(length);
+    const large = {
+      [a]: new Tensor('float32', left, [length]),
+      [b]: new Tensor('float32', new Float32Array(length).fill(1), [length]),
+    };
+    await untilInline(session, () => session.run(large));
+    const before = session.inlineRuns;
+    for (let value = 0; value < 200; value++) {
+      left.fill(value);
+      const result = await session.run(large);
+      expect(result[y]!.data).toEqual(new Float32Array(length).fill(value + 1));
+      expect(result[y]!.data).toEqual(session.runSync(large)[y]!.data);
+    }
+    expect(session.inlineRuns).toBeGreaterThan(before);
+    const given = new Tensor('float32', new Float32Array(length).fill(7), [length]);
+    await expectError(
+      () => session.run({ ...large, [b]: floats(1, 2, 3) }, { [y]: given }),
+      name === 'add4.tflite' ? 'ERR_SHAPE_MISMATCH' : 'ERR_RUN_FAILED',
+      /./,
+    );
+    expect(given.data.every((value) => value === 7)).toBe(true);
+    const filled = await session.run(large, { [y]: given });
+    expect(filled[y]).toBe(given);
+    expect(given.data[0]).toBe(left[0]! + 1);
+    await session.release();
+  });
+
   it('records the phases of its runs as others', async () => {
     const session = await InferenceSession.create(fixture(name), always);
     await untilInline(session, () => session.run(feeds(0)));

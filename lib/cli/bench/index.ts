@@ -62,9 +62,9 @@ async function measureWithProgress(
     return await measureAll({
       ...options,
       onProgress: ({ step, steps, setting, stage, done }) => {
-        const place = `${progressBar(step / steps)} ${step + 1}/${steps}`;
+        const progress = `${progressBar(step / steps)} ${step + 1}/${steps}`;
         const runs = done > 0 ? `, ${grouped(done)} runs` : '';
-        line.show(`${place} ${labels[setting] ?? ''}: ${stage}${runs}`);
+        line.show(`${progress} ${labels[setting] ?? ''}: ${stage}${runs}`);
       },
     });
   } finally {

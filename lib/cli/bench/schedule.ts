@@ -44,9 +44,9 @@ export function blockLimits(
   }
   const limits: BlockLimit[] = [];
   for (let block = 0; block < blocks; block++) {
-    const place = index * blocks + block;
+    const number = index * blocks + block;
     const runs =
-      Math.floor(((place + 1) * total.runs) / all) - Math.floor((place * total.runs) / all);
+      Math.floor(((number + 1) * total.runs) / all) - Math.floor((number * total.runs) / all);
     if (runs > 0) limits.push({ runs });
   }
   return limits;

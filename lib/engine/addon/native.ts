@@ -254,7 +254,15 @@ export interface NativeSession {
   /** The providers in use now; {@link NativeSessionInfo} has them as they were at creation. */
   providers(): string[];
   run(id: number, inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): void;
-  runSync(inputs: NativeTensors, outputs: NativeTensors, options?: NativeRunOptions): NativeValue[];
+  /** @param inlined - of a run that was asked for asynchronously: false, and nothing has happened, if a thread is to make it */
+  runSync(
+    inputs: NativeTensors,
+    outputs: NativeTensors,
+    options?: NativeRunOptions,
+    inlined?: boolean,
+  ): NativeValue[] | false;
+  /** Whether such a run had better be made here and now. */
+  mayRunInline(): boolean;
   bind(signature: number): NativeBinding;
   release(id: number): void;
   /** Somebody waits for a job of this session, the one of this id aside. */

@@ -5,7 +5,7 @@ import { encodeFeeds } from '../run/feeds';
 import { promiseJob } from '../addon/jobs';
 import { RunLeases } from '../run/leases';
 import { LoadLimits, releaseSession } from '../session/load';
-import { parseCreateArguments, type ModelSource } from '../session/model-source';
+import { checkExternalData, parseCreateArguments, type ModelSource } from '../session/model-source';
 import type { Engine, NativeProfile, NativeSession } from '../addon/native';
 import { profileOnnx } from './onnx';
 import { openApart, type ModelAgain, type SessionOrigin } from './session-apart';
@@ -63,10 +63,13 @@ export async function profileSession(
   const runs = optionalInteger({ runs: askedRuns }, 'runs', 'options', 1, maxRuns) ?? defaultRuns;
   const options = checkRunOptions(rest satisfies RunOptions);
   const plan = session.plan(options.signature);
-  const again = model === undefined ? undefined : parseCreateArguments([model]).source;
+  const again = {
+    model: model === undefined ? undefined : parseCreateArguments([model]).source,
+    externalData: checkExternalData(externalData),
+  };
   throwIfAborted(options.signal);
   return session.engine === 'onnxruntime'
-    ? profileOnnxApart(session, { model: again, externalData }, plan, feeds, runs, options)
+    ? profileOnnxApart(session, again, plan, feeds, runs, options)
     : profileTfliteSession(session, plan, feeds, runs, options);
 }
 
@@ -81,7 +84,11 @@ async function profileOnnxApart(
 ): Promise<ModelProfile> {
   checkFeeds(plan, feeds);
   const { signal } = options;
-  const native = await openApart(session.origin, again, new LoadLimits({ signal }));
+  const native = await openApart(
+    session.origin,
+    again,
+    new LoadLimits({ signal, timeoutMs: undefined }),
+  );
   try {
     requireSameModel(session.native, native);
     return await profileOnnxSession({ ...session, native }, plan, feeds, runs, options);

@@ -1,25 +1,23 @@
-import { ownProperties, type Unchecked } from '../../checks';
+import { ownProperties } from '../../checks';
 import { OnliteError } from '../../errors';
 import { absolutePath } from '../../files';
 import { loadSession, type LoadLimits } from '../session/load';
-import { checkExternalData } from '../session/model-source';
+import type { SourceOptions } from '../session/model-source';
 import { threadCount, type NativeSession, type NativeSessionOptions } from '../addon/native';
 
 /** What a session was made from, for another session of the same model. */
 export interface SessionOrigin {
   /** The file, a copy of the bytes, or undefined: they were too many to keep. */
   readonly model: string | Uint8Array | undefined;
-  readonly mmap: boolean;
-  readonly externalDataLinks: boolean;
-  /** As {@link SessionOptions.externalData}; undefined if there was none. */
-  readonly externalData: readonly unknown[] | undefined;
+  /** External data in memory is not kept. */
+  readonly source: SourceOptions;
   readonly options: NativeSessionOptions;
 }
 
 /** What of a model was not kept, given once more. */
 export interface ModelAgain {
   readonly model: string | Uint8Array | undefined;
-  readonly externalData: unknown;
+  readonly externalData: readonly unknown[] | undefined;
 }
 
 /** A model from memory is kept up to so many bytes, with its external data. */
@@ -30,26 +28,20 @@ const maxKeptBytes = 8 << 20;
  * bytes if they are few.
  *
  * @param model - the file's absolute path, or bytes
- * @param checked - the session's options, of which the native ones were made
  */
 export function keepOrigin(
   model: string | Uint8Array,
-  checked: Unchecked,
+  asked: SourceOptions,
   options: NativeSessionOptions,
 ): SessionOrigin {
-  const kept = {
-    mmap: checked['mmap'] === true,
-    externalDataLinks: checked['externalDataLinks'] !== false,
-    options,
-  };
-  const asked: unknown = checked['externalData'];
-  const externalData = asked === undefined ? undefined : checkExternalData(asked).map(fileNames);
+  const externalData = asked.externalData?.map(fileNames);
+  const source = { ...asked, externalData };
   const inMemory = externalData?.includes(undefined) === true;
   if (typeof model === 'string') {
-    return { model: inMemory ? undefined : model, externalData, ...kept };
+    return { model: inMemory ? undefined : model, source, options };
   }
   const few = !inMemory && model.byteLength <= maxKeptBytes;
-  return { model: few ? new Uint8Array(model) : undefined, externalData, ...kept };
+  return { model: few ? new Uint8Array(model) : undefined, source, options };
 }
 
 /** An item of `externalData` that is read from a file; undefined for another. */
@@ -82,13 +74,12 @@ export async function openApart(
         'give it as options.model, and external data as options.externalData',
     );
   }
-  const { mmap, externalDataLinks, externalData } = origin;
   const options = { ...origin.options, concurrency: 1, latency: false };
   if (options.intraOpNumThreads === 0) options.intraOpNumThreads = threadCount;
   // The files are the other session's, and single runs are profiled instead.
   delete options.optimizedModelFilePath;
   delete options.profilePrefix;
   delete options.batching;
-  const checked = { mmap, externalDataLinks, externalData: again.externalData ?? externalData };
-  return loadSession(model, checked, options, limits);
+  const externalData = again.externalData ?? origin.source.externalData;
+  return loadSession(model, { ...origin.source, externalData }, options, limits);
 }

@@ -12,7 +12,7 @@ import { acquireFrom, type TensorPool } from '../tensor/pool/tensor-pool';
 import type { OutputPlan, RequestedOutputs, SignaturePlan } from './signature-plan';
 import { Tensor, dataOf, isTensor } from '../tensor/tensor';
 import { lengthOf, typedArrayName } from '../tensor/typed-array';
-import { placeValue } from '../tensor/values';
+import { storeValue } from '../tensor/values';
 
 /** Memory that an output may be written to, described for the addon. */
 interface Memory {
@@ -139,14 +139,14 @@ export class RunOutputs implements Held {
       plan.isFixed = hasDims(value[2], plan.dims);
     }
     const { pool } = this.#options;
-    if (pool === undefined || given !== null) return placeValue(plan.name, value, given, undefined);
+    if (pool === undefined || given !== null) return storeValue(plan.name, value, given, undefined);
     if (tensor !== undefined && plan.isFixed) {
-      return placeValue(plan.name, value, tensor, undefined);
+      return storeValue(plan.name, value, tensor, undefined);
     }
     tensor?.dispose();
-    const placed = placeValue(plan.name, value, null, pool);
-    target.tensor = isTensor(placed) ? placed : undefined;
-    return placed;
+    const stored = storeValue(plan.name, value, null, pool);
+    target.tensor = isTensor(stored) ? stored : undefined;
+    return stored;
   }
 
   /** The native side has ended, or did not begin. */

@@ -3,7 +3,7 @@ import type { NativeSession, NativeValue, NativeValueInfo } from '../addon/nativ
 import type { NumericData } from '../tensor/element-type';
 import type { TensorPool } from '../tensor/pool/tensor-pool';
 import { Tensor, blockOf, isTensor } from '../tensor/tensor';
-import { placeValue } from '../tensor/values';
+import { storeValue } from '../tensor/values';
 import { hasDims } from './fetches';
 import { requireAccess } from './leases';
 import { PreparedRun, type Bind } from './prepared-run';
@@ -249,7 +249,7 @@ export class PreparedRuns {
       const value = values[index] ?? null;
       return value === null
         ? declared(slot, given, run.outputs[index], run.pool)
-        : placeValue(slot.name, value, given, run.pool);
+        : storeValue(slot.name, value, given, run.pool);
     });
   }
 

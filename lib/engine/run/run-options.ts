@@ -1,4 +1,5 @@
 import {
+  assignDefined,
   checkOptions,
   configEntries,
   optionalBoolean,
@@ -10,7 +11,6 @@ import { OnliteError, invalidArgument } from '../../errors';
 import type { NativeRunOptions } from '../addon/native';
 import { isTensorPool, type TensorPool } from '../tensor/pool/tensor-pool';
 import { isAbortSignal } from '../../realms';
-import { assignDefined } from '../session/session-options';
 
 /** How one run is made. Any other key is an error. */
 export interface RunOptions {
@@ -49,10 +49,14 @@ const keys: ReadonlySet<string> = new Set<keyof RunOptions>([
 /** The largest delay of a Node timer. */
 const maxTimeout = 0x7fff_ffff;
 
+/** What ends a piece of work early. */
+export interface Limits {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+}
+
 /** Checked options of one run. */
-export interface CheckedRunOptions {
-  signal: AbortSignal | undefined;
-  timeoutMs: number | undefined;
+export interface CheckedRunOptions extends Limits {
   pool: TensorPool | undefined;
   signature: string | undefined;
   /** Undefined when every option for the runtime has its default. */
@@ -98,10 +102,7 @@ export function checkRunOptions(value: unknown): CheckedRunOptions {
 }
 
 /** @throws OnliteError ERR_INVALID_ARGUMENT naming the option. */
-export function checkLimits(
-  options: Unchecked,
-  path: string,
-): Pick<CheckedRunOptions, 'signal' | 'timeoutMs'> {
+export function checkLimits(options: Unchecked, path: string): Limits {
   const signal = options['signal'];
   if (signal !== undefined && !isAbortSignal(signal)) {
     throw invalidArgument(`${path}.signal`, 'an AbortSignal', signal);

@@ -109,20 +109,21 @@ function search(engine: Engine): readonly LibraryCandidate[] {
 }
 
 function folders(engine: Engine): [folder: string, origin: string][] {
-  const places: [string, string][] = [];
+  const candidates: [string, string][] = [];
   const platformPackage = installedPackage(`@onlite/runtime-${target}`);
-  if (platformPackage !== undefined) places.push([platformPackage, `@onlite/runtime-${target}`]);
-  places.push([join(packageRoot, 'runtimes', target), 'runtimes']);
+  if (platformPackage !== undefined)
+    candidates.push([platformPackage, `@onlite/runtime-${target}`]);
+  candidates.push([join(packageRoot, 'runtimes', target), 'runtimes']);
   const name = engine === 'onnxruntime' ? 'onnxruntime-node' : 'tfjs-tflite-node';
   const installed = installedPackage(name);
   if (installed !== undefined) {
     for (const folder of subfolders(
       join(installed, engine === 'onnxruntime' ? 'bin' : 'cc_deps'),
     )) {
-      places.push([folder, name]);
+      candidates.push([folder, name]);
     }
   }
-  return places;
+  return candidates;
 }
 
 /** Folders below a peer package's binaries that are for this platform and architecture. */

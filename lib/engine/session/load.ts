@@ -1,11 +1,10 @@
 import { abortError, throwIfAborted } from '../run/abort';
 import { whenAborted } from '../run/abort-listeners';
-import type { Unchecked } from '../../checks';
 import { OnliteError } from '../../errors';
 import { abandonJob, promiseJob } from '../addon/jobs';
-import { toNativeSource } from './model-source';
+import { toNativeSource, type SourceOptions } from './model-source';
 import { native, type NativeSession, type NativeSessionOptions } from '../addon/native';
-import { checkLimits } from '../run/run-options';
+import type { Limits } from '../run/run-options';
 import { knownCandidates } from '../runtime/runtime-locations';
 
 const what = 'loading';
@@ -17,9 +16,7 @@ export class LoadLimits {
   readonly #startedAt = performance.now();
   #reached = false;
 
-  /** @throws OnliteError ERR_INVALID_ARGUMENT naming the option. */
-  constructor(options: Unchecked) {
-    const { signal, timeoutMs } = checkLimits(options, 'options');
+  constructor({ signal, timeoutMs }: Limits) {
     this.#signal = signal;
     this.#timeoutMs = timeoutMs;
   }
@@ -84,12 +81,12 @@ export class LoadLimits {
 /** Loads a model. When a limit is reached the late session is destroyed. */
 export async function loadSession(
   source: string | Uint8Array,
-  checked: Unchecked,
+  sourceOptions: SourceOptions,
   options: NativeSessionOptions,
   limits: LoadLimits,
 ): Promise<NativeSession> {
   limits.check();
-  const nativeSource = await limits.within(toNativeSource(source, checked));
+  const nativeSource = await limits.within(toNativeSource(source, sourceOptions));
   const candidates = {
     onnxruntime: knownCandidates('onnxruntime'),
     tflite: knownCandidates('tflite'),

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 
-import { checkArray, checkString, ownProperties, type Unchecked } from '../../checks';
+import { checkArray, checkString, ownProperties } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import { native, type NativeBytes, type NativeModelSource } from '../addon/native';
 import { absolutePath, unreadable } from '../../files';
@@ -13,6 +13,14 @@ import { isDetachedBuffer } from '../tensor/typed-array';
 
 /** What a model can be created from: a path, a `file:` URL, or its bytes. */
 export type ModelSource = string | URL | ArrayBufferView | ArrayBufferLike;
+
+/** How a model's file and external data are read. */
+export interface SourceOptions {
+  readonly mmap: boolean;
+  readonly externalDataLinks: boolean;
+  /** Items as the user gave them; undefined where the model's folder has the data. */
+  readonly externalData: readonly unknown[] | undefined;
+}
 
 /** The arguments of InferenceSession.create, told apart. */
 export interface CreateArguments {
@@ -50,9 +58,8 @@ export function parseCreateArguments(args: readonly unknown[]): CreateArguments 
 }
 
 /** What metrics and traces call the model: the option, or else the file's name without extension. */
-export function modelName(source: string | Uint8Array, options: Unchecked): string {
-  const name = options['name'];
-  if (typeof name === 'string') return name;
+export function modelName(source: string | Uint8Array, name: string | undefined): string {
+  if (name !== undefined) return name;
   const file = typeof source === 'string' ? parse(source).name : '';
   return file === '' ? 'unnamed' : file;
 }
@@ -119,13 +126,9 @@ const isBuffer: (value: unknown) => value is ArrayBufferLike = types.isAnyArrayB
 /** Copies the model's bytes, and external data, to where native code may use them. */
 export async function toNativeSource(
   source: string | Uint8Array,
-  options: Unchecked,
+  { mmap, externalDataLinks, externalData }: SourceOptions,
 ): Promise<NativeModelSource> {
-  const result: NativeModelSource = {
-    mmap: options['mmap'] === true,
-    externalDataLinks: options['externalDataLinks'] !== false,
-  };
-  const externalData = options['externalData'];
+  const result: NativeModelSource = { mmap, externalDataLinks };
   const files = externalData === undefined ? undefined : readExternalData(externalData);
   // Reported below, if the model itself is not the first to fail.
   files?.catch(() => undefined);
@@ -139,12 +142,12 @@ const externalDataPath = 'options.externalData';
 const maxExternalFiles = 100_000;
 
 /** The items of the option `externalData`. @throws OnliteError ERR_INVALID_ARGUMENT. */
-export function checkExternalData(value: unknown): unknown[] {
+export function checkExternalData(value: unknown): readonly unknown[] | undefined {
+  if (value === undefined) return undefined;
   return checkArray(value, externalDataPath, maxExternalFiles);
 }
 
-async function readExternalData(value: unknown): Promise<[string, NativeBytes][]> {
-  const items = checkExternalData(value);
+async function readExternalData(items: readonly unknown[]): Promise<[string, NativeBytes][]> {
   const files: [string, NativeBytes][] = [];
   // All of them before the first is waited for, when the working directory may change.
   const described = items.map((item, index) =>

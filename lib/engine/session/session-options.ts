@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 
 import { checkBatching, type BatchingOptions } from './batching-options';
 import {
+  assignDefined,
   checkArray,
   checkOptions,
   checkString,
@@ -17,6 +18,8 @@ import {
 import { invalidArgument } from '../../errors';
 import { absolutePath } from '../../files';
 import { threadCount, type NativeSessionOptions } from '../addon/native';
+import { checkLimits, type Limits } from '../run/run-options';
+import { checkExternalData, type SourceOptions } from './model-source';
 
 /** An execution provider (ONNX) or delegate (TensorFlow Lite) with its options. */
 export interface ExecutionProviderOption {
@@ -202,17 +205,40 @@ const inlineKeys: ReadonlySet<string> = new Set(['maxMicroseconds']);
 const defaultInlineMicroseconds = 20;
 const maxInlineMicroseconds = 1000;
 
-/** The user's options, checked and without getters. */
-export function checkSessionOptions(value: unknown): Unchecked {
-  return checkOptions(value, path, keys);
+/** Checked options of a session, by who uses them. */
+export interface CheckedSessionOptions {
+  /** For the addon. */
+  readonly native: NativeSessionOptions;
+  readonly source: SourceOptions;
+  readonly limits: Limits;
+  readonly name: string | undefined;
+  readonly warmUp: boolean;
 }
 
 /**
- * Translates checked options for the addon.
+ * The user's options, each read once.
  *
  * @throws OnliteError ERR_INVALID_ARGUMENT naming the option.
  */
-export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions {
+export function checkSessionOptions(value: unknown): CheckedSessionOptions {
+  const options = checkOptions(value, path, keys);
+  const native = nativeOptions(options);
+  // Without effect, and yet no place for nonsense.
+  optionalBoolean(options, 'enableGraphCapture', path);
+  return {
+    native,
+    source: {
+      mmap: optionalBoolean(options, 'mmap', path) ?? false,
+      externalDataLinks: optionalBoolean(options, 'externalDataLinks', path) ?? true,
+      externalData: checkExternalData(options['externalData']),
+    },
+    limits: checkLimits(options, path),
+    name: sessionName(options),
+    warmUp: optionalBoolean(options, 'warmUp', path) ?? false,
+  };
+}
+
+function nativeOptions(options: Unchecked): NativeSessionOptions {
   const native = withoutPrototype<NativeSessionOptions>({
     executionProviders: providers(options['executionProviders']),
     intraOpNumThreads: optionalInteger(options, 'intraOpNumThreads', path, 0, maxThreads) ?? 0,
@@ -246,29 +272,15 @@ export function toNativeSessionOptions(options: Unchecked): NativeSessionOptions
     logSeverityLevel: optionalInteger(options, 'logSeverityLevel', path, 0, 4),
     logVerbosityLevel: optionalInteger(options, 'logVerbosityLevel', path, 0, 0x7fff_ffff),
   });
-  checkName(options);
-  optionalBoolean(options, 'mmap', path);
-  optionalBoolean(options, 'externalDataLinks', path);
-  optionalBoolean(options, 'warmUp', path);
-  optionalBoolean(options, 'enableGraphCapture', path);
   return native;
 }
 
-function checkName(options: Unchecked): void {
+function sessionName(options: Unchecked): string | undefined {
   const name = optionalString(options, 'name', path);
   if (name !== undefined && (name === '' || name.length > maxNameLength)) {
     throw invalidArgument(`${path}.name`, `1 to ${maxNameLength} characters`, name);
   }
-}
-
-/** Copies the properties that have a value. */
-export function assignDefined<Target extends object>(
-  target: Target,
-  source: { [Key in keyof Target]?: Target[Key] | undefined },
-): void {
-  for (const [key, value] of Object.entries(source)) {
-    if (value !== undefined) Object.assign(target, { [key]: value });
-  }
+  return name;
 }
 
 /** In the working directory of this moment: the file is written later. */

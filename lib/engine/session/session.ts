@@ -4,7 +4,7 @@ import { IoBinding } from '../run/io-binding';
 import { checkOptions } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeFeeds, type TensorLike } from '../run/feeds';
-import { promiseJob, type StartedJob } from '../addon/jobs';
+import { deliverInline, mayRunInline, promiseJob, type StartedJob } from '../addon/jobs';
 import { RunLeases } from '../run/leases';
 import { SessionLatency, batchSizesOf } from '../latency/latency';
 import { liveSessions } from './live-sessions';
@@ -30,7 +30,6 @@ import type { Feeds, Fetches, RunResult } from '../run/run-types';
 import { withRemedy } from '../runtime/runtime-locations';
 import {
   checkSessionOptions,
-  toNativeSessionOptions,
   type ExecutionProviderOption,
   type SessionOptions,
 } from './session-options';
@@ -142,13 +141,12 @@ export class InferenceSession implements AsyncDisposable {
   static async create(...args: unknown[]): Promise<InferenceSession> {
     const { source, options } = parseCreateArguments(args);
     const checked = checkSessionOptions(options);
-    const nativeOptions = toNativeSessionOptions(checked);
-    const origin = keepOrigin(source, checked, nativeOptions);
-    const limits = new LoadLimits(checked);
+    const origin = keepOrigin(source, checked.source, checked.native);
+    const limits = new LoadLimits(checked.limits);
     try {
-      const loaded = await loadSession(source, checked, nativeOptions, limits);
-      const session = new InferenceSession(loaded, modelName(source, checked), origin);
-      if (checked['warmUp'] === true) {
+      const loaded = await loadSession(source, checked.source, checked.native, limits);
+      const session = new InferenceSession(loaded, modelName(source, checked.name), origin);
+      if (checked.warmUp) {
         await limits.within(session.warmUp()).catch(async (error: unknown) => {
           const released = session.release();
           if (!limits.reached) await released;
@@ -187,8 +185,11 @@ export class InferenceSession implements AsyncDisposable {
       throwIfAborted(signal);
       const isAbortable = signal !== undefined || timeoutMs !== undefined;
       const prepared = this.#prepare(feeds, request);
-      const result = isAbortable ? undefined : prepared?.runInline();
-      if (result !== undefined) return result;
+      if (!isAbortable) {
+        const result =
+          prepared === undefined ? this.#runInline(feeds, request) : prepared.runInline();
+        if (result !== undefined) return result;
+      }
       const job = prepared?.run(isAbortable) ?? this.#start(feeds, request);
       return isAbortable ? abortable(job, request.options) : job.result;
     } catch (error) {
@@ -243,19 +244,44 @@ export class InferenceSession implements AsyncDisposable {
   ): Outputs;
   runSync(feeds: unknown, second?: unknown, third?: unknown): object {
     const request = this.#requestOf(second, third);
-    const { plan, options } = request;
-    requireSynchronous(options);
+    requireSynchronous(request.options);
     const prepared = this.#prepare(feeds, request);
     if (prepared !== undefined) return prepared.runSync();
+    return this.#runHere(feeds, request, false);
+  }
+
+  /**
+   * A run that was asked for asynchronously, at once where that is quicker for everybody.
+   *
+   * @returns undefined if it is not: then nothing has happened
+   */
+  #runInline(feeds: unknown, request: RunRequest): Promise<object> | undefined {
+    const { inlineMicroseconds } = this.#observer;
+    if (inlineMicroseconds === 0 || !mayRunInline() || runChannel.hasSubscribers) return undefined;
+    // A run that fails must leave the caller's tensors untouched.
+    if (request.outputs.tensors !== undefined || !this.#native.mayRunInline()) return undefined;
+    const result = this.#runHere(feeds, request, true);
+    return result === undefined ? undefined : deliverInline(result, inlineMicroseconds);
+  }
+
+  /**
+   * A run on this thread, over the caller's memory.
+   *
+   * @param inlined - it was asked for asynchronously; undefined if a thread is to make it
+   */
+  #runHere(feeds: unknown, request: RunRequest, inlined: false): object;
+  #runHere(feeds: unknown, request: RunRequest, inlined: true): object | undefined;
+  #runHere(feeds: unknown, request: RunRequest, inlined: boolean): object | undefined {
+    const { plan, options, native } = request;
     const inputs = encodeFeeds(plan, feeds, undefined);
     const memory = { pool: options.pool, leases: undefined, batched: false };
     const outputs = new RunOutputs(plan, request.outputs, memory);
-    const runNative = (): NativeValue[] =>
-      this.#native.runSync(inputs, outputs.encoded, request.native);
+    const run = (): NativeValue[] | false =>
+      this.#native.runSync(inputs, outputs.encoded, native, inlined);
     try {
-      const result = outputs.decode(
-        runChannel.hasSubscribers ? this.#observer.runSync(runNative) : runNative(),
-      );
+      const values = runChannel.hasSubscribers ? this.#observer.runSync(run) : run();
+      if (values === false) return undefined;
+      const result = outputs.decode(values);
       this.#prepared?.learner(request, inputs)?.(result);
       return result;
     } finally {

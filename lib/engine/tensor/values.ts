@@ -64,7 +64,7 @@ function byteLengthOf(type: ElementTypeInfo, dims: readonly number[]): number {
  * @param pool - where else its memory is taken from
  * @returns the given tensor, the pool's, or a tensor or another value of its own
  */
-export function placeValue(
+export function storeValue(
   name: string,
   value: NativeValue,
   given: unknown,

@@ -1,6 +1,6 @@
 /**
  * The names that a session gives to inputs or outputs, which a file may call alike or not at all:
- * a later one of a name that was there before is `name:1`, a blank one `input:2` by its place.
+ * a later one of a name that was there before is `name:1`, a blank one `input:2` by its index.
  *
  * @param list - `input` or `output`
  */

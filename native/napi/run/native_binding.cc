@@ -452,19 +452,16 @@ bool NativeBinding::IsReady(Way way) const {
 }
 
 bool NativeBinding::PlaceForInline(Napi::Env env, Way way) {
-  if (!way.inlined || !way.attached || in_place_ || !IsFree() || !MayRunInline()) return false;
+  if (!way.inlined || !way.attached || in_place_ || !IsFree() || !core_->session->MayRunInline()) {
+    return false;
+  }
   Prepare(env, false);
   return in_place_;
 }
 
-bool NativeBinding::MayRunInline() const {
-  const SessionCore& session = *core_->session;
-  return session.inline_gate.is_open() && session.undelivered.load(std::memory_order_relaxed) == 0;
-}
-
 std::optional<Status> NativeBinding::RunAtOnce(Way way) {
-  if (!IsReady(way) || (way.inlined && !MayRunInline())) return std::nullopt;
   SessionCore& session = *core_->session;
+  if (!IsReady(way) || (way.inlined && !session.MayRunInline())) return std::nullopt;
   // All but the run itself takes less than a second pair of clock readings
   // would, so one time serves as invoke and as total.
   const bool timed = way.inlined || session.record_latency;
@@ -476,7 +473,7 @@ std::optional<Status> NativeBinding::RunAtOnce(Way way) {
   if (!status.ok()) {
     session.RecordFailure(RunRecords::kSynchronous, started, status.code());
   } else if (way.inlined) {
-    session.RecordInline(taken);
+    session.RecordInline(taken, taken);
   } else {
     session.RecordSynchronous(taken, taken);
   }

@@ -82,8 +82,6 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   std::optional<Status> RunAtOnce(Way way);
   /// Has what asynchronous runs copy lie in place, if then such a run can be made at once.
   bool PlaceForInline(Napi::Env env, Way way);
-  /// Whether nothing asks for an asynchronous run to be made by a thread.
-  bool MayRunInline() const;
   /// Whether a run needs no more than the runtime's own call.
   bool IsReady(Way way) const;
   /// Whether there is no other run, and nothing to be taken after one.

@@ -48,6 +48,7 @@ Napi::Function NativeSession::Define(Napi::Env env) {
        PropertyDescriptor(CoreMethod<&BatchSizes>("batchSizes")),
        PropertyDescriptor(CoreMethod<&RunsInFlight>("runsInFlight")),
        PropertyDescriptor(CoreMethod<&InlineRuns>("inlineRuns")),
+       PropertyDescriptor(CoreMethod<&MayRunInline>("mayRunInline")),
        PropertyDescriptor(CoreMethod<&SessionMemory>("memory")),
        PropertyDescriptor(CoreMethod<&ObserveRuns>("observeRuns")),
        PropertyDescriptor(CoreMethod<&TakeRunRecord>("takeRunRecord"))});
@@ -128,12 +129,17 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   const int64_t called_at = MonotonicNow();
+  const bool inlined = info[3].IsBoolean() && info[3].As<Napi::Boolean>().Value();
   RunArguments arguments;
   ReadRunOptions(env, info[2], &arguments);
   ReadRunArguments(env, core_->info, info[0], info[1], FeedPolicy::kSynchronous, &arguments);
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
-  if (!EnterSynchronousRun(*core_)) ThrowStatus(env, EveryInterpreterBusy());
+  if (inlined && !core_->MayRunInline()) return Napi::Boolean::New(env, false);
+  if (!EnterSynchronousRun(*core_)) {
+    if (inlined) return Napi::Boolean::New(env, false);
+    ThrowStatus(env, EveryInterpreterBusy());
+  }
   RunResult result;
   const Status status = RunGuarded([&] { return core_->session->Run(arguments.request, &result); });
   LeaveSynchronousRun(*core_);
@@ -141,8 +147,12 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
     core_->RecordFailure(RunRecords::kSynchronous, called_at, status.code());
   Check(env, status);
   Napi::Value outputs = OutputsToJs(env, arguments, &result);
-  if (!arguments.is_warm_up) {
-    core_->RecordSynchronous(result.times.invoke_ns, MonotonicNow() - called_at);
+  if (arguments.is_warm_up) return outputs;
+  const int64_t total_ns = MonotonicNow() - called_at;
+  if (inlined) {
+    core_->RecordInline(result.times.invoke_ns, total_ns);
+  } else {
+    core_->RecordSynchronous(result.times.invoke_ns, total_ns);
   }
   return outputs;
 }

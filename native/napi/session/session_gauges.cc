@@ -43,6 +43,10 @@ Napi::Value InlineRuns(const SessionCore& core, const Napi::CallbackInfo& info) 
   return Napi::Number::New(info.Env(), static_cast<double>(core.inline_runs));
 }
 
+Napi::Value MayRunInline(const SessionCore& core, const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), core.MayRunInline());
+}
+
 Napi::Value SessionMemory(const SessionCore& core, const Napi::CallbackInfo& info) {
   const double model = core.released ? 0 : static_cast<double>(core.external_bytes);
   return Numbers(info.Env(), {model, static_cast<double>(core.statistics->bytes())});

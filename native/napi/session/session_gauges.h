@@ -19,6 +19,7 @@ Napi::Value RunsInFlight(const SessionCore& core, const Napi::CallbackInfo& info
 
 /// Runs asked for asynchronously that the JS thread has made itself.
 Napi::Value InlineRuns(const SessionCore& core, const Napi::CallbackInfo& info);
+Napi::Value MayRunInline(const SessionCore& core, const Napi::CallbackInfo& info);
 
 /// Our own memory: [the model's, the histograms'] bytes.
 Napi::Value SessionMemory(const SessionCore& core, const Napi::CallbackInfo& info);

@@ -162,12 +162,12 @@ Status TfLiteSession::Feed(Interpreter* interpreter, size_t entry, Feeds feeds) 
     TfLiteTensor* tensor = runner.Input(index);
     if (may_place) {
       Placement& placement = interpreter->placement();
-      const int place = runner.InputTensorIndex(index);
+      const int tensor_index = runner.InputTensorIndex(index);
       if (feed.byte_length >= kWorthPlacing && feed.type != ElementType::kString &&
-          placement.Place(place, tensor, feed)) {
+          placement.Place(tensor_index, tensor, feed)) {
         continue;
       }
-      ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));
+      ONLITE_RETURN_IF_ERROR(placement.Withdraw(tensor_index, tensor));
     }
     ONLITE_RETURN_IF_ERROR(
         FeedTensor(interpreter->api(), feed, tensor, info_.signatures[entry].inputs[index].name));

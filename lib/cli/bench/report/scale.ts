@@ -11,9 +11,9 @@ function scale(
   ticks: readonly number[],
 ): Scale {
   const [low, high] = [transform(from), transform(to)];
-  const place = (value: number): number =>
+  const position = (value: number): number =>
     start + ((transform(value) - low) / (high - low || 1)) * (end - start);
-  return Object.assign(place, { ticks });
+  return Object.assign(position, { ticks });
 }
 
 const STEPS = [1, 2, 5];

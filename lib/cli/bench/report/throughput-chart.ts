@@ -37,9 +37,9 @@ function curvesOf(settings: readonly MeasuredSetting[]): Curve[] {
 function ordinalScale(values: readonly number[]): Scale {
   const [start, end] = [PLOT.left + 30, WIDTH - PLOT.right - 30];
   const step = values.length > 1 ? (end - start) / (values.length - 1) : 0;
-  const place = (value: number): number =>
+  const position = (value: number): number =>
     values.length > 1 ? start + values.indexOf(value) * step : (start + end) / 2;
-  return Object.assign(place, { ticks: values });
+  return Object.assign(position, { ticks: values });
 }
 
 function table(settings: readonly MeasuredSetting[]): Markup {

@@ -57,7 +57,7 @@ export class Block {
   next: Block | undefined;
   previous: Block | undefined;
   /** Where it was acquired, in debug mode. */
-  place: string | undefined;
+  acquiredAt: string | undefined;
 
   constructor(
     readonly slab: Slab,

@@ -137,7 +137,7 @@ export class TensorPool {
     const block = this.#allocator.acquire(info, length, bytes);
     const view = takeView(block);
     if (this.#zero) new Uint8Array(view.buffer, view.byteOffset, bytes).fill(0);
-    if (this.#debug) block.place = placeOf();
+    if (this.#debug) block.acquiredAt = acquiringStack();
     return pooledTensor(info, view, shape, size, block);
   }
 
@@ -200,7 +200,7 @@ function takeView(block: Block): NumericData {
 }
 
 /** The stack above the call for a tensor. */
-function placeOf(): string {
+function acquiringStack(): string {
   return (new Error().stack ?? '').split('\n').slice(4).join('\n');
 }
 
@@ -208,12 +208,12 @@ function placeOf(): string {
 function leakReporter(): (block: Block) => void {
   const reported = new Set<string>();
   return (block) => {
-    const place = block.place ?? '';
-    if (reported.has(place)) return;
-    reported.add(place);
+    const stack = block.acquiredAt ?? '';
+    if (reported.has(stack)) return;
+    reported.add(stack);
     process.emitWarning(
       `A tensor of ${block.byteLength} bytes was collected without dispose(). It was acquired\n` +
-        place,
+        stack,
       { type: 'OnliteWarning', code: 'ONLITE_TENSOR_FORGOTTEN' },
     );
   };

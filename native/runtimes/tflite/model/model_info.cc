@@ -31,7 +31,7 @@ std::optional<Quantization> ReadQuantization(const FlatTable& tensor, size_t ran
 }
 
 /// Gives every value a name that no other of the list has: a later one of a name
-/// that was there before is "name:1", and a blank one "input:2" by its place.
+/// that was there before is "name:1", and a blank one "input:2" by its index.
 void MakeNamesUnique(const char* list, std::vector<ValueInfo>* values) {
   std::set<std::string> taken;
   for (const ValueInfo& value : *values) taken.insert(value.name);
@@ -172,9 +172,9 @@ class ModelReader {
     // VerifyVariables has seen that they are there.
     const auto values =
         op.Vector<int32_t>(reads ? schema::Operator::kOutputs : schema::Operator::kInputs);
-    const size_t place = reads ? 0 : 1;
-    if (values.size() <= place) return;
-    const int32_t index = values[place];
+    const size_t position = reads ? 0 : 1;
+    if (values.size() <= position) return;
+    const int32_t index = values[position];
     const FlatTable tensor = tensors[static_cast<size_t>(index)];
     const auto signature = tensor.Vector<int32_t>(schema::Tensor::kShapeSignature);
     const auto shape =

@@ -160,13 +160,13 @@ class VariableVerifier {
     const bool reads = code == schema::kReadVariable;
     const Tensors inputs = InputsOf(op);
     const Tensors values = reads ? OutputsOf(op) : inputs;
-    const size_t place = reads ? 0 : 1;
-    if (inputs.size() == 0 || inputs[0] < 0 || values.size() <= place || values[place] < 0) {
+    const size_t position = reads ? 0 : 1;
+    if (inputs.size() == 0 || inputs[0] < 0 || values.size() <= position || values[position] < 0) {
       return file_->Fail("a variable's operator without its tensors");
     }
     const size_t handle = Find(Id(subgraph, inputs[0]));
     if (!names_.contains(handle)) return file_->Fail("a handle that is no variable's");
-    const Content content = ContentOf(TensorAt(subgraph, values[place]));
+    const Content content = ContentOf(TensorAt(subgraph, values[position]));
     Variable& variable = variables_[handle];
     if (!variable.any) variable.any = content;
     if (!Agree(*variable.any, content)) return Differ(handle);

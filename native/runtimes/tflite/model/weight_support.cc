@@ -100,9 +100,9 @@ class Checker {
                           entry.Scalar<int32_t>(schema::OperatorCode::kBuiltinCode, 0));
     const auto inputs = op.Vector<int32_t>(schema::Operator::kInputs);
     const std::optional<Weighted> known = WeightedOperator(code);
-    for (size_t place = 0; place < inputs.size(); ++place) {
-      if (inputs[place] < 0) continue;
-      const FlatTable tensor = tensors_[static_cast<size_t>(inputs[place])];
+    for (size_t index = 0; index < inputs.size(); ++index) {
+      if (inputs[index] < 0) continue;
+      const FlatTable tensor = tensors_[static_cast<size_t>(inputs[index])];
       if (!IsInBlocks(tensor)) continue;
       if (code == schema::kFullyConnected && version_ >= kNewer) continue;
       return Refuse(known ? known->name : "operator " + std::to_string(code), tensor,

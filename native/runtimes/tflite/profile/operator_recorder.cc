@@ -114,8 +114,8 @@ void OperatorRecorder::End(uint32_t handle) {
 void OperatorRecorder::OpenPartition(Level* level, int64_t subgraph) {
   const int64_t now = clock_();
   const int64_t elapsed = now - level->last_ns;
-  const std::tuple place{subgraph, level->last_index, level->partitions_since++};
-  const auto [known, is_new] = partitions_.try_emplace(place, partition_count_[subgraph]);
+  const std::tuple key{subgraph, level->last_index, level->partitions_since++};
+  const auto [known, is_new] = partitions_.try_emplace(key, partition_count_[subgraph]);
   if (is_new) ++partition_count_[subgraph];
   level->open_partition = known->second;
   level->open_subgraph = subgraph;

@@ -97,12 +97,13 @@ Status TfLiteBinding::PlaceInputs(Interpreter* interpreter, bool may_place) {
   for (size_t index = 0; index < feeds_.size(); ++index) {
     const TensorView& feed = *feeds_[index];
     const TfLiteTensor* tensor = runner.Input(index);
-    const int place = runner.InputTensorIndex(index);
-    if (place < 0) continue;
-    if (may_place && feed.type != ElementType::kString && placement.Place(place, tensor, feed)) {
+    const int tensor_index = runner.InputTensorIndex(index);
+    if (tensor_index < 0) continue;
+    if (may_place && feed.type != ElementType::kString &&
+        placement.Place(tensor_index, tensor, feed)) {
       continue;
     }
-    ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));
+    ONLITE_RETURN_IF_ERROR(placement.Withdraw(tensor_index, tensor));
   }
   return Status::Ok();
 }
@@ -112,14 +113,14 @@ Status TfLiteBinding::PlaceOutputs(Interpreter* interpreter, bool may_place) {
   Placement& placement = interpreter->placement();
   for (size_t index = 0; index < outputs_.size(); ++index) {
     const Output& output = outputs_[index];
-    const int place = runner.OutputTensorIndex(index);
-    const TfLiteTensor* tensor = place >= 0 ? runner.Output(index) : nullptr;
-    if (tensor == nullptr || interpreter->IsPrimaryInput(place)) continue;
+    const int tensor_index = runner.OutputTensorIndex(index);
+    const TfLiteTensor* tensor = tensor_index >= 0 ? runner.Output(index) : nullptr;
+    if (tensor == nullptr || interpreter->IsPrimaryInput(tensor_index)) continue;
     if (may_place && output.alone && HasDims(interpreter->api(), tensor, output.memory.dims) &&
-        placement.Place(place, tensor, output.memory)) {
+        placement.Place(tensor_index, tensor, output.memory)) {
       continue;
     }
-    ONLITE_RETURN_IF_ERROR(placement.Withdraw(place, tensor));
+    ONLITE_RETURN_IF_ERROR(placement.Withdraw(tensor_index, tensor));
   }
   return Status::Ok();
 }

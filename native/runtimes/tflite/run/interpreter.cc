@@ -63,9 +63,9 @@ Status Interpreter::WithdrawOutputs() {
   if (placement_->empty()) return Status::Ok();
   const EntryRunner& runner = *runners_[0];
   for (size_t index = 0; index < model_.info().entry_points[0].outputs.size(); ++index) {
-    const int place = runner.OutputTensorIndex(index);
-    if (IsPrimaryInput(place)) continue;
-    ONLITE_RETURN_IF_ERROR(placement_->Withdraw(place, runner.Output(index)));
+    const int tensor_index = runner.OutputTensorIndex(index);
+    if (IsPrimaryInput(tensor_index)) continue;
+    ONLITE_RETURN_IF_ERROR(placement_->Withdraw(tensor_index, runner.Output(index)));
   }
   return Status::Ok();
 }
