@@ -80,7 +80,7 @@ export interface SessionOptions {
    * Whether `run` may do its work on the calling thread. `'auto'` (default): if 99 of 100 runs
    * of the session take less than 20 µs inside the runtime, less than handing them to a thread
    * and back would cost the calling one, and none of its runs is under way. Such runs take turns with
-   * runs on threads, so that the event loop goes on after half a millisecond at most. Not with `signal`,
+   * runs on threads, so that the event loop goes on after about a millisecond. Not with `signal`,
    * `timeoutMs` or `batching`, nor while the channel `onlite:run` has subscribers.
    * `{maxMicroseconds}`, up to 1000: the same with another limit. `'never'`: always on a thread.
    */
