@@ -148,8 +148,8 @@ describe('the committed recording', () => {
   });
 });
 
-it('is the code that the README shows', async () => {
-  const readme = await readFile(join(example, '../../README.md'), 'utf8');
+it('is the code that its page shows', async () => {
+  const readme = await readFile(join(example, 'README.md'), 'utf8');
   const shown = /^async push\(samples\) \{\n[^]*?^\}$/m.exec(readme)?.[0];
   const source = await readFile(join(example, 'silero-vad.mjs'), 'utf8');
   expect(source.replace(/^ {2}/gm, '')).toContain(shown ?? 'an excerpt');
