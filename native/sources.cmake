@@ -24,6 +24,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/binding.cc
   native/runtimes/ort/create_session.cc
   native/runtimes/ort/custom_ops.cc
+  native/runtimes/ort/device_turn.cc
   native/runtimes/ort/element_type.cc
   native/runtimes/ort/empty_tensors.cc
   native/runtimes/ort/environment.cc

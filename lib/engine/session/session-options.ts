@@ -53,7 +53,10 @@ export interface SessionOptions {
   intraOpNumThreads?: number;
   /** ONNX with `executionMode: 'parallel'`: threads across operators. */
   interOpNumThreads?: number;
-  /** Runs of this session that may be in flight at once. Default 1. */
+  /**
+   * Runs of this session that may be in flight at once. Default 1, and always so with WebGPU, whose
+   * sessions take turns in the whole process.
+   */
   concurrency?: number;
   /** Runs that may wait; one more is ERR_QUEUE_FULL. Default 1024. */
   maxQueue?: number;

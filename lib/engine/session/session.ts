@@ -231,8 +231,8 @@ export class InferenceSession implements AsyncDisposable {
    * Runs the model on the calling thread, for models of microseconds.
    *
    * @throws OnliteError as {@link InferenceSession.run}; ERR_BUSY when every
-   *   interpreter of a TensorFlow Lite session is running; ERR_INVALID_ARGUMENT
-   *   for `signal` and `timeoutMs`, which cannot reach a synchronous run.
+   *   interpreter of a TensorFlow Lite session is running, or another run uses WebGPU;
+   *   ERR_INVALID_ARGUMENT for `signal` and `timeoutMs`, which cannot reach a synchronous run.
    */
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as run's
   runSync<Outputs extends object = RunResult>(feeds: Feeds, options?: RunOptions): Outputs;

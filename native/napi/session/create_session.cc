@@ -138,8 +138,8 @@ class CreateJob final : public Job {
                                                    max_queue_bytes, *std::move(batching));
     }
     core->record_latency = record_latency;
-    // A batch waits for others to join it.
-    if (!core->batches) core->inline_gate.SetLimit(inline_ns);
+    // A batch waits for others to join it, and the JS thread must not wait for a turn.
+    if (!core->batches && !core->info.takes_turns) core->inline_gate.SetLimit(inline_ns);
     // TensorFlow Lite runs from our buffer; ONNX Runtime has made its own copy.
     if (engine == Engine::kTfLite && !is_mapped) core->external_bytes = model_bytes;
     // JavaScript was told so, and nobody would use the session.

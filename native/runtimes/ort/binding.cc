@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "runtimes/ort/cancellation.h"
+#include "runtimes/ort/device_turn.h"
 #include "runtimes/ort/model_info.h"
 #include "runtimes/ort/request.h"
 #include "runtimes/ort/status.h"
@@ -23,59 +24,54 @@ Status GivesInputBack(const std::string& name) {
 
 }  // namespace
 
-Status OrtBinding::Create(OrtSession* session, const SignatureInfo& signature,
-                          const std::vector<bool>& passed_through, const EmptyTensorGuard& guard,
-                          OrtMemoryInfo* cpu, std::unique_ptr<Binding>* binding) {
+Status OrtBinding::Create(const BoundSession& session, std::unique_ptr<Binding>* binding) {
   OrtIoBinding* handle = nullptr;
-  ONLITE_RETURN_IF_ERROR(Bound(Functions().CreateIoBinding(session, &handle)));
-  std::unique_ptr<OrtBinding> created(
-      new OrtBinding(session, signature, passed_through, guard, cpu));
+  ONLITE_RETURN_IF_ERROR(Bound(Functions().CreateIoBinding(session.session, &handle)));
+  std::unique_ptr<OrtBinding> created(new OrtBinding(session));
   created->binding_.reset(handle);
   *binding = std::move(created);
   return Status::Ok();
 }
 
-OrtBinding::OrtBinding(OrtSession* session, const SignatureInfo& signature,
-                       const std::vector<bool>& passed_through, const EmptyTensorGuard& guard,
-                       OrtMemoryInfo* cpu)
+OrtBinding::OrtBinding(const BoundSession& session)
     : session_(session),
-      signature_(signature),
-      passed_through_(passed_through),
-      guard_(guard),
-      cpu_(cpu),
-      inputs_(signature.inputs.size()),
-      outputs_(signature.outputs.size()) {}
+      inputs_(session.signature.inputs.size()),
+      outputs_(session.signature.outputs.size()) {}
 
 Status OrtBinding::CheckEmpty(size_t index, const TensorView& tensor) {
   std::vector<EmptyFeed> feeds = empty_feeds_;
   std::erase_if(feeds, [&](const EmptyFeed& feed) { return feed.index == index; });
   if (IsEmpty(tensor.dims)) {
     feeds.push_back({index, tensor.dims});
-    ONLITE_RETURN_IF_ERROR(guard_.Check(signature_, feeds));
+    ONLITE_RETURN_IF_ERROR(session_.guard.Check(session_.signature, feeds));
   }
   empty_feeds_ = std::move(feeds);
   return Status::Ok();
 }
 
 Status OrtBinding::BindInput(size_t index, const TensorView& tensor) {
-  ONLITE_RETURN_IF_ERROR(CheckInput(signature_, index, tensor));
-  if (guard_.watches()) ONLITE_RETURN_IF_ERROR(CheckEmpty(index, tensor));
+  ONLITE_RETURN_IF_ERROR(CheckInput(session_.signature, index, tensor));
+  if (session_.guard.watches()) ONLITE_RETURN_IF_ERROR(CheckEmpty(index, tensor));
   ValueHandle value;
-  ONLITE_RETURN_IF_ERROR(WrapTensor(tensor, cpu_, &value));
-  ONLITE_RETURN_IF_ERROR(Bound(
-      Functions().BindInput(binding_.get(), signature_.inputs[index].name.c_str(), value.get())));
+  ONLITE_RETURN_IF_ERROR(WrapTensor(tensor, session_.cpu, &value));
+  if (!session_.traits.reads_at_bind) ONLITE_RETURN_IF_ERROR(BindValue(index, value.get()));
   // The binding refers to the new value by now.
   inputs_[index] = std::move(value);
   complete_ = false;
   return Status::Ok();
 }
 
+Status OrtBinding::BindValue(size_t index, const OrtValue* value) {
+  const char* const name = session_.signature.inputs[index].name.c_str();
+  return Bound(Functions().BindInput(binding_.get(), name, value));
+}
+
 Status OrtBinding::BindOutput(size_t index, const TensorView& memory) {
-  ONLITE_RETURN_IF_ERROR(CheckOutput(signature_, index, memory));
-  const std::string& name = signature_.outputs[index].name;
-  if (passed_through_[index]) return GivesInputBack(name);
+  ONLITE_RETURN_IF_ERROR(CheckOutput(session_.signature, index, memory));
+  const std::string& name = session_.signature.outputs[index].name;
+  if (session_.passed_through[index]) return GivesInputBack(name);
   Output output;
-  ONLITE_RETURN_IF_ERROR(WrapTensor(memory, cpu_, &output.value));
+  ONLITE_RETURN_IF_ERROR(WrapTensor(memory, session_.cpu, &output.value));
   ONLITE_RETURN_IF_ERROR(
       Bound(Functions().BindOutput(binding_.get(), name.c_str(), output.value.get())));
   output.memory = memory;
@@ -86,8 +82,8 @@ Status OrtBinding::BindOutput(size_t index, const TensorView& memory) {
 }
 
 Status OrtBinding::BindFlexibleOutput(size_t index, const TensorView& memory) {
-  ONLITE_RETURN_IF_ERROR(CheckOutput(signature_, index, memory));
-  if (passed_through_[index]) {
+  ONLITE_RETURN_IF_ERROR(CheckOutput(session_.signature, index, memory));
+  if (session_.passed_through[index]) {
     ONLITE_RETURN_IF_ERROR(BindDynamicOutput(index));
     loose_ = true;
   } else {
@@ -110,8 +106,8 @@ Status OrtBinding::BindDynamicOutput(size_t index) {
 }
 
 Status OrtBinding::BindToDevice(size_t index) {
-  return Bound(
-      Functions().BindOutputToDevice(binding_.get(), signature_.outputs[index].name.c_str(), cpu_));
+  return Bound(Functions().BindOutputToDevice(
+      binding_.get(), session_.signature.outputs[index].name.c_str(), session_.cpu));
 }
 
 Status OrtBinding::Loosen() {
@@ -128,14 +124,14 @@ Status OrtBinding::Tighten() {
     const Output& output = outputs_[index];
     if (!output.flexible || output.dynamic) continue;
     ONLITE_RETURN_IF_ERROR(Bound(Functions().BindOutput(
-        binding_.get(), signature_.outputs[index].name.c_str(), output.value.get())));
+        binding_.get(), session_.signature.outputs[index].name.c_str(), output.value.get())));
   }
   return Status::Ok();
 }
 
 Status OrtBinding::CheckComplete() const {
   for (size_t index = 0; index < inputs_.size(); ++index) {
-    const ValueInfo& info = signature_.inputs[index];
+    const ValueInfo& info = session_.signature.inputs[index];
     if (inputs_[index] == nullptr && !info.optional) {
       return {ErrorCode::kInvalidArgument, "inputs." + info.name + ": missing"};
     }
@@ -154,6 +150,13 @@ Status OrtBinding::RenewDynamicOutputs() {
 }
 
 Status OrtBinding::Run(CancelToken* cancel, RunTimes* times) {
+  if (!session_.traits.takes_turns) return RunBound(cancel, times);
+  DeviceTurn turn;
+  ONLITE_RETURN_IF_ERROR(turn.TakeForRun(cancel));
+  return RunBound(cancel, times);
+}
+
+Status OrtBinding::RunBound(CancelToken* cancel, RunTimes* times) {
   strayed_ = false;
   if (!complete_) {
     ONLITE_RETURN_IF_ERROR(CheckComplete());
@@ -184,7 +187,7 @@ Status OrtBinding::Run(CancelToken* cancel, RunTimes* times) {
 
 Status OrtBinding::OtherShape(const Status& status) const {
   for (size_t index = 0; index < outputs_.size(); ++index) {
-    const std::string& name = signature_.outputs[index].name;
+    const std::string& name = session_.signature.outputs[index].name;
     if (outputs_[index].value == nullptr) continue;
     if (status.cause().find("output '" + name + "'") == std::string::npos) continue;
     return {status.code(),
@@ -209,8 +212,7 @@ Status OrtBinding::RunOnce(CancelToken* cancel, RunTimes* times) {
   Cancellation cancellation(cancel, run_options_.get());
   succeeded_ = false;
   if (!cancellation.MayStart()) return {ErrorCode::kCancelled, "the run was cancelled"};
-  Status status = Check(Functions().RunWithBinding(session_, run_options_.get(), binding_.get()),
-                        Stage::kRun, "the run failed");
+  Status status = session_.traits.reads_at_bind ? InvokeOnDevice() : Invoke();
   const bool cancelled = cancellation.End();
   if (times != nullptr) times->invoke_ns = MonotonicNow() - started;
   has_outputs_ = true;
@@ -221,6 +223,28 @@ Status OrtBinding::RunOnce(CancelToken* cancel, RunTimes* times) {
   // Terminated for good, and the next run must not be.
   run_options_.reset();
   return {ErrorCode::kCancelled, "the run was cancelled", status.cause()};
+}
+
+Status OrtBinding::Invoke() {
+  return Check(Functions().RunWithBinding(session_.session, run_options_.get(), binding_.get()),
+               Stage::kRun, "the run failed");
+}
+
+Status OrtBinding::InvokeOnDevice() {
+  Status status = FeedDevice();
+  if (status.ok()) status = Invoke();
+  if (status.ok()) status = Bound(Functions().SynchronizeBoundOutputs(binding_.get()));
+  // Frees the copies on the device while nobody else uses it.
+  Functions().ClearBoundInputs(binding_.get());
+  return status;
+}
+
+Status OrtBinding::FeedDevice() {
+  for (size_t index = 0; index < inputs_.size(); ++index) {
+    if (inputs_[index] == nullptr) continue;
+    ONLITE_RETURN_IF_ERROR(BindValue(index, inputs_[index].get()));
+  }
+  return Bound(Functions().SynchronizeBoundInputs(binding_.get()));
 }
 
 Status OrtBinding::FindPlaces(OrtAllocator* allocator) {
@@ -234,7 +258,7 @@ Status OrtBinding::FindPlaces(OrtAllocator* allocator) {
   for (size_t bound = 0; bound < count; at += lengths[bound], ++bound) {
     const std::string_view name(at, lengths[bound]);
     for (size_t index = 0; index < outputs_.size(); ++index) {
-      if (name == signature_.outputs[index].name) places_[bound] = index;
+      if (name == session_.signature.outputs[index].name) places_[bound] = index;
     }
   }
   if (names != nullptr) static_cast<void>(Bound(Functions().AllocatorFree(allocator, names)));
@@ -279,7 +303,7 @@ Status OrtBinding::CheckPlaces(bool* in_place) {
     }
     if (data == output.memory.data) continue;
     *in_place = false;
-    if (!output.flexible) return GivesInputBack(signature_.outputs[index].name);
+    if (!output.flexible) return GivesInputBack(session_.signature.outputs[index].name);
   }
   return Status::Ok();
 }
@@ -299,7 +323,7 @@ Status OrtBinding::TakeOutput(size_t index, Value* value) {
   }
   // All are asked for together, which costs as much as one.
   if (left_.empty() || left_[index] == nullptr) ONLITE_RETURN_IF_ERROR(BoundValues(&left_));
-  const std::string& name = signature_.outputs[index].name;
+  const std::string& name = session_.signature.outputs[index].name;
   if (left_[index] == nullptr) {
     return {ErrorCode::kRunFailed, "outputs." + name + ": the run gave no value"};
   }

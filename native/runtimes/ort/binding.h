@@ -5,31 +5,37 @@
 
 #include "runtimes/ort/empty_tensors.h"
 #include "runtimes/ort/handles.h"
+#include "runtimes/ort/providers.h"
 #include "runtimes/session.h"
 
 namespace onlite::ort {
 
+/// What a binding uses of its session, which outlives it.
+struct BoundSession {
+  OrtSession* session;
+  const SignatureInfo& signature;
+  const std::vector<bool>& passed_through;
+  const EmptyTensorGuard& guard;
+  OrtMemoryInfo* cpu;
+  ProviderTraits traits;
+};
+
 /// ONNX Runtime's IoBinding over memory of the caller's.
 class OrtBinding final : public Binding {
  public:
-  /// Everything passed by reference belongs to the session, which outlives the binding.
-  static Status Create(OrtSession* session, const SignatureInfo& signature,
-                       const std::vector<bool>& passed_through, const EmptyTensorGuard& guard,
-                       OrtMemoryInfo* cpu, std::unique_ptr<Binding>* binding);
+  static Status Create(const BoundSession& session, std::unique_ptr<Binding>* binding);
 
   Status BindInput(size_t index, const TensorView& tensor) override;
   Status BindOutput(size_t index, const TensorView& memory) override;
   Status BindFlexibleOutput(size_t index, const TensorView& memory) override;
   Status BindDynamicOutput(size_t index) override;
   /// Not where the graph gives an input back: that is the input's memory.
-  bool OwnsOutput(size_t index) const override { return !passed_through_[index]; }
+  bool OwnsOutput(size_t index) const override { return !session_.passed_through[index]; }
   Status Run(CancelToken* cancel, RunTimes* times) override;
   Status TakeOutput(size_t index, Value* value) override;
 
  private:
-  OrtBinding(OrtSession* session, const SignatureInfo& signature,
-             const std::vector<bool>& passed_through, const EmptyTensorGuard& guard,
-             OrtMemoryInfo* cpu);
+  explicit OrtBinding(const BoundSession& session);
 
   /// What is bound to an output.
   struct Output {
@@ -40,9 +46,14 @@ class OrtBinding final : public Binding {
   };
 
   Status CheckComplete() const;
+  Status BindValue(size_t index, const OrtValue* value);
   /// Whether the tensor may be bound to the input beside those that are empty too.
   Status CheckEmpty(size_t index, const TensorView& tensor);
+  Status RunBound(CancelToken* cancel, RunTimes* times);
   Status RunOnce(CancelToken* cancel, RunTimes* times);
+  Status Invoke();
+  Status InvokeOnDevice();
+  Status FeedDevice();
   /// The same with the output and the way out in the message.
   Status OtherShape(const Status& status) const;
   /// Has ONNX Runtime allocate the flexible outputs, at each run from now on.
@@ -60,13 +71,9 @@ class OrtBinding final : public Binding {
   /// and refuse another shape.
   Status RenewDynamicOutputs();
 
-  OrtSession* const session_;
-  const SignatureInfo& signature_;
-  const std::vector<bool>& passed_through_;
-  const EmptyTensorGuard& guard_;
+  const BoundSession session_;
   /// The empty ones among the bound inputs, kept only where the guard watches.
   std::vector<EmptyFeed> empty_feeds_;
-  OrtMemoryInfo* const cpu_;
   /// Made with the first cancellable run, reused until one is cancelled.
   RunOptionsHandle run_options_;
   std::vector<ValueHandle> inputs_;

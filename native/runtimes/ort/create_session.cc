@@ -1,11 +1,13 @@
 #include "runtimes/ort/create_session.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "runtimes/ort/cancellation.h"
+#include "runtimes/ort/device_turn.h"
 #include "runtimes/ort/empty_tensors.h"
 #include "runtimes/ort/external_data.h"
 #include "runtimes/ort/handles.h"
@@ -89,6 +91,12 @@ Status CreateWith(const Attempt& attempt, std::vector<Asked>* asked, SessionHand
   return {ErrorCode::kCancelled, "the load was cancelled", status.cause()};
 }
 
+bool TakesTurns(const std::vector<Asked>& asked) {
+  return std::any_of(asked.begin(), asked.end(), [](const Asked& provider) {
+    return TraitsOf({provider.request.name}).takes_turns;
+  });
+}
+
 bool IsCpuOnly(const std::vector<Asked>& asked) {
   return asked.empty() || asked.front().request.name == "cpu";
 }
@@ -160,6 +168,9 @@ Status CreateOrtSession(const Environment& environment, ModelSource source,
 
   const Attempt attempt = {environment, source, options, external, from_file};
   std::vector<Asked> asked = AskedProviders(options);
+  // Until the session's handle has gone into safe hands, or is released.
+  DeviceTurn turn;
+  if (TakesTurns(asked)) ONLITE_RETURN_IF_ERROR(turn.Wait(options.cancel));
   SessionHandle handle;
   const Status created = CreateWithFallback(attempt, &asked, &handle);
   if (from_file && !source.file->IsUnchanged()) {
@@ -169,10 +180,11 @@ Status CreateOrtSession(const Environment& environment, ModelSource source,
 
   SessionInfo info;
   info.engine = Engine::kOnnxRuntime;
-  // The profiler of a pool of threads bears one run at a time.
-  info.reentrant = options.profile_prefix.empty();
-  info.concurrency = info.reentrant && options.concurrency > 0 ? options.concurrency : 1;
   for (const Asked& provider : asked) info.providers.push_back(provider.request.name);
+  info.takes_turns = TraitsOf(info.providers).takes_turns;
+  // The profiler of a pool of threads bears one run at a time.
+  info.reentrant = options.profile_prefix.empty() && !info.takes_turns;
+  info.concurrency = info.reentrant && options.concurrency > 0 ? options.concurrency : 1;
   if (info.providers.empty() || info.providers.back() != "cpu") info.providers.emplace_back("cpu");
   SignatureInfo signature;
   ONLITE_RETURN_IF_ERROR(ReadSignature(handle.get(), scan, &signature));

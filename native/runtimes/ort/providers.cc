@@ -134,6 +134,15 @@ Status AppendTensorRt(const KeyValues& pairs, const std::string& path, OrtSessio
 
 }  // namespace
 
+ProviderTraits TraitsOf(const std::vector<std::string>& providers) {
+  ProviderTraits traits;
+  for (const std::string& name : providers) {
+    if (name != "cpu") traits.reads_at_bind = true;
+    if (name == "webgpu") traits.takes_turns = true;
+  }
+  return traits;
+}
+
 std::vector<std::string> AvailableProviders() {
   char** names = nullptr;
   int count = 0;

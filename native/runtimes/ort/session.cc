@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "runtimes/ort/binding.h"
 #include "runtimes/ort/cancellation.h"
+#include "runtimes/ort/device_turn.h"
 #include "runtimes/ort/model_info.h"
 #include "runtimes/ort/request.h"
 #include "runtimes/ort/run_options.h"
@@ -95,12 +96,19 @@ OrtModelSession::OrtModelSession(SessionInfo info, EmptyTensorGuard guard,
                                  std::vector<SharedBytes> read, MemoryInfoHandle cpu,
                                  SessionHandle session)
     : info_(std::move(info)),
+      traits_(TraitsOf(info_.providers)),
       guard_(std::move(guard)),
       passed_through_(PassedThrough(info_.signatures[0])),
       shapes_(info_.signatures[0].outputs.size()),
       read_(std::move(read)),
       cpu_(std::move(cpu)),
       session_(std::move(session)) {}
+
+OrtModelSession::~OrtModelSession() {
+  DeviceTurn turn;
+  if (traits_.takes_turns) static_cast<void>(turn.Wait(nullptr));
+  session_.reset();
+}
 
 std::vector<bool> OrtModelSession::GivenOutputs(const RunRequest& request) const {
   std::vector<bool> given(request.outputs.size(), false);
@@ -129,6 +137,8 @@ Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
   }
   ONLITE_RETURN_IF_ERROR(CheckRequest(info_.signatures[request.signature], request));
   ONLITE_RETURN_IF_ERROR(guard_.Check(info_.signatures[request.signature], request));
+  DeviceTurn turn;
+  if (traits_.takes_turns) ONLITE_RETURN_IF_ERROR(turn.TakeForRun(request.cancel));
   std::vector<bool> given = GivenOutputs(request);
   Status status = RunOnce(request, given, started, result);
   if (status.code() != ErrorCode::kRunFailed && status.code() != ErrorCode::kShapeMismatch) {
@@ -199,8 +209,9 @@ Status OrtModelSession::CreateBinding(size_t signature, std::unique_ptr<Binding>
   if (signature >= info_.signatures.size()) {
     return {ErrorCode::kInvalidArgument, "signature: the model has one only"};
   }
-  return OrtBinding::Create(session_.get(), info_.signatures[signature], passed_through_, guard_,
-                            cpu_.get(), binding);
+  return OrtBinding::Create(
+      {session_.get(), info_.signatures[signature], passed_through_, guard_, cpu_.get(), traits_},
+      binding);
 }
 
 Status OrtModelSession::EndProfiling(std::string* file) {

@@ -7,6 +7,7 @@
 
 #include "runtimes/ort/empty_tensors.h"
 #include "runtimes/ort/handles.h"
+#include "runtimes/ort/providers.h"
 #include "runtimes/runtime.h"
 
 namespace onlite::ort {
@@ -17,6 +18,7 @@ class OrtModelSession final : public Session {
   /// `read` is what the session may go on reading.
   OrtModelSession(SessionInfo info, EmptyTensorGuard guard, std::vector<SharedBytes> read,
                   MemoryInfoHandle cpu, SessionHandle session);
+  ~OrtModelSession() override;
 
   const SessionInfo& info() const override { return info_; }
   Status Run(const RunRequest& request, RunResult* result) override;
@@ -42,6 +44,7 @@ class OrtModelSession final : public Session {
                  RunResult* result);
 
   SessionInfo info_;
+  const ProviderTraits traits_;
   const EmptyTensorGuard guard_;
   /// Outputs that are inputs of the graph. ONNX Runtime gives those back and
   /// leaves memory given for them as it was, without an error.

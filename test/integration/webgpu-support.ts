@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+
+import { InferenceSession, OnliteError } from 'onlite';
+
+import { fixture } from './support';
+import type { Outcome } from './ways';
+
+/** What tells Vulkan of SwiftShader, a device made of the processor; of Debian's chromium-common. */
+const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+/**
+ * Has WebGPU use SwiftShader, unless the environment chooses a device.
+ *
+ * @returns why there is no WebGPU here; undefined if there is
+ */
+export async function whyNoWebGpu(): Promise<string | undefined> {
+  if (existsSync(swiftShader)) process.env['VK_ICD_FILENAMES'] ??= swiftShader;
+  try {
+    await using session = await InferenceSession.create(fixture('add4.onnx'), {
+      executionProviders: ['webgpu'],
+    });
+    return session.executionProviders[0] === 'webgpu' ? undefined : 'it is not used';
+  } catch (error) {
+    if (!(error instanceof OnliteError) || error.code !== 'ERR_PROVIDER_UNAVAILABLE') throw error;
+    return error.cause instanceof Error ? error.cause.message : error.message;
+  }
+}
+
+interface PlainTensor {
+  type: string;
+  dims: readonly number[];
+  bytes: string;
+}
+
+const isTensor = (value: unknown): value is PlainTensor =>
+  typeof value === 'object' && value !== null && 'bytes' in value;
+
+/** A device adds and multiplies in another order, and has functions of its own. */
+const tolerances: Readonly<Record<string, number>> = { float32: 1e-4, float16: 4e-3 };
+
+function elements({ type, bytes }: PlainTensor): number[] {
+  const { buffer, byteOffset, length } = Buffer.from(bytes, 'hex');
+  const view = new DataView(buffer, byteOffset, length);
+  if (type === 'float32') {
+    return Array.from({ length: length / 4 }, (_, at) => view.getFloat32(4 * at, true));
+  }
+  return Array.from({ length: length / 2 }, (_, at) => halfToNumber(view.getUint16(2 * at, true)));
+}
+
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return exponent === 0
+    ? sign * fraction * 2 ** -24
+    : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+function isNear(got: number, wanted: number, tolerance: number): boolean {
+  if (Object.is(got, wanted) || got === wanted) return true;
+  return Math.abs(got - wanted) <= tolerance * Math.max(1, Math.abs(wanted));
+}
+
+/**
+ * A device's outcome with those elements that are as near to the processor's as can be asked for
+ * replaced by them, so that it is equal if all is well.
+ */
+export function nearestTo(wanted: Outcome, got: Outcome): Outcome {
+  if (typeof got === 'string' || typeof wanted === 'string') return got;
+  return Object.fromEntries(
+    Object.entries(got).map(([name, value]) => {
+      const reference = wanted[name];
+      if (!isTensor(value) || !isTensor(reference)) return [name, value];
+      const tolerance = tolerances[value.type];
+      if (tolerance === undefined || value.bytes.length !== reference.bytes.length) {
+        return [name, value];
+      }
+      const own = elements(value);
+      const others = elements(reference);
+      const isAll = own.every((element, at) => isNear(element, others[at] ?? NaN, tolerance));
+      return [name, isAll ? { ...value, bytes: reference.bytes } : { ...value, own, others }];
+    }),
+  );
+}
