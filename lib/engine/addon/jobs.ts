@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers';
 
 import type { OnliteError } from '../../errors';
+import { rejection, type Resolve } from './rejection';
 
 /** What is to be done about an asynchronous native call that is under way. */
 export interface Job {
@@ -87,19 +88,16 @@ export function deliverInline<Result>(result: Result, microseconds: number): Pro
 
 /** A promise of a native job's result. */
 class PromiseJob<Result> implements Job {
-  readonly #resolve: (result: Result) => void;
-  readonly #reject: (error: unknown) => void;
+  readonly #resolve: Resolve<Result>;
   readonly #held: Held | undefined;
   readonly #decode: ((result: unknown) => Result) | undefined;
 
   constructor(
-    resolve: (result: Result) => void,
-    reject: (error: unknown) => void,
+    resolve: Resolve<Result>,
     held: Held | undefined,
     decode: ((result: unknown) => Result) | undefined,
   ) {
     this.#resolve = resolve;
-    this.#reject = reject;
     this.#held = held;
     this.#decode = decode;
   }
@@ -109,7 +107,7 @@ class PromiseJob<Result> implements Job {
   }
 
   fail(error: unknown): void {
-    this.#reject(error);
+    this.#resolve(rejection(error));
   }
 
   end(): void {
@@ -134,8 +132,8 @@ export function promiseJob<Result>(
 ): StartedJob & { result: Promise<Result> } {
   let id = -1;
   let job: Job | undefined;
-  const result = new Promise<Result>((resolve, reject) => {
-    job = new PromiseJob(resolve, reject, held, decode);
+  const result = new Promise<Result>((resolve) => {
+    job = new PromiseJob(resolve, held, decode);
     try {
       id = starter(job, start);
     } catch (error) {

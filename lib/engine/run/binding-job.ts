@@ -1,11 +1,11 @@
 import type { Job } from '../addon/jobs';
 import type { NativeValue } from '../addon/native';
+import { rejection, type Resolve } from '../addon/rejection';
 
 /** A binding's asynchronous runs: one object for all, as one is in flight at a time. */
 export class BindingJob implements Job {
   running = false;
-  resolve: (() => void) | undefined;
-  reject: ((error: unknown) => void) | undefined;
+  resolve: Resolve<void> | undefined;
   readonly #ended: () => void;
   readonly #taken: (values: NativeValue[] | undefined) => void;
 
@@ -21,7 +21,7 @@ export class BindingJob implements Job {
   }
 
   fail(error: unknown): void {
-    this.reject?.(error);
+    this.resolve?.(rejection(error));
   }
 
   end(): void {

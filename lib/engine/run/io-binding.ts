@@ -36,6 +36,7 @@ import {
   type NativeValue,
   type NativeValueInfo,
 } from '../addon/native';
+import type { Resolve } from '../addon/rejection';
 import { release, retain } from '../tensor/pool/lease';
 import { runChannel, type RunObserver } from './run-channel';
 import { checkBoundRunOptions, type RunOptions } from './run-options';
@@ -88,8 +89,8 @@ export class IoBinding<
   readonly #startNative = (id: number): void => {
     this.#native.run(id);
   };
-  readonly #start = (resolve: () => void, reject: (error: unknown) => void): void => {
-    this.#startJob(resolve, reject);
+  readonly #start = (resolve: Resolve<void>): void => {
+    this.#startJob(resolve);
   };
 
   /** Use {@link InferenceSession.bind}. @internal */
@@ -178,19 +179,18 @@ export class IoBinding<
     throwIfAborted(checked.signal);
     const job = new JobForOneRun(this.#job);
     let id = -1;
-    const result = new Promise<void>((resolve, reject) => {
-      id = this.#startJob(resolve, reject, job);
+    const result = new Promise<void>((resolve) => {
+      id = this.#startJob(resolve, job);
     });
     await abortable({ id, job, result }, checked);
   }
 
-  #startJob(resolve: () => void, reject: (error: unknown) => void, started?: Job): number {
+  #startJob(resolve: Resolve<void>, started?: Job): number {
     this.#requireUndisposed();
     const job = this.#job;
     this.#requireIdle();
     this.#beforeRun();
     job.resolve = resolve;
-    job.reject = reject;
     this.#leases.begin();
     try {
       const id = this.#observer.startRun(started ?? job, this.#startNative);

@@ -13,6 +13,7 @@ import {
   type NativeTensors,
   type NativeValue,
 } from '../addon/native';
+import { rejection, type Resolve } from '../addon/rejection';
 import { acquireFrom, type TensorPool } from '../tensor/pool/tensor-pool';
 import { dataOf, type Tensor } from '../tensor/tensor';
 import { poolOfKept } from './own-pools';
@@ -40,16 +41,14 @@ export class PreparedRun implements Job {
   next: PreparedRun | undefined;
 
   readonly #runs: PreparedRuns;
-  #resolve: ((result: object) => void) | undefined;
-  #reject: ((error: unknown) => void) | undefined;
+  #resolve: Resolve<object> | undefined;
   readonly #startNative = (id: number): void => {
     this.#bound.run(id);
   };
   #id = -1;
   #job: Job = this;
-  readonly #start = (resolve: (result: object) => void, reject: (error: unknown) => void): void => {
+  readonly #start = (resolve: Resolve<object>): void => {
     this.#resolve = resolve;
-    this.#reject = reject;
     try {
       this.#id = this.#runs.observer.startRun(this.#job, this.#startNative);
     } catch (error) {
@@ -138,12 +137,11 @@ export class PreparedRun implements Job {
   }
 
   fail(error: unknown): void {
-    this.#reject?.(error);
+    this.#resolve?.(rejection(error));
   }
 
   end(): void {
     this.#resolve = undefined;
-    this.#reject = undefined;
     this.requested = undefined;
     this.pool = undefined;
     this.#runs.giveBack(this);

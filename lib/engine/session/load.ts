@@ -2,6 +2,7 @@ import { abortError, throwIfAborted } from '../run/abort';
 import { whenAborted } from '../run/abort-listeners';
 import { OnliteError } from '../../errors';
 import { abandonJob, promiseJob } from '../addon/jobs';
+import { rejection } from '../addon/rejection';
 import { toNativeSource, type SourceOptions } from './model-source';
 import { native, type NativeSession, type NativeSessionOptions } from '../addon/native';
 import type { Limits } from '../run/run-options';
@@ -35,7 +36,7 @@ export class LoadLimits {
     const signal = this.#signal;
     const timeoutMs = this.#timeoutMs;
     if (signal === undefined && timeoutMs === undefined) return work;
-    return new Promise<Result>((resolve, reject) => {
+    return new Promise<Result>((resolve) => {
       let isOver = false;
       let timer: NodeJS.Timeout | undefined;
       let forget: (() => void) | undefined;
@@ -49,10 +50,13 @@ export class LoadLimits {
           forget?.();
           settle(value);
         };
-      work.then(once(resolve), once(reject));
+      const fail = (error: unknown): void => {
+        resolve(rejection(error));
+      };
+      work.then(once(resolve), once(fail));
       const stop = once((error: OnliteError) => {
         this.#reached = true;
-        reject(error);
+        fail(error);
         abandon?.(error);
       });
       if (timeoutMs !== undefined) {
