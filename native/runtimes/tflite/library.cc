@@ -34,8 +34,9 @@ std::string Library::Resolve() {
   ONLITE_TFLITE_MANDATORY(TensorDim);
   ONLITE_TFLITE_MANDATORY(TensorByteSize);
   ONLITE_TFLITE_MANDATORY(TensorData);
-  ONLITE_TFLITE_MANDATORY(TensorRealloc);
 
+  // No library for Windows exports it.
+  ONLITE_TFLITE_OPTIONAL(TensorRealloc);
   ONLITE_TFLITE_OPTIONAL(ModelCreateWithErrorReporter);
   ONLITE_TFLITE_OPTIONAL(InterpreterOptionsEnableCancellation);
   ONLITE_TFLITE_OPTIONAL(InterpreterCancel);

@@ -26,6 +26,10 @@ Status OtherSize(const Path& path, size_t expected, size_t got) {
 }
 
 Status FeedStrings(const Api& api, const TensorView& feed, TfLiteTensor* tensor, const Path& path) {
+  if (api.TensorRealloc == nullptr) {
+    return {ErrorCode::kUnsupported, path + ": this TensorFlow Lite library takes no strings",
+            "it does not export TfLiteTensorRealloc"};
+  }
   std::vector<uint8_t> packed;
   if (!EncodeStrings(feed.strings, &packed)) {
     return {ErrorCode::kInvalidArgument, path + ": the strings are longer than 2 GiB together"};
