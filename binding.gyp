@@ -22,6 +22,7 @@
         "native/runtimes/default_threads.cc",
         "native/runtimes/dynamic_library.cc",
         "native/runtimes/foreign_file.cc",
+        "native/runtimes/library_file.cc",
         "native/runtimes/model_file.cc",
         "native/runtimes/nvidia_management.cc",
         "native/runtimes/ort/binding.cc",

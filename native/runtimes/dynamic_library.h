@@ -12,7 +12,7 @@ namespace onlite {
 /// exit).
 class DynamicLibrary {
  public:
-  /// `path` is UTF-8. The error's cause is the loader's own message.
+  /// `path` is UTF-8. The error's cause is the loader's own message, or CheckLibraryFile's.
   static Status Open(const std::string& path, std::unique_ptr<DynamicLibrary>* library);
 
   /// Null if the library does not export `name`.
@@ -28,6 +28,8 @@ class DynamicLibrary {
   const std::string& path() const { return path_; }
 
  private:
+  static Status OpenChecked(const std::string& path, bool is_name,
+                            std::unique_ptr<DynamicLibrary>* library);
   DynamicLibrary(void* handle, std::string path) : handle_(handle), path_(std::move(path)) {}
 
   void* handle_;

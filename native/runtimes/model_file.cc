@@ -10,6 +10,7 @@
 
 #include "core/aligned_buffer.h"
 #include "runtimes/foreign_file.h"
+#include "runtimes/open_file.h"
 
 #ifndef _WIN32
 #include <fcntl.h>
@@ -20,23 +21,6 @@
 
 namespace onlite {
 namespace {
-
-std::filesystem::path FromUtf8(const std::string& path) {
-  return {std::u8string(path.begin(), path.end())};
-}
-
-using File = std::shared_ptr<std::FILE>;
-
-/// Null, and the reason in errno, if it cannot be opened.
-File OpenForReading(const std::string& path) {
-#ifdef _WIN32
-  std::FILE* const file = _wfopen(FromUtf8(path).c_str(), L"rb");
-#else
-  std::FILE* const file = std::fopen(path.c_str(), "rbe");
-#endif
-  if (file == nullptr) return nullptr;
-  return {file, [](std::FILE* opened) { static_cast<void>(std::fclose(opened)); }};
-}
 
 /// `number` is the system's, of a call on a file that may be there.
 Status CannotRead(const std::string& what, int number) {
