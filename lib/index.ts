@@ -3,8 +3,14 @@
  *
  * @packageDocumentation
  */
+// The types of onnxruntime-common that are not onlite's own below.
+export type * from 'onnxruntime-common';
 export { OnliteError, type OnliteErrorCode } from './errors';
-export { type ElementType, type TensorDataMap } from './engine/tensor/element-type';
+export {
+  type CommonElementType,
+  type ElementType,
+  type TensorDataMap,
+} from './engine/tensor/element-type';
 export { Tensor, type TensorInit } from './engine/tensor/tensor';
 export {
   TensorPool,
@@ -22,6 +28,7 @@ export { type IoBinding } from './engine/run/io-binding';
 export { type TensorLike } from './engine/run/feeds';
 export { type BatchingOptions } from './engine/session/batching-options';
 export {
+  type ExecutionProviderConfig,
   type ExecutionProviderOption,
   type ExternalDataFile,
   type SessionOptions,
@@ -77,5 +84,4 @@ export {
   TRACE_EVENT_END,
   TRACE_FUNC_BEGIN,
   TRACE_FUNC_END,
-  type Env,
 } from './engine/onnxruntime-common';

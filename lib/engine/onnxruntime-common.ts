@@ -2,23 +2,28 @@
 // changes. That package is loaded when one of them is used: a program that only
 // runs models does not pay for it.
 
-/** onnxruntime-common's environment flags, shared with every package that uses it. */
-export interface Env {
-  logLevel?: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
-  debug?: boolean;
-  trace?: boolean;
-  readonly versions: Readonly<Record<string, string | undefined>> & { readonly common: string };
-  readonly wasm: Record<string, unknown>;
-  readonly webgl: Record<string, unknown>;
-  readonly webgpu: Record<string, unknown>;
-  [name: string]: unknown;
-}
+import type { Backend, Env } from 'onnxruntime-common';
 
 type Common = typeof import('onnxruntime-common');
 
-/** @internal */
+let loaded: Common | undefined;
+
+/** onnxruntime-common, with what onnxruntime-node adds to it. @internal */
 export function common(): Common {
-  return require('onnxruntime-common') as Common;
+  if (loaded === undefined) {
+    loaded = require('onnxruntime-common') as Common;
+    const { versions } = loaded.env;
+    // Both packages are released together, so a program takes one's version for the other's.
+    // onnxruntime-node, which may be there as well, defines it for good, whatever is there.
+    if (versions.node === undefined) {
+      Object.defineProperty(versions, 'node', {
+        value: versions.common,
+        enumerable: true,
+        configurable: true,
+      });
+    }
+  }
+  return loaded;
 }
 
 const realEnv = (): object => common().env;
@@ -41,8 +46,8 @@ export const env: Env = new Proxy({} as Env, {
  * Registers a backend with onnxruntime-common. onlite's own sessions do not use
  * its backends, so this only matters to packages that share onnxruntime-common.
  */
-export function registerBackend(name: string, backend: object, priority: number): void {
-  common().registerBackend(name, backend as Parameters<Common['registerBackend']>[1], priority);
+export function registerBackend(name: string, backend: Backend, priority: number): void {
+  common().registerBackend(name, backend, priority);
 }
 
 /** onnxruntime-common's tracing hooks; they do something while `env.trace` is set. */

@@ -87,7 +87,7 @@ function inBuffer(type: Numeric, dims: number[], buffer: ArrayBufferLike, offset
   const kind = classOf(type);
   const data = new kind(buffer, offset, byteLength / kind.BYTES_PER_ELEMENT);
   return {
-    tensor: new Tensor(type, data, dims),
+    tensor: new Tensor(type, data, dims) as Tensor,
     bytes: all.subarray(offset, offset + byteLength),
     around: [all.subarray(0, offset), all.subarray(offset + byteLength)],
     dispose: () => undefined,

@@ -31,7 +31,7 @@ function allocate(type: ElementType, count: number): NumericData {
 }
 
 function tensor(type: ElementType, data: NumericData | string[], dims: readonly number[]): Tensor {
-  return new Tensor(type, data, dims);
+  return new Tensor(type, data, dims) as Tensor;
 }
 
 /** Zeros; empty strings. */

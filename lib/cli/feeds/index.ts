@@ -109,7 +109,7 @@ function fromNpy(
       dims = resolveDims(input, shapes);
     }
   }
-  return new Tensor(type as ElementType, array.data, dims);
+  return new Tensor(type as ElementType, array.data, dims) as Tensor;
 }
 
 class FeedBuilder {

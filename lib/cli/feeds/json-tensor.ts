@@ -57,5 +57,5 @@ export function tensorFromJson(value: unknown, type: ElementType, path: string):
     type,
     converted as TensorInit<ElementType>,
     (given as number[] | undefined) ?? dims,
-  );
+  ) as Tensor;
 }

@@ -1,4 +1,4 @@
-import { elementType } from '../../engine/tensor/element-type';
+import { elementType, type ElementType } from '../../engine/tensor/element-type';
 import type { Tensor } from '../../engine/tensor/tensor';
 import { bfloat16ToNumber, float16ToNumber } from '../float16';
 
@@ -16,7 +16,7 @@ export interface TensorStatistics {
 const FIRST = 4;
 
 /** Reads elements as numbers, or undefined for types whose elements are not numbers here. */
-function reader(tensor: Tensor): ((index: number) => number) | undefined {
+function reader(tensor: Tensor<ElementType>): ((index: number) => number) | undefined {
   const { type, data } = tensor;
   if (type === 'string' || Array.isArray(data)) return undefined;
   const values = data as ArrayLike<number | bigint>;
@@ -32,7 +32,7 @@ function short(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(5)));
 }
 
-export function tensorStatistics(tensor: Tensor): TensorStatistics {
+export function tensorStatistics(tensor: Tensor<ElementType>): TensorStatistics {
   const read = reader(tensor);
   if (!read) {
     const list = Array.from(tensor.data as ArrayLike<unknown>).slice(0, FIRST);

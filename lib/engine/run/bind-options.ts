@@ -1,7 +1,7 @@
 import { checkArray } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import type { NativeValueInfo } from '../addon/native';
-import { maxRank, type ElementType } from '../tensor/element-type';
+import { maxRank } from '../tensor/element-type';
 import type { Tensor } from '../tensor/tensor';
 import type { TensorLike } from './feeds';
 
@@ -47,7 +47,7 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** Where a binding's own tensors come from and go to. */
 export interface TensorSource {
-  acquire(type: Exclude<ElementType, 'string'>, dims: readonly number[]): Tensor;
+  acquire(type: Tensor.CpuPinnedDataTypes, dims: readonly number[]): Tensor;
 }
 
 export function own<Value>(

@@ -206,5 +206,5 @@ export function copyElements(from: Tensor, to: Tensor): void {
 export function copyOfTensor({ type, data, dims }: TensorLike): Tensor {
   const bytes = new Tensor(type as ElementType, data as never, dims).toTransferable();
   const array = elementType(type)?.array as new (buffer: ArrayBuffer) => NumericData;
-  return new Tensor(type as ElementType, new array(bytes) as never, dims);
+  return new Tensor(type as ElementType, new array(bytes) as never, dims) as Tensor;
 }

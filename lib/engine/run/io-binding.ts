@@ -24,7 +24,7 @@ import {
   requireSameDims,
   type Carried,
 } from './carry';
-import { elementTypeOfCode, type ElementType } from '../tensor/element-type';
+import { elementTypeOfCode } from '../tensor/element-type';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeTensor, type TensorLike } from './feeds';
 import { JobForOneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
@@ -235,7 +235,7 @@ export class IoBinding<
    * gave may be bound to other inputs and bindings too.
    */
   #bindState(input: string, state: Tensor): void {
-    const copy = this.#source.acquire(state.type as Exclude<ElementType, 'string'>, state.dims);
+    const copy = this.#source.acquire(state.type as Tensor.CpuPinnedDataTypes, state.dims);
     try {
       copyElements(state, copy);
       const index = indexOf(this.#plan.inputIndex, input, 'inputs');
@@ -416,7 +416,7 @@ export class IoBinding<
       const shape = resolveShape(info, dims);
       const type = elementTypeOfCode(info.type);
       if (shape === undefined || type?.array === undefined) return undefined;
-      const tensor = this.#source.acquire(type.name as Exclude<ElementType, 'string'>, shape);
+      const tensor = this.#source.acquire(type.name as Tensor.CpuPinnedDataTypes, shape);
       this.#own.add(tensor);
       return tensor;
     };

@@ -1,4 +1,5 @@
 import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from '../tensor/element-type';
+import { invalidArgument } from '../../errors';
 import {
   memoryKind,
   type NativeSignature,
@@ -49,6 +50,18 @@ export function planSignature(signature: NativeSignature, index: number): Signat
     everything: { indexes, tensors: undefined },
     encodedEverything: indexes.flatMap(encodeOutput),
   };
+}
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT naming the signatures that there are. */
+export function requireSignature(
+  plans: ReadonlyMap<string, SignaturePlan>,
+  signature: unknown,
+): SignaturePlan {
+  const plan = typeof signature === 'string' ? plans.get(signature) : undefined;
+  if (plan !== undefined) return plan;
+  const keys = [...plans.keys()];
+  const expected = keys.length === 0 ? 'none, the model has no signatures' : keys.join(', ');
+  throw invalidArgument('options.signature', expected, signature);
 }
 
 function planOutput(info: NativeValueInfo): OutputPlan {

@@ -1,5 +1,7 @@
 import { isAbsolute } from 'node:path';
 
+import type { InferenceSession as CommonSession } from 'onnxruntime-common';
+
 import { checkBatching, type BatchingOptions } from './batching-options';
 import {
   assignDefined,
@@ -27,6 +29,10 @@ export interface ExecutionProviderOption {
   readonly [option: string]: unknown;
 }
 
+/** A provider's name, or the name and the options that it has. */
+export type ExecutionProviderConfig =
+  string | ExecutionProviderOption | CommonSession.ExecutionProviderConfig;
+
 /** External data of an ONNX model: a file's `location` as the model names it, and its bytes. */
 export interface ExternalDataFile {
   path: string;
@@ -45,7 +51,7 @@ export interface SessionOptions {
    * refuses the model (XNNPACK may do so as late as with a run's shapes), is an
    * error unless another one follows it.
    */
-  executionProviders?: readonly (string | ExecutionProviderOption)[];
+  executionProviders?: readonly ExecutionProviderConfig[];
   /**
    * Threads inside one run. 0 or left out: ONNX Runtime shares one pool of all
    * cores between sessions; TensorFlow Lite uses 1.
@@ -136,7 +142,7 @@ export interface SessionOptions {
   logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
   logVerbosityLevel?: number;
   /** Accepted for compatibility; outputs are in ordinary memory. */
-  preferredOutputLocation?: unknown;
+  preferredOutputLocation?: Required<CommonSession.SessionOptions>['preferredOutputLocation'];
   /** Accepted for compatibility; without effect. */
   enableGraphCapture?: boolean;
   /**

@@ -1,3 +1,5 @@
+import type { InferenceSession as CommonSession } from 'onnxruntime-common';
+
 import { abortable, throwIfAborted } from '../run/abort';
 import { bindKeys, type BindOptions, type Tensors } from '../run/bind-options';
 import { IoBinding } from '../run/io-binding';
@@ -28,12 +30,8 @@ import { readRequest, type RunRequest } from '../run/run-request';
 import { RunOutputs } from '../run/outputs';
 import type { Feeds, Fetches, RunResult } from '../run/run-types';
 import { withRemedy } from '../runtime/runtime-locations';
-import {
-  checkSessionOptions,
-  type ExecutionProviderOption,
-  type SessionOptions,
-} from './session-options';
-import { planSignature, type SignaturePlan } from '../run/signature-plan';
+import { checkSessionOptions, type SessionOptions } from './session-options';
+import { planSignature, requireSignature, type SignaturePlan } from '../run/signature-plan';
 import { defaultPool } from '../run/own-pools';
 import type { PreparedRun } from '../run/prepared-run';
 import { PreparedShapes } from '../run/prepared-shapes';
@@ -460,13 +458,7 @@ export class InferenceSession implements AsyncDisposable {
 
   #plan(signature: unknown): SignaturePlan {
     if (signature === undefined) return this.#primary;
-    const plan = typeof signature === 'string' ? this.#plans.get(signature) : undefined;
-    if (plan === undefined) {
-      const keys = [...this.#plans.keys()];
-      const expected = keys.length === 0 ? 'none, the model has no signatures' : keys.join(', ');
-      throw invalidArgument('options.signature', expected, signature);
-    }
-    return plan;
+    return requireSignature(this.#plans, signature);
   }
 }
 
@@ -478,14 +470,31 @@ export declare namespace InferenceSession {
   type FeedsType = Feeds;
   type FetchesType = Fetches;
   type ReturnType = RunResult;
-  type SessionOptions = OnliteSessionOptions;
-  type RunOptions = OnliteRunOptions;
-  type ExecutionProviderConfig = string | ExecutionProviderOption;
-  type ValueMetadata = OnliteValueMetadata;
-  type TensorValueMetadata = Extract<OnliteValueMetadata, { isTensor: true }>;
-  type NonTensorValueMetadata = Extract<OnliteValueMetadata, { isTensor: false }>;
+  type SessionOptions = import('./session-options').SessionOptions;
+  type RunOptions = import('../run/run-options').RunOptions;
+  type ExecutionProviderConfig = import('./session-options').ExecutionProviderConfig;
+  type ExecutionProviderOption = import('./session-options').ExecutionProviderOption;
+  type ExecutionProviderOptionMap = CommonSession.ExecutionProviderOptionMap;
+  type ExecutionProviderName = CommonSession.ExecutionProviderName;
+  type CpuExecutionProviderOption = CommonSession.CpuExecutionProviderOption;
+  type CudaExecutionProviderOption = CommonSession.CudaExecutionProviderOption;
+  type DmlExecutionProviderOption = CommonSession.DmlExecutionProviderOption;
+  type TensorRtExecutionProviderOption = CommonSession.TensorRtExecutionProviderOption;
+  type WebAssemblyExecutionProviderOption = CommonSession.WebAssemblyExecutionProviderOption;
+  type WebGLExecutionProviderOption = CommonSession.WebGLExecutionProviderOption;
+  type XnnpackExecutionProviderOption = CommonSession.XnnpackExecutionProviderOption;
+  type WebGpuExecutionProviderOption = CommonSession.WebGpuExecutionProviderOption;
+  type WebNNExecutionProviderName = CommonSession.WebNNExecutionProviderName;
+  type WebNNContextOptions = CommonSession.WebNNContextOptions;
+  type WebNNOptionsWithoutMLContext = CommonSession.WebNNOptionsWithoutMLContext;
+  type WebNNOptionsWithMLContext = CommonSession.WebNNOptionsWithMLContext;
+  type WebNNOptionsWebGpu = CommonSession.WebNNOptionsWebGpu;
+  type WebNNExecutionProviderOption = CommonSession.WebNNExecutionProviderOption;
+  type QnnExecutionProviderOption = CommonSession.QnnExecutionProviderOption;
+  type CoreMLExecutionProviderOption = CommonSession.CoreMLExecutionProviderOption;
+  type NnapiExecutionProviderOption = CommonSession.NnapiExecutionProviderOption;
+  type ValueMetadata = import('./metadata').ValueMetadata;
+  type ValueMetadataBase = CommonSession.ValueMetadataBase;
+  type TensorValueMetadata = import('./metadata').TensorValueMetadata;
+  type NonTensorValueMetadata = import('./metadata').NonTensorValueMetadata;
 }
-
-type OnliteSessionOptions = SessionOptions;
-type OnliteRunOptions = RunOptions;
-type OnliteValueMetadata = ValueMetadata;

@@ -1,3 +1,5 @@
+import type { Tensor as CommonTensor } from 'onnxruntime-common';
+
 import { OnliteError, describe } from '../../errors';
 
 /**
@@ -41,6 +43,9 @@ export interface TensorDataMap {
 
 /** The name of an element type. */
 export type ElementType = keyof TensorDataMap;
+
+/** The element types that onnxruntime-common names too. */
+export type CommonElementType = Extract<ElementType, CommonTensor.Type>;
 
 /** Any typed array a tensor's data can be. */
 export type NumericData = Exclude<TensorDataMap[ElementType], string[]>;

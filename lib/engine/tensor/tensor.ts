@@ -1,4 +1,4 @@
-import type { Tensor as CommonTensor } from 'onnxruntime-common';
+import type { Tensor as CommonTensor, TypedTensor } from 'onnxruntime-common';
 
 import { common } from '../onnxruntime-common';
 import {
@@ -6,6 +6,7 @@ import {
   elementCount,
   elementType,
   maxRank,
+  type CommonElementType,
   type ElementType,
   type ElementTypeInfo,
   type NumericData,
@@ -25,13 +26,6 @@ export type TensorInit<T extends ElementType> = T extends 'string'
     | (T extends 'uint8' ? Uint8ClampedArray : never)
     | (T extends 'int64' | 'uint64' ? readonly bigint[] | readonly number[] : readonly number[]);
 
-/** What a browser calls ImageData. */
-export interface ImageDataLike {
-  readonly data: Uint8ClampedArray;
-  readonly width: number;
-  readonly height: number;
-}
-
 /** Marks the constructor call of code that has checked its arguments. */
 const trusted: unique symbol = Symbol('trusted');
 
@@ -40,9 +34,9 @@ const trusted: unique symbol = Symbol('trusted');
 /** Whether a value was made by {@link Tensor}'s constructor, whatever its prototype is now. */
 export let isTensor: (value: unknown) => value is Tensor;
 /** A tensor's data, undefined once it is disposed; `tensor.data` can be redefined. */
-export let dataOf: (tensor: Tensor) => TensorDataMap[ElementType] | undefined;
+export let dataOf: (tensor: Tensor<ElementType>) => TensorDataMap[ElementType] | undefined;
 /** The pool's block that a tensor has until it is disposed. */
-export let blockOf: (tensor: Tensor) => Block | undefined;
+export let blockOf: (tensor: Tensor<ElementType>) => Block | undefined;
 /** A tensor over a block's view, which the caller has taken out of the block. */
 export let pooledTensor: (
   type: ElementTypeInfo,
@@ -54,12 +48,22 @@ export let pooledTensor: (
 
 /**
  * A dense row-major tensor in ordinary memory or a {@link TensorPool}'s; the
- * constructors, properties and methods of onnxruntime-common's Tensor.
+ * constructors, properties and methods of onnxruntime-common's Tensor, of which it
+ * is an `instanceof`. Tensors of that class are instances of this one, too: they are
+ * taken wherever a tensor is.
  *
  * The tensor uses `data` itself, without a copy, except plain arrays, which are
  * converted.
+ *
+ * @typeParam T - the element type; left out, one of those that onnxruntime-common has.
+ *   Models with others give `Tensor<ElementType>`.
  */
-export class Tensor<T extends ElementType = ElementType> {
+export class Tensor<T extends ElementType = CommonElementType> {
+  // In the order of onnxruntime-common's: what is cloned or written as JSON is the same.
+  /** The data for `structuredClone` and JSON. Nothing of onlite's reads it. @internal */
+  cpuData: TensorDataMap[T] | undefined;
+  /** See {@link Tensor.location}. @internal */
+  dataLocation: 'cpu' | 'none';
   readonly type: T;
   readonly dims: readonly number[];
   /** The number of elements, which for packed types is not `data.length`. */
@@ -108,7 +112,8 @@ export class Tensor<T extends ElementType = ElementType> {
       this.type = (second as ElementTypeInfo).name as T;
       this.dims = fourth as readonly number[];
       this.size = fifth as number;
-      this.#data = third as TensorDataMap[T];
+      this.#data = this.cpuData = third as TensorDataMap[T];
+      this.dataLocation = 'cpu';
       this.#block = sixth as Block | undefined;
       return;
     }
@@ -130,7 +135,8 @@ export class Tensor<T extends ElementType = ElementType> {
     this.type = type.name as T;
     this.dims = dims as number[];
     this.size = size;
-    this.#data = data as TensorDataMap[T];
+    this.#data = this.cpuData = data as TensorDataMap[T];
+    this.dataLocation = 'cpu';
   }
 
   /** A tensor over data whose class and length are known to be right. @internal */
@@ -167,6 +173,21 @@ export class Tensor<T extends ElementType = ElementType> {
     return this.#data === undefined ? 'none' : 'cpu';
   }
 
+  /** @throws OnliteError ERR_UNSUPPORTED: the data is no WebGL texture. */
+  get texture(): never {
+    throw notOn('a WebGL texture');
+  }
+
+  /** @throws OnliteError ERR_UNSUPPORTED: the data is no WebGPU buffer. */
+  get gpuBuffer(): never {
+    throw notOn('a WebGPU buffer');
+  }
+
+  /** @throws OnliteError ERR_UNSUPPORTED: the data is no WebNN MLTensor. */
+  get mlTensor(): never {
+    throw notOn('a WebNN MLTensor');
+  }
+
   /** The data, for code that also handles tensors on other devices. */
   getData(_releaseData?: boolean): Promise<TensorDataMap[T]> {
     return new Promise((resolve) => {
@@ -186,9 +207,13 @@ export class Tensor<T extends ElementType = ElementType> {
     if (data === undefined) return;
     this.#data = undefined;
     const block = this.#block;
-    if (block === undefined) return;
-    this.#block = undefined;
-    block.giveBack(data as NumericData);
+    if (block !== undefined) {
+      this.#block = undefined;
+      block.giveBack(data as NumericData);
+    }
+    // Last: of a frozen tensor they cannot be written.
+    this.cpuData = undefined;
+    this.dataLocation = 'none';
   }
 
   [Symbol.dispose](): void {
@@ -235,8 +260,8 @@ export class Tensor<T extends ElementType = ElementType> {
   }
 
   /** As onnxruntime-common's, see {@link Tensor.toDataURL}. */
-  toImageData(options?: unknown): ImageDataLike {
-    return imaging(() => toCommon(this).toImageData(options as never) as ImageDataLike);
+  toImageData(options?: unknown): ReturnType<CommonTensor['toImageData']> {
+    return imaging(() => toCommon(this).toImageData(options as never) as never);
   }
 
   /**
@@ -245,14 +270,23 @@ export class Tensor<T extends ElementType = ElementType> {
    * @throws OnliteError ERR_INVALID_ARGUMENT for what is no image, ERR_UNSUPPORTED for one that
    *   needs a canvas.
    */
-  static async fromImage(image: unknown, options?: unknown): Promise<Tensor> {
-    let made: CommonTensor;
+  static async fromImage(
+    image: unknown,
+    options?: unknown,
+  ): Promise<Tensor<'float32'> | Tensor<'uint8'>> {
+    let made: TypedTensor<'float32'> | TypedTensor<'uint8'>;
     try {
       made = await common().Tensor.fromImage(image as never, options as never);
     } catch (cause) {
       throw imageError(cause);
     }
-    return new Tensor(made.type, made.data, made.dims);
+    return new Tensor(made.type, made.data as never, made.dims) as Tensor<'float32'>;
+  }
+
+  /** Whether a value is a tensor of this class or of onnxruntime-common's, whichever copy of it. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    const isOwn = Function.prototype[Symbol.hasInstance].call(this, value);
+    return isOwn || (this === Tensor && isCommonTensor(value));
   }
 
   /** As onnxruntime-common's: a tensor over memory the caller keeps. */
@@ -283,23 +317,37 @@ export class Tensor<T extends ElementType = ElementType> {
 // The type names of onnxruntime-common's Tensor namespace.
 // eslint-disable-next-line @typescript-eslint/no-namespace
 export declare namespace Tensor {
-  type Type = ElementType;
-  type DataTypeMap = TensorDataMap;
-  type DataType = TensorDataMap[ElementType];
-  type ElementTypeMap = {
-    [K in ElementType]: K extends 'string'
-      ? string
-      : K extends 'bool'
-        ? boolean
-        : K extends 'int64' | 'uint64'
-          ? bigint
-          : number;
-  };
-  type DataLocation = 'none' | 'cpu' | 'cpu-pinned' | 'texture' | 'gpu-buffer' | 'ml-tensor';
+  type Type = CommonElementType;
+  type DataTypeMap = Pick<TensorDataMap, CommonElementType>;
+  type DataType = DataTypeMap[CommonElementType];
+  type ElementTypeMap = CommonTensor.ElementTypeMap;
+  type ElementType = ElementTypeMap[CommonElementType];
+  type DataLocation = CommonTensor.DataLocation;
+  type CpuPinnedDataTypes = CommonTensor.CpuPinnedDataTypes;
+  type TextureType = CommonTensor.TextureType;
+  type TextureDataTypes = CommonTensor.TextureDataTypes;
+  type GpuBufferType = CommonTensor.GpuBufferType;
+  type GpuBufferTypeFallback = CommonTensor.GpuBufferTypeFallback;
+  type GpuBufferDataTypes = CommonTensor.GpuBufferDataTypes;
+  type MLTensorType = CommonTensor.MLTensorType;
+  type MLTensorTypeFallback = CommonTensor.MLTensorTypeFallback;
+  type MLTensorDataTypes = CommonTensor.MLTensorDataTypes;
+}
+
+// A tensor is onnxruntime-common's too, without that package being loaded before somebody asks.
+Object.setPrototypeOf(
+  Tensor.prototype,
+  new Proxy({}, { getPrototypeOf: () => common().Tensor.prototype as object }),
+);
+
+function isCommonTensor(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && 'dataLocation' in value && 'ensureValid' in value
+  );
 }
 
 /** @throws OnliteError ERR_BUFFER_DETACHED if a tensor's memory, not of strings, has gone or shrunk. */
-export function requireWhole(tensor: Tensor, path: string): void {
+export function requireWhole(tensor: Tensor<ElementType>, path: string): void {
   const data = tensor.data as NumericData;
   if (lengthOf(data) === dataLength(requireType(tensor.type), tensor.size)) return;
   throw new OnliteError('ERR_BUFFER_DETACHED', `${path}: the buffer was detached or resized`);
@@ -309,7 +357,11 @@ function noDevice(what: string): OnliteError {
   return new OnliteError('ERR_UNSUPPORTED', `a tensor cannot be made from ${what}: Node has none`);
 }
 
-function toCommon(tensor: Tensor): CommonTensor {
+function notOn(device: string): OnliteError {
+  return new OnliteError('ERR_UNSUPPORTED', `the tensor's data is not stored as ${device}`);
+}
+
+function toCommon(tensor: Tensor<ElementType>): CommonTensor {
   return new (common().Tensor)(tensor.type as never, tensor.data as never, tensor.dims);
 }
 
