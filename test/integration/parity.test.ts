@@ -2,52 +2,12 @@ import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 
 import { InferenceSession, type Tensor } from 'onlite';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { difference } from '../fixtures/compare';
-import {
-  decodeTensor,
-  fixturePath,
-  readFixture,
-  readIndex,
-  type Comparison,
-  type Fixture,
-  type FixtureCase,
-  type Payload,
-} from '../fixtures/load';
-import { hasSameTfLite } from '../fixtures/same-library';
+import { expectOutputs } from '../fixtures/expect-outputs';
+import { decodeTensor, fixturePath, readFixture, readIndex, type Fixture } from '../fixtures/load';
 
 const { fixtures } = readIndex();
-
-let sameTfLite = false;
-beforeAll(() => {
-  sameTfLite = hasSameTfLite();
-});
-
-/** What a TensorFlow Lite provider must give: the library's own bits, or near the reference. */
-function expectation(fixture: Fixture, provider: string): [Comparison, string] {
-  return fixture.engine === 'tflite' && sameTfLite
-    ? [{ kind: 'exact' }, `${provider}.library`]
-    : [fixture.compare, `${provider}.reference`];
-}
-
-function check(
-  fixture: Fixture,
-  provider: string,
-  number: number,
-  { outputs }: FixtureCase,
-  got: Readonly<Record<string, unknown>>,
-): void {
-  const [comparison, variant] = expectation(fixture, provider);
-  const payload = (tensor: { data: Payload; variants?: Record<string, Payload> }): Payload =>
-    tensor.variants?.[variant] ?? tensor.data;
-  expect(Object.keys(got), `case ${number}`).toEqual(outputs.map(({ name }) => name));
-  for (const output of outputs) {
-    const path = `cases[${number}].${output.name}`;
-    const problem = difference(path, got[output.name ?? ''], output, comparison, payload);
-    expect.soft(problem, problem).toBeUndefined();
-  }
-}
 
 /** Runs all cases in one session: a state or a shape of the one before must not leak. */
 async function checkAll(
@@ -70,7 +30,7 @@ async function checkAll(
         ? await session.run(feeds, fetch, options)
         : session.runSync(feeds, fetch, options);
     }
-    check(fixture, provider, number, one, got);
+    expectOutputs(fixture, provider, number, got);
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type TensorDataMap,
   type ValueMetadata,
 } from 'onlite';
+import { Interpreter } from 'onlite/tflite';
 import { metricsText, observeWith, registerWith, traceWith } from 'onlite/metrics';
 
 type Equal<A, B> =
@@ -123,3 +124,14 @@ const stops: (() => void)[] = [
 void stops;
 // @ts-expect-error -- no such option
 metricsText({ bucket: [1] });
+
+// As Python's, with what is known of each tensor.
+declare const interpreter: Interpreter;
+expectTrue<Equal<ReturnType<Interpreter['getInputDetails']>[number]['dtype'], ElementType>>();
+interpreter.setTensor(0, new Int8Array(3));
+interpreter.setTensor(0, new Tensor('int8', [1]));
+const runSignature = interpreter.getSignatureRunner();
+expectTrue<Equal<ReturnType<typeof runSignature>, Record<string, Tensor>>>();
+void Interpreter.create({ modelPath: 'm.tflite', numThreads: 2 });
+// @ts-expect-error -- Python's spelling
+void Interpreter.create({ model_path: 'm.tflite' });

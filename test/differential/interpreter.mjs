@@ -1,0 +1,134 @@
+// Python's Interpreter and onlite/tflite's on the same models and inputs: the same details, the same
+// values. usage: interpreter.mjs [--python PYTHON] [MODEL…]
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { Interpreter } from 'onlite/tflite';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const root = join(here, '../..');
+const environment = join(root, 'build/differential-venv');
+
+const arrays = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+};
+
+function runOrThrow(command, args) {
+  const options = { encoding: 'utf8', maxBuffer: 2 ** 30, stdio: ['ignore', 'pipe', 'pipe'] };
+  const { error, status, stdout, stderr } = spawnSync(command, args, options);
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${command} failed (${status}): ${stderr}`);
+  return stdout;
+}
+
+/** A throw-away virtual environment's Python, which is made if there is none. */
+function python() {
+  const windows = process.platform === 'win32';
+  const path = join(environment, ...(windows ? ['Scripts', 'python.exe'] : ['bin', 'python']));
+  if (existsSync(path)) return path;
+  console.log(`making ${environment}`);
+  runOrThrow(windows ? 'python' : 'python3', ['-m', 'venv', environment]);
+  const packages = ['ai-edge-litert==2.3.0', 'numpy==1.26.4'];
+  runOrThrow(path, ['-m', 'pip', 'install', '--quiet', ...packages]);
+  return path;
+}
+
+/**
+ * MobileNetV2 (npm run bench -- --prepare makes it), the wake words, and int8 fixtures. The
+ * spectrogram is not among them: neither interpreter allocates it as it is.
+ */
+function defaultModels() {
+  const folders = ['build/bench-models', 'models', 'models/microwakeword', 'test/fixtures/models'];
+  const wanted =
+    /^(mobilenet_v2_(int8|float32)|alexa|hey_jarvis|embedding_model|okay_nabu|(conv|mlp|signatures|per_channel_input).*)\.tflite$/;
+  return folders
+    .map((folder) => join(root, folder))
+    .filter(existsSync)
+    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+    .filter((path) => wanted.test(basename(path)));
+}
+
+function decode(base64, dtype) {
+  const bytes = Uint8Array.from(Buffer.from(base64, 'base64'));
+  return new arrays[dtype](bytes.buffer);
+}
+
+/** Throws if two values that JSON can show differ. */
+function requireEqual(what, got, expected) {
+  if (JSON.stringify(got) === JSON.stringify(expected)) return;
+  throw new Error(`${what}: got ${JSON.stringify(got)}, Python ${JSON.stringify(expected)}`);
+}
+
+/** TensorDetails as interpreter.py writes them. */
+function describe({ quantizationParameters, ...details }) {
+  const { scales, zeroPoints, quantizedDimension } = quantizationParameters;
+  return { ...details, scales: [...scales], zeroPoints: [...zeroPoints], quantizedDimension };
+}
+
+/** In units of an integer's last place, or relative to the largest real of the tensor. */
+function largestDifference(got, expected) {
+  if (got.length !== expected.length) return Infinity;
+  const isReal = got instanceof Float32Array || got instanceof Float64Array;
+  let largest = 0;
+  let difference = 0;
+  for (const [index, value] of got.entries()) {
+    largest = Math.max(largest, Math.abs(Number(expected[index])));
+    difference = Math.max(difference, Math.abs(Number(value) - Number(expected[index])));
+  }
+  return isReal && largest > 0 ? difference / largest : difference;
+}
+
+async function compare(path, reference) {
+  const interpreter = await Interpreter.create({ modelPath: path, numThreads: 1 });
+  interpreter.allocateTensors();
+  const inputDetails = interpreter.getInputDetails();
+  const outputDetails = interpreter.getOutputDetails();
+  requireEqual('inputs', inputDetails.map(describe), reference.inputs);
+  requireEqual('outputs', outputDetails.map(describe), reference.outputs);
+  requireEqual('signatures', interpreter.getSignatureList(), reference.signatures);
+  let worst = 0;
+  for (const { inputs, outputs } of reference.cases) {
+    for (const [position, { index, dtype }] of inputDetails.entries()) {
+      interpreter.setTensor(index, decode(inputs[position], dtype));
+    }
+    interpreter.invoke();
+    for (const [position, { index, dtype }] of outputDetails.entries()) {
+      const expected = decode(outputs[position], dtype);
+      worst = Math.max(worst, largestDifference(interpreter.getTensor(index).data, expected));
+    }
+  }
+  await interpreter.release();
+  const isReal = outputDetails.some(({ dtype }) => dtype.startsWith('float'));
+  const limit = isReal ? 1e-5 : 0;
+  if (worst > limit) throw new Error(`differs by ${worst}, more than ${limit}`);
+  return `${reference.cases.length} cases, largest difference ${worst}`;
+}
+
+const options = { python: { type: 'string' } };
+const { values, positionals } = parseArgs({ options, allowPositionals: true });
+const models = positionals.length > 0 ? positionals : defaultModels();
+const script = join(here, 'interpreter.py');
+const lines = runOrThrow(values.python ?? python(), [script, ...models])
+  .trim()
+  .split('\n');
+for (const [number, path] of models.entries()) {
+  try {
+    console.log(`ok   ${basename(path)}: ${await compare(path, JSON.parse(lines[number]))}`);
+  } catch (error) {
+    console.log(`FAIL ${basename(path)}: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
