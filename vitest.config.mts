@@ -4,7 +4,7 @@ const isSanitized = process.env['ONLITE_SANITIZER'] !== undefined;
 
 export default defineConfig({
   test: {
-    include: ['test/{unit,integration,lifecycle,stress,compat,packaging}/**/*.test.ts'],
+    include: ['test/{unit,integration,lifecycle,stress,compat,packaging,docs}/**/*.test.ts'],
     // A sanitizer's quarantine keeps freed memory, so the resident set says nothing under it.
     exclude: [...configDefaults.exclude, ...(isSanitized ? ['test/stress/leaks.test.ts'] : [])],
     // 'onlite' is found through our own "exports", as a user finds it. Node must load it, not
