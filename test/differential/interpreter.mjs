@@ -1,8 +1,8 @@
 // Python's Interpreter and onlite/tflite's on the same models and inputs: the same details, the same
 // values. usage: interpreter.mjs [--python PYTHON] [MODEL…]
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -39,26 +39,35 @@ function python() {
   const windows = process.platform === 'win32';
   const path = join(environment, ...(windows ? ['Scripts', 'python.exe'] : ['bin', 'python']));
   if (existsSync(path)) return path;
-  console.log(`making ${environment}`);
+  console.log(`making ${environment} (with TensorFlow, 1.5 GB)`);
   runOrThrow(windows ? 'python' : 'python3', ['-m', 'venv', environment]);
-  const packages = ['ai-edge-litert==2.3.0', 'numpy==1.26.4'];
-  runOrThrow(path, ['-m', 'pip', 'install', '--quiet', ...packages]);
+  const requirements = join(root, 'test/fixtures/generate/requirements.txt');
+  runOrThrow(path, ['-m', 'pip', 'install', '--quiet', '-r', requirements]);
+  return path;
+}
+
+/** An int8 MobileNetV2, which is made if there is none. */
+function mobilenet(python) {
+  const path = join(root, 'build/differential/mobilenet_v2_int8.tflite');
+  if (!existsSync(path)) {
+    mkdirSync(dirname(path), { recursive: true });
+    runOrThrow(python, [join(here, 'mobilenet.py'), path]);
+  }
   return path;
 }
 
 /**
- * MobileNetV2 (npm run bench -- --prepare makes it), the wake words, and int8 fixtures. The
- * spectrogram is not among them: neither interpreter allocates it as it is.
+ * MobileNetV2, the wake words, and some fixtures. The spectrogram is not among them: neither
+ * interpreter allocates it as it is.
  */
-function defaultModels() {
-  const folders = ['build/bench-models', 'models', 'models/microwakeword', 'test/fixtures/models'];
+function defaultModels(python) {
   const wanted =
-    /^(mobilenet_v2_(int8|float32)|alexa|hey_jarvis|embedding_model|okay_nabu|(conv|mlp|signatures|per_channel_input).*)\.tflite$/;
-  return folders
+    /^(alexa|hey_jarvis|embedding_model|okay_nabu|(conv|mlp|signatures|per_channel_input).*)\.tflite$/;
+  const rest = ['models', 'models/microwakeword', 'test/fixtures/models']
     .map((folder) => join(root, folder))
-    .filter(existsSync)
     .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
     .filter((path) => wanted.test(basename(path)));
+  return [mobilenet(python), ...rest];
 }
 
 function decode(base64, dtype) {
@@ -114,14 +123,17 @@ async function compare(path, reference) {
   const isReal = outputDetails.some(({ dtype }) => dtype.startsWith('float'));
   const limit = isReal ? 1e-5 : 0;
   if (worst > limit) throw new Error(`differs by ${worst}, more than ${limit}`);
-  return `${reference.cases.length} cases, largest difference ${worst}`;
+  const differing = new Set(reference.cases.map(({ outputs }) => outputs.join())).size;
+  const { length } = reference.cases;
+  return `${length} cases, ${differing} different results, largest difference ${worst}`;
 }
 
-const options = { python: { type: 'string' } };
-const { values, positionals } = parseArgs({ options, allowPositionals: true });
-const models = positionals.length > 0 ? positionals : defaultModels();
+const commandOptions = { python: { type: 'string' } };
+const { values, positionals } = parseArgs({ options: commandOptions, allowPositionals: true });
+const interpreter = values.python ?? python();
+const models = positionals.length > 0 ? positionals : defaultModels(interpreter);
 const script = join(here, 'interpreter.py');
-const lines = runOrThrow(values.python ?? python(), [script, ...models])
+const lines = runOrThrow(interpreter, [script, ...models])
   .trim()
   .split('\n');
 for (const [number, path] of models.entries()) {
