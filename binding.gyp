@@ -122,6 +122,7 @@
         "NAPI_VERSION=8",
         "NODE_ADDON_API_DISABLE_DEPRECATED",
         "NODE_ADDON_API_CPP_EXCEPTIONS_ALL",
+        "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED",
         "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
       ],
       # node-gyp's defaults: no exceptions, no RTTI, another C++ standard.

@@ -18,6 +18,7 @@ export default defineConfig({
     index: 'lib/index.ts',
     'bench/index': 'lib/bench/index.ts',
     'metrics/index': 'lib/metrics/index.ts',
+    'electron/index': 'lib/electron/index.ts',
     'tflite/index': 'lib/tflite/index.ts',
     'cli/main': 'lib/cli/main.ts',
     'cli/bench/worker': 'lib/cli/bench/worker.ts',

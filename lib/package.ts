@@ -1,18 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The package's folder; inside an Electron archive, the unpacked copy beside it. */
-export const packageRoot = join(__dirname, '..').replace(
-  /([\\/])app\.asar([\\/]|$)/,
-  '$1app.asar.unpacked$2',
-);
+import { unpackedPath } from './asar';
+
+const folder = join(__dirname, '..');
+
+/** The package's folder; of a packed Electron app, the one that has what is not in its archive. */
+export const packageRoot = unpackedPath(folder);
 
 let version: string | undefined;
 
 /** This package's version. */
 export function packageVersion(): string {
   version ??= (
-    JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }
+    JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }
   ).version;
   return version;
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve, toNamespacedPath } from 'node:path';
 
+import { unpackedPath } from '../../asar';
 import type { NumericData } from '../tensor/element-type';
 import { OnliteError, type OnliteErrorCode } from '../../errors';
 import { settleJobs, settleSucceeded, succeededIds } from './jobs';
@@ -381,7 +382,8 @@ function load(): NativeAddon {
   try {
     const { env } = process;
     const chosen = Object.hasOwn(env, addonVariable) ? env[addonVariable] : undefined;
-    const file = chosen === undefined ? nodeGypBuild().resolve(packageRoot) : resolve(chosen);
+    const file =
+      chosen === undefined ? nodeGypBuild().resolve(packageRoot) : unpackedPath(resolve(chosen));
     loaded = newInstance(file);
     addonFile = file;
   } catch (cause) {

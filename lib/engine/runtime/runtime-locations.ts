@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 
+import { unpackedPath } from '../../asar';
 import { OnliteError, invalidArgument } from '../../errors';
 import { isMissing } from '../../files';
 import { type Engine, type LibraryCandidate } from '../addon/native';
@@ -94,7 +95,7 @@ const environmentPaths = new Map<string, string>();
 
 /** A bare name stays one: the system looks for it, and not in the working directory. */
 function libraryPath(path: string): string {
-  return path === '' || basename(path) === path ? path : resolve(path);
+  return path === '' || basename(path) === path ? path : unpackedPath(resolve(path));
 }
 
 function search(engine: Engine): readonly LibraryCandidate[] {
