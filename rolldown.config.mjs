@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 import { defineConfig } from 'rolldown';
@@ -10,6 +11,22 @@ const requiredLater = {
     return { id: `./${basename(source)}.js`, external: true };
   },
 };
+
+/**
+ * Node's own modules without `require`, which a program's bundle of ES modules does not have. Nothing
+ * moves to another line or column, so source maps stay right. Node before 20.16 has no such function.
+ */
+const builtins = {
+  name: 'builtins',
+  renderChunk(code) {
+    if (!code.includes('require("node:')) return null;
+    const define = "const builtin = process.getBuiltinModule ?? ((id) => module['require'](id));";
+    const changed = code.replaceAll('require("node:', 'builtin("node:');
+    return { code: changed.replace('"use strict";', `"use strict"; ${define}`), map: null };
+  },
+};
+
+const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
 // The JavaScript of lib/ in dist/: what is published. tsc adds the declarations.
 export default defineConfig({
@@ -24,9 +41,9 @@ export default defineConfig({
     'cli/bench/worker': 'lib/cli/bench/worker.ts',
     profile: 'lib/engine/profile/profile.ts',
   },
-  plugins: [requiredLater],
+  plugins: [requiredLater, builtins],
   platform: 'node',
-  transform: { target: 'node20' },
+  transform: { target: 'node20', define: { ONLITE_VERSION: JSON.stringify(version) } },
   tsconfig: 'tsconfig.build.json',
   // Node's own modules, and every dependency: what is no path, on Windows neither.
   external: /^(?![./]|[A-Za-z]:[\\/])/,

@@ -75,6 +75,7 @@ export {
   type RuntimeInfo,
 } from './engine/runtime/runtime-info';
 export { configureRuntimes } from './engine/runtime/runtime-locations';
+export { configureAddon } from './engine/addon/load';
 export { type Engine } from './engine/addon/native';
 export {
   env,

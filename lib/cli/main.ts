@@ -100,7 +100,7 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     if (name === '--version' || name === '-V') {
       process.stdout.write(
-        json ? `${toJson({ version: packageVersion() })}\n` : `${packageVersion()}\n`,
+        json ? `${toJson({ version: packageVersion })}\n` : `${packageVersion}\n`,
       );
       return 0;
     }

@@ -65,7 +65,7 @@ export function observeWith(provider?: MeterProviderLike, options?: ObserveOptio
   if (typeof (source as Partial<MeterProviderLike>).getMeter !== 'function') {
     throw invalidArgument('provider', 'a MeterProvider of OpenTelemetry', source);
   }
-  const meter = source.getMeter('onlite', packageVersion()) as Meter;
+  const meter = source.getMeter('onlite', packageVersion) as Meter;
   const observables = new Map<string, Observable>();
   const create = (name: string, type: MetricFamily['type'], help: Description): void => {
     const make = type === 'counter' ? 'createObservableCounter' : 'createObservableGauge';

@@ -66,7 +66,7 @@ export function traceWith(tracer?: TracerLike, options?: TraceOptions): () => vo
   const phases = optionalChoice(checked, 'phases', 'options', choices) ?? 'spans';
   const api = tracer === undefined || phases === 'spans' ? openTelemetryApi() : undefined;
   const used = (tracer ??
-    api?.trace.getTracerProvider().getTracer('onlite', packageVersion())) as Tracer;
+    api?.trace.getTracerProvider().getTracer('onlite', packageVersion)) as Tracer;
   if (typeof (used as Partial<Tracer> | undefined)?.startSpan !== 'function') {
     throw invalidArgument('tracer', 'a Tracer of OpenTelemetry', used);
   }

@@ -10,7 +10,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,31 +18,31 @@ import { fixture, root } from '../integration/support';
 
 const execute = promisify(execFile);
 const scripts = new URL('../../scripts/', import.meta.url);
-const { npmCommand, run } = await import(new URL('lib/process.mjs', scripts).href);
+const { listFiles } = await import(new URL('lib/files.mjs', scripts).href);
+const { layOutPackage } = await import(new URL('lib/pack.mjs', scripts).href);
+const { buildTypescript } = await import(new URL('lib/typescript-build.mjs', scripts).href);
 const { gypSources } = await import(new URL('lib/sources.mjs', scripts).href);
 
-/** A program's folder that has the package as npm packs it, with its dependencies and the addon. */
+/** A program's folder that has the package as it is published, with its dependencies. */
 let program = '';
 let installed = '';
 let files: string[] = [];
 
 beforeAll(async () => {
-  program = mkdtempSync(join(tmpdir(), 'onlite-package-'));
-  const [npm, ...args] = npmCommand() as [string, ...string[]];
-  const options = ['pack', '--json', '--ignore-scripts', '--pack-destination', program];
-  const [packed] = JSON.parse(await run(npm, [...args, ...options], { cwd: root }));
-  files = packed.files.map(({ path }: { path: string }) => path);
-  await run('tar', ['-xzf', packed.filename], { cwd: program });
+  const staged = join(root, 'build/packages/layout');
+  await buildTypescript(() => undefined);
+  layOutPackage(staged, null);
+  files = listFiles(staged);
 
+  program = mkdtempSync(join(tmpdir(), 'onlite-package-'));
   installed = join(program, 'node_modules/onlite');
   mkdirSync(join(program, 'node_modules'));
-  cpSync(join(program, 'package'), installed, { recursive: true });
+  cpSync(staged, installed, { recursive: true });
   const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   for (const name of Object.keys(dependencies)) {
     symlinkSync(join(root, 'node_modules', name), join(program, 'node_modules', name), 'junction');
   }
   symlinkSync(join(root, 'runtimes'), join(installed, 'runtimes'), 'junction');
-  cpSync(join(root, 'build/Release/onlite.node'), join(installed, 'build/Release/onlite.node'));
 });
 afterAll(() => {
   rmSync(program, { recursive: true, force: true });
@@ -56,33 +55,26 @@ async function printed(source: string, ...options: string[]): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
-describe('what npm packs', () => {
+describe('what is packed', () => {
   it('has no tests, benchmarks or scripts of development', () => {
-    const others = files.filter((path) => !/^(dist|lib|native|scripts)\//.test(path));
+    const others = files.filter((path) => !/^(dist|lib|source|prebuilds|addon)\//.test(path));
     expect(others.sort()).toEqual([
       'CHANGELOG.md',
-      'CMakeLists.txt',
       'LICENSE',
       'README.md',
       'THIRD-PARTY-NOTICES.md',
-      'binding.gyp',
       'package.json',
     ]);
-    const unwanted = /^native\/(test|abi)\/|^scripts\/(test|lint|check|lib\/clang)|\.test\.|\/\./;
+    const unwanted = /^source\/native\/(test|abi)\/|\.test\.|\/\./;
     expect(files.filter((path) => unwanted.test(path))).toEqual([]);
   });
 
-  it('has what a build from source needs', async () => {
-    const sources = gypSources(root) as string[];
-    expect(sources.filter((path) => !files.includes(path))).toEqual([]);
-    for (const name of ['runtimes.mjs', 'setup.mjs', 'build-native.mjs']) {
-      const script = join(installed, 'scripts', name);
-      const { stdout } = await execute(process.execPath, [script, '--help']);
-      expect(stdout, name).toMatch(/^usage: /);
-    }
-    // Which setup.mjs imports only to work.
-    const steps = pathToFileURL(join(installed, 'scripts/lib/setup-steps.mjs')).href;
-    expect(Object.keys(await import(steps))).toEqual(['setUp']);
+  it('has what a build from source needs', () => {
+    const sources = (gypSources(root) as string[]).map((path) => `source/${path}`);
+    const needed = [...sources, 'source/binding.gyp', 'source/build-source.cjs'];
+    expect(needed.filter((path) => !files.includes(path))).toEqual([]);
+    const { scripts: commands } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+    expect(commands).toEqual({ build: 'node source/build-source.cjs' });
   });
 
   it('has what its maps and declarations point at', () => {

@@ -17,6 +17,13 @@ export class MeasureError extends Error {
 
 const STDERR_TAIL = 2000;
 
+function worker(): string {
+  const root = packageRoot();
+  if (root === undefined)
+    throw new MeasureError('ERR_UNSUPPORTED', 'onlite bench is not to be bundled');
+  return join(root, 'dist', 'cli', 'bench', 'worker.js');
+}
+
 /**
  * Measures in a process of its own.
  *
@@ -28,7 +35,7 @@ export function measureInProcess(
   onProgress: (stage: string, done: number) => void,
 ): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(packageRoot, 'dist', 'cli', 'bench', 'worker.js'), [], {
+    const child = fork(worker(), [], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     let stderr = '';

@@ -1,11 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { resolve, toNamespacedPath } from 'node:path';
 
-import { unpackedPath } from '../../asar';
 import type { NumericData } from '../tensor/element-type';
 import { OnliteError, type OnliteErrorCode } from '../../errors';
 import { settleJobs, settleSucceeded, succeededIds } from './jobs';
-import { packageRoot } from '../../package';
+import { loadAddon } from './load';
 
 /** The name of a runtime. */
 export type Engine = 'onnxruntime' | 'tflite';
@@ -358,7 +356,6 @@ export interface NativeAddon {
 /** The executor's threads, and the default of the runtimes' own pools. */
 export const threadCount = availableParallelism();
 
-const addonVariable = 'ONLITE_ADDON_PATH';
 let addon: NativeAddon | undefined;
 let addonFile: string | undefined;
 
@@ -372,28 +369,14 @@ export function native(): NativeAddon {
   return addon;
 }
 
-/** The addon's file, once it is loaded. */
+/** The addon's file, once it is loaded, unless it was handed in. */
 export function addonPath(): string | undefined {
   return addonFile;
 }
 
 function load(): NativeAddon {
-  let loaded: NativeAddon;
-  try {
-    const { env } = process;
-    const chosen = Object.hasOwn(env, addonVariable) ? env[addonVariable] : undefined;
-    const file =
-      chosen === undefined ? nodeGypBuild().resolve(packageRoot) : unpackedPath(resolve(chosen));
-    loaded = newInstance(file);
-    addonFile = file;
-  } catch (cause) {
-    throw new OnliteError(
-      'ERR_RUNTIME_NOT_FOUND',
-      `onlite has no native addon for ${process.platform}-${process.arch}. ` +
-        'Build it with `npm run build` in the package, or set ONLITE_ADDON_PATH to the .node file.',
-      { cause },
-    );
-  }
+  const { addon: exports, file } = loadAddon();
+  const loaded = exports as NativeAddon;
   loaded.initialise({
     makeError,
     dispatch: settleJobs,
@@ -402,18 +385,8 @@ function load(): NativeAddon {
     isMainThread: workerThreads().isMainThread,
     threads: threadCount,
   });
+  addonFile = file;
   return loaded;
-}
-
-/**
- * An instance of the addon that is this copy of the package's alone. There may be more of
- * them in a thread: test runners evaluate the modules anew for each test file, and two
- * packages may bring one each. `require` would give all of them the first one's.
- */
-function newInstance(file: string): NativeAddon {
-  const module = { exports: {} };
-  process.dlopen(module, toNamespacedPath(file));
-  return module.exports as NativeAddon;
 }
 
 /** Of classes of this copy's, and of its realm. */
@@ -422,12 +395,8 @@ function makeError(code: OnliteErrorCode, message: string, cause?: string): Onli
   return new OnliteError(code, message, { cause: new Error(cause) });
 }
 
-// Loaded when they are needed: a program that only requires this package does not wait for them.
+// Loaded when it is needed: a program that only requires this package does not wait for it.
 
 function workerThreads(): typeof import('node:worker_threads') {
   return require('node:worker_threads') as typeof import('node:worker_threads');
-}
-
-function nodeGypBuild(): { resolve: (root: string) => string } {
-  return require('node-gyp-build') as { resolve: (root: string) => string };
 }

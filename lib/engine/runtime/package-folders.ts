@@ -12,18 +12,20 @@ import { packageRoot } from '../../package';
  * @returns undefined if it is not there.
  */
 export function installedPackage(name: string): string | undefined {
+  const root = packageRoot();
+  if (root === undefined) return undefined;
   // Plug'n'Play has no such folders, and only knows what the project's lock file names.
-  if (Object.hasOwn(process.versions, 'pnp')) return pluggedPackage(name);
-  return moduleFolders()
+  if (Object.hasOwn(process.versions, 'pnp')) return pluggedPackage(root, name);
+  return moduleFolders(root)
     .map((folder) => join(folder, name))
     .find((folder) => existsSync(join(folder, 'package.json')));
 }
 
-function moduleFolders(): string[] {
+function moduleFolders(root: string): string[] {
   const folders = new Set<string>();
-  for (const root of [packageRoot, realPath(packageRoot)]) {
-    folders.add(join(root, 'node_modules'));
-    for (let folder = dirname(root); folder !== dirname(folder); folder = dirname(folder)) {
+  for (const start of [root, realPath(root)]) {
+    folders.add(join(start, 'node_modules'));
+    for (let folder = dirname(start); folder !== dirname(folder); folder = dirname(folder)) {
       if (basename(folder) === 'node_modules') folders.add(folder);
     }
   }
@@ -38,11 +40,11 @@ function realPath(folder: string): string {
   }
 }
 
-function pluggedPackage(name: string): string | undefined {
+function pluggedPackage(root: string, name: string): string | undefined {
   try {
     // Loaded when it is needed, which is rare.
     const { createRequire } = require('node:module') as typeof import('node:module');
-    return dirname(createRequire(__filename).resolve(`${name}/package.json`));
+    return dirname(createRequire(join(root, 'package.json')).resolve(`${name}/package.json`));
   } catch {
     return undefined;
   }

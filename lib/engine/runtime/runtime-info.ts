@@ -50,7 +50,7 @@ const keys = new Set(['load']);
 export function runtimeInfo(options?: { load?: boolean }): RuntimeInfo {
   const load = optionalBoolean(checkOptions(options, 'options', keys), 'load', 'options') ?? false;
   return {
-    onlite: packageVersion(),
+    onlite: packageVersion,
     // Describing loads the addon, so its path is asked for afterwards.
     runtimes: { onnxruntime: describe('onnxruntime', load), tflite: describe('tflite', load) },
     addon: addonPath(),

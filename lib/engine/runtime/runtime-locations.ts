@@ -114,7 +114,8 @@ function folders(engine: Engine): [folder: string, origin: string][] {
   const platformPackage = installedPackage(`@onlite/runtime-${target}`);
   if (platformPackage !== undefined)
     candidates.push([platformPackage, `@onlite/runtime-${target}`]);
-  candidates.push([join(packageRoot, 'runtimes', target), 'runtimes']);
+  const root = packageRoot();
+  if (root !== undefined) candidates.push([join(root, 'runtimes', target), 'runtimes']);
   const name = engine === 'onnxruntime' ? 'onnxruntime-node' : 'tfjs-tflite-node';
   const installed = installedPackage(name);
   if (installed !== undefined) {

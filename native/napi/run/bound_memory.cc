@@ -7,8 +7,8 @@
 #include "napi/convert/errors.h"
 
 namespace onlite {
-BoundMemory::BoundMemory(Napi::Env env, TensorArgument argument, Use use, napi_value array)
-    : argument_(std::move(argument)), use_(use) {
+BoundMemory::BoundMemory(Napi::Env env, TensorArgument argument, napi_value array)
+    : argument_(std::move(argument)) {
   if (MayBeDetached(argument_)) array_ = Napi::Persistent(Napi::Object(env, array));
 }
 

@@ -18,7 +18,7 @@ class BoundMemory {
   enum class Use : uint8_t { kInput, kOutput };
 
   /// `array` is the typed array (ignored for strings and stable memory).
-  BoundMemory(Napi::Env env, TensorArgument argument, Use use, napi_value array);
+  BoundMemory(Napi::Env env, TensorArgument argument, napi_value array);
 
   /// JavaScript's memory.
   const TensorView& view() const { return argument_.view; }
@@ -47,7 +47,6 @@ class BoundMemory {
 
  private:
   TensorArgument argument_;
-  Use use_;
   Napi::ObjectReference array_;
   AlignedBuffer copy_;
 };

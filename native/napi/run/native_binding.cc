@@ -147,7 +147,7 @@ void NativeBinding::Set(Napi::Env env, napi_value tensors, BoundMemory::Use use)
       Check(env, core_->binding->BindDynamicOutput(index));
     } else {
       const napi_value data = tensor.data;
-      slot.memory.emplace(env, ResolveTensor(env, std::move(tensor)), use, data);
+      slot.memory.emplace(env, ResolveTensor(env, std::move(tensor)), data);
     }
     // What was bound before stays if the new one is refused.
     std::swap(slots[index], slot);

@@ -1,0 +1,31 @@
+import { readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+/** What a package says of its libraries, in a `manifest.json` beside them. */
+interface Manifest {
+  files: Record<string, { bytes: number; sha256: string }>;
+}
+
+/**
+ * Whether a file has another length than the package was published with. The checksums are for
+ * {@link hasOtherContent}: reading 45 MB takes longer than loading them, at each start.
+ *
+ * @returns undefined if it has not, or there is no manifest beside it, as in a checkout.
+ */
+export function whyChanged(file: string): string | undefined {
+  const published = publishedFile(file);
+  if (published === undefined) return undefined;
+  const { size } = statSync(file);
+  if (size === published.bytes) return undefined;
+  return `${file} has ${size} bytes and was published with ${published.bytes}`;
+}
+
+function publishedFile(file: string): { bytes: number; sha256: string } | undefined {
+  try {
+    const text = readFileSync(join(dirname(file), 'manifest.json'), 'utf8');
+    const { files } = JSON.parse(text) as Manifest;
+    return Object.hasOwn(files, basename(file)) ? files[basename(file)] : undefined;
+  } catch {
+    return undefined;
+  }
+}

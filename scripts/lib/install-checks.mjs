@@ -1,0 +1,62 @@
+// Programs that a package installed from the registry must run, without a compiler or a network.
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { npmCommand, run } from './process.mjs';
+import { at } from './project.mjs';
+
+const model = (name) => JSON.stringify(at('test/fixtures', name));
+
+/** Runs both runtimes once and prints what was loaded, as JSON; `onlite` is the package. */
+const body = `
+  async function check() {
+    const sums = [];
+    for (const file of [${model('add4.onnx')}, ${model('add4.tflite')}]) {
+      const session = await onlite.InferenceSession.create(file);
+      const one = () => new onlite.Tensor('float32', [1, 2, 3, 4]);
+      const { sum } = await session.run({ a: one(), b: one() });
+      sums.push([...sum.data].join());
+      await session.release();
+    }
+    const { onlite: version, addon, runtimes } = onlite.runtimeInfo();
+    const origins = [runtimes.onnxruntime.origin, runtimes.tflite.origin];
+    return { sums, version, addon, origins };
+  }
+`;
+
+/** Sources of programs by file name. */
+export const programs = {
+  'check.cjs': `const onlite = require('onlite');${body}
+    check().then((result) => console.log(JSON.stringify(result)));`,
+  'check.mjs': `import * as onlite from 'onlite';${body}
+    console.log(JSON.stringify(await check()));`,
+  'worker.mjs': `import { Worker } from 'node:worker_threads';
+    new Worker(new URL('./check.cjs', import.meta.url)).on('error', (error) => { throw error; });`,
+};
+
+/** A clean folder with the programs in it, and an environment in which there is only Node. */
+export function cleanProject(name, { parent = tmpdir(), node = process.execPath } = {}) {
+  const root = mkdtempSync(join(parent, `onlite-${name.replace(/\W/g, '-')}-`));
+  const bin = join(root, 'bin');
+  const folder = join(root, 'project');
+  mkdirSync(bin);
+  mkdirSync(folder);
+  symlinkSync(node, join(bin, 'node'));
+  writeFileSync(join(folder, 'package.json'), '{ "name": "program", "private": true }\n');
+  for (const [file, source] of Object.entries(programs)) writeFileSync(join(folder, file), source);
+  const env = { PATH: bin, HOME: root, TMPDIR: root, npm_config_cache: join(root, 'cache') };
+  return { root, folder, env, node };
+}
+
+/** Installs onlite from the registry with npm. */
+export async function npmInstall({ folder, env }, registry, ...options) {
+  const [npm, ...args] = npmCommand();
+  args.push('install', 'onlite', '--registry', registry, '--no-audit', '--no-fund', ...options);
+  return run(npm, args, { cwd: folder, env });
+}
+
+/** What a program prints, as JSON. */
+export async function runProgram({ folder, env, node }, ...args) {
+  return JSON.parse(await run(node, args, { cwd: folder, env }));
+}

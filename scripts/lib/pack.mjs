@@ -1,0 +1,156 @@
+import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+import { SetupError } from './errors.mjs';
+import { listFiles, sha256File, statOrNull } from './files.mjs';
+import { addonFile } from './native-build.mjs';
+import { hostPlatform, platforms, prebuildFile } from './platforms.mjs';
+import { npmCommand, run } from './process.mjs';
+import { at, packageJson, ROOT } from './project.mjs';
+
+/** What a folder of libraries is published with; the loader compares the sizes. */
+const MANIFEST = 'manifest.json';
+
+/** The platforms that there are runtime libraries for: those with musl use the system's. */
+export const runtimePlatforms = Object.keys(platforms).filter(
+  (name) => platforms[name].libc !== 'musl',
+);
+
+export const runtimePackage = (platform) => `@onlite/runtime-${platform}`;
+
+/**
+ * Lays out the package `onlite` in `folder` as it is published.
+ *
+ * @param {string[]} addons platforms whose prebuild comes along; null for the development build's
+ *   addon as the one of this platform
+ */
+export function layOutPackage(folder, addons) {
+  makeEmpty(folder);
+  const isPrivate = (path) => /^\.|^cli\/.*\.d\.ts/.test(path);
+  copyFiles(at('dist'), join(folder, 'dist'), (path) => !isPrivate(path));
+  copyFiles(at('lib'), join(folder, 'lib'));
+  for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE', 'THIRD-PARTY-NOTICES.md']) {
+    copyFileSync(at(name), join(folder, name));
+  }
+  layOutSource(join(folder, 'source'));
+  const built = addons ?? [hostPlatform()];
+  for (const platform of built) {
+    const file = at(addons === null ? addonFile() : prebuildFile(platform));
+    if (!statOrNull(file)) {
+      throw new SetupError(`there is no ${file}`, `node scripts/prebuild.mjs ${platform}`);
+    }
+    const target = join(folder, prebuildFile(platform));
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(file, target);
+    writeManifest(dirname(target));
+    writeStaticEntry(folder, platform);
+  }
+  writeJson(join(folder, 'package.json'), publishedPackageJson());
+}
+
+/**
+ * What `npm explore onlite -- npm run build` needs. binding.gyp is not in the package's own folder,
+ * where it would make installers build it by themselves.
+ */
+function layOutSource(folder) {
+  copyFiles(at('native'), join(folder, 'native'), (path) => !/^(abi|test)\//.test(path));
+  for (const name of ['binding.gyp', 'scripts/build-source.cjs']) {
+    copyFileSync(at(name), join(folder, basename(name)));
+  }
+}
+
+/** What bundlers can follow to the addon: a module for each platform. */
+function writeStaticEntry(folder, platform) {
+  const file = join(folder, 'addon', `${platform}.js`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `module.exports = require('../${prebuildFile(platform)}');\n`);
+}
+
+function publishedPackageJson() {
+  const json = packageJson();
+  const { exports, version } = json;
+  const kept = ['name', 'version', 'description', 'license', 'repository', 'type', 'main', 'types'];
+  kept.push('bin', 'engines', 'dependencies', 'peerDependencies', 'peerDependenciesMeta');
+  const { './package.json': own, ...entries } = exports;
+  return {
+    ...Object.fromEntries(kept.filter((key) => key in json).map((key) => [key, json[key]])),
+    exports: {
+      ...entries,
+      './addon/*': './addon/*.js',
+      './prebuilds/*': './prebuilds/*',
+      './package.json': own,
+    },
+    scripts: { build: 'node source/build-source.cjs' },
+    optionalDependencies: Object.fromEntries(
+      runtimePlatforms.map((platform) => [runtimePackage(platform), version]),
+    ),
+    preferUnplugged: true,
+  };
+}
+
+/**
+ * Lays out a platform's runtime libraries, which are in `<root>/runtimes/<platform>`, as a package.
+ *
+ * @param {object} sources what runtimes.json says of them
+ */
+export function layOutRuntime(folder, platform, root, sources) {
+  makeEmpty(folder);
+  copyFiles(join(root, 'runtimes', platform), folder, (path) => !path.includes('/'));
+  copyFileSync(at('THIRD-PARTY-NOTICES.md'), join(folder, 'THIRD-PARTY-NOTICES.md'));
+  writeManifest(folder, sources);
+  const { os, cpu, libc } = platforms[platform];
+  const { version, repository } = packageJson();
+  writeFileSync(
+    join(folder, 'README.md'),
+    `# ${runtimePackage(platform)}\n\nONNX Runtime and TensorFlow Lite for onlite on ${platform}. ` +
+      'It is installed with `onlite`; manifest.json tells versions and checksums.\n',
+  );
+  writeJson(join(folder, 'package.json'), {
+    name: runtimePackage(platform),
+    version,
+    description: `ONNX Runtime and TensorFlow Lite for onlite on ${platform}`,
+    license: 'MIT AND Apache-2.0',
+    repository,
+    os: [os],
+    cpu: [cpu],
+    libc: libc && [libc],
+    preferUnplugged: true,
+  });
+}
+
+/** Packs a folder with npm. @returns the archive's file and its sizes */
+export async function npmPack(folder, out) {
+  const [npm, ...args] = npmCommand();
+  args.push('pack', '--json', '--ignore-scripts', '--pack-destination', out);
+  mkdirSync(out, { recursive: true });
+  const [packed] = JSON.parse(await run(npm, args, { cwd: folder }));
+  const { filename, size, unpackedSize, entryCount } = packed;
+  return { file: join(out, basename(filename)), size, unpackedSize, entryCount };
+}
+
+function writeManifest(folder, more = {}) {
+  const isLibrary = (path) => /\.(node|dll|dylib|so(\.\d+)*)$/.test(path);
+  const files = listFiles(folder).filter(isLibrary);
+  const entries = files.map((path) => {
+    const file = join(folder, path);
+    return [path, { bytes: statOrNull(file).size, sha256: sha256File(file) }];
+  });
+  writeJson(join(folder, MANIFEST), { ...more, files: Object.fromEntries(entries) });
+}
+
+function writeJson(file, value) {
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function makeEmpty(folder) {
+  if (!folder.startsWith(ROOT)) throw new Error(`${folder} is not in the package`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+}
+
+function copyFiles(from, to, wanted = () => true) {
+  for (const path of listFiles(from).filter(wanted)) {
+    mkdirSync(dirname(join(to, path)), { recursive: true });
+    cpSync(join(from, path), join(to, path));
+  }
+}

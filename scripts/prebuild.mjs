@@ -1,0 +1,122 @@
+// Builds the addon as it is published, for any of the platforms of platforms.json, with the C++
+// compiler and the C libraries of all of them that the Python package ziglang brings.
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { reportFailure, SetupError } from './lib/errors.mjs';
+import { sha256File, statOrNull } from './lib/files.mjs';
+import { installHint } from './lib/native-build.mjs';
+import { hostPlatform, platforms, prebuildFile } from './lib/platforms.mjs';
+import { findProgram, nestedEnvironment, pipCommand, run } from './lib/process.mjs';
+import { at, ROOT } from './lib/project.mjs';
+
+const HELP = `usage: node scripts/prebuild.mjs [platform...] [options]
+
+Builds prebuilds/<platform>/onlite.node for the platforms that are named, else for this one.
+
+  --all      for every platform of scripts/platforms.json
+  --list     print the platforms
+`;
+
+const log = (message) => process.stdout.write(`prebuild: ${message}\n`);
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      all: { type: 'boolean' },
+      list: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) process.stdout.write(HELP);
+  else if (values.list) process.stdout.write(`${Object.keys(platforms).join('\n')}\n`);
+  else await prebuild(values.all ? Object.keys(platforms) : positionals);
+}
+
+async function prebuild(names) {
+  const wanted = names.length === 0 ? [hostPlatform()] : names;
+  const unknown = wanted.find((name) => !Object.hasOwn(platforms, name));
+  if (unknown !== undefined) {
+    throw new SetupError(
+      `unknown platform ${unknown}`,
+      `take one of ${Object.keys(platforms).join(', ')}`,
+    );
+  }
+  for (const tool of ['cmake', 'ninja']) {
+    if (findProgram(tool) === null) {
+      throw new SetupError(
+        `${tool} is not installed`,
+        installHint('cmake').replace(/cmake/g, tool),
+      );
+    }
+  }
+  const zig = await findZig();
+  for (const name of wanted) await buildFor(name, zig);
+}
+
+/** The pinned compiler, fetched into build/zig the first time (100 MB). */
+async function findZig() {
+  const requirements = at('scripts/zig-requirements.txt');
+  const folder = at('build/zig', sha256File(requirements).slice(0, 12));
+  const program = join(folder, 'ziglang', process.platform === 'win32' ? 'zig.exe' : 'zig');
+  if (statOrNull(program)) return program;
+  const pip = pipCommand();
+  if (pip === null) {
+    throw new SetupError(
+      'no Python 3 with pip to fetch ziglang with',
+      'install Python 3 with pip (Debian: apt-get install python3-pip) and run the command again',
+    );
+  }
+  log('fetching ziglang (100 MB) with pip install');
+  const [python, ...args] = pip;
+  args.push('install', '--quiet', '--no-deps', '--require-hashes', '--only-binary=:all:');
+  await run(python, [...args, '--target', folder, '-r', requirements], { cwd: ROOT });
+  return program;
+}
+
+async function buildFor(name, zig) {
+  const folder = at('build/prebuild', name);
+  const { zig: target, cmakeSystem, dlltool } = platforms[name];
+  const started = Date.now();
+  log(`${name} (${target}, several minutes the first time)`);
+  const cmake = (step, ...args) =>
+    run('cmake', args, {
+      cwd: ROOT,
+      env: nestedEnvironment(),
+      log: join(folder, `onlite-${step}.log`),
+      remedy: 'read the compiler output above',
+    });
+  const settings = {
+    CMAKE_BUILD_TYPE: 'Release',
+    CMAKE_TOOLCHAIN_FILE: at('scripts/zig-toolchain.cmake'),
+    CMAKE_JS_INC: at('node_modules/node-api-headers/include'),
+    CMAKE_JS_LIB: dlltool === undefined ? '' : await importLibrary(folder, zig, dlltool),
+    ZIG: zig,
+    ZIG_TARGET: target,
+    ZIG_SYSTEM: cmakeSystem,
+  };
+  const definitions = Object.entries(settings).map(([key, value]) => `-D${key}=${value}`);
+  await cmake('configure', '-S', ROOT, '-B', folder, '-G', 'Ninja', ...definitions);
+  const jobs = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(availableParallelism());
+  await cmake('build', '--build', folder, '--parallel', jobs);
+
+  const product = at(prebuildFile(name));
+  mkdirSync(dirname(product), { recursive: true });
+  copyFileSync(join(folder, 'onlite.node'), product);
+  const size = (statOrNull(product).size / 1e6).toFixed(2);
+  log(`${prebuildFile(name)}: ${size} MB, ${((Date.now() - started) / 1000).toFixed(0)} s`);
+}
+
+/** What a Windows linker wants to know of node.exe, from the headers' list of its functions. */
+async function importLibrary(folder, zig, machine) {
+  const library = join(folder, 'node.lib');
+  const definition = at('node_modules/node-api-headers/def/node_api.def');
+  mkdirSync(folder, { recursive: true });
+  await run(zig, ['dlltool', '-m', machine, '-d', definition, '-l', library], { cwd: ROOT });
+  return library;
+}
+
+main().catch((error) => reportFailure('prebuild', error));

@@ -1,0 +1,224 @@
+import { execFile } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const execute = promisify(execFile);
+const scripts = new URL('../../scripts/', import.meta.url);
+const { makePackages } = await import(new URL('package.mjs', scripts).href);
+const { serveRegistry } = await import(new URL('lib/registry.mjs', scripts).href);
+const { hostPlatform, prebuildFile } = await import(new URL('lib/platforms.mjs', scripts).href);
+const { cleanProject, npmInstall, runProgram } = await import(
+  new URL('lib/install-checks.mjs', scripts).href
+);
+
+interface Project {
+  root: string;
+  folder: string;
+  env: Record<string, string>;
+  node: string;
+}
+
+const platform = hostPlatform() as string;
+let project: Project;
+let registry: { url: string; requests: string[]; close: () => Promise<void> };
+let packages: { file: string; size: number }[];
+let installed = '';
+let version = '';
+
+beforeAll(async () => {
+  packages = await makePackages(null);
+  project = cleanProject('install') as Project;
+  registry = await serveRegistry(
+    packages.map(({ file }) => file),
+    project.root,
+  );
+  await npmInstall(project, registry.url);
+  installed = join(project.folder, 'node_modules/onlite');
+  version = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')).version;
+});
+afterAll(async () => {
+  await registry.close();
+  rmSync(project.root, { recursive: true, force: true });
+});
+
+/** What check() of scripts/lib/install-checks.mjs prints of a package as it should be. */
+const rightResult = () => ({
+  sums: ['2,4,6,8', '2,4,6,8'],
+  version,
+  addon: join(installed, prebuildFile(platform)),
+  origins: [`@onlite/runtime-${platform}`, `@onlite/runtime-${platform}`],
+});
+
+/** The message of what a program that needs the addon fails with, and its code. */
+async function failure(env: Record<string, string> = {}, ...options: string[]): Promise<string> {
+  const source = `
+    const { runtimeInfo } = require('onlite');
+    try { runtimeInfo(); } catch (error) {
+      console.log(error.code + ' ' + error.message + ' CAUSE ' + error.cause?.message);
+    }
+  `;
+  const { stdout } = await execute(project.node, [...options, '-e', source], {
+    cwd: project.folder,
+    env: { ...project.env, ...env },
+  });
+  return stdout;
+}
+
+describe('the packages', () => {
+  it('are small, and nothing in them runs when they are installed', () => {
+    const [onlite, runtime] = packages;
+    expect(onlite?.size).toBeLessThan(4e6);
+    expect(runtime?.size).toBeLessThan(20e6);
+    expect(existsSync(join(installed, 'binding.gyp'))).toBe(false);
+    const lock = JSON.parse(readFileSync(join(project.folder, 'package-lock.json'), 'utf8'));
+    const withScripts = Object.entries(lock.packages as Record<string, object>)
+      .filter(([, entry]) => 'hasInstallScript' in entry)
+      .map(([name]) => name);
+    expect(withScripts).toEqual([]);
+  });
+
+  it.each([['check.cjs'], ['check.mjs'], ['worker.mjs']])('run %s', async (file) => {
+    expect(await runProgram(project, file)).toEqual(rightResult());
+  });
+
+  it('are installed again from the cache, offline', async () => {
+    const again = { ...project, folder: join(project.root, 'again') };
+    mkdirSync(again.folder);
+    const before = registry.requests.length;
+    await npmInstall(again, registry.url, '--offline');
+    expect(registry.requests.slice(before)).toEqual([]);
+    expect(existsSync(join(again.folder, 'node_modules/@onlite', `runtime-${platform}`))).toBe(
+      true,
+    );
+  });
+});
+
+describe('a program that esbuild has made one file of', () => {
+  it.each(['cjs', 'esm'] as const)('finds nothing by itself alone (%s)', async (format) => {
+    const { file, env } = await bundle(format, 'onlite.runtimeInfo()');
+    await expect(execute(project.node, [file], { env })).rejects.toThrow(
+      /onlite was bundled into a program[\s\S]*configureAddon/,
+    );
+  });
+
+  it('finds the package that is installed above it', async () => {
+    const { file } = await bundle('cjs', 'console.log(JSON.stringify(await check()))');
+    const inside = join(project.folder, 'bundle.cjs');
+    copyFileSync(file, inside);
+    expect(await runProgram(project, inside)).toEqual(rightResult());
+  });
+
+  it.each(['cjs', 'esm'] as const)('uses the files that it names (%s)', async (format) => {
+    const beside = join(project.root, format);
+    mkdirSync(beside, { recursive: true });
+    const runtime = join(project.folder, 'node_modules/@onlite', `runtime-${platform}`);
+    const names = ['libonnxruntime.so.1', 'libtensorflowlite_c.so'];
+    for (const name of names) copyFileSync(join(runtime, name), join(beside, name));
+    copyFileSync(join(installed, prebuildFile(platform)), join(beside, 'onlite.node'));
+    const [onnxruntime, tflite] = names.map((name) => JSON.stringify(join(beside, name)));
+    const { file } = await bundle(
+      format,
+      `onlite.configureAddon(${JSON.stringify(join(beside, 'onlite.node'))});
+      onlite.configureRuntimes({ onnxruntime: ${onnxruntime}, tflite: ${tflite} });
+      console.log(JSON.stringify(await check()))`,
+    );
+    expect(await runProgram(project, file)).toEqual({
+      ...rightResult(),
+      addon: join(beside, 'onlite.node'),
+      origins: ['configureRuntimes', 'configureRuntimes'],
+    });
+  });
+
+  it('takes the addon along by its static entry', async () => {
+    const { file } = await bundle(
+      'cjs',
+      `onlite.configureAddon(require('onlite/addon/${platform}'));
+      console.log(JSON.stringify(onlite.runtimeInfo().runtimes.tflite.loaded))`,
+    );
+    expect(await runProgram(project, file)).toBe(false);
+  });
+
+  /** Bundles the check with a statement, to where there is no package. */
+  async function bundle(format: 'cjs' | 'esm', statement: string) {
+    const folder = join(project.root, `bundle-${format}`);
+    const file = join(folder, format === 'cjs' ? 'out.cjs' : 'out.mjs');
+    const check = readFileSync(join(project.folder, 'check.cjs'), 'utf8');
+    const source = check.replace(/check\(\)\.then[\s\S]*$/, `(async () => { ${statement}; })()`);
+    await build({
+      stdin: { contents: source, resolveDir: project.folder },
+      bundle: true,
+      format,
+      platform: 'node',
+      outfile: file,
+      loader: { '.node': 'copy' },
+      logLevel: 'error',
+    });
+    return { file, env: project.env };
+  }
+});
+
+describe('an addon that cannot be loaded', () => {
+  it('is named, with where the name came from', async () => {
+    const absent = join(project.root, 'absent.node');
+    const message = await failure({ ONLITE_ADDON_PATH: absent });
+    expect(message).toMatch(/^ERR_RUNTIME_NOT_FOUND .*absent\.node \(ONLITE_ADDON_PATH\): ENOENT/);
+    expect(message).toContain('CAUSE ENOENT');
+  });
+
+  it.each([
+    ['of another processor', elf(0xf3), /is for ELF-another processor/],
+    ['of macOS', Uint8Array.of(0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1), /is for darwin-arm64/],
+    ['of no system', Buffer.from('<!doctype html>'), /is no library of any system/],
+    ['that is empty', new Uint8Array(), /is no library of any system/],
+  ])('%s', async (_, bytes, reason) => {
+    const file = join(project.root, 'other.node');
+    writeFileSync(file, bytes);
+    expect(await failure({ ONLITE_ADDON_PATH: file })).toMatch(reason);
+  });
+
+  it('of this package is cut short or longer', async () => {
+    const file = join(installed, prebuildFile(platform));
+    const whole = `${file}.whole`;
+    renameSync(file, whole);
+    try {
+      copyFileSync(whole, file);
+      chmodSync(file, 0o755);
+      truncateSync(file, Math.floor(statSync(file).size / 2));
+      expect(await failure()).toMatch(/is cut short: [\s\S]*install again/);
+      copyFileSync(whole, file);
+      truncateSync(file, statSync(whole).size + 1);
+      expect(await failure()).toMatch(/bytes and was published with/);
+      rmSync(file);
+      expect(await failure()).toMatch(/ENOENT[\s\S]*npm explore onlite -- npm run build/);
+    } finally {
+      renameSync(whole, file);
+    }
+  });
+
+  it('because Node was told so', async () => {
+    expect(await failure({}, '--no-addons')).toMatch(/start Node without --no-addons/);
+  });
+
+  /** The first bytes of a Linux library for a processor. */
+  function elf(machine: number): Uint8Array {
+    const header = new Uint8Array(64);
+    header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+    header[18] = machine;
+    return header;
+  }
+});
