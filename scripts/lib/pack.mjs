@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 import { SetupError } from './errors.mjs';
@@ -118,14 +118,15 @@ export function layOutRuntime(folder, platform, root, sources) {
   });
 }
 
-/** Packs a folder with npm. @returns the archive's file and its sizes */
+/** Packs a folder with npm. @returns the archive's file, its sizes and its package.json */
 export async function npmPack(folder, out) {
   const [npm, ...args] = npmCommand();
   args.push('pack', '--json', '--ignore-scripts', '--pack-destination', out);
   mkdirSync(out, { recursive: true });
   const [packed] = JSON.parse(await run(npm, args, { cwd: folder }));
   const { filename, size, unpackedSize, entryCount } = packed;
-  return { file: join(out, basename(filename)), size, unpackedSize, entryCount };
+  const json = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return { file: join(out, basename(filename)), size, unpackedSize, entryCount, json };
 }
 
 function writeManifest(folder, more = {}) {

@@ -6,7 +6,6 @@ import { basename, join } from 'node:path';
 import { statOrNull } from './files.mjs';
 import { npmPack, runtimePackage, runtimePlatforms } from './pack.mjs';
 import { platforms } from './platforms.mjs';
-import { run } from './process.mjs';
 import { at, packageJson } from './project.mjs';
 
 /**
@@ -14,14 +13,14 @@ import { at, packageJson } from './project.mjs';
  * with what they depend on as it is in `node_modules`, and of the other platforms' runtime packages the
  * descriptions, because Yarn 1 wants them.
  *
- * @param {string[]} archives
+ * @param {{file: string, json: object}[]} archives as npmPack gives them
  * @param {string} folder for archives of the dependencies
  * @returns {Promise<{url: string, requests: string[], close: () => Promise<void>}>} the paths that
  *   were asked for are added to `requests`
  */
 export async function serveRegistry(archives, folder) {
   const packages = new Map();
-  for (const archive of archives) await addArchive(packages, archive);
+  for (const archive of archives) addArchive(packages, archive);
   for (const { json } of [...packages.values()]) {
     for (const name of Object.keys(json.dependencies ?? {}))
       await addInstalled(packages, name, folder);
@@ -59,9 +58,7 @@ export async function serveRegistry(archives, folder) {
   return { url: `http://127.0.0.1:${server.address().port}/`, requests, close };
 }
 
-async function addArchive(packages, file) {
-  const text = await run('tar', ['-xzOf', file, 'package/package.json'], { cwd: at() });
-  const json = JSON.parse(text);
+function addArchive(packages, { file, json }) {
   packages.set(json.name, { json, file, ...checksums(file) });
 }
 
@@ -69,10 +66,10 @@ async function addInstalled(packages, name, folder) {
   if (packages.has(name)) return;
   const installed = at('node_modules', name);
   if (!statOrNull(installed)) throw new Error(`${name} is not in node_modules`);
-  const { file } = await npmPack(installed, join(folder, 'dependencies'));
-  await addArchive(packages, file);
-  const { dependencies } = packages.get(name).json;
-  for (const each of Object.keys(dependencies ?? {})) await addInstalled(packages, each, folder);
+  const archive = await npmPack(installed, join(folder, 'dependencies'));
+  addArchive(packages, archive);
+  for (const each of Object.keys(archive.json.dependencies ?? {}))
+    await addInstalled(packages, each, folder);
 }
 
 function checksums(file) {

@@ -43,14 +43,12 @@ let version = '';
 beforeAll(async () => {
   packages = await makePackages(null);
   project = cleanProject('install') as Project;
-  registry = await serveRegistry(
-    packages.map(({ file }) => file),
-    project.root,
-  );
+  registry = await serveRegistry(packages, project.root);
   await npmInstall(project, registry.url);
   installed = join(project.folder, 'node_modules/onlite');
   version = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')).version;
-});
+  // Where nothing has been packed yet, a busy machine takes minutes.
+}, 600_000);
 afterAll(async () => {
   await registry.close();
   rmSync(project.root, { recursive: true, force: true });

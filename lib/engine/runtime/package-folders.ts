@@ -21,7 +21,8 @@ export function installedPackage(name: string): string | undefined {
     .find((folder) => existsSync(join(folder, 'package.json')));
 }
 
-function moduleFolders(root: string): string[] {
+/** The `node_modules` folders that this package's dependencies can be in. */
+export function moduleFolders(root: string): string[] {
   const folders = new Set<string>();
   for (const start of [root, realPath(root)]) {
     folders.add(join(start, 'node_modules'));

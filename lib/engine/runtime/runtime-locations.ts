@@ -6,7 +6,7 @@ import { OnliteError, invalidArgument } from '../../errors';
 import { isMissing } from '../../files';
 import { type Engine, type LibraryCandidate } from '../addon/native';
 import { packageRoot } from '../../package';
-import { installedPackage } from './package-folders';
+import { installedPackage, moduleFolders } from './package-folders';
 
 /** How each engine's library is called on a platform, and by which variable it is overridden. */
 const engines: Record<Engine, { variable: string; files: RegExp }> = {
@@ -155,9 +155,28 @@ function listing(folder: string): string[] {
   }
 }
 
-/** The remedy for a library that was not found, for messages. */
+/** Why a library was not found and what to do, for messages. */
 function runtimeRemedy(engine: Engine): string {
-  return `Run \`npm run setup\` in the onlite package, or set ${engines[engine].variable} to the library's file.`;
+  const { variable } = engines[engine];
+  const wanted = `@onlite/runtime-${target}`;
+  const other = platformPackages().find((name) => name !== wanted);
+  const why =
+    other === undefined
+      ? 'an installer leaves it out with --omit=optional or --no-optional'
+      : `there is ${other}, so node_modules comes from another machine`;
+  return (
+    `What to do: install onlite here, so that ${wanted} comes with it (${why}); ` +
+    `or set ${variable} to the library's file. In a checkout: npm run setup.`
+  );
+}
+
+/** The runtime packages of any platform that are installed. */
+function platformPackages(): string[] {
+  const root = packageRoot();
+  if (root === undefined) return [];
+  const scope = moduleFolders(root).map((folder) => join(folder, '@onlite'));
+  const names = scope.flatMap(listing).filter((name) => name.startsWith('runtime-'));
+  return names.map((name) => `@onlite/${name}`);
 }
 
 /**
