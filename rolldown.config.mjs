@@ -37,6 +37,7 @@ export default defineConfig({
     'metrics/index': 'lib/metrics/index.ts',
     'electron/index': 'lib/electron/index.ts',
     'tflite/index': 'lib/tflite/index.ts',
+    'onnxruntime/index': 'lib/onnxruntime/index.ts',
     'cli/main': 'lib/cli/main.ts',
     'cli/bench/worker': 'lib/cli/bench/worker.ts',
     profile: 'lib/engine/profile/profile.ts',

@@ -174,7 +174,7 @@ export class Interpreter implements AsyncDisposable {
    *   before the first run; ERR_UNSUPPORTED for other tensors of the model, whose memory the
    *   runtime reuses during a run; ERR_BUSY while `invokeAsync` writes the output.
    */
-  getTensor(tensorIndex: number): Tensor {
+  getTensor(tensorIndex: number): Tensor<ElementType> {
     const [list, slot] = this.#slot(tensorIndex);
     const tensor = this.#valueOf(list, slot);
     requireAccess(tensor, false, `${list}.${slot.name}`);

@@ -1,7 +1,7 @@
 import { OnliteError } from '../errors';
 import { isTensorLike } from '../engine/run/fetches';
 import type { TensorLike } from '../engine/run/feeds';
-import type { NumericData } from '../engine/tensor/element-type';
+import type { ElementType, NumericData } from '../engine/tensor/element-type';
 import { Tensor } from '../engine/tensor/tensor';
 import type { TensorDetails } from './tensor-details';
 
@@ -16,7 +16,10 @@ export type TensorValue = TensorLike | NumericData | Uint8ClampedArray | readonl
  *
  * @throws OnliteError ERR_TYPE_MISMATCH or ERR_SHAPE_MISMATCH where it does not fit.
  */
-export function tensorOf(value: TensorValue, { name, dtype, shape }: TensorDetails): Tensor {
+export function tensorOf(
+  value: TensorValue,
+  { name, dtype, shape }: TensorDetails,
+): Tensor<ElementType> {
   if (!isTensorLike(value)) return new Tensor(dtype, value as never, shape);
   const { type, data, dims } = value as TensorLike;
   if (type === dtype) return new Tensor(dtype, data as never, dims);
@@ -24,7 +27,7 @@ export function tensorOf(value: TensorValue, { name, dtype, shape }: TensorDetai
 }
 
 /** @throws OnliteError ERR_SHAPE_MISMATCH unless the dims are those that the details say. */
-export function requireShape({ dims }: Tensor, { name, shape }: TensorDetails): void {
+export function requireShape({ dims }: Tensor<ElementType>, { name, shape }: TensorDetails): void {
   if (dims.length === shape.length && dims.every((dim, axis) => dim === shape[axis])) return;
   throw new OnliteError(
     'ERR_SHAPE_MISMATCH',
@@ -33,6 +36,6 @@ export function requireShape({ dims }: Tensor, { name, shape }: TensorDetails): 
 }
 
 /** A tensor over elements of its own. */
-export function copyOf({ type, data, dims }: Tensor): Tensor {
+export function copyOf({ type, data, dims }: Tensor<ElementType>): Tensor<ElementType> {
   return new Tensor(type, data.slice(), [...dims]);
 }

@@ -1,27 +1,7 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
 import { describe, expect, it } from 'vitest';
 
 import { outcome, passed, runChild } from '../lifecycle/child';
-
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const peer = join(root, 'runtimes/peers/node_modules/onnxruntime-node');
-const libraryNames = {
-  linux: 'libonnxruntime.so.1',
-  darwin: 'libonnxruntime.1.dylib',
-  win32: 'onnxruntime.dll',
-} as Partial<Record<NodeJS.Platform, string>>;
-const library = join(
-  peer,
-  'bin/napi-v6',
-  process.platform,
-  process.arch,
-  libraryNames[process.platform] ?? 'none',
-);
-// onnxruntime-node has binaries for most platforms; where it has none there is nothing to compare.
-const hasPeer = existsSync(library);
+import { hasPeer, peer, peerLibrary } from './peer';
 
 describe('the same program', () => {
   it('runs with onlite', async () => {
@@ -43,12 +23,12 @@ describe.skipIf(!hasPeer).each(['onlite', 'onnxruntime-node'])('%s is first', (f
     // An exit with both packages loaded that only sometimes goes wrong is wrong.
     for (let round = 0; round < 5; round++) {
       const child = await runChild('compat/both.mjs', [peer, first], {
-        env: shared ? { ONLITE_ORT_PATH: library } : {},
+        env: shared ? { ONLITE_ORT_PATH: peerLibrary } : {},
       });
       expect(child, child.errors).toMatchObject({ code: 0, signal: null, hung: false });
       const pools = child.reports[0]?.['threadPools'];
       expect(pools).toBe(shared && first !== 'onlite' ? 'per-session' : 'global');
-      if (shared) expect(child.reports[0]?.['path']).toBe(library);
+      if (shared) expect(child.reports[0]?.['path']).toBe(peerLibrary);
     }
   });
 });

@@ -1,6 +1,7 @@
 import { checkArray } from '../../checks';
 import { maxRank, type ElementTypeInfo, type NumericData } from '../tensor/element-type';
 import { OnliteError, describe, invalidArgument } from '../../errors';
+import type { TensorLike } from './feeds';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';
 import { lossOf, typedArrayName } from '../tensor/typed-array';
 
@@ -21,7 +22,7 @@ export function isFetches(plan: SignaturePlan, value: unknown): boolean {
 }
 
 /** An object may be one of another copy of this package, or of onnxruntime-common. */
-export function isTensorLike(value: unknown): boolean {
+export function isTensorLike(value: unknown): value is Pick<TensorLike, 'dims' | 'type'> {
   return typeof value === 'object' && value !== null && 'dims' in value && 'type' in value;
 }
 
@@ -122,7 +123,7 @@ export function hasDims(dims: readonly unknown[], expected: readonly number[]): 
 }
 
 /** Whether an array is of the class that a tensor of the type has. */
-export function isArrayOf(type: ElementTypeInfo, data: unknown): boolean {
+export function isArrayOf(type: ElementTypeInfo, data: unknown): data is NumericData {
   const name = typedArrayName(data);
   // A Float16Array's elements may be given and received as 16-bit patterns.
   return (
@@ -146,5 +147,5 @@ function writableArray(path: string, to: unknown, { type, byteLength }: Result):
       `${path}.data: expected ${byteLength} bytes, got ${to.byteLength}`,
     );
   }
-  return to as NumericData;
+  return to;
 }

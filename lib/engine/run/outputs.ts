@@ -222,7 +222,7 @@ function writableMemory(
   }
   const data: unknown = pooled === undefined ? tensor.data : pooled.data;
   if (!Number.isSafeInteger(size) || !isArrayOf(elementType, data)) return undefined;
-  if (lengthOf(data as NumericData) !== dataLength(elementType, size)) return undefined;
+  if (lengthOf(data) !== dataLength(elementType, size)) return undefined;
   const kind = pooled?.stable === true ? memoryKind.pooled : memoryKind.ordinary;
-  return { array: data as NumericData, dims: copy, kind };
+  return { array: data, dims: copy, kind };
 }

@@ -218,7 +218,7 @@ export class PreparedRuns {
       if (slot === undefined) return false;
       if (tensor === null) continue;
       const data = matchingData(tensor, slot);
-      if (data === undefined || blockOf(tensor as Tensor) !== undefined) return false;
+      if (data === undefined || (isTensor(tensor) && blockOf(tensor) !== undefined)) return false;
       if (!isApart(data, others)) return false;
       if (position + 1 < indexes.length) others = [...others, data];
     }

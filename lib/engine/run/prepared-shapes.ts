@@ -1,6 +1,6 @@
 import { sequenceCode, type NativeSession, type NativeTensors } from '../addon/native';
-import { isTensor } from '../tensor/tensor';
 import type { TensorPool } from '../tensor/pool/tensor-pool';
+import { isTensorLike } from './fetches';
 import type { PreparedRun } from './prepared-run';
 import { PreparedRuns, type KeptBytes, type RunShapes } from './prepared-runs';
 import { fixedSlots } from './prepared-slots';
@@ -144,14 +144,15 @@ export class PreparedShapes {
   }
 }
 
-/** The dims of the tensors that are called so; undefined if one of them is no tensor of ours. */
+/** The dims of the tensors that are called so; undefined if one of them is no tensor. */
 function dimsOf(values: readonly { readonly name: string }[], tensors: unknown): Dims | undefined {
   if (typeof tensors !== 'object' || tensors === null) return undefined;
   const dims: (readonly number[])[] = [];
   for (let index = 0; index < values.length; index++) {
     const tensor = (tensors as Record<string, unknown>)[values[index]?.name ?? ''];
-    if (!isTensor(tensor)) return undefined;
-    dims[index] = tensor.dims;
+    const known: unknown = isTensorLike(tensor) ? tensor.dims : undefined;
+    if (!Array.isArray(known)) return undefined;
+    dims[index] = known as number[];
   }
   return dims;
 }

@@ -1,6 +1,6 @@
 import { elementTypeOfCode, type ElementTypeInfo, type NumericData } from '../tensor/element-type';
-import { nativeArray } from './feeds';
-import { fillFetch } from './fetches';
+import { nativeArray, type TensorLike } from './feeds';
+import { fillFetch, isArrayOf, isTensorLike } from './fetches';
 import { acquireFrom, type TensorPool } from '../tensor/pool/tensor-pool';
 import type { NativeValueInfo } from '../addon/native';
 import { Tensor, dataOf, isTensor } from '../tensor/tensor';
@@ -33,16 +33,30 @@ export function fixedSlots(values: readonly NativeValueInfo[]): Slot[] | undefin
   return slots;
 }
 
-/** The data of one of our own tensors that is exactly what the model declares. May run a getter. */
+/**
+ * The data of a tensor that is exactly what the model declares, of our own or of
+ * onnxruntime-common. May run a getter.
+ */
 export function matchingData(value: unknown, slot: Slot): NumericData | undefined {
-  if (!isTensor(value) || value.type !== slot.type.name) return undefined;
-  const { dims } = value;
+  const isOurs = isTensor(value);
+  if (!isOurs && !isForeignTensor(value)) return undefined;
+  const { type } = value;
+  const dims: unknown = value.dims;
+  if (type !== slot.type.name || !Array.isArray(dims)) return undefined;
   if (dims.length !== slot.dims.length) return undefined;
   for (let axis = 0; axis < dims.length; axis++) {
     if (dims[axis] !== slot.dims[axis]) return undefined;
   }
-  const data = dataOf(value) as NumericData | undefined;
-  return data !== undefined && hasBytes(data, slot) ? data : undefined;
+  if (isOurs) {
+    const data = dataOf(value) as NumericData | undefined;
+    return data !== undefined && hasBytes(data, slot) ? data : undefined;
+  }
+  const { data } = value;
+  return isArrayOf(slot.type, data) && hasBytes(data, slot) ? data : undefined;
+}
+
+function isForeignTensor(value: unknown): value is TensorLike {
+  return isTensorLike(value) && (value as { location?: unknown }).location === 'cpu';
 }
 
 /** Not if its buffer was detached or resized; `length` does not always tell, see lengthOf. */

@@ -34,7 +34,7 @@ export interface RunOptions {
   extra?: Record<string, unknown>;
 }
 
-const keys: ReadonlySet<string> = new Set<keyof RunOptions>([
+export const runOptionKeys: ReadonlySet<string> = new Set<keyof RunOptions>([
   'signal',
   'timeoutMs',
   'pool',
@@ -75,7 +75,7 @@ const defaults: CheckedRunOptions = {
 export function checkRunOptions(value: unknown): CheckedRunOptions {
   if (value === undefined) return defaults;
   const path = 'options';
-  const options = checkOptions(value, path, keys);
+  const options = checkOptions(value, path, runOptionKeys);
   const { signal, timeoutMs } = checkLimits(options, path);
   const pool = options['pool'];
   if (pool !== undefined && !isTensorPool(pool)) {

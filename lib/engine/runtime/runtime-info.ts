@@ -86,6 +86,9 @@ function lostThreads(): number {
   return lostToRuns + lostToLoads;
 }
 
+/** Providers whose own libraries have to be there beside ONNX Runtime's. */
+const unbundled: ReadonlySet<string> = new Set(['cuda', 'tensorrt']);
+
 /**
  * The execution providers that ONNX Runtime has, as onnxruntime-node lists them.
  *
@@ -94,5 +97,6 @@ function lostThreads(): number {
 export function listSupportedBackends(): { name: string; bundled: boolean }[] {
   native().loadRuntime('onnxruntime', libraryCandidates('onnxruntime'));
   const { providers } = native().describeRuntime('onnxruntime');
-  return providers.map((name) => ({ name, bundled: true }));
+  // ONNX Runtime names the CPU last.
+  return [...providers].reverse().map((name) => ({ name, bundled: !unbundled.has(name) }));
 }

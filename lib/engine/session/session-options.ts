@@ -155,7 +155,7 @@ export interface SessionOptions {
   extra?: Record<string, unknown>;
 }
 
-const keys: ReadonlySet<string> = new Set<keyof SessionOptions>([
+export const sessionOptionKeys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'executionProviders',
   'intraOpNumThreads',
   'interOpNumThreads',
@@ -230,7 +230,7 @@ export interface CheckedSessionOptions {
  * @throws OnliteError ERR_INVALID_ARGUMENT naming the option.
  */
 export function checkSessionOptions(value: unknown): CheckedSessionOptions {
-  const options = checkOptions(value, path, keys);
+  const options = checkOptions(value, path, sessionOptionKeys);
   const native = nativeOptions(options);
   // Without effect, and yet no place for nonsense.
   optionalBoolean(options, 'enableGraphCapture', path);
