@@ -9,6 +9,7 @@ const nodeGlobals = Object.fromEntries(
     'Buffer',
     'TextDecoder',
     'TextEncoder',
+    'Response',
     'URL',
     'clearImmediate',
     'clearInterval',
@@ -23,6 +24,22 @@ const nodeGlobals = Object.fromEntries(
     'setTimeout',
     'structuredClone',
     'WebAssembly',
+  ].map((name) => [name, 'readonly']),
+);
+
+/** What a page has, as far as the example's does. */
+const pageGlobals = Object.fromEntries(
+  [
+    'AudioBufferSourceNode',
+    'AudioContext',
+    'AudioWorkletNode',
+    'AudioWorkletProcessor',
+    'MediaStreamAudioSourceNode',
+    'OfflineAudioContext',
+    'document',
+    'navigator',
+    'registerProcessor',
+    'window',
   ].map((name) => [name, 'readonly']),
 );
 
@@ -193,6 +210,10 @@ export default tseslint.config(
       sourceType: 'commonjs',
       globals: { ...nodeGlobals, __dirname: 'readonly', __filename: 'readonly' },
     },
+  },
+  {
+    files: ['examples/electron/renderer/*.mjs', 'examples/electron/preload.cjs'],
+    languageOptions: { globals: pageGlobals },
   },
   {
     // A unit test may look inside.

@@ -1,6 +1,6 @@
 // The report in a real browser, as its readers see it.
 /// <reference lib="dom" />
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,25 +9,14 @@ import { launch, type Browser, type Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { model, onlite } from './bench-support';
-
-/** The first browser of Chromium's family that is installed. */
-function findBrowser(): string | undefined {
-  const given = process.env['ONLITE_CHROMIUM'];
-  if (given !== undefined) return given;
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  const folders = (process.env['PATH'] ?? '').split(path.delimiter);
-  return folders
-    .flatMap((folder) => names.map((name) => path.join(folder, name)))
-    .find((file) => existsSync(file));
-}
+import { browserRemedy, findBrowser } from './chromium';
 
 const executablePath = findBrowser();
 // In CI the browser is installed, so that its absence is a failure there.
 const skipped = executablePath === undefined && process.env['CI'] === undefined;
-const remedy = 'no Chromium: install it (Debian: apt-get install chromium) or set ONLITE_CHROMIUM';
-if (skipped) console.warn(`test/integration/bench-report.test.ts is skipped: ${remedy}`);
+if (skipped) console.warn(`test/integration/bench-report.test.ts is skipped: ${browserRemedy}`);
 
-describe.skipIf(skipped)(skipped ? remedy : 'the report', () => {
+describe.skipIf(skipped)(skipped ? browserRemedy : 'the report', () => {
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'onlite-report-'));
   const report = path.join(scratch, 'report.html');
   const single = path.join(scratch, 'single.html');
@@ -54,7 +43,7 @@ describe.skipIf(skipped)(skipped ? remedy : 'the report', () => {
   }
 
   beforeAll(async () => {
-    if (executablePath === undefined) throw new Error(remedy);
+    if (executablePath === undefined) throw new Error(browserRemedy);
     const models = [model('conv.onnx'), model('conv.tflite')];
     const short = ['--runs', '200', '--processes', '2', '--warmup', '0'];
     const saved = path.join(scratch, 'baseline.json');
