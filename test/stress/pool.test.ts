@@ -4,6 +4,8 @@ import { promisify } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
+import { fixture } from '../integration/support';
+
 const MIB = 1 << 20;
 
 /** What a script of pool/ prints, run in a process of its own. */
@@ -45,6 +47,17 @@ it('works in ordinary buffers without WebAssembly', async () => {
 it('goes on in ordinary buffers when it has its share of the address space', async () => {
   const result = await runScript('many.mjs', { flags: ['--expose-gc'] });
   expect(result).toEqual({ right: true, bytes: MIB + 65_536 });
+});
+
+/** Commands that limit a process's addresses, and sanitizers that reserve them, are apart. */
+const canLimit = process.platform === 'linux' && process.env['ONLITE_SANITIZER'] === undefined;
+
+it.runIf(canLimit)("leaves others room within Electron's address space", async () => {
+  const file = fileURLToPath(new URL('pool/address-space.mjs', import.meta.url));
+  const limit = `ulimit -v ${2 ** 30}; exec "$0" "$@"`;
+  const args = ['-c', limit, process.execPath, file, fixture('identity_float32.onnx')];
+  const { stdout } = await promisify(execFile)('bash', args, { timeout: 180_000 });
+  expect(JSON.parse(stdout)).toEqual({ isWhole: true, others: 40, results: [true, true] });
 });
 
 it('shares memory with a worker', async () => {
