@@ -15,7 +15,7 @@ import { requireAccess } from '../engine/run/leases';
 import { modelName, parseCreateArguments } from '../engine/session/model-source';
 import { InferenceSession } from '../engine/session/session';
 import type { SessionOptions } from '../engine/session/session-options';
-import { elementCount, type NumericData } from '../engine/tensor/element-type';
+import { elementCount, type ElementType, type NumericData } from '../engine/tensor/element-type';
 import type { Tensor } from '../engine/tensor/tensor';
 import {
   signatureList,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { InferenceSession, Tensor } from 'onlite';
+import { InferenceSession, Tensor, type ElementType } from 'onlite';
 import { Interpreter, type TensorDetails } from 'onlite/tflite';
 import { describe, expect, it } from 'vitest';
 
@@ -14,7 +14,7 @@ const open = (name: string): Promise<Interpreter> =>
   Interpreter.create({ modelPath: fixture(name) });
 
 /** A tensor's data is behind a getter, which comparisons do not see. */
-const parts = ({ type, dims, data }: Tensor): unknown => ({ type, dims, data });
+const parts = ({ type, dims, data }: Tensor<ElementType>): unknown => ({ type, dims, data });
 
 /** The details' index by the tensor's name. */
 function indexOf(details: readonly TensorDetails[], name: string | null): number {
