@@ -105,6 +105,7 @@
         "native/napi/process/runtime_functions.cc",
         "native/napi/run/binding_run_job.cc",
         "native/napi/run/bound_memory.cc",
+        "native/napi/run/copy_to_host_job.cc",
         "native/napi/run/held_result.cc",
         "native/napi/run/native_binding.cc",
         "native/napi/session/create_session.cc",

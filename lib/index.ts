@@ -24,6 +24,7 @@ export {
   type RunResult,
 } from './engine/session/session';
 export { type BindOptions } from './engine/run/bind-options';
+export { type DeviceLocation, type DeviceTensor } from './engine/run/device-tensor';
 export { type IoBinding } from './engine/run/io-binding';
 export { type TensorLike } from './engine/run/feeds';
 export { type BatchingOptions } from './engine/session/batching-options';

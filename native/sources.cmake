@@ -106,6 +106,7 @@ set(ONLITE_ADDON_SOURCES
   native/napi/process/runtime_functions.cc
   native/napi/run/binding_run_job.cc
   native/napi/run/bound_memory.cc
+  native/napi/run/copy_to_host_job.cc
   native/napi/run/held_result.cc
   native/napi/run/native_binding.cc
   native/napi/session/create_session.cc

@@ -65,6 +65,7 @@ static_assert(sizeof(::GraphOptimizationLevel) == sizeof(GraphOptimizationLevel)
 static_assert(sizeof(::ExecutionMode) == sizeof(ExecutionMode));
 static_assert(sizeof(::OrtAllocatorType) == sizeof(AllocatorType));
 static_assert(sizeof(::OrtMemType) == sizeof(MemoryType));
+static_assert(sizeof(::OrtMemoryInfoDeviceType) == sizeof(DeviceType));
 
 #define ONLITE_SAME(ours, theirs) \
   static_assert(static_cast<int>(ours) == static_cast<int>(::theirs), #ours)
@@ -133,6 +134,10 @@ ONLITE_SAME(kAllocatorArena, OrtArenaAllocator);
 ONLITE_SAME(kMemoryCpuInput, OrtMemTypeCPUInput);
 ONLITE_SAME(kMemoryCpuOutput, OrtMemTypeCPUOutput);
 ONLITE_SAME(kMemoryDefault, OrtMemTypeDefault);
+ONLITE_SAME(kDeviceCpu, OrtMemoryInfoDeviceType_CPU);
+ONLITE_SAME(kDeviceGpu, OrtMemoryInfoDeviceType_GPU);
+ONLITE_SAME(kDeviceFpga, OrtMemoryInfoDeviceType_FPGA);
+ONLITE_SAME(kDeviceNpu, OrtMemoryInfoDeviceType_NPU);
 
 }  // namespace
 }  // namespace onlite::ort

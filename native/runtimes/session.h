@@ -50,11 +50,37 @@ class Binding {
   /// flexible one after a run that strayed, without an owner if it is in the output's memory.
   virtual Status TakeOutput(size_t index, Value* value) = 0;
 
+  /// An input or output by its index.
+  struct Place {
+    bool is_input = false;
+    size_t index = 0;
+  };
+
+  /// Has the runtime leave an output at each run where the model has run, which may be the memory
+  /// of a device. kUnsupported where it cannot.
+  virtual Status BindDeviceOutput(size_t /*index*/) { return NoDevice(); }
+
+  /// Has an input read what the last run left in such an output, without a copy.
+  virtual Status FeedBack(size_t /*output*/, size_t /*input*/) { return NoDevice(); }
+
+  /// A copy of what the last run left in such an output, or of what was fed back to an input.
+  /// `cancel` may end the waiting for the device, and may be null.
+  virtual Status CopyToHost(Place /*place*/, CancelToken* /*cancel*/, Value* /*value*/) {
+    return NoDevice();
+  }
+
   /// The last run gave some flexible output another type or shape than its memory's.
   bool strayed() const { return strayed_; }
 
  protected:
   bool strayed_ = false;
+
+ private:
+  static Status NoDevice() {
+    return {ErrorCode::kUnsupported,
+            "location: TensorFlow Lite's C API gives results in the processor's memory only; leave "
+            "the output out, or bind it as 'dynamic'"};
+  }
 };
 
 /// A loaded model. `Run` may be called from any thread, from at most

@@ -233,10 +233,14 @@ export interface NativeBinding {
   /**
    * What runs leave in a dynamic output stays in the runtime's memory: they do not give it, `carry`
    * has an input read it there, and `read` copies it. False if it does not stay.
+   *
+   * @param onDevice - where the model has run: `copyToHost` copies it, not `read`
    */
-  keep(output: number): boolean;
+  keep(output: number, onDevice?: boolean): boolean;
   /** What is in a kept output, or with -1 for that, in an input that one has become. */
   read(output: number, input: number): NativeValue;
+  /** The same of what is on the device; the job's result is the value. */
+  copyToHost(id: number, output: number, input: number): void;
   /** Gives the runtime's memory back, if no run is under way. It cannot be run any more. */
   close(): void;
   /** The job's result is as runSync's. */

@@ -3,6 +3,7 @@ import { OnliteError, invalidArgument } from '../../errors';
 import type { NativeValueInfo } from '../addon/native';
 import { maxRank } from '../tensor/element-type';
 import type { Tensor } from '../tensor/tensor';
+import type { DeviceLocation, DeviceTensor } from './device-tensor';
 import type { TensorLike } from './feeds';
 
 /** What {@link InferenceSession.bind} binds. */
@@ -11,9 +12,11 @@ export interface BindOptions {
   inputs?: Readonly<Record<string, TensorLike>>;
   /**
    * Tensors to write, by name; `'dynamic'` has the runtime allocate a new one
-   * at each run, for outputs whose shape is not known before.
+   * at each run, for outputs whose shape is not known before. `{location: 'device'}` leaves the
+   * output where the model has run, from where `carry` takes it and {@link DeviceTensor.copyToHost}
+   * copies it: with a GPU's provider in the memory of the GPU. ERR_UNSUPPORTED for TensorFlow Lite.
    */
-  outputs?: Readonly<Record<string, TensorLike | 'dynamic'>>;
+  outputs?: Readonly<Record<string, TensorLike | 'dynamic' | DeviceLocation>>;
   /**
    * Dynamic dimensions of the tensors that are left out above: sizes by symbolic
    * name, or whole shapes by tensor name.
@@ -43,7 +46,7 @@ export const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
 ]);
 
 /** Bound tensors by name. */
-export type Tensors = Readonly<Record<string, Tensor>>;
+export type Tensors = Readonly<Record<string, Tensor | DeviceTensor>>;
 
 /** Where a binding's own tensors come from and go to. */
 export interface TensorSource {

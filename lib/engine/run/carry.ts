@@ -4,9 +4,10 @@ import type { NativeBinding, NativeValueInfo } from '../addon/native';
 import { elementType, type ElementType, type NumericData } from '../tensor/element-type';
 import { Tensor } from '../tensor/tensor';
 import { decodeValue } from '../tensor/values';
+import { deviceTensor, type DeviceTensor } from './device-tensor';
 import { nativeArray, type TensorLike } from './feeds';
 import { hasDims } from './fetches';
-import type { SignaturePlan } from './signature-plan';
+import { encodeOutput, type SignaturePlan } from './signature-plan';
 
 /** An output whose value is an input's in the next run. */
 export interface Carried {
@@ -76,22 +77,26 @@ function requireFit(
 
 /** One value of {@link KeptState}. */
 class Kept {
-  readonly carried: Carried;
+  /** Without an input where `carry` does not name the output. */
+  readonly carried: Pick<Carried, 'output' | 'outputIndex'> & Partial<Carried>;
+  /** The type of one that stays on the device, where the program copies it itself. */
+  readonly deviceType: ElementType | undefined;
   /** Copies of what the last run has left and of what it has read, once somebody looked. */
   output: Tensor | undefined;
   input: Tensor | undefined;
   isFedBack = false;
   isShown = false;
 
-  constructor(carried: Carried) {
+  constructor(carried: Kept['carried'], deviceType?: ElementType) {
     this.carried = carried;
+    this.deviceType = deviceType;
   }
 }
 
 /**
- * State of shapes that are not known before, such as a cache that grows: it stays in the runtime's
- * memory from run to run. A binding's outputs and inputs have it as properties that copy it
- * when the program looks.
+ * State of shapes that are not known before, such as a cache that grows, and outputs on a device:
+ * they stay in the runtime's memory from run to run. A binding's outputs and inputs have the former
+ * as properties that copy it when the program looks, the latter as {@link DeviceTensor}.
  */
 export class KeptState {
   readonly #native: NativeBinding;
@@ -110,6 +115,24 @@ export class KeptState {
     const isKept = this.#native.keep(carried.outputIndex);
     if (isKept) this.#all.set(carried.output, new Kept(carried));
     return isKept;
+  }
+
+  /** Has an output stay on the device, for an input or for none. */
+  keepOnDevice(carried: Kept['carried'], type: ElementType): void {
+    this.#native.setOutputs(encodeOutput(carried.outputIndex));
+    this.#native.keep(carried.outputIndex, true);
+    const kept = new Kept(carried, type);
+    this.#all.set(carried.output, kept);
+    this.#showOutput(kept);
+  }
+
+  /** @throws OnliteError ERR_UNSUPPORTED for state that only `copyToHost` can copy. */
+  requireReadable(output: string): void {
+    if (this.#all.get(output)?.deviceType === undefined) return;
+    throw new OnliteError(
+      'ERR_UNSUPPORTED',
+      `outputs.${output}: carried state on a device stays there; bind anew`,
+    );
   }
 
   /** A copy of the state that the output's input reads. */
@@ -138,10 +161,16 @@ export class KeptState {
   fedBack(output: string): void {
     const kept = this.#all.get(output);
     if (kept === undefined) return;
+    const { input, inputIndex } = kept.carried;
+    if (input === undefined || inputIndex === undefined) return;
     kept.input = kept.output;
     if (kept.isFedBack) return;
     kept.isFedBack = true;
-    const { input, inputIndex } = kept.carried;
+    if (kept.deviceType !== undefined) {
+      const tensor = deviceTensor(this.#native, kept.deviceType, -1, inputIndex);
+      show(this.#inputs, input, () => tensor);
+      return;
+    }
     show(this.#inputs, input, () => (kept.input ??= this.#read(-1, inputIndex)));
   }
 
@@ -164,6 +193,11 @@ export class KeptState {
   #showOutput(kept: Kept): void {
     const { output, outputIndex } = kept.carried;
     kept.isShown = true;
+    if (kept.deviceType !== undefined) {
+      const tensor = deviceTensor(this.#native, kept.deviceType, outputIndex, -1);
+      show(this.#outputs, output, () => tensor);
+      return;
+    }
     show(this.#outputs, output, () => (kept.output ??= this.#read(outputIndex, -1)));
   }
 
@@ -172,7 +206,7 @@ export class KeptState {
   }
 }
 
-function show(record: object, name: string, get: () => Tensor): void {
+function show(record: object, name: string, get: () => Tensor | DeviceTensor): void {
   Object.defineProperty(record, name, { configurable: true, enumerable: true, get });
 }
 

@@ -25,6 +25,7 @@ import {
   type Carried,
 } from './carry';
 import { elementTypeOfCode } from '../tensor/element-type';
+import { isDeviceLocation, requireOnDevice } from './device-tensor';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeTensor, type TensorLike } from './feeds';
 import { JobForOneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
@@ -37,6 +38,7 @@ import {
   type NativeValueInfo,
 } from '../addon/native';
 import type { Resolve } from '../addon/rejection';
+import { OwnTensors } from './own-tensors';
 import { release, retain } from '../tensor/pool/lease';
 import { runChannel, type RunObserver } from './run-channel';
 import { checkBoundRunOptions, type RunOptions } from './run-options';
@@ -60,7 +62,6 @@ export class IoBinding<
   readonly #native: NativeBinding;
   readonly #runNative: NativeBinding['runSync'];
   readonly #plan: SignaturePlan;
-  readonly #source: TensorSource;
   readonly #observer: RunObserver;
   readonly #dynamic: string[] = [];
   readonly #inputs: Record<string, Tensor> = {};
@@ -72,8 +73,7 @@ export class IoBinding<
   #due: readonly Carried[] = [];
   /** Those of them that stay in the runtime's memory. */
   #kept: KeptState | undefined;
-  /** Tensors that were left out, and so are ours to give back. */
-  readonly #own = new Set<Tensor>();
+  readonly #own: OwnTensors;
   readonly #leases = new BindingLeases();
   readonly #arrays = new BoundArrays();
   readonly #job = new BindingJob(
@@ -105,7 +105,7 @@ export class IoBinding<
     this.#observer = observer;
     this.#runNative = native.runSync;
     this.#plan = plan;
-    this.#source = source;
+    this.#own = new OwnTensors(source);
     try {
       this.#bindAll(options);
     } catch (error) {
@@ -235,16 +235,15 @@ export class IoBinding<
    * gave may be bound to other inputs and bindings too.
    */
   #bindState(input: string, state: Tensor): void {
-    const copy = this.#source.acquire(state.type as Tensor.CpuPinnedDataTypes, state.dims);
+    const copy = this.#own.acquire(state.type, state.dims);
     try {
       copyElements(state, copy);
       const index = indexOf(this.#plan.inputIndex, input, 'inputs');
       this.#set(index, `inputs.${input}`, copy, this.#inputs, input);
     } catch (error) {
-      copy.dispose();
+      this.#own.dispose(copy);
       throw error;
     }
-    this.#own.add(copy);
   }
 
   #beforeRun(): void {
@@ -289,14 +288,10 @@ export class IoBinding<
       if (!kept.isFedBack(output)) {
         this.#leases.set(`inputs.${input}`, false, undefined);
         this.#arrays.set(`inputs.${input}`, undefined);
-        this.#disposeOwn(own(this.#inputs, input));
+        this.#own.dispose(own(this.#inputs, input));
       }
       kept.fedBack(output);
     }
-  }
-
-  #disposeOwn(tensor: Tensor | undefined): void {
-    if (tensor !== undefined && this.#own.delete(tensor)) tensor.dispose();
   }
 
   /** A run has succeeded. */
@@ -320,8 +315,7 @@ export class IoBinding<
   /** Binds another tensor to an output. @throws OnliteError as {@link IoBinding.setInput}. */
   setOutput(name: string, tensor: TensorLike): void {
     const index = indexOf(this.#plan.outputIndex, name, 'outputs');
-    const carried = this.#carried.find(({ output }) => output === name);
-    if (carried !== undefined) this.#carryBefore(carried);
+    for (const each of this.#carried) if (each.output === name) this.#carryBefore(each);
     this.#set(index, `outputs.${name}`, tensor, this.#outputs, name);
     const position = this.#dynamic.indexOf(name);
     if (position >= 0) this.#dynamic.splice(position, 1);
@@ -341,8 +335,7 @@ export class IoBinding<
   }
 
   #giveBack(): void {
-    for (const tensor of this.#own) tensor.dispose();
-    this.#own.clear();
+    this.#own.disposeAll();
     this.#leases.release();
     this.#native.close();
   }
@@ -372,16 +365,13 @@ export class IoBinding<
     }
     this.#leases.set(path, record !== this.#inputs, lease);
     this.#arrays.set(path, ordinaryArray(encoded));
-    if (record === this.#inputs) this.#noteStrings(index, tensor);
-    if (record === this.#inputs) this.#kept?.replaceInput(name);
-    else this.#kept?.replaceOutput(name);
-    this.#disposeOwn(own(record, name));
+    if (record === this.#inputs) {
+      this.#kept?.replaceInput(name);
+      if (tensor.type === 'string') (this.#strings ??= new Map()).set(index, tensor);
+      else this.#strings?.delete(index);
+    } else this.#kept?.replaceOutput(name);
+    this.#own.dispose(own(record, name));
     setOwn<unknown>(record, name, tensor);
-  }
-
-  #noteStrings(index: number, tensor: TensorLike): void {
-    if (tensor.type === 'string') (this.#strings ??= new Map()).set(index, tensor);
-    else this.#strings?.delete(index);
   }
 
   #readStrings(tensors: ReadonlyMap<number, TensorLike>): void {
@@ -416,9 +406,7 @@ export class IoBinding<
       const shape = resolveShape(info, dims);
       const type = elementTypeOfCode(info.type);
       if (shape === undefined || type?.array === undefined) return undefined;
-      const tensor = this.#source.acquire(type.name as Tensor.CpuPinnedDataTypes, shape);
-      this.#own.add(tensor);
-      return tensor;
+      return this.#own.acquire(type.name, shape);
     };
     for (const info of this.#plan.inputs) {
       requireBindable(info);
@@ -432,6 +420,10 @@ export class IoBinding<
     );
     for (const [index, info] of this.#plan.outputs.entries()) {
       const given = own(outputs, info.name);
+      if (isDeviceLocation(given)) {
+        this.#keepOnDevice(info, index, carried);
+        continue;
+      }
       const isUnknown = isResized && own(dims, info.name) === undefined;
       const left = isUnknown ? undefined : acquire;
       const tensor = given === 'dynamic' ? undefined : (given ?? left?.(info));
@@ -443,6 +435,13 @@ export class IoBinding<
     for (const each of carried) this.#keepInitial(each, own(inputs, each.input) === undefined);
     this.#carried = carried;
     this.#keepDynamic(carried);
+  }
+
+  #keepOnDevice(info: NativeValueInfo, index: number, carried: readonly Carried[]): void {
+    const type = requireOnDevice(info);
+    this.#kept ??= new KeptState(this.#native, this.#inputs, this.#outputs);
+    const feeding = carried.find(({ outputIndex }) => outputIndex === index);
+    this.#kept.keepOnDevice(feeding ?? { output: info.name, outputIndex: index }, type);
   }
 
   #keepDynamic(carried: readonly Carried[]): void {
@@ -461,6 +460,7 @@ export class IoBinding<
     if (this.#due.some(({ output }) => output === carried.output)) this.#carry();
     if (this.#changesPlaces(carried.output)) return;
     const { input, output } = carried;
+    this.#kept?.requireReadable(output);
     const state = this.#kept?.isFedBack(output) === true ? this.#kept.stateOf(carried) : undefined;
     const bound = state ?? own(this.#inputs, input);
     if (bound !== undefined) this.#bindState(input, copyOfTensor(bound));
@@ -474,7 +474,7 @@ export class IoBinding<
       throw invalidArgument(`inputs.${input}`, 'a tensor, the state at first', undefined);
     }
     if (isOurs) clearElements(tensor);
-    if (target !== undefined) requireSameDims(carried, tensor, target);
+    if (isTensor(target)) requireSameDims(carried, tensor, target);
     carried.initial = copyOfTensor(tensor);
     if (!isOurs && this.#changesPlaces(output)) this.#bindState(input, carried.initial);
   }
@@ -486,8 +486,7 @@ export class IoBinding<
       return true;
     } catch (error) {
       const isUnwritten = error instanceof OnliteError && error.code === 'ERR_UNSUPPORTED';
-      if (!isUnwritten || !isTensor(tensor) || !this.#own.delete(tensor)) throw error;
-      tensor.dispose();
+      if (!isUnwritten || !isTensor(tensor) || !this.#own.dispose(tensor)) throw error;
       return false;
     }
   }

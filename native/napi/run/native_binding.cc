@@ -10,6 +10,7 @@
 #include "napi/convert/tagged.h"
 #include "napi/environment/environment.h"
 #include "napi/run/binding_run_job.h"
+#include "napi/run/copy_to_host_job.h"
 #include "session/batch_support.h"
 #include "session/run_guarded.h"
 
@@ -27,6 +28,7 @@ Napi::Function NativeBinding::Define(Napi::Env env) {
                       PropertyDescriptor(SafeMethod<&NativeBinding::Carry>("carry")),
                       PropertyDescriptor(SafeMethod<&NativeBinding::KeepOutput>("keep")),
                       PropertyDescriptor(SafeMethod<&NativeBinding::Read>("read")),
+                      PropertyDescriptor(SafeMethod<&NativeBinding::CopyToHost>("copyToHost")),
                       PropertyDescriptor(SafeMethod<&NativeBinding::Close>("close")),
                       PropertyDescriptor(RawMethod("run", &StartMethod<NativeBinding>))});
 }
@@ -222,6 +224,12 @@ void NativeBinding::ListDynamicOutputs() {
 }
 
 void NativeBinding::FeedBack(Napi::Env env, size_t output, size_t input) {
+  if (outputs_[output].on_device) {
+    Check(env, core_->binding->FeedBack(output, input));
+    inputs_[input] = {};
+    core_->carried[input] = {};
+    return;
+  }
   onlite::Value value;
   Check(env, core_->binding->TakeOutput(output, &value));
   if (value.kind != onlite::Value::Kind::kTensor) {
@@ -305,8 +313,8 @@ Napi::Value NativeBinding::Carry(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(env, core_->session->info.engine != Engine::kTfLite);
 }
 
-// keep(output): what a run leaves in a dynamic output stays where it is, for `carry` and `read`;
-// false if it does not stay.
+// keep(output, onDevice): what a run leaves in a dynamic output stays where it is, for `carry` and
+// `read`, or on the device, for `carry` and `copyToHost`; false if it does not stay.
 Napi::Value NativeBinding::KeepOutput(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const size_t output = info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : SIZE_MAX;
@@ -314,9 +322,12 @@ Napi::Value NativeBinding::KeepOutput(const Napi::CallbackInfo& info) {
   if (output >= outputs_.size() || !outputs_[output].dynamic) {
     ThrowInvalidArgument(env, "keep: expected a dynamic output");
   }
-  outputs_[output].kept = core_->binding->OwnsOutput(output);
+  Slot& slot = outputs_[output];
+  slot.on_device = info[1].IsBoolean() && info[1].As<Napi::Boolean>().Value();
+  if (slot.on_device) Check(env, core_->binding->BindDeviceOutput(output));
+  slot.kept = slot.on_device || core_->binding->OwnsOutput(output);
   ListDynamicOutputs();
-  return Napi::Boolean::New(env, outputs_[output].kept);
+  return Napi::Boolean::New(env, slot.kept);
 }
 
 // read(output, input): a copy of what the last run left in a kept output, or of what the input
@@ -342,6 +353,27 @@ Napi::Value NativeBinding::Read(const Napi::CallbackInfo& info) {
   // Its own hold: making JavaScript's values may run JavaScript.
   const onlite::Value value = core_->carried[input];
   return {env, ValueToJs(env, value)};
+}
+
+// copyToHost(id, output, input): a job that copies what is on the device; the arguments are read's.
+Napi::Value NativeBinding::CopyToHost(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const JobId id = ReadJobId(env, info[0]);
+  const int64_t output = info[1].IsNumber() ? info[1].As<Napi::Number>().Int64Value() : -1;
+  const int64_t input = info[2].IsNumber() ? info[2].As<Napi::Number>().Int64Value() : -1;
+  RequireIdle(env);
+  const Binding::Place place{.is_input = output < 0,
+                             .index = static_cast<size_t>(output < 0 ? input : output)};
+  auto job = std::make_unique<CopyToHostJob>(this, core_, place);
+  Check(env, Environment::Of(env).Post(*core_->session->queue, id, std::move(job)));
+  busy_ = true;
+  Ref();
+  return env.Undefined();
+}
+
+void NativeBinding::Copied() {
+  busy_ = false;
+  Unref();
 }
 
 // close(): gives the runtime's memory back; the binding cannot be run any more.

@@ -32,6 +32,9 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   /// Keeps the job of the last asynchronous run for the next.
   void Keep(std::unique_ptr<BindingRunJob> job);
 
+  /// So has a copy from a device.
+  void Copied();
+
   /// JavaScript's `run(id)`.
   void Start(Napi::Env env, napi_value id);
 
@@ -41,6 +44,8 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
     bool dynamic = false;
     /// A dynamic output that stays in the runtime's memory: `carry` makes it an input.
     bool kept = false;
+    /// A kept one that is where the model has run (Binding::BindDeviceOutput).
+    bool on_device = false;
     /// The runtime's binding refers to the private copy.
     bool copied = false;
   };
@@ -50,6 +55,7 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   Napi::Value Carry(const Napi::CallbackInfo& info);
   Napi::Value KeepOutput(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
+  Napi::Value CopyToHost(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
   /// Throws unless the two can exchange their memory.
   void RequireCarriable(Napi::Env env, size_t output, size_t input);

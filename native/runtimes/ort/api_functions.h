@@ -149,6 +149,7 @@
     (OrtTensorRTProviderOptionsV2*, const char* const*, const char* const*, size_t))              \
   F(174, void, ReleaseTensorRTProviderOptions, (OrtTensorRTProviderOptionsV2*))                   \
   F(192, OrtStatus*, HasValue, (const OrtValue*, int*))                                           \
+  F(194, OrtStatus*, GetTensorMemoryInfo, (const OrtValue*, const OrtMemoryInfo**))               \
   F(202, OrtStatus*, SynchronizeBoundInputs, (OrtIoBinding*))                                     \
   F(203, OrtStatus*, SynchronizeBoundOutputs, (OrtIoBinding*))                                    \
   F(204, OrtStatus*, SessionOptionsAppendExecutionProvider_CUDA_V2,                               \
@@ -161,6 +162,7 @@
     (OrtSessionOptions*, const char* const*, const OrtValue* const*, size_t))                     \
   F(216, OrtStatus*, SessionOptionsAppendExecutionProvider,                                       \
     (OrtSessionOptions*, const char*, const char* const*, const char* const*, size_t))            \
+  F(225, void, MemoryInfoGetDeviceType, (const OrtMemoryInfo*, DeviceType*))                      \
   F(250, OrtStatus*, CastTypeInfoToOptionalTypeInfo,                                              \
     (const OrtTypeInfo*, const OrtOptionalTypeInfo**))                                            \
   F(251, OrtStatus*, GetOptionalContainedTypeInfo, (const OrtOptionalTypeInfo*, OrtTypeInfo**))   \
@@ -171,5 +173,9 @@
 /// (parameters)), since = the first API version. Null in older ones.
 #define ONLITE_ORT_OPTIONAL_FUNCTIONS(F)                                                          \
   F(293, 22, OrtStatus*, SessionOptionsSetLoadCancellationFlag, (OrtSessionOptions*, bool))       \
+  F(381, 23, OrtStatus*, SessionGetMemoryInfoForOutputs,                                          \
+    (const OrtSession*, const OrtMemoryInfo**, size_t))                                           \
+  F(386, 23, OrtStatus*, CopyTensors,                                                             \
+    (const OrtEnv*, const OrtValue* const*, OrtValue* const*, OrtSyncStream*, size_t))            \
   F(415, 25, OrtStatus*, RunOptionsEnableProfiling, (OrtRunOptions*, const PathChar*))
 // clang-format on

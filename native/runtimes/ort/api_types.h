@@ -17,6 +17,7 @@ struct OrtSequenceTypeInfo;
 struct OrtSession;
 struct OrtSessionOptions;
 struct OrtStatus;
+struct OrtSyncStream;
 struct OrtTensorRTProviderOptionsV2;
 struct OrtTensorTypeAndShapeInfo;
 struct OrtThreadingOptions;
@@ -120,6 +121,13 @@ enum AllocatorType : int {
   kAllocatorInvalid = -1,
   kAllocatorDevice = 0,
   kAllocatorArena = 1,
+};
+
+enum DeviceType : int {
+  kDeviceCpu = 0,
+  kDeviceGpu = 1,
+  kDeviceFpga = 2,
+  kDeviceNpu = 3,
 };
 
 enum MemoryType : int {

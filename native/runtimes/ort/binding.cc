@@ -1,5 +1,6 @@
 #include "runtimes/ort/binding.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,7 +37,21 @@ Status OrtBinding::Create(const BoundSession& session, std::unique_ptr<Binding>*
 OrtBinding::OrtBinding(const BoundSession& session)
     : session_(session),
       inputs_(session.signature.inputs.size()),
+      fed_back_(session.signature.inputs.size(), false),
       outputs_(session.signature.outputs.size()) {}
+
+OrtBinding::~OrtBinding() {
+  const bool is_on_device =
+      std::any_of(outputs_.begin(), outputs_.end(),
+                  [](const Output& output) { return output.device != nullptr; }) ||
+      std::find(fed_back_.begin(), fed_back_.end(), true) != fed_back_.end() || !discarded_.empty();
+  DeviceTurn turn;
+  if (session_.traits.takes_turns && is_on_device) static_cast<void>(turn.Wait(nullptr));
+  binding_.reset();
+  left_.clear();
+  inputs_.clear();
+  discarded_.clear();
+}
 
 Status OrtBinding::CheckEmpty(size_t index, const TensorView& tensor) {
   std::vector<EmptyFeed> feeds = empty_feeds_;
@@ -56,7 +71,9 @@ Status OrtBinding::BindInput(size_t index, const TensorView& tensor) {
   ONLITE_RETURN_IF_ERROR(WrapTensor(tensor, session_.cpu, &value));
   if (!session_.traits.reads_at_bind) ONLITE_RETURN_IF_ERROR(BindValue(index, value.get()));
   // The binding refers to the new value by now.
-  inputs_[index] = std::move(value);
+  std::swap(inputs_[index], value);
+  if (fed_back_[index]) Discard(std::move(value));
+  fed_back_[index] = false;
   complete_ = false;
   return Status::Ok();
 }
@@ -70,6 +87,7 @@ Status OrtBinding::BindOutput(size_t index, const TensorView& memory) {
   ONLITE_RETURN_IF_ERROR(CheckOutput(session_.signature, index, memory));
   const std::string& name = session_.signature.outputs[index].name;
   if (session_.passed_through[index]) return GivesInputBack(name);
+  ONLITE_RETURN_IF_ERROR(DiscardOutput(index));
   Output output;
   ONLITE_RETURN_IF_ERROR(WrapTensor(memory, session_.cpu, &output.value));
   ONLITE_RETURN_IF_ERROR(
@@ -97,17 +115,93 @@ Status OrtBinding::BindDynamicOutput(size_t index) {
   if (index >= outputs_.size()) {
     return {ErrorCode::kInvalidArgument, "outputs: there is no index " + std::to_string(index)};
   }
-  ONLITE_RETURN_IF_ERROR(BindToDevice(index));
+  ONLITE_RETURN_IF_ERROR(DiscardOutput(index));
   outputs_[index] = {};
   outputs_[index].dynamic = true;
   complete_ = false;
   succeeded_ = false;
-  return Status::Ok();
+  return BindToDevice(index);
+}
+
+Status OrtBinding::BindDeviceOutput(size_t index) {
+  if (index < outputs_.size() && session_.passed_through[index]) {
+    return GivesInputBack(session_.signature.outputs[index].name);
+  }
+  ONLITE_RETURN_IF_ERROR(BindDynamicOutput(index));
+  // In a session of the processor alone that is all.
+  if (!session_.traits.reads_at_bind) return Status::Ok();
+  const Api& api = Functions();
+  if (api.SessionGetMemoryInfoForOutputs == nullptr || api.CopyTensors == nullptr) {
+    return {ErrorCode::kUnsupported,
+            "outputs." + session_.signature.outputs[index].name +
+                ": this ONNX Runtime cannot leave outputs on a device, 1.23 and later can"};
+  }
+  std::vector<const OrtMemoryInfo*> memory(outputs_.size(), nullptr);
+  ONLITE_RETURN_IF_ERROR(
+      Bound(api.SessionGetMemoryInfoForOutputs(session_.session, memory.data(), memory.size())));
+  outputs_[index].device = memory[index];
+  return BindToDevice(index);
 }
 
 Status OrtBinding::BindToDevice(size_t index) {
-  return Bound(Functions().BindOutputToDevice(
-      binding_.get(), session_.signature.outputs[index].name.c_str(), session_.cpu));
+  const OrtMemoryInfo* const device = outputs_[index].device;
+  return Bound(Functions().BindOutputToDevice(binding_.get(),
+                                              session_.signature.outputs[index].name.c_str(),
+                                              device != nullptr ? device : session_.cpu));
+}
+
+Status OrtBinding::LeftValue(size_t output, ValueHandle* value) {
+  if (output >= outputs_.size() || !outputs_[output].dynamic || !succeeded_) {
+    return {ErrorCode::kInvalidArgument,
+            "outputs: no run has given any yet, or the last one failed"};
+  }
+  std::vector<ValueHandle> values;
+  ONLITE_RETURN_IF_ERROR(BoundValues(&values));
+  *value = std::move(values[output]);
+  if (*value != nullptr) return Status::Ok();
+  return {ErrorCode::kRunFailed,
+          "outputs." + session_.signature.outputs[output].name + ": the run gave no value"};
+}
+
+void OrtBinding::Discard(ValueHandle value) {
+  if (session_.traits.takes_turns && value != nullptr) discarded_.push_back(std::move(value));
+}
+
+Status OrtBinding::DiscardOutput(size_t index) {
+  if (outputs_[index].device == nullptr || !has_outputs_) return Status::Ok();
+  std::vector<ValueHandle> values;
+  ONLITE_RETURN_IF_ERROR(BoundValues(&values));
+  Discard(std::move(values[index]));
+  return Status::Ok();
+}
+
+Status OrtBinding::FeedBack(size_t output, size_t input) {
+  if (input >= inputs_.size()) return {ErrorCode::kInvalidArgument, "inputs: no such index"};
+  ValueHandle value;
+  ONLITE_RETURN_IF_ERROR(LeftValue(output, &value));
+  if (!session_.traits.reads_at_bind) ONLITE_RETURN_IF_ERROR(BindValue(input, value.get()));
+  std::swap(inputs_[input], value);
+  if (fed_back_[input]) Discard(std::move(value));
+  fed_back_[input] = true;
+  std::erase_if(empty_feeds_, [&](const EmptyFeed& feed) { return feed.index == input; });
+  complete_ = false;
+  return Status::Ok();
+}
+
+Status OrtBinding::CopyToHost(Place place, CancelToken* cancel, Value* value) {
+  DeviceTurn turn;
+  if (session_.traits.takes_turns) ONLITE_RETURN_IF_ERROR(turn.Wait(cancel));
+  if (place.is_input) {
+    if (place.index >= inputs_.size() || !fed_back_[place.index]) {
+      return {ErrorCode::kInvalidArgument, "inputs: nothing was fed back"};
+    }
+    return CopyValueToHost(session_.env, inputs_[place.index].get(),
+                           session_.signature.inputs[place.index].name, value);
+  }
+  ValueHandle left;
+  ONLITE_RETURN_IF_ERROR(LeftValue(place.index, &left));
+  return CopyValueToHost(session_.env, left.get(), session_.signature.outputs[place.index].name,
+                         value);
 }
 
 Status OrtBinding::Loosen() {
@@ -157,6 +251,7 @@ Status OrtBinding::Run(CancelToken* cancel, RunTimes* times) {
 }
 
 Status OrtBinding::RunBound(CancelToken* cancel, RunTimes* times) {
+  discarded_.clear();
   strayed_ = false;
   if (!complete_) {
     ONLITE_RETURN_IF_ERROR(CheckComplete());
@@ -316,6 +411,9 @@ Status OrtBinding::TakeOutput(size_t index, Value* value) {
     return {ErrorCode::kInvalidArgument,
             "outputs: no run has given any yet, or the last one failed"};
   const Output& output = outputs_[index];
+  if (output.device != nullptr) {
+    return {ErrorCode::kUnsupported, "outputs: what is on a device has to be copied"};
+  }
   if (output.flexible && !output.dynamic && !loose_) {
     value->kind = Value::Kind::kTensor;
     value->tensor = output.memory;

@@ -12,6 +12,7 @@ namespace onlite::ort {
 
 /// What a binding uses of its session, which outlives it.
 struct BoundSession {
+  const OrtEnv* env;
   OrtSession* session;
   const SignatureInfo& signature;
   const std::vector<bool>& passed_through;
@@ -24,6 +25,7 @@ struct BoundSession {
 class OrtBinding final : public Binding {
  public:
   static Status Create(const BoundSession& session, std::unique_ptr<Binding>* binding);
+  ~OrtBinding() override;
 
   Status BindInput(size_t index, const TensorView& tensor) override;
   Status BindOutput(size_t index, const TensorView& memory) override;
@@ -33,6 +35,9 @@ class OrtBinding final : public Binding {
   bool OwnsOutput(size_t index) const override { return !session_.passed_through[index]; }
   Status Run(CancelToken* cancel, RunTimes* times) override;
   Status TakeOutput(size_t index, Value* value) override;
+  Status BindDeviceOutput(size_t index) override;
+  Status FeedBack(size_t output, size_t input) override;
+  Status CopyToHost(Place place, CancelToken* cancel, Value* value) override;
 
  private:
   explicit OrtBinding(const BoundSession& session);
@@ -43,6 +48,8 @@ class OrtBinding final : public Binding {
     TensorView memory;
     bool dynamic = false;
     bool flexible = false;
+    /// Where a dynamic output is left, the session's; null for the processor's memory.
+    const OrtMemoryInfo* device = nullptr;
   };
 
   Status CheckComplete() const;
@@ -61,6 +68,11 @@ class OrtBinding final : public Binding {
   /// Takes that back.
   Status Tighten();
   Status BindToDevice(size_t index);
+  /// What the last run left in a device output.
+  Status LeftValue(size_t output, ValueHandle* value);
+  /// Keeps what is on the device, and bound no more, until the device may free it.
+  void Discard(ValueHandle value);
+  Status DiscardOutput(size_t index);
   /// The values that the last run left, by output; null where none is bound.
   Status BoundValues(std::vector<ValueHandle>* values);
   Status FindPlaces(OrtAllocator* allocator);
@@ -77,6 +89,10 @@ class OrtBinding final : public Binding {
   /// Made with the first cancellable run, reused until one is cancelled.
   RunOptionsHandle run_options_;
   std::vector<ValueHandle> inputs_;
+  /// Those that lie on a device, where an earlier run left them.
+  std::vector<bool> fed_back_;
+  /// Freed in the next turn at the device.
+  std::vector<ValueHandle> discarded_;
   std::vector<Output> outputs_;
   bool complete_ = false;
   /// A run of what is bound now has left its results where they belong.

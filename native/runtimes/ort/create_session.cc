@@ -196,8 +196,8 @@ Status CreateOrtSession(const Environment& environment, ModelSource source,
   // With some config entries a session reads a model in ORT format in place.
   if (ort_format) kept.push_back(source.bytes);
   for (PassedInitializer& tensor : external.passed) kept.push_back(std::move(tensor.bytes));
-  *session = std::make_unique<OrtModelSession>(std::move(info), std::move(guard), std::move(kept),
-                                               std::move(cpu), std::move(handle));
+  *session = std::make_unique<OrtModelSession>(environment.env, std::move(info), std::move(guard),
+                                               std::move(kept), std::move(cpu), std::move(handle));
   return Status::Ok();
 }
 

@@ -92,10 +92,11 @@ std::vector<bool> PassedThrough(const SignatureInfo& signature) {
 
 }  // namespace
 
-OrtModelSession::OrtModelSession(SessionInfo info, EmptyTensorGuard guard,
+OrtModelSession::OrtModelSession(const OrtEnv* env, SessionInfo info, EmptyTensorGuard guard,
                                  std::vector<SharedBytes> read, MemoryInfoHandle cpu,
                                  SessionHandle session)
-    : info_(std::move(info)),
+    : env_(env),
+      info_(std::move(info)),
       traits_(TraitsOf(info_.providers)),
       guard_(std::move(guard)),
       passed_through_(PassedThrough(info_.signatures[0])),
@@ -209,9 +210,9 @@ Status OrtModelSession::CreateBinding(size_t signature, std::unique_ptr<Binding>
   if (signature >= info_.signatures.size()) {
     return {ErrorCode::kInvalidArgument, "signature: the model has one only"};
   }
-  return OrtBinding::Create(
-      {session_.get(), info_.signatures[signature], passed_through_, guard_, cpu_.get(), traits_},
-      binding);
+  return OrtBinding::Create({env_, session_.get(), info_.signatures[signature], passed_through_,
+                             guard_, cpu_.get(), traits_},
+                            binding);
 }
 
 Status OrtModelSession::EndProfiling(std::string* file) {

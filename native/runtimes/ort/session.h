@@ -16,8 +16,8 @@ namespace onlite::ort {
 class OrtModelSession final : public Session {
  public:
   /// `read` is what the session may go on reading.
-  OrtModelSession(SessionInfo info, EmptyTensorGuard guard, std::vector<SharedBytes> read,
-                  MemoryInfoHandle cpu, SessionHandle session);
+  OrtModelSession(const OrtEnv* env, SessionInfo info, EmptyTensorGuard guard,
+                  std::vector<SharedBytes> read, MemoryInfoHandle cpu, SessionHandle session);
   ~OrtModelSession() override;
 
   const SessionInfo& info() const override { return info_; }
@@ -43,6 +43,7 @@ class OrtModelSession final : public Session {
   Status RunOnce(const RunRequest& request, const std::vector<bool>& given, int64_t started,
                  RunResult* result);
 
+  const OrtEnv* const env_;
   SessionInfo info_;
   const ProviderTraits traits_;
   const EmptyTensorGuard guard_;

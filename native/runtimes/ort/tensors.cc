@@ -1,6 +1,7 @@
 #include "runtimes/ort/tensors.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "runtimes/ort/element_type.h"
 #include "runtimes/ort/model_info.h"
@@ -77,6 +78,27 @@ Status TakeTensor(ValueHandle value, const std::string& path, Value* result) {
 }
 
 Status Take(ValueHandle value, const std::string& path, int depth, Value* result);
+
+/// To a tensor in the processor's memory.
+Status CopyElements(const OrtEnv* env, const OrtValue* from, OrtValue* to, size_t bytes) {
+  const Api& api = Functions();
+  const OrtMemoryInfo* memory = nullptr;
+  ONLITE_RETURN_IF_ERROR(
+      Done(api.GetTensorMemoryInfo(from, &memory), "cannot find out where a tensor is"));
+  DeviceType device = kDeviceCpu;
+  api.MemoryInfoGetDeviceType(memory, &device);
+  if (device != kDeviceCpu) {
+    return Done(api.CopyTensors(env, &from, &to, nullptr, 1), "cannot copy a tensor of the device");
+  }
+  void* source = nullptr;
+  void* target = nullptr;
+  // The function is one for reading, too.
+  ONLITE_RETURN_IF_ERROR(
+      Done(api.GetTensorMutableData(const_cast<OrtValue*>(from), &source), "cannot read a tensor"));
+  ONLITE_RETURN_IF_ERROR(Done(api.GetTensorMutableData(to, &target), "cannot write a tensor"));
+  std::memcpy(target, source, bytes);
+  return Status::Ok();
+}
 
 /// The parts of a sequence, or the keys and the values of a map.
 Status TakeItems(const OrtValue* value, const std::string& path, int depth, Value* result) {
@@ -175,6 +197,25 @@ void ClearPadding(const TensorView& tensor) {
   const size_t used = ElementCount(tensor.dims).value_or(0) * bits;
   if (used % 8 == 0) return;
   static_cast<uint8_t*>(tensor.data)[used / 8] &= static_cast<uint8_t>((1U << used % 8) - 1);
+}
+
+Status CopyValueToHost(const OrtEnv* env, const OrtValue* value, const std::string& name,
+                       Value* result) {
+  const Api& api = Functions();
+  ElementType type = ElementType::kUndefined;
+  Dims dims;
+  ONLITE_RETURN_IF_ERROR(ReadDims(value, &type, &dims));
+  OrtAllocator* allocator = nullptr;
+  ONLITE_RETURN_IF_ERROR(DefaultAllocator(&allocator));
+  OrtValue* handle = nullptr;
+  ONLITE_RETURN_IF_ERROR(
+      Done(api.CreateTensorAsOrtValue(allocator, dims.data(), dims.size(), ToOnnx(type), &handle),
+           "cannot make a tensor"));
+  ValueHandle copy(handle);
+  const std::optional<size_t> bytes = TensorBytes(type, dims);
+  if (!bytes) return {ErrorCode::kUnsupported, name + ": only tensors of numbers can be copied"};
+  if (*bytes > 0) ONLITE_RETURN_IF_ERROR(CopyElements(env, value, handle, *bytes));
+  return TakeValue(std::move(copy), name, result);
 }
 
 Status TakeValue(ValueHandle value, const std::string& name, Value* result) {

@@ -20,6 +20,10 @@ Status WrapSequence(const std::vector<TensorView>& items, OrtMemoryInfo* cpu, Va
 /// alive as their owner, strings are copied. `name` is the output's.
 Status TakeValue(ValueHandle value, const std::string& name, Value* result);
 
+/// A copy of a tensor that a run left where it ran, as TakeValue's.
+Status CopyValueToHost(const OrtEnv* env, const OrtValue* value, const std::string& name,
+                       Value* result);
+
 /// Zeroes the bits of the last byte that are no element: the kernels leave there
 /// what was in memory.
 void ClearPadding(const TensorView& tensor);
