@@ -40,6 +40,7 @@ export default defineConfig({
     'onnxruntime/index': 'lib/onnxruntime/index.ts',
     'cli/main': 'lib/cli/main.ts',
     'cli/bench/worker': 'lib/cli/bench/worker.ts',
+    'cli/doctor/probe-process': 'lib/cli/doctor/probe-process.ts',
     profile: 'lib/engine/profile/profile.ts',
   },
   plugins: [requiredLater, builtins],

@@ -71,7 +71,11 @@ function causes(error: unknown): string[] {
   let cause = error instanceof OnliteError ? error.cause : undefined;
   // A chain that refers to itself must end.
   for (let depth = 0; cause instanceof Error && depth < 5; depth++) {
-    if (!messages.includes(cause.message)) messages.push(cause.message);
+    // A message may quote its cause.
+    const isSaid = [(error as Error).message, ...messages].some((said) =>
+      said.includes((cause as Error).message),
+    );
+    if (!isSaid) messages.push(cause.message);
     cause = cause.cause;
   }
   return messages;

@@ -45,6 +45,23 @@ describe('onlite', () => {
     expect(onlite(['info', 'none.onnx'], { ONLITE_DEBUG: '1' }).stderr).toContain('    at ');
   });
 
+  it('says once why a file cannot be read', () => {
+    const { stderr } = onlite(['info', 'none.onnx']);
+    expect(stderr.match(/ENOENT/g)).toHaveLength(1);
+  });
+
+  it('names the input that a model does not have', () => {
+    for (const [file, source] of [
+      ['mlp.onnx', 'wrong=zeros'],
+      ['mlp.onnx', 'wrong=none.npy'],
+      ['add4.onnx', 'wrong=zeros'],
+    ] as const) {
+      const { status, stderr } = onlite(['run', model(file), '--input', source]);
+      expect(status).toBe(1);
+      expect(stderr).toContain("no input is called 'wrong'; the model has");
+    }
+  });
+
   it('uses no colours in a pipe', () => {
     expect(onlite(['info', model('add4.onnx')]).stdout).not.toContain('\u001b');
   });

@@ -1,11 +1,8 @@
-import {
-  runtimeInfo,
-  type RuntimeDescription,
-  type RuntimeInfo,
-} from '../../engine/runtime/runtime-info';
+import type { RuntimeInfo } from '../../engine/runtime/runtime-info';
 import { UsageError, type Command } from '../command';
 import { describeMachine, type Machine } from '../machine';
 import { byteSize, green, printable, red, section, yellow } from '../output';
+import { examine, type RuntimeState } from './examine';
 import { findProblems, type Problem } from './problems';
 
 function machineRows(machine: Machine): string[][] {
@@ -40,7 +37,7 @@ function addonRows(info: RuntimeInfo): string[][] {
   ];
 }
 
-function runtimeRows(runtime: RuntimeDescription): string[][] {
+function runtimeRows(runtime: RuntimeState): string[][] {
   const rows = runtime.loaded
     ? [
         ['version', runtime.version ?? 'unknown'],
@@ -50,9 +47,12 @@ function runtimeRows(runtime: RuntimeDescription): string[][] {
         ['thread pools', runtime.threadPools ?? ''],
       ]
     : [['not found', '']];
-  for (const { path, origin, error } of runtime.tried) {
-    if (error !== undefined) rows.push(['tried', `${path} (${origin}): ${error}`]);
-    else if (!runtime.loaded) rows.push(['tried', `${path} (${origin})`]);
+  for (const { path, origin, failure } of runtime.tried) {
+    if (failure !== undefined) rows.push(['tried', `${path} (${origin}): ${failure.message}`]);
+    else if (path !== runtime.path) rows.push(['also found', `${path} (${origin})`]);
+  }
+  for (const { name, failure } of runtime.ownLibraries) {
+    rows.push([name, failure === undefined ? 'can be used' : failure.message]);
   }
   return rows.filter(([label, value]) => value !== '' || label === 'not found');
 }
@@ -72,8 +72,8 @@ export const doctor: Command = {
   usage: '[--json]',
   help: [
     'Prints what onlite runs on (Node, platform, C library, processor features, container limits),',
-    'which runtime libraries were found and tried, and each problem with its remedy. Both runtimes',
-    'are loaded.',
+    'which runtime libraries were found and tried, and each problem with its remedy. Each library',
+    'that is found is loaded, in a process of its own, and so is the addon.',
     '',
     'Exit code: 1 if a problem is an error (no runtime can be loaded), 0 with warnings or without.',
     '',
@@ -82,29 +82,28 @@ export const doctor: Command = {
     '  -h, --help  print this',
   ].join('\n'),
   options: {},
-  run(args) {
+  async run(args) {
     const [unexpected] = args.positionals;
     if (unexpected !== undefined) throw new UsageError(`unexpected argument '${unexpected}'`);
     const machine = describeMachine();
-    let info: RuntimeInfo | undefined;
-    let addonError: string | undefined;
-    try {
-      info = runtimeInfo({ load: true });
-    } catch (error) {
-      addonError = error instanceof Error ? error.message : String(error);
-    }
-    const problems = findProblems(machine, info, addonError);
-    return Promise.resolve({
-      json: { machine, ...(info ? { onlite: info } : { addonError }), problems },
+    const examination = await examine();
+    const { addon, runtimes } = examination;
+    const problems = findProblems(machine, examination);
+    return {
+      json: {
+        machine,
+        ...('cause' in addon ? { addonError: addon } : { onlite: { ...addon, runtimes } }),
+        problems,
+      },
       text: () =>
         [
           section('Machine', machineRows(machine)).trimStart(),
-          info ? section('onlite', addonRows(info)) : '',
-          info ? section('ONNX Runtime', runtimeRows(info.runtimes.onnxruntime)) : '',
-          info ? section('TensorFlow Lite', runtimeRows(info.runtimes.tflite)) : '',
+          'cause' in addon ? '' : section('onlite', addonRows(addon)),
+          runtimes ? section('ONNX Runtime', runtimeRows(runtimes.onnxruntime)) : '',
+          runtimes ? section('TensorFlow Lite', runtimeRows(runtimes.tflite)) : '',
           problemText(problems),
         ].join(''),
       exitCode: problems.some(({ severity }) => severity === 'error') ? 1 : 0,
-    });
+    };
   },
 };

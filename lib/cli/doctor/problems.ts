@@ -1,14 +1,16 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-
-import type { RuntimeDescription, RuntimeInfo } from '../../engine/runtime/runtime-info';
+import type { Engine } from '../../engine/addon/native';
+import { libraryVariable, runtimePackage } from '../../engine/runtime/runtime-locations';
 import type { Machine } from '../machine';
+import type { Examination, RuntimeState } from './examine';
+import { remedyOf, type Failure, type FailureCause } from './failures';
 
 export interface Problem {
   severity: 'error' | 'warning';
   problem: string;
   /** What to do about it. */
   remedy: string;
+  /** Of a binary that cannot be loaded. */
+  cause?: FailureCause;
 }
 
 const OLDEST_NODE = 20;
@@ -53,26 +55,50 @@ function machineProblems(machine: Machine): Problem[] {
   return problems;
 }
 
-/** A library may name a provider whose own library it cannot find. */
-function hasCuda({ providers, path: library = '' }: RuntimeDescription): boolean {
-  const provider = join(dirname(library), 'libonnxruntime_providers_cuda.so');
-  return providers.some((name) => name.toLowerCase().includes('cuda')) && existsSync(provider);
+const names: Record<Engine, string> = { onnxruntime: 'ONNX Runtime', tflite: 'TensorFlow Lite' };
+
+const replacement = (engine: Engine): string =>
+  `npm install ${runtimePackage}${engine === 'onnxruntime' ? ', or onnxruntime-node' : ''}`;
+
+/** The failures of what was found; what a user named is reported even if it is not there. */
+function libraryProblems(engine: Engine, { tried }: RuntimeState): Problem[] {
+  const firstGood = tried.findIndex(({ failure }) => failure === undefined);
+  return tried.flatMap(({ path, origin, failure }, index): Problem[] => {
+    const variable = origin === libraryVariable(engine) ? origin : undefined;
+    const isAbsent = failure?.cause === 'not-found' || origin === 'runtimes';
+    if (failure === undefined || (isAbsent && variable === undefined)) return [];
+    // A session would try it too.
+    const ends = failure.cause === 'crash' && (firstGood < 0 || index < firstGood);
+    return [
+      {
+        severity: ends ? 'error' : 'warning',
+        problem: `${names[engine]}: ${path} (from ${origin}): ${failure.message}`,
+        remedy: remedyOf(failure, {
+          file: path,
+          replacement: replacement(engine),
+          ...(variable === undefined ? {} : { variable }),
+        }),
+        cause: failure.cause,
+      },
+    ];
+  });
 }
 
-function runtimeProblems(info: RuntimeInfo, machine: Machine): Problem[] {
-  const problems: Problem[] = [];
-  const { onnxruntime, tflite } = info.runtimes;
-  const none = !onnxruntime.loaded && !tflite.loaded;
-  const missing = (name: string, variable: string, remedy: string): void => {
-    problems.push({
-      severity: none ? 'error' : 'warning',
-      problem: `no ${name} library was found`,
-      remedy: `${remedy}, or set ${variable} to the library's file`,
-    });
-  };
-  if (!onnxruntime.loaded) {
-    missing('ONNX Runtime', 'ONLITE_ORT_PATH', 'npm install onnxruntime-node');
-  } else if (machine.nvidiaDriver && !hasCuda(onnxruntime)) {
+function providerProblems(runtime: RuntimeState, machine: Machine): Problem[] {
+  const problems = runtime.ownLibraries.flatMap(({ name, failure }): Problem[] =>
+    failure === undefined
+      ? []
+      : [
+          {
+            severity: 'warning',
+            problem: `the provider '${name}' cannot be used: ${failure.message}`,
+            remedy: remedyOf(failure, { file: name, replacement: `leave out '${name}'` }),
+            cause: failure.cause,
+          },
+        ],
+  );
+  const hasCuda = runtime.ownLibraries.some(({ name }) => name === 'cuda');
+  if (runtime.loaded && machine.nvidiaDriver && !hasCuda) {
     problems.push({
       severity: 'warning',
       problem:
@@ -80,47 +106,52 @@ function runtimeProblems(info: RuntimeInfo, machine: Machine): Problem[] {
       remedy: 'set ONLITE_ORT_PATH to the library of an ONNX Runtime built with CUDA',
     });
   }
-  if (!tflite.loaded) {
-    missing(
-      'TensorFlow Lite',
-      'ONLITE_TFLITE_PATH',
-      "npm install tfjs-tflite-node (2.9), or take libtensorflowlite_c of PyPI's pymicro-wakeword",
-    );
-  } else if (/^2\.[0-9]\./.test(tflite.version ?? '')) {
+  return problems;
+}
+
+function runtimeProblems(
+  runtimes: Readonly<Record<Engine, RuntimeState>>,
+  machine: Machine,
+): Problem[] {
+  const problems: Problem[] = [];
+  const { onnxruntime, tflite } = runtimes;
+  const none = !onnxruntime.loaded && !tflite.loaded;
+  for (const [engine, runtime] of Object.entries(runtimes) as [Engine, RuntimeState][]) {
+    problems.push(...libraryProblems(engine, runtime));
+    if (runtime.loaded) continue;
+    problems.push({
+      severity: none ? 'error' : 'warning',
+      problem: `no ${names[engine]} library can be loaded`,
+      remedy: `${replacement(engine)}, or set ${libraryVariable(engine)} to the library's file`,
+    });
+  }
+  problems.push(...providerProblems(onnxruntime, machine));
+  if (/^2\.[0-9]\./.test(tflite.version ?? '')) {
     problems.push({
       severity: 'warning',
       problem: `TensorFlow Lite ${tflite.version ?? ''} is old: no signatures, no cancellation, copies`,
-      remedy: "set ONLITE_TFLITE_PATH to libtensorflowlite_c of PyPI's pymicro-wakeword (2.17)",
+      remedy: `npm install ${runtimePackage}, which has a newer one`,
     });
-  }
-  for (const [name, { tried }] of Object.entries(info.runtimes)) {
-    for (const { path: file, origin, error } of tried) {
-      // What the user named and what does not work is worth a line even when another one was found.
-      if (error === undefined || !origin.includes('ONLITE_')) continue;
-      problems.push({
-        severity: 'warning',
-        problem: `${name}: ${file} (from ${origin}) cannot be loaded: ${error}`,
-        remedy: `correct or unset ${origin}`,
-      });
-    }
   }
   return problems;
 }
 
-/** What stands in the way, errors first. `info` is undefined when the addon cannot be loaded. */
-export function findProblems(
-  machine: Machine,
-  info: RuntimeInfo | undefined,
-  addonError: string | undefined,
-): Problem[] {
+function addonProblem(failure: Failure): Problem {
+  return {
+    severity: 'error',
+    problem: `the native addon cannot be loaded: ${failure.message}`,
+    remedy: remedyOf(failure, {
+      file: 'the addon',
+      replacement: 'set ONLITE_ADDON_PATH to an addon that was built for this machine',
+    }),
+    cause: failure.cause,
+  };
+}
+
+/** What stands in the way, errors first. */
+export function findProblems(machine: Machine, { addon, runtimes }: Examination): Problem[] {
   const problems = machineProblems(machine);
-  if (info) problems.push(...runtimeProblems(info, machine));
-  else {
-    problems.push({
-      severity: 'error',
-      problem: `the native addon cannot be loaded: ${addonError ?? 'unknown reason'}`,
-      remedy: 'run npm rebuild onlite, or npm run setup in a checkout; it needs a C++20 compiler',
-    });
-  }
+  if ('cause' in addon) problems.push(addonProblem(addon));
+  if (runtimes !== undefined) problems.push(...runtimeProblems(runtimes, machine));
   return problems.sort((a, b) => (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0));
 }

@@ -209,18 +209,21 @@ class FeedBuilder {
   }
 
   async addUnnamed(source: string): Promise<void> {
+    const name = /^([^=]*)=/.exec(source)?.[1];
+    if (name !== undefined && !existsSync(source)) {
+      throw invalid(
+        `--input ${source}: no input is called '${name}'; the model has\n${listInputs(this.inputs)}`,
+      );
+    }
     const extension = extname(source).toLowerCase();
     const [only, second] = this.inputs;
     const single = second === undefined ? only : undefined;
     if (extension === '.npz' && !single) return this.addNamedArrays(source);
     if (extension === '.json' && (await this.addJsonObject(source))) return;
     if (single) return this.addNamed(single.name, source);
-    const name = /^([^=]*)=/.exec(source)?.[1];
-    const problem =
-      name !== undefined && !existsSync(source)
-        ? `no input is called '${name}'`
-        : 'which input? Write NAME=SOURCE';
-    throw invalid(`--input ${source}: ${problem}; the model has\n${listInputs(this.inputs)}`);
+    throw invalid(
+      `--input ${source}: which input? Write NAME=SOURCE; the model has\n${listInputs(this.inputs)}`,
+    );
   }
 }
 

@@ -1,7 +1,13 @@
 import { packageVersion } from '../../package';
 import { checkOptions, optionalBoolean } from '../../checks';
 import { OnliteError } from '../../errors';
-import { addonPath, native, threadCount, type Engine } from '../addon/native';
+import {
+  addonPath,
+  native,
+  threadCount,
+  type Engine,
+  type LibraryCandidate,
+} from '../addon/native';
 import { libraryCandidates } from './runtime-locations';
 
 /** A runtime library: what was loaded, or what was tried. */
@@ -79,6 +85,16 @@ function describe(engine: Engine, load: boolean): RuntimeDescription {
       error === '' ? { path, origin } : { path, origin, error },
     ),
   };
+}
+
+/**
+ * Loads one library and describes it.
+ *
+ * @throws OnliteError ERR_RUNTIME_NOT_FOUND if that is not possible.
+ */
+export function loadLibrary(engine: Engine, candidate: LibraryCandidate): RuntimeDescription {
+  native().loadRuntime(engine, [candidate]);
+  return describe(engine, false);
 }
 
 function lostThreads(): number {

@@ -22,6 +22,12 @@ const engines: Record<Engine, { variable: string; files: RegExp }> = {
 
 const target = `${process.platform}-${process.arch}`;
 
+/** The package that has both libraries for this platform. */
+export const runtimePackage = `@onlite/runtime-${target}`;
+
+/** The environment variable that names an engine's library. */
+export const libraryVariable = (engine: Engine): string => engines[engine].variable;
+
 const configured = new Map<Engine, string>();
 
 /**
@@ -111,9 +117,8 @@ function search(engine: Engine): readonly LibraryCandidate[] {
 
 function folders(engine: Engine): [folder: string, origin: string][] {
   const candidates: [string, string][] = [];
-  const platformPackage = installedPackage(`@onlite/runtime-${target}`);
-  if (platformPackage !== undefined)
-    candidates.push([platformPackage, `@onlite/runtime-${target}`]);
+  const platformPackage = installedPackage(runtimePackage);
+  if (platformPackage !== undefined) candidates.push([platformPackage, runtimePackage]);
   const root = packageRoot();
   if (root !== undefined) candidates.push([join(root, 'runtimes', target), 'runtimes']);
   const name = engine === 'onnxruntime' ? 'onnxruntime-node' : 'tfjs-tflite-node';
@@ -158,15 +163,14 @@ function listing(folder: string): string[] {
 /** Why a library was not found and what to do, for messages. */
 function runtimeRemedy(engine: Engine): string {
   const { variable } = engines[engine];
-  const wanted = `@onlite/runtime-${target}`;
-  const other = platformPackages().find((name) => name !== wanted);
+  const other = platformPackages().find((name) => name !== runtimePackage);
   const why =
     other === undefined
       ? 'an installer leaves it out with --omit=optional or --no-optional'
       : `there is ${other}, so node_modules comes from another machine`;
   return (
-    `What to do: install onlite here, so that ${wanted} comes with it (${why}); ` +
-    `or set ${variable} to the library's file. In a checkout: npm run setup.`
+    `What to do: install onlite here, so that ${runtimePackage} comes with it (${why}); ` +
+    `or set ${variable} to the library's file. In a checkout: npm run setup. \`npx onlite doctor\` names the cause.`
   );
 }
 

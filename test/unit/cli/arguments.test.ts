@@ -185,7 +185,7 @@ describe('the machine', () => {
     memoryBytes: 1,
     cgroup: { version: 2, cpus: 2 },
   };
-  const absent = { loaded: false, providers: [], tried: [] };
+  const absent = { loaded: false, providers: [], tried: [], ownLibraries: [] };
   const info: RuntimeInfo = {
     onlite: '0',
     addon: 'x',
@@ -195,9 +195,10 @@ describe('the machine', () => {
     lostThreads: 0,
     runtimes: { onnxruntime: absent, tflite: absent },
   };
+  const runtimes = { onnxruntime: absent, tflite: absent };
 
   it('has a remedy for each problem, errors first', () => {
-    const problems = findProblems(machine, info, undefined);
+    const problems = findProblems(machine, { addon: info, runtimes });
     expect(problems.map(({ severity }) => severity)).toEqual([
       'error',
       'error',
@@ -212,16 +213,16 @@ describe('the machine', () => {
     const tflite = { ...absent, loaded: true, version: '2.9.1' };
     const problems = findProblems(
       { ...machine, libc: { name: 'glibc', version: '2.36' }, cgroup: { version: 2 } },
-      { ...info, runtimes: { onnxruntime: { ...absent, loaded: true }, tflite } },
-      undefined,
+      { addon: info, runtimes: { onnxruntime: { ...absent, loaded: true }, tflite } },
     );
     expect(problems).toHaveLength(1);
     expect(problems[0]?.problem).toContain('2.9.1');
   });
 
   it('reports an addon that cannot be loaded', () => {
-    expect(findProblems(machine, undefined, 'no such file')[0]).toMatchObject({
+    expect(findProblems(machine, { addon: { cause: 'unknown', message: 'x' } })[0]).toMatchObject({
       severity: 'error',
+      cause: 'unknown',
     });
   });
 });

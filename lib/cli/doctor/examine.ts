@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import type { Engine, LibraryCandidate } from '../../engine/addon/native';
+import type { RuntimeDescription, RuntimeInfo } from '../../engine/runtime/runtime-info';
+import { libraryCandidates } from '../../engine/runtime/runtime-locations';
+import { classify, type Failure } from './failures';
+import { tryOut } from './trial';
+
+/** A library that was tried. */
+export interface Attempt {
+  readonly path: string;
+  readonly origin: string;
+  readonly failure?: Failure;
+}
+
+/** A provider with a library of its own. */
+export interface ProviderState {
+  readonly name: string;
+  readonly failure?: Failure;
+}
+
+export interface RuntimeState extends Omit<RuntimeDescription, 'tried'> {
+  /** Every candidate; a session uses the first that has no failure. */
+  readonly tried: readonly Attempt[];
+  readonly ownLibraries: readonly ProviderState[];
+}
+
+export interface Examination {
+  readonly addon: RuntimeInfo | Failure;
+  /** Without an addon there are none. */
+  readonly runtimes?: Readonly<Record<Engine, RuntimeState>>;
+}
+
+const providersWithLibraries = ['cuda', 'tensorrt', 'openvino', 'migraphx', 'qnn', 'vitisai'];
+
+/** Those whose library is beside the runtime's: it names others too that it was built with. */
+function withLibraries({ providers, path = '' }: RuntimeDescription): string[] {
+  const folder = dirname(path);
+  const files = (name: string): string[] => [
+    `libonnxruntime_providers_${name}.so`,
+    `onnxruntime_providers_${name}.dll`,
+  ];
+  return providersWithLibraries.filter(
+    (name) =>
+      providers.includes(name) && files(name).some((file) => existsSync(join(folder, file))),
+  );
+}
+
+async function providerStates(
+  engine: Engine,
+  library: LibraryCandidate,
+  runtime: RuntimeDescription,
+): Promise<ProviderState[]> {
+  const states: ProviderState[] = [];
+  for (const name of withLibraries(runtime)) {
+    const { failed } = await tryOut({ engine, library, provider: name });
+    states.push({ name, ...(failed === undefined ? {} : { failure: classify(failed) }) });
+  }
+  return states;
+}
+
+async function examineRuntime(engine: Engine): Promise<RuntimeState> {
+  const tried: Attempt[] = [];
+  let loaded: RuntimeDescription | undefined;
+  let ownLibraries: readonly ProviderState[] = [];
+  for (const library of libraryCandidates(engine)) {
+    const [path, origin] = library;
+    const { runtime, failed = ['the library gave no description'] } = await tryOut({
+      engine,
+      library,
+    });
+    tried.push({ path, origin, ...(runtime ? {} : { failure: classify(failed) }) });
+    if (runtime === undefined || loaded !== undefined) continue;
+    loaded = runtime;
+    ownLibraries = await providerStates(engine, library, runtime);
+  }
+  return { ...(loaded ?? { loaded: false, providers: [] }), tried, ownLibraries };
+}
+
+/** Loads the addon and every runtime library that is found, each in a process of its own. */
+export async function examine(): Promise<Examination> {
+  const { addon, failed = [] } = await tryOut({});
+  if (addon === undefined) return { addon: classify(failed) };
+  const [onnxruntime, tflite] = await Promise.all([
+    examineRuntime('onnxruntime'),
+    examineRuntime('tflite'),
+  ]);
+  return { addon, runtimes: { onnxruntime, tflite } };
+}
