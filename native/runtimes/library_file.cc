@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <string_view>
 #include <system_error>
 
@@ -57,8 +58,8 @@ class Headers {
     std::array<uint8_t, kBytes> bytes{};
     if (at > size_ || kBytes > size_ - at) return 0;
     // Headers are at the front, or at the end of at most some gigabytes.
-    if (std::fseek(file_.get(), static_cast<long>(at), SEEK_SET) != 0)
-      return 0;  // NOLINT(google-runtime-int): fseek's type
+    // NOLINTNEXTLINE(google-runtime-int): fseek's type
+    if (std::fseek(file_.get(), static_cast<long>(at), SEEK_SET) != 0) return 0;
     if (std::fread(bytes.data(), 1, kBytes, file_.get()) != kBytes) return 0;
     uint64_t value = 0;
     for (size_t index = kBytes; index-- > 0;) value = value << 8U | bytes[index];
