@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { packageRoot } from '../../package';
 import { probe, type ProbeReport, type ProbeRequest } from './probe';
 
-const script = join(packageRoot, 'dist', 'cli', 'doctor', 'probe-process.js');
 
 /** To notice a hang. */
 const timeout = 120_000;
@@ -14,6 +13,7 @@ function lastLine(text: string): string {
 }
 
 function inChild(request: ProbeRequest): Promise<ProbeReport> {
+  const script = join(packageRoot() ?? '', 'dist', 'cli', 'doctor', 'probe-process.js');
   const args = [...process.execArgv, script, JSON.stringify(request)];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, { timeout, encoding: 'utf8' }, (error, stdout) => {
