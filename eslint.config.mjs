@@ -116,6 +116,7 @@ export default tseslint.config(
       'runtimes/',
       'models/',
       'prebuilds/',
+      'packages/**/*.d.ts',
       'test/fixtures/{models,cases,edge,microwakeword,generate,npy,vendor-crashes,ways}/',
       '.venv/',
     ],

@@ -36,6 +36,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
       load: async () => (await import('./doctor/index.js')).doctor,
     },
   ],
+  [
+    'adopt',
+    {
+      summary: 'have packages that depend on onnxruntime-node run on onlite',
+      load: async () => (await import('./adopt/index.js')).adoptCommand,
+    },
+  ],
 ]);
 
 function overview(): string {
