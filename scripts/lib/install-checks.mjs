@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { npmCommand, run } from './process.mjs';
 import { at } from './project.mjs';
 
-const model = (name) => JSON.stringify(at('test/fixtures', name));
+const model = (name) => JSON.stringify(at('test/fixtures/models', name));
 
 /** Runs both runtimes once and prints what was loaded, as JSON; `onlite` is the package. */
 const body = `
