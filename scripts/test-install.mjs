@@ -46,8 +46,8 @@ const node = (spec) => async (project, url) => {
   await checkPrograms({ ...project, node: program });
 };
 
-const pnpm = (version) => async (project, url) => {
-  const script = await tool(`pnpm@${version}`, 'pnpm/bin/pnpm.cjs');
+const pnpm = (version, file) => async (project, url) => {
+  const script = await tool(`pnpm@${version}`, `pnpm/bin/${file}`);
   const args = [script, 'add', 'onlite', `--registry=${url}`, `--store-dir=${project.root}/store`];
   await run(process.execPath, args, { cwd: project.folder, env: project.env });
   await checkPrograms(project);
@@ -89,7 +89,7 @@ async function deno(project, url) {
   const program = await tool('@deno/linux-x64-glibc@2.9.6', '@deno/linux-x64-glibc/deno');
   await npmInstall(project, url);
   const started = { ...project, node: program };
-  await checkPrograms(started, (file) => ['run', '--allow-all', '--no-config', file]);
+  await checkPrograms(started, (file) => ['run', '--allow-all', file]);
 }
 
 async function oddPath(project, url) {
@@ -121,8 +121,8 @@ const cases = {
   'node 22': node('22.23.3'),
   'node 24': node('24.21.0'),
   'node 26': node('26.10.0'),
-  'pnpm 10': pnpm('10'),
-  'pnpm 12': pnpm('12'),
+  'pnpm 10': pnpm('10', 'pnpm.cjs'),
+  'pnpm 12': pnpm('12', 'pnpm.mjs'),
   'yarn 1': yarn1,
   'yarn 4 node-modules': yarn4('node-modules'),
   'yarn 4 pnp': yarn4('pnp'),

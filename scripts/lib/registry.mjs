@@ -80,7 +80,8 @@ function checksums(file) {
   };
 }
 
-function packument({ json, file, integrity, shasum }, url) {
+/** Without the dependencies' own test scripts: Yarn 4 fetches node-gyp if it reads its name in one. */
+function packument({ json: { scripts: _, ...json }, file, integrity, shasum }, url) {
   const tarball = `${url}/archives/${file ? basename(file) : 'none.tgz'}`;
   const dist = { tarball, ...(file && { integrity, shasum }) };
   return {
