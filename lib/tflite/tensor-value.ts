@@ -21,7 +21,7 @@ export function tensorOf(
   { name, dtype, shape }: TensorDetails,
 ): Tensor<ElementType> {
   if (!isTensorLike(value)) return new Tensor(dtype, value as never, shape);
-  const { type, data, dims } = value as TensorLike;
+  const { type, data, dims } = value;
   if (type === dtype) return new Tensor(dtype, data as never, dims);
   throw new OnliteError('ERR_TYPE_MISMATCH', `${name}.type: expected ${dtype}, got ${type}`);
 }

@@ -114,7 +114,7 @@ export const adoptCommand: Command = {
     if (unexpected !== undefined) throw new UsageError(`unexpected argument '${unexpected}'`);
     const root = resolve(folder);
     const installer = findInstaller(root, readManifest(root).manifest, text(args, 'manager'));
-    const spec = text(args, 'spec') ?? `npm:@onlite/onnxruntime-node@${packageVersion()}`;
+    const spec = text(args, 'spec') ?? `npm:@onlite/onnxruntime-node@${packageVersion}`;
     const isUndo = args.values['undo'] === true;
     const changed = write(isUndo ? undo(root) : adopt(root, installer, spec));
     const { manager } = installer;

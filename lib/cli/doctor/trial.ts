@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { packageRoot } from '../../package';
 import { probe, type ProbeReport, type ProbeRequest } from './probe';
 
-
 /** To notice a hang. */
 const timeout = 120_000;
 
