@@ -1,5 +1,5 @@
-// Builds the addon the way a source install and a release do: node-gyp with binding.gyp, then
-// prebuildify. In a copy of the tree, because node-gyp erases build/, where cmake-js builds.
+// Builds the addon by binding.gyp, as a source install does: prebuildify has node-gyp build it and
+// packs the result. In a copy of the tree, because node-gyp erases build/, where cmake-js builds.
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,8 +13,8 @@ import { cmakeSources, withGypSources } from './lib/sources.mjs';
 
 const HELP = `usage: node scripts/build-gyp.mjs [options]
 
-Builds the addon with node-gyp and prebuildify in a copy of the tree and checks that both results
-load, the second one through node-gyp-build.
+Builds the addon with prebuildify, and so with node-gyp, in a copy of the tree and checks that what
+was built and what was packed load, the second one through node-gyp-build.
 
   --sync     only rewrite binding.gyp's list of sources from native/sources.cmake
   --out DIR  copy the prebuild into DIR/prebuilds
@@ -54,17 +54,14 @@ async function buildInCopy({ keep, out }) {
     symlinkSync(at('node_modules'), join(copy, 'node_modules'), 'junction');
     const env = gypEnvironment();
 
-    log('node-gyp rebuild');
-    await runGyp(copy, env);
-    await checkLoads(copy, join(copy, 'build/Release/onlite.node'), 'build/Release');
-
-    log('prebuildify');
+    log('prebuildify, which runs node-gyp rebuild');
     await run(process.execPath, [at('node_modules/prebuildify/bin.js'), '--napi', '--strip'], {
       cwd: copy,
       env,
       log: join(copy, 'prebuildify.log'),
-      remedy: 'read the compiler output above',
+      remedy: 'read the compiler output above; node scripts/build-gyp.mjs --sync after new sources',
     });
+    await checkLoads(copy, join(copy, 'build/Release/onlite.node'), 'build/Release');
     // node-gyp-build takes build/Release first: what is to be checked is the prebuild.
     rmSync(join(copy, 'build'), { recursive: true, force: true });
     const prebuilds = listFiles(join(copy, 'prebuilds'));
@@ -93,15 +90,6 @@ function gypEnvironment() {
   // Without the headers of this Node beside it, node-gyp downloads them.
   if (headers !== null) env.npm_config_nodedir = headers;
   return env;
-}
-
-async function runGyp(copy, env) {
-  await run(process.execPath, [nodeGypScript(), 'rebuild', '--release'], {
-    cwd: copy,
-    env,
-    log: join(copy, 'node-gyp.log'),
-    remedy: 'read the compiler output above; node scripts/build-gyp.mjs --sync after new sources',
-  });
 }
 
 async function findThroughNodeGypBuild(copy) {

@@ -14,6 +14,8 @@ if (script === undefined) {
 const { status } = spawnSync(process.execPath, [script, 'rebuild', '--release'], {
   cwd: __dirname,
   stdio: 'inherit',
+  // Where binding.gyp finds node-addon-api.
+  env: { ...process.env, NODE_PATH: join(__dirname, 'vendor') },
 });
 if (status !== 0) process.exit(status ?? 1);
 const target = join(__dirname, '../build/Release');

@@ -57,6 +57,10 @@ function layOutSource(folder) {
   for (const name of ['binding.gyp', 'scripts/build-source.cjs']) {
     copyFileSync(at(name), join(folder, basename(name)));
   }
+  // Not a dependency: for its sake Yarn 4 would install node-gyp, which nobody else needs.
+  const headers = at('node_modules/node-addon-api');
+  const isNeeded = (path) => /^(napi.*\.h|index\.js|package\.json|LICENSE\.md)$/.test(path);
+  copyFiles(headers, join(folder, 'vendor/node-addon-api'), isNeeded);
 }
 
 /** What bundlers can follow to the addon: a module for each platform. */

@@ -80,8 +80,7 @@ function checksums(file) {
   };
 }
 
-/** Without the dependencies' own test scripts: Yarn 4 fetches node-gyp if it reads its name in one. */
-function packument({ json: { scripts: _, ...json }, file, integrity, shasum }, url) {
+function packument({ json, file, integrity, shasum }, url) {
   const tarball = `${url}/archives/${file ? basename(file) : 'none.tgz'}`;
   const dist = { tarball, ...(file && { integrity, shasum }) };
   return {
