@@ -1,8 +1,14 @@
+import { readFileSync } from 'node:fs';
+
 import { configDefaults, defineConfig } from 'vitest/config';
+
+/** As rolldown.config.mjs does: unit tests import the sources. */
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 
 const isSanitized = process.env['ONLITE_SANITIZER'] !== undefined;
 
 export default defineConfig({
+  define: { ONLITE_VERSION: JSON.stringify(version) },
   test: {
     include: ['test/{unit,integration,lifecycle,stress,compat,packaging,docs}/**/*.test.ts'],
     // A sanitizer's quarantine keeps freed memory, so the resident set says nothing under it.

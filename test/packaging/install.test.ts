@@ -179,10 +179,10 @@ describe('an addon that cannot be loaded', () => {
   });
 
   it.each([
-    ['of another processor', elf(0xf3), /is for ELF-another processor/],
-    ['of macOS', Uint8Array.of(0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1), /is for darwin-arm64/],
-    ['of no system', Buffer.from('<!doctype html>'), /is no library of any system/],
-    ['that is empty', new Uint8Array(), /is no library of any system/],
+    ['of another processor', elf(0xf3), /it is for another processor, and this process is/],
+    ['of macOS', Uint8Array.of(0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1), /it is a library for macOS/],
+    ['of no system', Buffer.from('<!doctype html>'), /it is no shared library/],
+    ['that is empty', new Uint8Array(), /it is no shared library/],
   ])('%s', async (_, bytes, reason) => {
     const file = join(project.root, 'other.node');
     writeFileSync(file, bytes);
@@ -197,7 +197,7 @@ describe('an addon that cannot be loaded', () => {
       copyFileSync(whole, file);
       chmodSync(file, 0o755);
       truncateSync(file, Math.floor(statSync(file).size / 2));
-      expect(await failure()).toMatch(/is cut short: [\s\S]*install again/);
+      expect(await failure()).toMatch(/it is cut off: [\s\S]*install again/);
       copyFileSync(whole, file);
       truncateSync(file, statSync(whole).size + 1);
       expect(await failure()).toMatch(/bytes and was published with/);

@@ -30,8 +30,11 @@ export interface Failure {
  */
 const patterns: readonly (readonly [FailureCause, RegExp])[] = [
   ['crash', /^the process (?:died of|ended with)/],
-  ['truncated', /it is cut off|ELF load command past end|file too short/],
-  ['wrong-architecture', /it is for (?:x64|arm64|another processor)|error 193\b|wrong ELF class/],
+  ['truncated', /it is cut off|was published with|ELF load command past end|file too short/],
+  [
+    'wrong-architecture',
+    /it is for (?:x64|arm64|ia32|arm|another processor)|error 193\b|wrong ELF class/,
+  ],
   ['wrong-platform', /it is a library for /],
   ['not-a-library', /it is (?:no shared library|empty|a folder)|invalid ELF header/],
   ['old-system', /version [`']?((?:GLIBC|GLIBCXX|CXXABI|GCC)_[\d.]+)'? not found/],

@@ -10,6 +10,8 @@ const elfMachines: Record<number, string> = {
 const peMachines: Record<number, string> = { 0x14c: 'ia32', 0x8664: 'x64', 0xaa64: 'arm64' };
 const machMachines: Record<number, string> = { 0x1000007: 'x64', 0x100000c: 'arm64' };
 
+const systemNames: Record<string, string> = { ELF: 'Linux', darwin: 'macOS', win32: 'Windows' };
+
 /** Headers and the list of segments of any addon are in here. */
 const headBytes = 4096;
 
@@ -27,23 +29,22 @@ interface Binary {
  * Why the system cannot load an addon's file, as far as its header tells. To be asked before it is
  * loaded: a Linux process dies of a file that has been cut short.
  *
- * @returns undefined if nothing speaks against it.
+ * @returns undefined if nothing speaks against it; else what native/runtimes/library_file.cc says
+ *   of the runtimes' libraries, too.
  * @throws what the file system says if it cannot be read.
  */
 export function whyNotLoadable(file: string): string | undefined {
   const { head, size } = readHead(file);
   const binary = readElf(head) ?? readPe(head) ?? readMach(head);
-  if (binary === undefined) return `${file} is no library of any system`;
+  if (binary === undefined) return 'it is no shared library';
   const { platform, archs, bytes } = binary;
   const system =
     process.platform === 'darwin' || process.platform === 'win32' ? process.platform : 'ELF';
-  if (platform !== system || !archs.includes(process.arch)) {
-    return (
-      `${file} is for ${archs.map((arch) => `${platform}-${arch}`).join(', ')}, ` +
-      `and this is ${process.platform}-${process.arch}: was it copied from another machine?`
-    );
+  if (platform !== system) return `it is a library for ${systemNames[platform] ?? platform}`;
+  if (!archs.includes(process.arch)) {
+    return `it is for ${archs.join(' and ')}, and this process is ${process.arch}`;
   }
-  if (size < bytes) return `${file} is cut short: ${size} bytes of at least ${bytes}`;
+  if (size < bytes) return `it is cut off: its headers name ${bytes} bytes, it has ${size}`;
   return undefined;
 }
 
