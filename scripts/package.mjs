@@ -1,5 +1,5 @@
-// Makes the archives that are published, in build/packages: `onlite`, and `@onlite/runtime-…` with the
-// runtimes' libraries for each platform of platforms.json.
+// Makes the archives that are published, in build/packages: `onlite`, `@onlite/runtime-…` with the
+// runtimes' libraries for each platform of platforms.json, and `@onlite/onnxruntime-node`.
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -8,7 +8,13 @@ import { reportFailure } from './lib/errors.mjs';
 import { digestFiles, readJsonOrNull, statOrNull, writeFileAtomic } from './lib/files.mjs';
 import { installSets } from './lib/install-sets.mjs';
 import { readManifest, selectSets } from './lib/manifest.mjs';
-import { layOutPackage, layOutRuntime, npmPack, runtimePlatforms } from './lib/pack.mjs';
+import {
+  layOutDropIn,
+  layOutPackage,
+  layOutRuntime,
+  npmPack,
+  runtimePlatforms,
+} from './lib/pack.mjs';
 import { hostPlatform, platforms } from './lib/platforms.mjs';
 import { at, ROOT } from './lib/project.mjs';
 import { buildTypescript } from './lib/typescript-build.mjs';
@@ -16,7 +22,8 @@ import { buildTypescript } from './lib/typescript-build.mjs';
 const HELP = `usage: node scripts/package.mjs [platform...] [options]
 
 Makes archives for npm in build/packages: onlite with the addons that scripts/prebuild.mjs has built for
-the platforms that are named, else for all, and the runtime package of each.
+the platforms that are named, else for all, the runtime package of each, and the drop-in for
+onnxruntime-node.
 
   --dev      for this platform alone, with the addon of the development build
 `;
@@ -37,6 +44,9 @@ export async function makePackages(names) {
   for (const platform of wanted.filter((name) => runtimePlatforms.includes(name))) {
     packed.push(await packRuntime(platform, staged));
   }
+  const dropIn = join(staged, 'onnxruntime-node');
+  layOutDropIn(dropIn);
+  packed.push(await npmPack(dropIn, staged));
   return packed;
 }
 

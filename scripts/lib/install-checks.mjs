@@ -49,7 +49,7 @@ export function cleanProject(name, { parent = tmpdir(), node = process.execPath 
   return { root, folder, env, node };
 }
 
-/** Installs onlite from the registry with npm. */
+/** Installs onlite from the registry with npm; `options` may name more packages. */
 export async function npmInstall({ folder, env }, registry, ...options) {
   const [npm, ...args] = npmCommand();
   args.push('install', 'onlite', '--registry', registry, '--no-audit', '--no-fund', ...options);

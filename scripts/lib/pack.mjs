@@ -2,7 +2,7 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { basename, dirname, join } from 'node:path';
 
 import { SetupError } from './errors.mjs';
-import { listFiles, sha256File, statOrNull } from './files.mjs';
+import { listFiles, readJsonOrNull, sha256File, statOrNull } from './files.mjs';
 import { addonFile } from './native-build.mjs';
 import { hostPlatform, platforms, prebuildFile } from './platforms.mjs';
 import { npmCommand, run } from './process.mjs';
@@ -10,6 +10,8 @@ import { at, packageJson, ROOT } from './project.mjs';
 
 /** What a folder of libraries is published with; the loader compares the sizes. */
 const MANIFEST = 'manifest.json';
+
+const DROP_IN = 'packages/onnxruntime-node';
 
 /** The platforms that there are runtime libraries for: those with musl use the system's. */
 export const runtimePlatforms = Object.keys(platforms).filter(
@@ -122,6 +124,19 @@ export function layOutRuntime(folder, platform, root, sources) {
   });
 }
 
+/** Lays out `@onlite/onnxruntime-node`, which stands for the `onlite` of the same version. */
+export function layOutDropIn(folder) {
+  makeEmpty(folder);
+  copyFiles(at(DROP_IN), folder, (path) => path !== 'README.md');
+  copyFileSync(at('LICENSE'), join(folder, 'LICENSE'));
+  const json = readJsonOrNull(at(DROP_IN, 'package.json'));
+  const { version, repository } = packageJson();
+  const readme = readFileSync(at(DROP_IN, 'README.md'), 'utf8');
+  writeFileSync(join(folder, 'README.md'), readme.replaceAll(`@${json.version}`, `@${version}`));
+  const dependencies = { onlite: version };
+  writeJson(join(folder, 'package.json'), { ...json, version, repository, dependencies });
+}
+
 /** Packs a folder with npm. @returns the archive's file, its sizes and its package.json */
 export async function npmPack(folder, out) {
   const [npm, ...args] = npmCommand();
@@ -133,8 +148,10 @@ export async function npmPack(folder, out) {
   return { file: join(out, basename(filename)), size, unpackedSize, entryCount, json };
 }
 
+/** Whether a file is a library or an addon, by its name. */
+export const isLibrary = (path) => /\.(node|dll|dylib|so(\.\d+)*)$/.test(path);
+
 function writeManifest(folder, more = {}) {
-  const isLibrary = (path) => /\.(node|dll|dylib|so(\.\d+)*)$/.test(path);
   const files = listFiles(folder).filter(isLibrary);
   const entries = files.map((path) => {
     const file = join(folder, path);

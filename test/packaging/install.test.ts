@@ -17,6 +17,8 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { root } from '../integration/support';
+
 const execute = promisify(execFile);
 const scripts = new URL('../../scripts/', import.meta.url);
 const { makePackages } = await import(new URL('package.mjs', scripts).href);
@@ -103,6 +105,31 @@ describe('the packages', () => {
     expect(existsSync(join(again.folder, 'node_modules/@onlite', `runtime-${platform}`))).toBe(
       true,
     );
+  });
+});
+
+describe('the drop-in for onnxruntime-node', () => {
+  it('runs on onlite of its own version', async () => {
+    const folder = join(project.root, 'drop-in');
+    mkdirSync(folder);
+    const alias = `onnxruntime-node@npm:@onlite/onnxruntime-node@${version}`;
+    await npmInstall({ ...project, folder }, registry.url, alias);
+    const { dependencies } = JSON.parse(
+      readFileSync(join(folder, 'node_modules/onnxruntime-node/package.json'), 'utf8'),
+    );
+    expect(dependencies).toEqual({ onlite: version });
+    const source = `
+      const { InferenceSession } = require('onnxruntime-node');
+      InferenceSession.create(process.argv[1]).then(({ inputNames }) => {
+        console.log(JSON.stringify({ inputNames, ...require('onlite').runtimeInfo() }));
+      });
+    `;
+    const args = ['-e', source, join(root, 'test/fixtures/models/add4.onnx')];
+    expect(await runProgram({ ...project, folder }, ...args)).toMatchObject({
+      inputNames: ['a', 'b'],
+      onlite: version,
+      runtimes: { onnxruntime: { loaded: true } },
+    });
   });
 });
 
