@@ -1,4 +1,4 @@
-import { dirname, join, relative, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 
 import prettier from 'prettier';
 import ts from 'typescript';
@@ -132,10 +132,10 @@ class Report {
 
   /** The package that declares a symbol; null for this one. */
   #packageOf(symbol) {
-    const file = symbol.declarations[0].getSourceFile().fileName.split('/').join(sep);
+    const file = resolve(symbol.declarations[0].getSourceFile().fileName);
     if (file.startsWith(this.dist + sep)) return null;
-    const [, name] = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file) ?? [];
-    return name === undefined ? dirname(file) : name.replace('\\', '/');
+    const name = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1];
+    return name?.replace('\\', '/') ?? file;
   }
 
   #declarations(symbol) {
