@@ -1,0 +1,113 @@
+// Installs packages that depend on onnxruntime-node twice, with it and with onlite in its place,
+// and runs one program in both.
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { deserialize } from 'node:v8';
+
+import { sha256File, readJsonOrNull } from './files.mjs';
+import { npmCommand, run } from './process.mjs';
+import { at, packageJson } from './project.mjs';
+
+const folder = at('build/programs');
+const sources = at('test/compat/programs');
+/** The one that is compared with, whatever version a package asks for. */
+const peerVersion = '1.30.0';
+
+/** Programs by name: `packages` with their versions, what it `does`, other `overrides`, `tolerance`. */
+export const compatPrograms = JSON.parse(readFileSync(join(sources, 'programs.json'), 'utf8'));
+
+/** Makes the tarballs that are published, of the checkout as it is built. */
+export async function packOnlite() {
+  const archives = join(folder, 'archives');
+  rmSync(archives, { recursive: true, force: true });
+  mkdirSync(archives, { recursive: true });
+  const [npm, ...args] = npmCommand();
+  args.push('pack', at(), at('packages/onnxruntime-node'), '--ignore-scripts', '--json');
+  const packed = await run(npm, args, { cwd: archives });
+  const [onlite, alias] = JSON.parse(packed).map(({ filename }) => join(archives, filename));
+  return { onlite, alias };
+}
+
+/** The project that a user of the packages has, with onlite if its archives are given. */
+function projectOf({ packages, overrides }, archives) {
+  if (archives === null) {
+    const real = { 'onnxruntime-node': peerVersion };
+    return { private: true, dependencies: packages, overrides: { ...overrides, ...real } };
+  }
+  const adopted = { 'onnxruntime-node': `file:${archives.alias}` };
+  return {
+    private: true,
+    dependencies: { ...packages, onlite: `file:${archives.onlite}` },
+    overrides: { ...overrides, ...adopted },
+  };
+}
+
+/** Installs a project unless it is there as it would be. */
+async function install(project, manifest, key) {
+  const stamp = join(project, 'installed.json');
+  const state = JSON.stringify([manifest, key]);
+  if (JSON.stringify(readJsonOrNull(stamp)) === state) return;
+  rmSync(project, { recursive: true, force: true });
+  mkdirSync(project, { recursive: true });
+  writeFileSync(join(project, 'package.json'), JSON.stringify(manifest, null, 2));
+  const [npm, ...args] = npmCommand();
+  args.push('install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error');
+  await run(npm, args, { cwd: project });
+  writeFileSync(stamp, state);
+}
+
+/** Runs a program in a project; what `measure-program.mjs` found. */
+async function measure(project, name) {
+  cpSync(sources, project, { recursive: true });
+  cpSync(at('examples/wake-word/recording.wav'), join(project, 'recording.wav'));
+  const file = join(project, 'result.bin');
+  const script = at('scripts/lib/measure-program.mjs');
+  await run(process.execPath, [script, join(project, `${name}.mjs`), file], { cwd: project });
+  return deserialize(readFileSync(file));
+}
+
+/** Where two results differ by more than the tolerance, in words; null where they do not. */
+export function difference(real, ours, tolerance, path = 'result') {
+  if (typeof real === 'number' && typeof ours === 'number') {
+    const isEqual = Object.is(real, ours) || Math.abs(real - ours) <= tolerance;
+    return isEqual ? null : `${path}: ${real} and ${ours}`;
+  }
+  if (real === null || ours === null || typeof real !== 'object' || typeof ours !== 'object') {
+    return Object.is(real, ours) ? null : `${path}: ${String(real)} and ${String(ours)}`;
+  }
+  const keys = Object.keys(real);
+  if (real.constructor !== ours.constructor || keys.length !== Object.keys(ours).length) {
+    return `${path}: other kinds, or ${keys.length} and ${Object.keys(ours).length} elements`;
+  }
+  for (const key of keys) {
+    const found = difference(real[key], ours[key], tolerance, `${path}.${key}`);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** Guards against a comparison of a package with itself. */
+function checkWhatRan({ real, onlite }) {
+  if (!real.ran.onnxruntimeNode || real.ran.onlite) throw new Error('ran without the real one');
+  if (!onlite.ran.onlite || onlite.ran.onnxruntimeNode) throw new Error('ran without onlite');
+}
+
+/**
+ * Runs a program with onnxruntime-node and with onlite.
+ *
+ * @param archives what `packOnlite` made
+ * @returns both measurements, and where the results differ (null: nowhere)
+ */
+export async function compareProgram(name, archives) {
+  const program = compatPrograms[name];
+  const folders = { real: join(folder, name, 'real'), onlite: join(folder, name, 'onlite') };
+  await install(folders.real, projectOf(program, null), packageJson().version);
+  await install(folders.onlite, projectOf(program, archives), sha256File(archives.onlite));
+  const measured = {
+    real: await measure(folders.real, name),
+    onlite: await measure(folders.onlite, name),
+  };
+  checkWhatRan(measured);
+  const { real, onlite } = measured;
+  return { real, onlite, differs: difference(real.result, onlite.result, program.tolerance ?? 0) };
+}

@@ -1,0 +1,76 @@
+// Runs programs written with other people's packages, which depend on onnxruntime-node, with that
+// and with onlite in its place, compares the results, and prints what each took.
+//   node scripts/test-programs.mjs [name...] [--write]
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+
+import { compareProgram, compatPrograms, packOnlite } from './lib/compat-programs.mjs';
+import { SetupError } from './lib/errors.mjs';
+import { runMain } from './lib/native-tools.mjs';
+import { at } from './lib/project.mjs';
+
+const introduction = `# Programs written for onnxruntime-node
+
+<!-- Written by \`npm run test:programs -- --write\`. -->
+
+Packages that depend on onnxruntime-node, installed as they are, with onlite in its place by the
+override that \`npx onlite adopt\` writes. Each is run by a program in \`test/compat/programs\` with
+onnxruntime-node 1.30.0 and with onlite, and the results are compared. \`npm run test:programs\` runs
+them all, with a package's name that one; \`-- --write\` writes this page.
+
+Each pair of figures is onnxruntime-node's, then onlite's: the whole program with the packages'
+loading, the longest time that the event loop stood still, and the largest resident set.
+`;
+
+const pair = (real, onlite, unit) => `${real.toFixed(0)} → ${onlite.toFixed(0)} ${unit}`;
+
+function row(name, { real, onlite, differs }) {
+  const { packages, does, tolerance = 0 } = compatPrograms[name];
+  const versions = Object.entries(packages).map(([key, version]) => `${key} ${version}`);
+  const equal = tolerance === 0 ? 'equal' : `within ${tolerance}`;
+  return [
+    versions.join(', '),
+    does,
+    differs === null ? equal : 'DIFFERENT',
+    pair(real.ms, onlite.ms, 'ms'),
+    pair(real.stallMs, onlite.stallMs, 'ms'),
+    pair(real.peakMiB, onlite.peakMiB, 'MiB'),
+  ];
+}
+
+const table = (rows) =>
+  [
+    ['Package', 'Program', 'Results', 'Time', 'Longest stall', 'Peak memory'],
+    ['---', '---', '---', '---', '---', '---'],
+    ...rows,
+  ]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+
+await runMain(async () => {
+  const options = { write: { type: 'boolean', default: false } };
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const unknown = positionals.find((name) => !Object.hasOwn(compatPrograms, name));
+  if (unknown !== undefined) {
+    const known = Object.keys(compatPrograms).join(', ');
+    throw new SetupError(`unknown program ${unknown}; there are: ${known}`);
+  }
+  const names = positionals.length > 0 ? positionals : Object.keys(compatPrograms);
+  if (values.write && positionals.length > 0) throw new SetupError('--write writes all programs');
+  const archives = await packOnlite();
+  const rows = [];
+  const failed = [];
+  for (const name of names) {
+    try {
+      const compared = await compareProgram(name, archives);
+      rows.push(row(name, compared));
+      if (compared.differs !== null) failed.push(`${name}: ${compared.differs}`);
+    } catch (error) {
+      failed.push(`${name}: ${error.message}`);
+    }
+    console.error(`ran ${name}`);
+  }
+  console.log(table(rows));
+  if (failed.length > 0) throw new Error(`failed:\n${failed.join('\n')}`);
+  if (values.write) writeFileSync(at('docs/programs.md'), `${introduction}\n${table(rows)}\n`);
+});
