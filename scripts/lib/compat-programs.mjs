@@ -16,6 +16,18 @@ const peerVersion = '1.30.0';
 /** Programs by name: `packages` with their versions, what it `does`, other `overrides`, `tolerance`. */
 export const compatPrograms = JSON.parse(readFileSync(join(sources, 'programs.json'), 'utf8'));
 
+/** Why the registry cannot be installed from, or null where it can. */
+export async function whyUnreachable() {
+  const [npm, ...args] = npmCommand();
+  args.push('view', `onnxruntime-node@${peerVersion}`, 'version', '--fetch-retries=0');
+  try {
+    await run(npm, args, { cwd: at() });
+    return null;
+  } catch (error) {
+    return error.message;
+  }
+}
+
 /** Makes the tarballs that are published, of the checkout as it is built. */
 export async function packOnlite() {
   const archives = join(folder, 'archives');
