@@ -13,7 +13,10 @@ const sources = at('test/compat/programs');
 /** The one that is compared with, whatever version a package asks for. */
 const peerVersion = '1.30.0';
 
-/** Programs by name: `packages` with their versions, what it `does`, other `overrides`, `tolerance`. */
+/**
+ * Programs by name: `packages` with their versions, what it `does`; and where they are not the
+ * usual ones, the `source` file's name, further `overrides` and the `tolerance`, 0.
+ */
 export const compatPrograms = JSON.parse(readFileSync(join(sources, 'programs.json'), 'utf8'));
 
 /** Why the registry cannot be installed from, or null where it can. */
@@ -69,12 +72,12 @@ async function install(project, manifest, key) {
 }
 
 /** Runs a program in a project; what `measure-program.mjs` found. */
-async function measure(project, name) {
+async function measure(project, source) {
   cpSync(sources, project, { recursive: true });
   cpSync(at('examples/wake-word/recording.wav'), join(project, 'recording.wav'));
   const file = join(project, 'result.bin');
   const script = at('scripts/lib/measure-program.mjs');
-  await run(process.execPath, [script, join(project, `${name}.mjs`), file], { cwd: project });
+  await run(process.execPath, [script, join(project, `${source}.mjs`), file], { cwd: project });
   return deserialize(readFileSync(file));
 }
 
@@ -112,14 +115,15 @@ function checkWhatRan({ real, onlite }) {
  */
 export async function compareProgram(name, archives) {
   const program = compatPrograms[name];
+  const { source = name, tolerance = 0 } = program;
   const folders = { real: join(folder, name, 'real'), onlite: join(folder, name, 'onlite') };
   await install(folders.real, projectOf(program, null), packageJson().version);
   await install(folders.onlite, projectOf(program, archives), sha256File(archives.onlite));
   const measured = {
-    real: await measure(folders.real, name),
-    onlite: await measure(folders.onlite, name),
+    real: await measure(folders.real, source),
+    onlite: await measure(folders.onlite, source),
   };
   checkWhatRan(measured);
   const { real, onlite } = measured;
-  return { real, onlite, differs: difference(real.result, onlite.result, program.tolerance ?? 0) };
+  return { real, onlite, differs: difference(real.result, onlite.result, tolerance) };
 }
