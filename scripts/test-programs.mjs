@@ -16,10 +16,11 @@ const introduction = `# Programs written for onnxruntime-node
 Packages that depend on onnxruntime-node, installed as they are, with onlite in its place by the
 override that \`npx onlite adopt\` writes. Each is run by a program in \`test/compat/programs\` with
 onnxruntime-node 1.30.0 and with onlite, and the results are compared. \`npm run test:programs\` runs
-them all, with a package's name that one; \`-- --write\` writes this page.
+them all, with the names of programs those; \`-- --write\` writes this page.
 
 Each pair of figures is onnxruntime-node's, then onlite's: the whole program with the packages'
-loading, the longest time that the event loop stood still, and the largest resident set.
+loading, the longest time that the event loop stood still, and the largest resident set. Each is
+of one run, so that only large differences say something.
 `;
 
 const pair = (real, onlite, unit) => `${real.toFixed(0)} → ${onlite.toFixed(0)} ${unit}`;
