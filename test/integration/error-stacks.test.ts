@@ -138,9 +138,9 @@ describe('the stack of an error that a thread has met names the function that aw
 
 describe('the stack of an error met on the calling thread names the function that calls', () => {
   it('a run at once', async () => {
-    await withSession({ inline: 'auto' }, async (session) => {
-      const deadline = Date.now() + 60_000;
-      while (session.inlineRuns === 0 && Date.now() < deadline) await session.run(good);
+    await withSession({ inline: { maxMicroseconds: 1000 } }, async (session) => {
+      for (let runs = 0; session.inlineRuns === 0 && runs < 20_000; runs++) await session.run(good);
+      expect(session.inlineRuns).toBeGreaterThan(0);
       const theCall = (): Promise<unknown> => session.run(bad);
       expect(await callersOf(theCall)).toEqual(expect.arrayContaining(['theCall', 'theProgram']));
     });

@@ -143,9 +143,13 @@ describe.each(['add4.onnx', 'add4.tflite'])('%s inline', (name) => {
     const before = session.inlineRuns;
     for (let value = 0; value < 200; value++) {
       left.fill(value);
-      const result = await session.run(large);
-      expect(result[y]!.data).toEqual(new Float32Array(length).fill(value + 1));
-      expect(result[y]!.data).toEqual(session.runSync(large)[y]!.data);
+      // Vitest takes half a second to compare such arrays.
+      const isRight = (result: InferenceSession.ReturnType): boolean => {
+        const data = result[y]!.data as Float32Array;
+        return data.length === length && data.every((sum) => sum === value + 1);
+      };
+      expect(isRight(await session.run(large))).toBe(true);
+      expect(isRight(session.runSync(large))).toBe(true);
     }
     expect(session.inlineRuns).toBeGreaterThan(before);
     const given = new Tensor('float32', new Float32Array(length).fill(7), [length]);
