@@ -44,10 +44,15 @@ describe.skipIf(!hasPeer)('what onnxruntime-node takes', () => {
   // onnxruntime-node takes a list for `extra` and looks for names in it.
   const exceptions = ['session: extra: []'];
 
+  // An option of onlite's own, which is obeyed: whether a run is over by then is the machine's affair.
+  const limits = ['run: timeoutMs: 0', 'run: timeoutMs: 1', 'run: timeoutMs: 1.5'];
+
   it('is taken by the drop-in entry, to the same end', () => {
+    const ignored = ['warnings', ...limits];
     const taken = [...outcomes[peer]!].filter(
-      ([name, value]) => name !== 'warnings' && value !== null,
+      ([name, value]) => !ignored.includes(name) && value !== null,
     );
+    for (const name of limits) expect(outcomes[peer]!.get(name), name).not.toBeNull();
     expect(taken.length).toBeGreaterThan(150);
     const others = taken.filter(([name, value]) => outcomes[dropIn]!.get(name) !== value);
     expect(others.map(([name]) => name)).toEqual(exceptions);
