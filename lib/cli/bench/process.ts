@@ -1,8 +1,7 @@
 import { fork } from 'node:child_process';
-import { join } from 'node:path';
 
-import { packageRoot } from '../../package';
 import { UsageError } from '../command';
+import { ownScript } from '../own-script';
 import type { MeasureRequest, ProcessResult, WorkerMessage } from './protocol';
 
 /** A setting that could not be measured; `code` is the worker's. */
@@ -18,10 +17,9 @@ export class MeasureError extends Error {
 const STDERR_TAIL = 2000;
 
 function worker(): string {
-  const root = packageRoot();
-  if (root === undefined)
-    throw new MeasureError('ERR_UNSUPPORTED', 'onlite bench is not to be bundled');
-  return join(root, 'dist', 'cli', 'bench', 'worker.js');
+  const script = ownScript('bench/worker.js');
+  if (script !== undefined) return script;
+  throw new MeasureError('ERR_UNSUPPORTED', 'onlite bench is not to be bundled');
 }
 
 /**

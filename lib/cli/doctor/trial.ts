@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 
-import { packageRoot } from '../../package';
+import { ownScript } from '../own-script';
 import { probe, type ProbeReport, type ProbeRequest } from './probe';
 
 /** To notice a hang. */
@@ -12,9 +11,10 @@ function lastLine(text: string): string {
 }
 
 function inChild(request: ProbeRequest): Promise<ProbeReport> {
-  const script = join(packageRoot() ?? '', 'dist', 'cli', 'doctor', 'probe-process.js');
-  const args = [...process.execArgv, script, JSON.stringify(request)];
+  const script = ownScript('doctor/probe-process.js');
   return new Promise((resolve, reject) => {
+    if (script === undefined) throw new Error('onlite is bundled');
+    const args = [...process.execArgv, script, JSON.stringify(request)];
     execFile(process.execPath, args, { timeout, encoding: 'utf8' }, (error, stdout) => {
       try {
         resolve(JSON.parse(lastLine(stdout)) as ProbeReport);
@@ -31,7 +31,7 @@ function inChild(request: ProbeRequest): Promise<ProbeReport> {
 
 /**
  * Tries it in a process of its own, which a broken library may end. Where none may be
- * started (Node's permission model), in this one.
+ * started (Node's permission model) or there is no script for one, in this one.
  */
 export async function tryOut(request: ProbeRequest): Promise<ProbeReport> {
   try {

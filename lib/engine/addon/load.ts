@@ -67,7 +67,7 @@ export function addonPlatform(): string {
 
 /**
  * Whether Node runs on musl. Its own file tells which C library starts it; a report, which takes
- * forty milliseconds, tells if that cannot be read.
+ * longer than all else here, tells if that cannot be read.
  */
 function isMusl(): boolean {
   try {
