@@ -211,7 +211,8 @@ export class Tensor<T extends ElementType = CommonElementType> {
       this.#block = undefined;
       block.giveBack(data as NumericData);
     }
-    // Last: of a frozen tensor they cannot be written.
+    // Of a frozen tensor they cannot be written.
+    if (Object.isFrozen(this)) return;
     this.cpuData = undefined;
     this.dataLocation = 'none';
   }

@@ -82,6 +82,13 @@ describe('Tensor', () => {
     expect(codeOf(() => tensor.reshape([3]))).toBe('ERR_SHAPE_MISMATCH');
   });
 
+  it('may be frozen and disposed', () => {
+    const tensor = Object.freeze(new Tensor('float32', [1]));
+    tensor.dispose();
+    expect(tensor.location).toBe('none');
+    expect(codeOf(() => tensor.data)).toBe('ERR_TENSOR_DISPOSED');
+  });
+
   it('throws after dispose, which may be called twice', async () => {
     const tensor = make('float32', Float32Array.of(1));
     expect(await tensor.getData()).toBe(tensor.data);
