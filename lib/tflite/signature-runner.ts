@@ -1,5 +1,6 @@
 import { invalidArgument } from '../errors';
 import { setOwn } from '../checks';
+import { listSignatures } from '../engine/run/signature-plan';
 import type { InferenceSession } from '../engine/session/session';
 import type { ValueMetadata } from '../engine/session/metadata';
 import type { Tensor } from '../engine/tensor/tensor';
@@ -48,8 +49,7 @@ export function signatureRunner(
   const names = chosen === undefined ? undefined : session.signatures[chosen];
   const signature = model.signatures.find((one) => one.key === chosen);
   if (chosen === undefined || names === undefined || signature === undefined) {
-    const expected = keys.length === 0 ? 'none, the model has no signatures' : keys.join(', ');
-    throw invalidArgument('signatureKey', expected, key);
+    throw invalidArgument('signatureKey', listSignatures(keys), key);
   }
   const tensors = model.subgraphs[signature.subgraph]?.tensors ?? [];
   const detailsOf = (list: 'inputs' | 'outputs'): Record<string, TensorDetails> => {

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-import { report } from '../lifecycle/children/cases.mjs';
+import { reportCase } from '../lifecycle/children/cases.mjs';
 
 const require = createRequire(import.meta.url);
 const { InferenceSession, Tensor, env } = require('onnxruntime-common');
@@ -45,12 +45,4 @@ const cases = {
     assert.match(metricsText(), /onlite_runs_total\{model="counted"[^}]*\} 1\n/);
   },
 };
-for (const [name, run] of Object.entries(cases)) {
-  let error = null;
-  try {
-    await run();
-  } catch (thrown) {
-    error = String(thrown?.stack ?? thrown);
-  }
-  report({ name, error });
-}
+for (const [name, run] of Object.entries(cases)) await reportCase(name, run);

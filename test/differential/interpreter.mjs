@@ -8,23 +8,11 @@ import { parseArgs } from 'node:util';
 
 import { Interpreter } from 'onlite/tflite';
 
+import { arrayOf } from '../fuzz/values.mjs';
+
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
 const environment = join(root, 'build/differential-venv');
-
-const arrays = {
-  float32: Float32Array,
-  float64: Float64Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  int16: Int16Array,
-  uint16: Uint16Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  int64: BigInt64Array,
-  uint64: BigUint64Array,
-  bool: Uint8Array,
-};
 
 function runOrThrow(command, args) {
   const options = { encoding: 'utf8', maxBuffer: 2 ** 30, stdio: ['ignore', 'pipe', 'pipe'] };
@@ -72,7 +60,7 @@ function defaultModels(python) {
 
 function decode(base64, dtype) {
   const bytes = Uint8Array.from(Buffer.from(base64, 'base64'));
-  return new arrays[dtype](bytes.buffer);
+  return new (arrayOf(dtype))(bytes.buffer);
 }
 
 /** Throws if two values that JSON can show differ. */

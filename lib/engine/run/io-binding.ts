@@ -28,7 +28,7 @@ import { elementTypeOfCode } from '../tensor/element-type';
 import { isDeviceLocation, requireOnDevice } from './device-tensor';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeTensor, type TensorLike } from './feeds';
-import { JobForOneRun, deliverInline, mayRunInline, type Job } from '../addon/jobs';
+import { JobForOneRun, type Job } from '../addon/jobs';
 import { BindingLeases, requireAccess } from './leases';
 import {
   runWay,
@@ -158,7 +158,7 @@ export class IoBinding<
   /** Undefined, and nothing has happened, if a thread is to make the run. */
   #runInline(): Promise<void> | undefined {
     if (this.#disposed || this.#strings !== undefined) return undefined;
-    if (!mayRunInline() || runChannel.hasSubscribers) return undefined;
+    if (!this.#observer.mayRunInline) return undefined;
     try {
       this.#beforeRun();
       this.#leases.requireAccess();
@@ -166,7 +166,7 @@ export class IoBinding<
       const dynamic = this.#runNative(isAttached ? runWay.inlineAttached : runWay.inline);
       if (dynamic === false) return undefined;
       this.#taken(dynamic);
-      return deliverInline(undefined, this.#observer.inlineMicroseconds);
+      return this.#observer.deliverInline(undefined);
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
       return Promise.reject(error);

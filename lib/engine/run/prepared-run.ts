@@ -1,11 +1,5 @@
 import type { NumericData } from '../tensor/element-type';
-import {
-  JobForOneRun,
-  deliverInline,
-  mayRunInline,
-  type Job,
-  type StartedJob,
-} from '../addon/jobs';
+import { JobForOneRun, type Job, type StartedJob } from '../addon/jobs';
 import {
   memoryKind,
   runWay,
@@ -98,14 +92,14 @@ export class PreparedRun implements Job {
    * @returns undefined if it is not: then nothing has happened
    */
   runInline(): Promise<object> | undefined {
-    const { inlineMicroseconds } = this.#runs.observer;
-    if (inlineMicroseconds === 0 || !mayRunInline() || runChannel.hasSubscribers) return undefined;
+    const { observer } = this.#runs;
+    if (!observer.mayRunInline) return undefined;
     let isOver = true;
     try {
       const values = this.#bound.runSync(runWay.inline);
       isOver = values !== false;
       if (values === false) return undefined;
-      return deliverInline(this.#take(values), inlineMicroseconds);
+      return observer.deliverInline(this.#take(values));
     } finally {
       if (isOver) this.end();
     }

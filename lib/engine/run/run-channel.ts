@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 
 import { OnliteError, type OnliteErrorCode } from '../../errors';
-import { startJob, type Job } from '../addon/jobs';
+import { deliverInline, mayRunInline, startJob, type Job } from '../addon/jobs';
 import { phases as allPhases, type LatencyPhase } from '../latency/latency';
 import type { Engine, NativeSession } from '../addon/native';
 
@@ -46,7 +46,7 @@ export class RunObserver {
   readonly model: string;
   readonly engine: Engine;
   /** What a run on the JS thread may take that was asked for asynchronously. */
-  readonly inlineMicroseconds: number;
+  readonly #inlineMicroseconds: number;
   readonly #session: NativeSession;
   #watched = 0;
 
@@ -54,7 +54,17 @@ export class RunObserver {
     this.#session = session;
     this.model = model;
     this.engine = engine;
-    this.inlineMicroseconds = inlineMicroseconds;
+    this.#inlineMicroseconds = inlineMicroseconds;
+  }
+
+  /** Whether a run that was asked for asynchronously may be made here and now, as far as JavaScript knows. */
+  get mayRunInline(): boolean {
+    return this.#inlineMicroseconds > 0 && mayRunInline() && !runChannel.hasSubscribers;
+  }
+
+  /** Promises the result of such a run. */
+  deliverInline<Result>(result: Result): Promise<Result> {
+    return deliverInline(result, this.#inlineMicroseconds);
   }
 
   /** As {@link startJob} of jobs.ts. */

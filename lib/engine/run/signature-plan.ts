@@ -59,9 +59,12 @@ export function requireSignature(
 ): SignaturePlan {
   const plan = typeof signature === 'string' ? plans.get(signature) : undefined;
   if (plan !== undefined) return plan;
-  const keys = [...plans.keys()];
-  const expected = keys.length === 0 ? 'none, the model has no signatures' : keys.join(', ');
-  throw invalidArgument('options.signature', expected, signature);
+  throw invalidArgument('options.signature', listSignatures([...plans.keys()]), signature);
+}
+
+/** What a message says is expected. */
+export function listSignatures(keys: readonly string[]): string {
+  return keys.length === 0 ? 'none, the model has no signatures' : keys.join(', ');
 }
 
 function planOutput(info: NativeValueInfo): OutputPlan {

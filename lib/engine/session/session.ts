@@ -6,7 +6,7 @@ import { IoBinding } from '../run/io-binding';
 import { checkOptions } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeFeeds, type TensorLike } from '../run/feeds';
-import { deliverInline, mayRunInline, promiseJob, type StartedJob } from '../addon/jobs';
+import { promiseJob, type StartedJob } from '../addon/jobs';
 import { RunLeases } from '../run/leases';
 import { SessionLatency, batchSizesOf } from '../latency/latency';
 import { liveSessions } from './live-sessions';
@@ -254,12 +254,11 @@ export class InferenceSession implements AsyncDisposable {
    * @returns undefined if it is not: then nothing has happened
    */
   #runInline(feeds: unknown, request: RunRequest): Promise<object> | undefined {
-    const { inlineMicroseconds } = this.#observer;
-    if (inlineMicroseconds === 0 || !mayRunInline() || runChannel.hasSubscribers) return undefined;
     // A run that fails must leave the caller's tensors untouched.
-    if (request.outputs.tensors !== undefined || !this.#native.mayRunInline()) return undefined;
+    const mayRun = this.#observer.mayRunInline && request.outputs.tensors === undefined;
+    if (!mayRun || !this.#native.mayRunInline()) return undefined;
     const result = this.#runHere(feeds, request, true);
-    return result === undefined ? undefined : deliverInline(result, inlineMicroseconds);
+    return result === undefined ? undefined : this.#observer.deliverInline(result);
   }
 
   /**

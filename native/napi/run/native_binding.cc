@@ -19,6 +19,12 @@ namespace {
 
 constexpr Tagged<std::shared_ptr<BindingCore>> kCore(0x6f6e6c6974652d62ULL, 0x696e64696e672d31ULL);
 
+/// SIZE_MAX for what is no index.
+size_t ReadIndex(const Napi::Value& value) {
+  const int64_t index = value.IsNumber() ? value.As<Napi::Number>().Int64Value() : -1;
+  return index < 0 ? SIZE_MAX : static_cast<size_t>(index);
+}
+
 }  // namespace
 
 Napi::Function NativeBinding::Define(Napi::Env env) {
@@ -334,13 +340,8 @@ Napi::Value NativeBinding::KeepOutput(const Napi::CallbackInfo& info) {
 // reads that it has become (with an output of -1).
 Napi::Value NativeBinding::Read(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto index = [&](size_t position) -> size_t {
-    const int64_t value =
-        info[position].IsNumber() ? info[position].As<Napi::Number>().Int64Value() : -1;
-    return value < 0 ? SIZE_MAX : static_cast<size_t>(value);
-  };
-  const size_t output = index(0);
-  const size_t input = index(1);
+  const size_t output = ReadIndex(info[0]);
+  const size_t input = ReadIndex(info[1]);
   RequireIdle(env);
   if (output < outputs_.size() && outputs_[output].kept) {
     onlite::Value value;
@@ -359,11 +360,11 @@ Napi::Value NativeBinding::Read(const Napi::CallbackInfo& info) {
 Napi::Value NativeBinding::CopyToHost(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const JobId id = ReadJobId(env, info[0]);
-  const int64_t output = info[1].IsNumber() ? info[1].As<Napi::Number>().Int64Value() : -1;
-  const int64_t input = info[2].IsNumber() ? info[2].As<Napi::Number>().Int64Value() : -1;
+  const size_t output = ReadIndex(info[1]);
+  const size_t input = ReadIndex(info[2]);
   RequireIdle(env);
-  const Binding::Place place{.is_input = output < 0,
-                             .index = static_cast<size_t>(output < 0 ? input : output)};
+  const bool is_input = output == SIZE_MAX;
+  const Binding::Place place{.is_input = is_input, .index = is_input ? input : output};
   auto job = std::make_unique<CopyToHostJob>(this, core_, place);
   Check(env, Environment::Of(env).Post(*core_->session->queue, id, std::move(job)));
   busy_ = true;

@@ -205,6 +205,8 @@ Status CopyValueToHost(const OrtEnv* env, const OrtValue* value, const std::stri
   ElementType type = ElementType::kUndefined;
   Dims dims;
   ONLITE_RETURN_IF_ERROR(ReadDims(value, &type, &dims));
+  const std::optional<size_t> bytes = TensorBytes(type, dims);
+  if (!bytes) return {ErrorCode::kUnsupported, name + ": only tensors of numbers can be copied"};
   OrtAllocator* allocator = nullptr;
   ONLITE_RETURN_IF_ERROR(DefaultAllocator(&allocator));
   OrtValue* handle = nullptr;
@@ -212,8 +214,6 @@ Status CopyValueToHost(const OrtEnv* env, const OrtValue* value, const std::stri
       Done(api.CreateTensorAsOrtValue(allocator, dims.data(), dims.size(), ToOnnx(type), &handle),
            "cannot make a tensor"));
   ValueHandle copy(handle);
-  const std::optional<size_t> bytes = TensorBytes(type, dims);
-  if (!bytes) return {ErrorCode::kUnsupported, name + ": only tensors of numbers can be copied"};
   if (*bytes > 0) ONLITE_RETURN_IF_ERROR(CopyElements(env, value, handle, *bytes));
   return TakeValue(std::move(copy), name, result);
 }

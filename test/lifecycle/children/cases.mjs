@@ -1,6 +1,17 @@
 /** Tells the test something: a line of JSON on standard output. */
 export const report = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
+/** Runs a case and reports it: `{name, error}`. */
+export async function reportCase(name, run) {
+  let error = null;
+  try {
+    await run();
+  } catch (thrown) {
+    error = String(thrown?.stack ?? thrown);
+  }
+  report({ name, error });
+}
+
 /**
  * Runs a script's cases one after the other for the engine that is its first
  * argument, each as often as its second says (once), and reports each:
