@@ -50,7 +50,7 @@ export async function makePackages(names) {
   return packed;
 }
 
-/** Once for the same libraries: npm takes half a minute for their 50 MB. */
+/** Once for the same libraries: npm takes long for them. */
 async function packRuntime(platform, staged) {
   const folder = join(staged, `runtime-${platform}`);
   const stamp = `${folder}.json`;

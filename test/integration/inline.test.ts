@@ -143,7 +143,7 @@ describe.each(['add4.onnx', 'add4.tflite'])('%s inline', (name) => {
     const before = session.inlineRuns;
     for (let value = 0; value < 200; value++) {
       left.fill(value);
-      // Vitest takes half a second to compare such arrays.
+      // Vitest compares such arrays slowly.
       const isRight = (result: InferenceSession.ReturnType): boolean => {
         const data = result[y]!.data as Float32Array;
         return data.length === length && data.every((sum) => sum === value + 1);
