@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { InferenceSession } from 'onlite';
+import { InferenceSession, runtimeInfo } from 'onlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { fixture, root } from './support';
@@ -54,7 +54,10 @@ describe.skipIf(process.platform === 'win32')('a model that cannot be read', () 
     ).rejects.toMatchObject({ code: 'ERR_MODEL_UNREADABLE' });
   });
 
-  it('for want of file descriptors is found when there are some again', async () => {
+  it.each([
+    ['', ''],
+    [', where the addon was named', `export ONLITE_ADDON_PATH='${runtimeInfo().addon}';`],
+  ])('for want of file descriptors is found when there are some again%s', async (_, variable) => {
     const script = `
       const { openSync, closeSync } = require('node:fs');
       onlite.runtimeInfo(); // the addon itself
@@ -73,7 +76,7 @@ describe.skipIf(process.platform === 'win32')('a model that cannot be read', () 
       return out;
     `;
     const full = ['ERR_MODEL_UNREADABLE', 'Too many open files'];
-    expect(await printed(script, 'ulimit -n 80;')).toEqual([
+    expect(await printed(script, `ulimit -n 80; ${variable}`)).toEqual([
       ...[full, full, 'none'],
       ...[full, full, 'none'],
     ]);

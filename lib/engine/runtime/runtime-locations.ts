@@ -106,7 +106,7 @@ function libraryPath(path: string): string {
 
 function search(engine: Engine): readonly LibraryCandidate[] {
   const candidates: LibraryCandidate[] = [];
-  for (const [folder, origin] of folders(engine)) {
+  for (const [folder, origin] of readable(() => folders(engine))) {
     const files = librariesIn(folder, engines[engine].files);
     // A folder without the library is listed as what was tried, unless it is not there at all.
     if (files.length === 0 && origin === 'runtimes') candidates.push([folder, origin]);
@@ -148,12 +148,17 @@ function librariesIn(folder: string, files: RegExp): string[] {
     .sort();
 }
 
-/** How many folders that there are could not be read. */
+/** How many folders and files that there are could not be read. */
 let unread = 0;
 
 function listing(folder: string): string[] {
+  return readable(() => readdirSync(folder));
+}
+
+/** Nothing where the file system does not tell, which is counted unless it says that there is nothing. */
+function readable<T>(read: () => T[]): T[] {
   try {
-    return readdirSync(folder);
+    return read();
   } catch (error) {
     if (!isMissing(error)) unread++;
     return [];
@@ -176,7 +181,7 @@ function runtimeRemedy(engine: Engine): string {
 
 /** The runtime packages of any platform that are installed. */
 function platformPackages(): string[] {
-  const root = packageRoot();
+  const [root] = readable(() => [packageRoot()]);
   if (root === undefined) return [];
   const scope = moduleFolders(root).map((folder) => join(folder, '@onlite'));
   const names = scope.flatMap(listing).filter((name) => name.startsWith('runtime-'));
