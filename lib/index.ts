@@ -75,6 +75,7 @@ export {
   type RuntimeDescription,
   type RuntimeInfo,
 } from './engine/runtime/runtime-info';
+export { registerProviderLibrary, type ProviderDevice } from './engine/runtime/provider-devices';
 export { configureRuntimes } from './engine/runtime/runtime-locations';
 export { configureAddon } from './engine/addon/load';
 export { type Engine } from './engine/addon/native';

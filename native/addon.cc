@@ -5,6 +5,7 @@
 #include "napi/histogram/native_histogram.h"
 #include "napi/process/gpu_job.h"
 #include "napi/process/pages.h"
+#include "napi/process/provider_library_job.h"
 #include "napi/process/runtime_functions.h"
 #include "napi/run/held_result.h"
 #include "napi/run/native_binding.h"
@@ -90,6 +91,9 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("takeResult", Napi::Function::New<Safe<onlite::TakeResult>>(env, "takeResult"));
   exports.Set("discardPages", Napi::Function::New<Safe<onlite::DiscardPages>>(env, "discardPages"));
   exports.Set("sampleGpus", Napi::Function::New<Safe<onlite::SampleGpus>>(env, "sampleGpus"));
+  exports.Set("registerProviderLibrary",
+              Napi::Function::New<Safe<onlite::RegisterProviderLibraryJob>>(
+                  env, "registerProviderLibrary"));
   exports.Set("loadRuntime", Napi::Function::New<Safe<onlite::LoadRuntime>>(env, "loadRuntime"));
   exports.Set("describeRuntime",
               Napi::Function::New<Safe<onlite::DescribeRuntime>>(env, "describeRuntime"));

@@ -33,6 +33,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/library.cc
   native/runtimes/ort/model_info.cc
   native/runtimes/ort/model_scan.cc
+  native/runtimes/ort/provider_devices.cc
   native/runtimes/ort/providers.cc
   native/runtimes/ort/request.cc
   native/runtimes/ort/run_options.cc
@@ -103,6 +104,7 @@ set(ONLITE_ADDON_SOURCES
   native/napi/histogram/native_histogram.cc
   native/napi/process/gpu_job.cc
   native/napi/process/pages.cc
+  native/napi/process/provider_library_job.cc
   native/napi/process/runtime_functions.cc
   native/napi/run/binding_run_job.cc
   native/napi/run/bound_memory.cc

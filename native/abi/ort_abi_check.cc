@@ -57,6 +57,10 @@ static_assert(std::is_same_v<decltype(::OrtApiBase::GetApi),
 static_assert(sizeof(PathChar) == sizeof(ORTCHAR_T));
 
 // The vendor's enumerations are passed as ints.
+static_assert(sizeof(::OrtHardwareDeviceType) == sizeof(HardwareDeviceType));
+static_assert(static_cast<int>(::OrtHardwareDeviceType_CPU) == kHardwareCpu);
+static_assert(static_cast<int>(::OrtHardwareDeviceType_GPU) == kHardwareGpu);
+static_assert(static_cast<int>(::OrtHardwareDeviceType_NPU) == kHardwareNpu);
 static_assert(sizeof(::OrtErrorCode) == sizeof(OrtCode));
 static_assert(sizeof(::ONNXTensorElementDataType) == sizeof(OnnxElementType));
 static_assert(sizeof(::ONNXType) == sizeof(OnnxType));

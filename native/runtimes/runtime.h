@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/status.h"
@@ -26,6 +28,16 @@ struct LibraryAttempt {
   std::string error;
 };
 
+/// A device that an execution provider can use, as the provider lists it.
+struct ProviderDevice {
+  std::string provider;  // public name
+  std::string type;      // "cpu", "gpu", "npu"
+  std::string vendor;
+  uint32_t vendor_id = 0;
+  uint32_t device_id = 0;
+  std::vector<std::pair<std::string, std::string>> metadata;
+};
+
 /// What is known of a runtime in this process.
 struct RuntimeDescription {
   bool loaded = false;
@@ -33,6 +45,8 @@ struct RuntimeDescription {
   std::string origin;
   std::string version;
   std::vector<std::string> providers;  // public names: "cpu", "cuda", "xnnpack", …
+  /// ONNX Runtime's; those of a library that is registered later are added at the end.
+  std::vector<ProviderDevice> devices;
   /// "global", "per-session", or "per-interpreter" (TFLite).
   std::string thread_pools;
   std::vector<LibraryAttempt> tried;
@@ -62,6 +76,10 @@ class Runtime {
 Runtime& OnnxRuntime();
 /// native/runtimes/tflite
 Runtime& TfLiteRuntime();
+
+/// Adds a library with an execution provider to ONNX Runtime, which must have been loaded, for as long
+/// as the process lives. The same name and path once more do nothing.
+Status RegisterProviderLibrary(const std::string& name, const std::string& path);
 
 /// Has ONNX Runtime report nothing to its vendor, unless the environment says otherwise.
 /// On the JS thread, before the first Load.

@@ -75,7 +75,7 @@ async function examineRuntime(engine: Engine): Promise<RuntimeState> {
     loaded = runtime;
     ownLibraries = await providerStates(engine, library, runtime);
   }
-  return { ...(loaded ?? { loaded: false, providers: [] }), tried, ownLibraries };
+  return { ...(loaded ?? { loaded: false, providers: [], devices: [] }), tried, ownLibraries };
 }
 
 /** Loads the addon and every runtime library that is found, each in a process of its own. */

@@ -1,3 +1,4 @@
+import type { ProviderDevice } from '../../engine/runtime/provider-devices';
 import type { RuntimeInfo } from '../../engine/runtime/runtime-info';
 import { UsageError, type Command } from '../command';
 import { describeMachine, type Machine } from '../machine';
@@ -37,6 +38,9 @@ function addonRows(info: RuntimeInfo): string[][] {
   ];
 }
 
+const deviceText = ({ provider, type, vendor }: ProviderDevice): string =>
+  `${provider} (${[type, vendor].filter(Boolean).join(', ')})`;
+
 function runtimeRows(runtime: RuntimeState): string[][] {
   const rows = runtime.loaded
     ? [
@@ -44,6 +48,7 @@ function runtimeRows(runtime: RuntimeState): string[][] {
         ['library', runtime.path ?? ''],
         ['found by', runtime.origin ?? ''],
         ['providers', runtime.providers.join(', ')],
+        ['devices', runtime.devices.map(deviceText).join(', ')],
         ['thread pools', runtime.threadPools ?? ''],
       ]
     : [['not found', '']];

@@ -18,7 +18,17 @@ export interface NativeRuntimeDescription {
   version: string;
   providers: string[];
   threadPools: string;
+  devices: NativeProviderDevice[];
   tried: { path: string; origin: string; error: string }[];
+}
+
+export interface NativeProviderDevice {
+  provider: string;
+  type: 'cpu' | 'gpu' | 'npu';
+  vendor: string;
+  vendorId: number;
+  deviceId: number;
+  metadata: [string, string][];
 }
 
 export interface NativeValueInfo {
@@ -74,8 +84,16 @@ export interface NativeBatching {
   allowedSizes: number[];
 }
 
+export interface NativeProviderRequest {
+  name: string;
+  options: [string, string][];
+  /** Of {@link NativeRuntimeDescription.devices}. */
+  deviceIndex?: number;
+  deviceType?: string;
+}
+
 export interface NativeSessionOptions {
-  executionProviders: { name: string; options: [string, string][] }[];
+  executionProviders: NativeProviderRequest[];
   intraOpNumThreads: number;
   interOpNumThreads: number;
   concurrency: number;
@@ -353,6 +371,13 @@ export interface NativeAddon {
    * busy percent, memory busy percent, …], -1 for what is unknown.
    */
   sampleGpus(id: number, library: string): void;
+  /** ONNX Runtime's; the job has no result. */
+  registerProviderLibrary(
+    id: number,
+    name: string,
+    path: string,
+    candidates: readonly LibraryCandidate[],
+  ): void;
   loadRuntime(engine: Engine, candidates: readonly LibraryCandidate[]): void;
   describeRuntime(engine: Engine): NativeRuntimeDescription;
 }

@@ -8,6 +8,7 @@ import {
   type Engine,
   type LibraryCandidate,
 } from '../addon/native';
+import { providerDevices, type ProviderDevice } from './provider-devices';
 import { libraryCandidates } from './runtime-locations';
 
 /** A runtime library: what was loaded, or what was tried. */
@@ -20,6 +21,8 @@ export interface RuntimeDescription {
   readonly version?: string;
   /** The execution providers or delegates it has. */
   readonly providers: readonly string[];
+  /** What ONNX Runtime's providers can use, those of {@link registerProviderLibrary} included. */
+  readonly devices: readonly ProviderDevice[];
   /** Whose threads work inside a run: 'global', 'per-session' or 'per-interpreter'. */
   readonly threadPools?: string;
   readonly tried: readonly { path: string; origin: string; error?: string }[];
@@ -76,11 +79,12 @@ function describe(engine: Engine, load: boolean): RuntimeDescription {
       if (!(error instanceof OnliteError) || error.code !== 'ERR_RUNTIME_NOT_FOUND') throw error;
     }
   }
-  const { loaded, providers, tried, ...rest } = native().describeRuntime(engine);
+  const { loaded, providers, devices, tried, ...rest } = native().describeRuntime(engine);
   return {
     loaded,
     ...(loaded ? rest : {}),
     providers,
+    devices: providerDevices(devices),
     tried: tried.map(({ path, origin, error }) =>
       error === '' ? { path, origin } : { path, origin, error },
     ),

@@ -19,13 +19,19 @@ import {
 } from '../../checks';
 import { invalidArgument } from '../../errors';
 import { absolutePath } from '../../files';
-import { threadCount, type NativeSessionOptions } from '../addon/native';
+import { threadCount, type NativeProviderRequest, type NativeSessionOptions } from '../addon/native';
+import type { ProviderDevice } from '../runtime/provider-devices';
 import { checkLimits, type Limits } from '../run/run-options';
 import { checkExternalData, type SourceOptions } from './model-source';
 
 /** An execution provider (ONNX) or delegate (TensorFlow Lite) with its options. */
 export interface ExecutionProviderOption {
   readonly name: string;
+  /**
+   * ONNX: which of the provider's devices (`runtimeInfo().runtimes.onnxruntime.devices`): one of
+   * them, or the first of a type. By default the provider chooses, or the first if it was registered.
+   */
+  readonly device?: ProviderDevice | 'cpu' | 'gpu' | 'npu';
   readonly [option: string]: unknown;
 }
 
@@ -207,6 +213,7 @@ const path = 'options';
 const maxThreads = Math.max(1024, threadCount);
 const maxConcurrency = 1024;
 const maxProviders = 64;
+const deviceTypes: ReadonlySet<string> = new Set(['cpu', 'gpu', 'npu']);
 const maxCustomOps = 64;
 const defaultQueueBytes = 2 ** 30;
 const maxNameLength = 256;
@@ -343,7 +350,7 @@ function freeDimensions(value: unknown): [string, string][] {
   });
 }
 
-function providers(value: unknown): NativeSessionOptions['executionProviders'] {
+function providers(value: unknown): NativeProviderRequest[] {
   if (value === undefined) return [];
   const where = `${path}.executionProviders`;
   return checkArray(value, where, maxProviders).map((item, index) =>
@@ -351,15 +358,12 @@ function providers(value: unknown): NativeSessionOptions['executionProviders'] {
   );
 }
 
-function provider(
-  item: unknown,
-  where: string,
-): NativeSessionOptions['executionProviders'][number] {
+function provider(item: unknown, where: string): NativeProviderRequest {
   if (typeof item === 'string') return { name: providerName(item, where), options: [] };
   if (typeof item !== 'object' || item === null) {
     throw invalidArgument(where, 'a name or an object with a name', item);
   }
-  const { name, ...rest } = ownProperties(item);
+  const { name, device, ...rest } = ownProperties(item);
   const known = providerName(name, `${where}.name`);
   const options: [string, string][] = [];
   for (const [key, value] of Object.entries(rest)) {
@@ -370,7 +374,21 @@ function provider(
     const text = typeof value === 'boolean' ? Number(value) : value;
     options.push([optionName(known, checkString(key, where)), checkString(String(text), where)]);
   }
-  return { name: known, options };
+  return { name: known, options, ...chosenDevice(device, `${where}.device`) };
+}
+
+function chosenDevice(
+  device: unknown,
+  where: string,
+): Pick<NativeProviderRequest, 'deviceIndex' | 'deviceType'> {
+  if (device === undefined) return {};
+  if (typeof device === 'string' && deviceTypes.has(device)) return { deviceType: device };
+  const index =
+    typeof device === 'object' && device !== null ? ownProperties(device)['index'] : undefined;
+  if (typeof index === 'number' && Number.isSafeInteger(index) && index >= 0) {
+    return { deviceIndex: index };
+  }
+  throw invalidArgument(where, "a device of runtimeInfo(), 'cpu', 'gpu' or 'npu'", device);
 }
 
 /** `'cuda'` and ONNX Runtime's own `'CUDAExecutionProvider'` are the same. */

@@ -46,6 +46,13 @@ Napi::Object SignatureToJs(Napi::Env env, const SignatureInfo& signature) {
   return object;
 }
 
+template <typename Pairs>
+Napi::Array PairsToArray(Napi::Env env, const Pairs& pairs) {
+  return ToArray(env, pairs, [env](const auto& entry) {
+    return StringsToArray(env, {entry.first, entry.second});
+  });
+}
+
 Napi::Object MetadataToJs(Napi::Env env, const ModelMetadata& metadata) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("producer", metadata.producer);
@@ -53,9 +60,18 @@ Napi::Object MetadataToJs(Napi::Env env, const ModelMetadata& metadata) {
   object.Set("domain", metadata.domain);
   object.Set("description", metadata.description);
   object.Set("version", Napi::BigInt::New(env, metadata.version));
-  object.Set("custom", ToArray(env, metadata.custom, [env](const auto& entry) {
-               return StringsToArray(env, {entry.first, entry.second});
-             }));
+  object.Set("custom", PairsToArray(env, metadata.custom));
+  return object;
+}
+
+Napi::Object ProviderDeviceToJs(Napi::Env env, const ProviderDevice& device) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("provider", device.provider);
+  object.Set("type", device.type);
+  object.Set("vendor", device.vendor);
+  object.Set("vendorId", device.vendor_id);
+  object.Set("deviceId", device.device_id);
+  object.Set("metadata", PairsToArray(env, device.metadata));
   return object;
 }
 
@@ -91,6 +107,9 @@ Napi::Object RuntimeDescriptionToJs(Napi::Env env, const RuntimeDescription& des
   object.Set("version", description.version);
   object.Set("providers", StringsToArray(env, description.providers));
   object.Set("threadPools", description.thread_pools);
+  object.Set("devices", ToArray(env, description.devices, [env](const ProviderDevice& device) {
+               return ProviderDeviceToJs(env, device);
+             }));
   object.Set("tried", ToArray(env, description.tried, [env](const LibraryAttempt& attempt) {
                Napi::Object entry = Napi::Object::New(env);
                entry.Set("path", attempt.path);

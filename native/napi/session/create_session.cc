@@ -74,7 +74,12 @@ std::vector<ProviderRequest> ReadProviders(Napi::Env env, const ObjectReader& op
   std::vector<ProviderRequest> providers;
   for (const Napi::Value& item : options.Array("executionProviders")) {
     const ObjectReader provider(env, item, "options.executionProviders");
-    providers.push_back({provider.String("name"), provider.StringPairs("options")});
+    ProviderRequest request;
+    request.name = provider.String("name");
+    request.options = provider.StringPairs("options");
+    if (provider.Has("deviceIndex")) request.device_index = provider.Size("deviceIndex", 0);
+    request.device_type = provider.String("deviceType");
+    providers.push_back(std::move(request));
   }
   return providers;
 }

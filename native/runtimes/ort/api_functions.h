@@ -173,6 +173,22 @@
 /// (parameters)), since = the first API version. Null in older ones.
 #define ONLITE_ORT_OPTIONAL_FUNCTIONS(F)                                                          \
   F(293, 22, OrtStatus*, SessionOptionsSetLoadCancellationFlag, (OrtSessionOptions*, bool))       \
+  F(298, 22, void, GetKeyValuePairs,                                                              \
+    (const OrtKeyValuePairs*, const char* const**, const char* const**, size_t*))                 \
+  F(301, 22, OrtStatus*, RegisterExecutionProviderLibrary,                                        \
+    (OrtEnv*, const char*, const PathChar*))                                                      \
+  F(303, 22, OrtStatus*, GetEpDevices, (const OrtEnv*, const OrtEpDevice* const**, size_t*))      \
+  F(304, 22, OrtStatus*, SessionOptionsAppendExecutionProvider_V2,                                \
+    (OrtSessionOptions*, OrtEnv*, const OrtEpDevice* const*, size_t, const char* const*,          \
+     const char* const*, size_t))                                                                 \
+  F(307, 22, HardwareDeviceType, HardwareDevice_Type, (const OrtHardwareDevice*))                 \
+  F(308, 22, uint32_t, HardwareDevice_VendorId, (const OrtHardwareDevice*))                       \
+  F(309, 22, const char*, HardwareDevice_Vendor, (const OrtHardwareDevice*))                      \
+  F(310, 22, uint32_t, HardwareDevice_DeviceId, (const OrtHardwareDevice*))                       \
+  F(311, 22, const OrtKeyValuePairs*, HardwareDevice_Metadata, (const OrtHardwareDevice*))        \
+  F(312, 22, const char*, EpDevice_EpName, (const OrtEpDevice*))                                  \
+  F(314, 22, const OrtKeyValuePairs*, EpDevice_EpMetadata, (const OrtEpDevice*))                  \
+  F(316, 22, const OrtHardwareDevice*, EpDevice_Device, (const OrtEpDevice*))                     \
   F(381, 23, OrtStatus*, SessionGetMemoryInfoForOutputs,                                          \
     (const OrtSession*, const OrtMemoryInfo**, size_t))                                           \
   F(386, 23, OrtStatus*, CopyTensors,                                                             \

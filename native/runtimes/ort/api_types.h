@@ -7,7 +7,10 @@
 struct OrtAllocator;
 struct OrtCUDAProviderOptionsV2;
 struct OrtEnv;
+struct OrtEpDevice;
+struct OrtHardwareDevice;
 struct OrtIoBinding;
+struct OrtKeyValuePairs;
 struct OrtMapTypeInfo;
 struct OrtMemoryInfo;
 struct OrtModelMetadata;
@@ -128,6 +131,12 @@ enum DeviceType : int {
   kDeviceGpu = 1,
   kDeviceFpga = 2,
   kDeviceNpu = 3,
+};
+
+enum HardwareDeviceType : int {
+  kHardwareCpu = 0,
+  kHardwareGpu = 1,
+  kHardwareNpu = 2,
 };
 
 enum MemoryType : int {

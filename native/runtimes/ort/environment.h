@@ -8,7 +8,7 @@ namespace onlite::ort {
 /// The process's OrtEnv and what it can do. Never released: runs may be in
 /// flight when the process ends.
 struct Environment {
-  const OrtEnv* env = nullptr;
+  OrtEnv* env = nullptr;
   /// The environment has thread pools that sessions share. False if somebody
   /// else made the process's environment, without such pools, before us.
   bool global_pools = false;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtimes/ort/handles.h"
+#include "runtimes/ort/provider_devices.h"
 #include "runtimes/ort/status.h"
 
 namespace onlite::ort {
@@ -43,14 +44,6 @@ const ProviderName* FindProvider(std::string_view name) {
   return found != kProviders.end() ? found : nullptr;
 }
 
-std::string PublicName(std::string_view available) {
-  for (const ProviderName& row : kProviders) {
-    if (row.available == available) return std::string(row.name);
-  }
-  // A provider newer than this table keeps the runtime's name.
-  return std::string(available);
-}
-
 std::string Join(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) {
@@ -79,20 +72,12 @@ Status Unavailable(const ProviderRequest& request, const std::string& path, cons
           why.cause()};
 }
 
-/// Keys and values as the C API takes them; points into the request.
-struct KeyValues {
-  explicit KeyValues(const ProviderRequest& request) {
-    for (const auto& [key, value] : request.options) {
-      keys.push_back(key.c_str());
-      values.push_back(value.c_str());
-    }
-  }
-  std::vector<const char*> keys;
-  std::vector<const char*> values;
-};
-
 Status CheckCpuOptions(const ProviderRequest& request, const std::string& path,
                        OrtSessionOptions* options) {
+  if (request.device_index || !request.device_type.empty()) {
+    return {ErrorCode::kInvalidArgument,
+            path + ".device: the provider 'cpu' has no choice of them"};
+  }
   for (const auto& [key, value] : request.options) {
     const bool off = value == "0" || value == "false";
     if (key != "useArena" || (!off && value != "1" && value != "true")) {
@@ -134,6 +119,27 @@ Status AppendTensorRt(const KeyValues& pairs, const std::string& path, OrtSessio
 
 }  // namespace
 
+std::string PublicName(std::string_view available) {
+  for (const ProviderName& row : kProviders) {
+    if (row.available == available) return std::string(row.name);
+  }
+  // A provider newer than this table: 'FooExecutionProvider' is asked for as 'foo'.
+  constexpr std::string_view kSuffix = "ExecutionProvider";
+  if (available.ends_with(kSuffix)) available.remove_suffix(kSuffix.size());
+  std::string name(available);
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char letter) {
+    return static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+  });
+  return name;
+}
+
+KeyValues::KeyValues(const ProviderRequest& request) {
+  for (const auto& [key, value] : request.options) {
+    keys.push_back(key.c_str());
+    values.push_back(value.c_str());
+  }
+}
+
 ProviderTraits TraitsOf(const std::vector<std::string>& providers) {
   ProviderTraits traits;
   for (const std::string& name : providers) {
@@ -158,17 +164,26 @@ std::vector<std::string> AvailableProviders() {
   return providers;
 }
 
-Status AppendProvider(const ProviderRequest& request, const std::string& path,
+Status AppendProvider(const ProviderRequest& request, const std::string& path, OrtEnv* env,
                       OrtSessionOptions* options) {
   if (request.name == "cpu") return CheckCpuOptions(request, path, options);
 
   const std::vector<std::string> available = AvailableProviders();
   const ProviderName* row = FindProvider(request.name);
-  if (row == nullptr ||
-      std::find(available.begin(), available.end(), request.name) == available.end()) {
-    return {ErrorCode::kProviderUnavailable, path +
-                                                 ": this ONNX Runtime library has no provider '" +
-                                                 request.name + "', only: " + Join(available)};
+  const bool built_in = row != nullptr && std::find(available.begin(), available.end(),
+                                                    request.name) != available.end();
+  const bool by_device = request.device_index || !request.device_type.empty();
+  if (!built_in && !HasDevice(request.name)) {
+    return {ErrorCode::kProviderUnavailable,
+            path + ": this ONNX Runtime library has no provider '" + request.name +
+                "', only: " + Join(available) +
+                "; and no registered library (registerProviderLibrary) has a device for it"};
+  }
+  if (by_device || !built_in) {
+    Status status = AppendDevice(request, path, env, options);
+    return status.ok() || status.code() == ErrorCode::kProviderUnavailable
+               ? status
+               : Unavailable(request, path, status);
   }
   const KeyValues pairs(request);
   Status status;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/status.h"
@@ -21,14 +22,26 @@ struct ProviderTraits {
 /// By the providers' public names.
 ProviderTraits TraitsOf(const std::vector<std::string>& providers);
 
+/// The public name of what the runtime calls e.g. "CUDAExecutionProvider".
+std::string PublicName(std::string_view available);
+
+/// A request's options as the C API takes them; points into the request.
+struct KeyValues {
+  explicit KeyValues(const ProviderRequest& request);
+  std::vector<const char*> keys;
+  std::vector<const char*> values;
+};
+
 /// The public names of the providers the loaded library was built with, in its
 /// order of preference. One that is listed may still lack what it needs at run
 /// time (drivers, provider libraries).
 std::vector<std::string> AvailableProviders();
 
 /// Adds `request` to the options. "cpu" adds nothing: ONNX Runtime always has
-/// it last. `path` names the request in messages, e.g. "executionProviders[0]".
-Status AppendProvider(const ProviderRequest& request, const std::string& path,
+/// it last. A provider that the library was built with is taken before one of the same name that
+/// was registered (provider_devices.h), unless a device is asked for.
+/// `path` names the request in messages, e.g. "executionProviders[0]".
+Status AppendProvider(const ProviderRequest& request, const std::string& path, OrtEnv* env,
                       OrtSessionOptions* options);
 
 }  // namespace onlite::ort

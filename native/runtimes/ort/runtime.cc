@@ -6,6 +6,7 @@
 #include "runtimes/ort/create_session.h"
 #include "runtimes/ort/environment.h"
 #include "runtimes/ort/library.h"
+#include "runtimes/ort/provider_devices.h"
 #include "runtimes/ort/providers.h"
 
 namespace onlite {
@@ -40,17 +41,33 @@ class OnnxRuntimeLibrary final : public Runtime {
   Status CreateSession(ModelSource source, const SessionOptions& options,
                        std::unique_ptr<Session>* session) override {
     ort::Environment environment;
-    {
-      const std::lock_guard lock(mutex_);
-      if (!description_.loaded) {
-        return {ErrorCode::kRuntimeNotFound, "ONNX Runtime has not been loaded"};
-      }
-      environment = environment_;
-    }
+    ONLITE_RETURN_IF_ERROR(Loaded(&environment));
     return ort::CreateOrtSession(environment, std::move(source), options, session);
   }
 
+  Status RegisterLibrary(const std::string& name, const std::string& path) {
+    ort::Environment environment;
+    ONLITE_RETURN_IF_ERROR(Loaded(&environment));
+    // Without the mutex: the library's own start may take long, and the JS thread asks for
+    // descriptions.
+    ONLITE_RETURN_IF_ERROR(ort::RegisterLibrary(environment.env, name, path));
+    std::vector<ProviderDevice> devices = ort::ListDevices(environment.env);
+    const std::lock_guard lock(mutex_);
+    // Another one may have listed more meanwhile.
+    if (devices.size() > description_.devices.size()) description_.devices = std::move(devices);
+    return Status::Ok();
+  }
+
  private:
+  Status Loaded(ort::Environment* environment) const {
+    const std::lock_guard lock(mutex_);
+    if (!description_.loaded) {
+      return {ErrorCode::kRuntimeNotFound, "ONNX Runtime has not been loaded"};
+    }
+    *environment = environment_;
+    return Status::Ok();
+  }
+
   Status TryLoad(const LibraryCandidate& candidate) {
     std::string version;
     ONLITE_RETURN_IF_ERROR(ort::OpenLibrary(candidate.path, &version));
@@ -60,6 +77,7 @@ class OnnxRuntimeLibrary final : public Runtime {
     description_.origin = candidate.origin;
     description_.version = version;
     description_.providers = ort::AvailableProviders();
+    description_.devices = ort::ListDevices(environment_.env);
     description_.thread_pools = environment_.global_pools ? "global" : "per-session";
     return Status::Ok();
   }
@@ -70,12 +88,18 @@ class OnnxRuntimeLibrary final : public Runtime {
   ort::Environment environment_;
 };
 
+OnnxRuntimeLibrary& Library() {
+  // Never destroyed: runs may be in flight when the process ends.
+  static auto* library = new OnnxRuntimeLibrary;
+  return *library;
+}
+
 }  // namespace
 
-Runtime& OnnxRuntime() {
-  // Never destroyed: runs may be in flight when the process ends.
-  static auto* runtime = new OnnxRuntimeLibrary;
-  return *runtime;
+Runtime& OnnxRuntime() { return Library(); }
+
+Status RegisterProviderLibrary(const std::string& name, const std::string& path) {
+  return Library().RegisterLibrary(name, path);
 }
 
 }  // namespace onlite

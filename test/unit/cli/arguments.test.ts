@@ -185,7 +185,7 @@ describe('the machine', () => {
     memoryBytes: 1,
     cgroup: { version: 2, cpus: 2 },
   };
-  const absent = { loaded: false, providers: [], tried: [], ownLibraries: [] };
+  const absent = { loaded: false, providers: [], devices: [], tried: [], ownLibraries: [] };
   const info: RuntimeInfo = {
     onlite: '0',
     addon: 'x',
