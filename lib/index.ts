@@ -76,6 +76,7 @@ export {
   type RuntimeInfo,
 } from './engine/runtime/runtime-info';
 export { registerProviderLibrary, type ProviderDevice } from './engine/runtime/provider-devices';
+export { useProvider } from './engine/runtime/installed-providers';
 export { configureRuntimes } from './engine/runtime/runtime-locations';
 export { configureAddon } from './engine/addon/load';
 export { type Engine } from './engine/addon/native';

@@ -43,6 +43,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
       load: async () => (await import('./adopt/index.js')).adoptCommand,
     },
   ],
+  [
+    'install',
+    {
+      summary: 'fetch an execution provider, such as CUDA, for this user',
+      load: async () => (await import('./install/index.js')).installCommand,
+    },
+  ],
 ]);
 
 function overview(): string {

@@ -19,6 +19,9 @@ namespace onlite {
 struct LibraryCandidate {
   std::string path;
   std::string origin;
+  /// Libraries that this one, or what it loads later, needs and does not find itself: loaded before
+  /// it, in this order.
+  std::vector<std::string> dependencies;
 };
 
 /// A candidate that was tried; `error` is empty for the one that was loaded.

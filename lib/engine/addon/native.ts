@@ -9,7 +9,12 @@ import { loadAddon } from './load';
 export type Engine = 'onnxruntime' | 'tflite';
 
 /** A library file to try and where the idea came from. */
-export type LibraryCandidate = readonly [path: string, origin: string];
+export type LibraryCandidate = readonly [
+  path: string,
+  origin: string,
+  /** Libraries to load before it. */
+  dependencies?: readonly string[],
+];
 
 export interface NativeRuntimeDescription {
   loaded: boolean;

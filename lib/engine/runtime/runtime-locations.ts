@@ -28,7 +28,7 @@ export const runtimePackage = `@onlite/runtime-${target}`;
 /** The environment variable that names an engine's library. */
 export const libraryVariable = (engine: Engine): string => engines[engine].variable;
 
-const configured = new Map<Engine, string>();
+const configured = new Map<Engine, LibraryCandidate>();
 
 /**
  * Names the library files to use, before the first session of the engine is
@@ -48,8 +48,13 @@ export function configureRuntimes(paths: Partial<Record<Engine, string>>): void 
       throw invalidArgument('configureRuntimes', "'onnxruntime' or 'tflite'", engine);
     }
     if (typeof path !== 'string') throw invalidArgument(engine, 'a path', path);
-    configured.set(engine as Engine, libraryPath(path));
+    chooseLibrary(engine as Engine, [libraryPath(path), 'configureRuntimes']);
   }
+}
+
+/** Makes a library the only candidate for an engine. */
+export function chooseLibrary(engine: Engine, library: LibraryCandidate): void {
+  configured.set(engine, library);
 }
 
 /**
@@ -83,8 +88,8 @@ export function knownCandidates(engine: Engine): readonly LibraryCandidate[] {
 
 function chosenLibrary(engine: Engine): readonly LibraryCandidate[] | undefined {
   const { variable } = engines[engine];
-  const option = configured.get(engine);
-  if (option !== undefined) return [[option, 'configureRuntimes']];
+  const library = configured.get(engine);
+  if (library !== undefined) return [library];
   // A polluted Object.prototype is no environment.
   const environment = Object.hasOwn(process.env, variable) ? process.env[variable] : undefined;
   if (environment === undefined || environment === '') return undefined;

@@ -19,7 +19,11 @@ import {
 } from '../../checks';
 import { invalidArgument } from '../../errors';
 import { absolutePath } from '../../files';
-import { threadCount, type NativeProviderRequest, type NativeSessionOptions } from '../addon/native';
+import {
+  threadCount,
+  type NativeProviderRequest,
+  type NativeSessionOptions,
+} from '../addon/native';
 import type { ProviderDevice } from '../runtime/provider-devices';
 import { checkLimits, type Limits } from '../run/run-options';
 import { checkExternalData, type SourceOptions } from './model-source';

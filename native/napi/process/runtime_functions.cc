@@ -1,6 +1,7 @@
 #include "napi/process/runtime_functions.h"
 
 #include <string>
+#include <utility>
 
 #include "napi/convert/errors.h"
 #include "napi/convert/session_info.h"
@@ -30,8 +31,15 @@ std::vector<LibraryCandidate> ReadCandidates(Napi::Env env, const Napi::Value& v
     const Napi::Value item = array.Get(index);
     if (!item.IsArray()) ThrowInvalidArgument(env, "candidates: expected pairs");
     const auto pair = item.As<Napi::Array>();
-    candidates.push_back(
-        {pair.Get(0U).ToString().Utf8Value(), pair.Get(1U).ToString().Utf8Value()});
+    LibraryCandidate candidate = {
+        pair.Get(0U).ToString().Utf8Value(), pair.Get(1U).ToString().Utf8Value(), {}};
+    if (const Napi::Value names = pair.Get(2U); names.IsArray()) {
+      const auto dependencies = names.As<Napi::Array>();
+      for (uint32_t at = 0; at < dependencies.Length(); ++at) {
+        candidate.dependencies.push_back(dependencies.Get(at).ToString().Utf8Value());
+      }
+    }
+    candidates.push_back(std::move(candidate));
   }
   return candidates;
 }

@@ -18,7 +18,7 @@ Napi::Value DescribeRuntime(const Napi::CallbackInfo& info);
 /// The adapter of an engine.
 Runtime& RuntimeOf(Engine engine);
 
-/// [[path, origin], …] of lib/engine/addon/native.ts.
+/// [[path, origin, dependencies?], …] of lib/engine/addon/native.ts.
 std::vector<LibraryCandidate> ReadCandidates(Napi::Env env, const Napi::Value& value);
 
 }  // namespace onlite

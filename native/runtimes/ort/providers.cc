@@ -55,8 +55,8 @@ std::string Join(const std::vector<std::string>& names) {
 
 std::string Remedy(std::string_view name) {
   if (name == "cuda") {
-    return "install the CUDA and cuDNN libraries this ONNX Runtime was built for and put "
-           "its provider libraries beside it";
+    return "it needs NVIDIA's driver, and CUDA, cuDNN and ONNX Runtime's own libraries for them, "
+           "which `npx onlite install cuda` and useProvider('cuda') bring";
   }
   if (name == "tensorrt") {
     return "install the TensorRT and CUDA libraries this ONNX Runtime was built for and put "

@@ -1,8 +1,10 @@
 #include "runtimes/runtime.h"
 
+#include <memory>
 #include <mutex>
 #include <utility>
 
+#include "runtimes/dynamic_library.h"
 #include "runtimes/ort/create_session.h"
 #include "runtimes/ort/environment.h"
 #include "runtimes/ort/library.h"
@@ -70,6 +72,11 @@ class OnnxRuntimeLibrary final : public Runtime {
 
   Status TryLoad(const LibraryCandidate& candidate) {
     std::string version;
+    for (const std::string& dependency : candidate.dependencies) {
+      // Never closed, as the library itself.
+      std::unique_ptr<DynamicLibrary> opened;
+      ONLITE_RETURN_IF_ERROR(DynamicLibrary::Open(dependency, &opened));
+    }
     ONLITE_RETURN_IF_ERROR(ort::OpenLibrary(candidate.path, &version));
     ONLITE_RETURN_IF_ERROR(ort::CreateEnvironment(&environment_));
     description_.loaded = true;
