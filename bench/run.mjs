@@ -20,6 +20,7 @@ const order = [
   'concurrency',
   'batching',
   'carry',
+  'gpu',
   'start',
   'memory',
   'pool',

@@ -9,9 +9,9 @@ import { rawProgram } from './raw.mjs';
  *
  * @param mode - which raw call, see RawProgram.load
  */
-export async function againstRaw(context, { name, model, run, mode = 'bound', threads = 1 }) {
+export async function againstRaw(context, { name, model, run, mode, threads = 1, provider }) {
   const { warmUpMs, sliceMs } = context.pace;
-  const raw = await rawProgram(engineOf(model)).load(modelPath(model), { threads, mode });
+  const raw = await rawProgram(engineOf(model)).load(modelPath(model), { threads, mode, provider });
   try {
     const batch = batchFor(await warmUp(run, { ms: warmUpMs }));
     await raw.latency({ ms: warmUpMs, batch });

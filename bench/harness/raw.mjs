@@ -72,11 +72,13 @@ export class RawProgram {
   /**
    * Loads a model with `workers` prepared calls. Each slice is a function for `interleave`.
    *
-   * @param mode - 'bound', 'given' (inputs and outputs with each call) or 'fresh' (outputs made)
+   * @param mode - 'bound', 'given' (inputs and outputs with each call), 'fresh' (outputs made) or
+   *   'device' (bound, and outputs stay there)
+   * @param provider - ONNX Runtime's 'cuda' or 'webgpu'; '' for the processor
    */
-  async load(model, { threads = 1, workers = 1, mode = 'bound' } = {}) {
+  async load(model, { threads = 1, workers = 1, mode = 'bound', provider = '' } = {}) {
     const id = String((this.#loaded += 1));
-    await this.send('load', { id, model, threads, workers, mode });
+    await this.send('load', { id, model, threads, workers, mode, provider });
     return {
       latency: ({ ms, batch }) => this.send('run', { id, ms, batch }),
       throughput: async ({ ms }) => {

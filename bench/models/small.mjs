@@ -1,11 +1,14 @@
 // The models that need no Python. Each entry makes the bytes of one.
 import { decoder } from './decoder.mjs';
+import { gpuModels } from './gpu.mjs';
 import { constant, model, node } from './onnx.mjs';
 import { fillFloats } from './values.mjs';
 
 const weights = (count, scale) => fillFloats(new Float32Array(count)).map((value) => value * scale);
 
 export const smallModels = {
+  ...gpuModels,
+
   /** y = a + b, 4 floats: nothing but the cost of a run. */
   'add.onnx': () =>
     model({

@@ -10,8 +10,9 @@ namespace onlite::bench {
 
 /// How a run is made. kBound: everything prepared, nothing but the run. kGiven:
 /// inputs and outputs are handed over with each call. kFresh: the runtime makes
-/// the outputs, which are released.
-enum class Mode { kBound, kGiven, kFresh };
+/// the outputs, which are released. kDevice: as kBound, and the outputs stay where the model has
+/// run.
+enum class Mode { kBound, kGiven, kFresh, kDevice };
 
 /// A sequence of runs in which outputs become inputs of the next run.
 struct CarryPlan {
@@ -66,9 +67,10 @@ class Backend {
   Backend& operator=(const Backend&) = delete;
   virtual ~Backend() = default;
   virtual std::string version() const = 0;
-  /// Ready to run, `threads` intra-op threads: what a user waits for.
-  virtual std::unique_ptr<LoadedModel> Load(const std::string& path, int threads,
-                                            Source source) = 0;
+  /// Ready to run, `threads` intra-op threads: what a user waits for. `provider` is ONNX Runtime's
+  /// "cuda" or "webgpu"; empty: the processor.
+  virtual std::unique_ptr<LoadedModel> Load(const std::string& path, int threads, Source source,
+                                            const std::string& provider) = 0;
 };
 
 /// Prints `message` to stderr and ends the program.

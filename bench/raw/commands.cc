@@ -17,7 +17,7 @@
 /// separated by tabs; each is answered by one line of JSON.
 ///
 ///   info                                              → {"version"}
-///   load id= model= threads= workers= mode=           → {}
+///   load id= model= threads= workers= mode= [provider=]   → {}
 ///   carry id= model= threads= inputs= pairs= outputs= steps=   → {}, to be run as `load`'s
 ///   run id= ms= batch=                                → {"count", "p50", …} in ns
 ///   throughput id= ms=                                → {"runs", "seconds"}
@@ -62,6 +62,7 @@ Mode ModeOf(const std::string& text) {
   if (text == "bound") return Mode::kBound;
   if (text == "given") return Mode::kGiven;
   if (text == "fresh") return Mode::kFresh;
+  if (text == "device") return Mode::kDevice;
   Fail("unknown mode: " + text);
 }
 
@@ -144,8 +145,9 @@ class Session {
   }
 
   std::unique_ptr<LoadedModel> LoadModel(const Arguments& arguments, Source source) {
+    const auto provider = arguments.find("provider");
     return backend_->Load(Text(arguments, "model"), static_cast<int>(Number(arguments, "threads")),
-                          source);
+                          source, provider != arguments.end() ? provider->second : "");
   }
 
   Loaded& Find(const Arguments& arguments) {

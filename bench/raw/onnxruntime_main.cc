@@ -38,9 +38,24 @@ size_t BytesOf(ort::OnnxElementType type) {
   }
 }
 
+void AppendProvider(const std::string& provider, OrtSessionOptions* options) {
+  const ort::Api& api = Functions();
+  if (provider == "cuda") {
+    OrtCUDAProviderOptionsV2* cuda = nullptr;
+    Check(api.CreateCUDAProviderOptions(&cuda));
+    const ort::CudaOptionsHandle owned(cuda);
+    Check(api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda));
+  } else if (provider == "webgpu") {
+    Check(api.SessionOptionsAppendExecutionProvider(options, "WebGPU", nullptr, nullptr, 0));
+  } else if (!provider.empty()) {
+    Fail("no baseline for the provider " + provider);
+  }
+}
+
 class OrtRunner : public Runner {
  public:
-  OrtRunner(OrtSession* session, Mode mode) : session_(session), mode_(mode) {
+  OrtRunner(OrtSession* session, Mode mode, bool on_device)
+      : session_(session), mode_(mode), on_device_(on_device) {
     OrtMemoryInfo* cpu = nullptr;
     Check(Functions().CreateCpuMemoryInfo(ort::kAllocatorArena, ort::kMemoryDefault, &cpu));
     cpu_.reset(cpu);
@@ -54,7 +69,13 @@ class OrtRunner : public Runner {
       input_names_.push_back(tensor.name.c_str());
       input_values_.push_back(tensor.value.get());
     }
-    for (const Tensor& tensor : outputs_) {
+    if (mode == Mode::kDevice) output_memory_ = OutputMemory();
+    for (size_t index = 0; index < outputs_.size(); ++index) {
+      const Tensor& tensor = outputs_[index];
+      if (mode == Mode::kDevice) {
+        Check(Functions().BindOutputToDevice(binding, tensor.name.c_str(), output_memory_[index]));
+        continue;
+      }
       Check(Functions().BindOutput(binding, tensor.name.c_str(), tensor.value.get()));
       output_names_.push_back(tensor.name.c_str());
       output_values_.push_back(mode == Mode::kFresh ? nullptr : tensor.value.get());
@@ -63,8 +84,10 @@ class OrtRunner : public Runner {
 
   void Run() override {
     const ort::Api& api = Functions();
-    if (mode_ == Mode::kBound) {
+    if (mode_ == Mode::kBound || mode_ == Mode::kDevice) {
+      if (on_device_) BindInputs();
       Check(api.RunWithBinding(session_, nullptr, binding_.get()));
+      if (on_device_) Check(api.SynchronizeBoundOutputs(binding_.get()));
       return;
     }
     Check(api.Run(session_, nullptr, input_names_.data(), input_values_.data(),
@@ -78,6 +101,23 @@ class OrtRunner : public Runner {
   }
 
  private:
+  /// A device reads an input when it is bound.
+  void BindInputs() {
+    for (const Tensor& tensor : inputs_) {
+      Check(Functions().BindInput(binding_.get(), tensor.name.c_str(), tensor.value.get()));
+    }
+    Check(Functions().SynchronizeBoundInputs(binding_.get()));
+  }
+
+  std::vector<const OrtMemoryInfo*> OutputMemory() {
+    std::vector<const OrtMemoryInfo*> memory(outputs_.size());
+    if (Functions().SessionGetMemoryInfoForOutputs == nullptr) {
+      Fail("this ONNX Runtime does not tell where outputs are");
+    }
+    Check(Functions().SessionGetMemoryInfoForOutputs(session_, memory.data(), memory.size()));
+    return memory;
+  }
+
   void AddAll(bool is_input, std::vector<Tensor>* tensors) {
     const ort::Api& api = Functions();
     OrtAllocator* allocator = nullptr;
@@ -129,6 +169,7 @@ class OrtRunner : public Runner {
 
   OrtSession* const session_;
   const Mode mode_;
+  const bool on_device_;
   ort::MemoryInfoHandle cpu_;
   std::vector<Tensor> inputs_;
   std::vector<Tensor> outputs_;
@@ -137,16 +178,20 @@ class OrtRunner : public Runner {
   std::vector<const OrtValue*> input_values_;
   std::vector<const char*> output_names_;
   std::vector<OrtValue*> output_values_;
+  std::vector<const OrtMemoryInfo*> output_memory_;
 };
 
 class OrtLoadedModel : public LoadedModel {
  public:
-  OrtLoadedModel(const OrtEnv* env, const std::string& path, int threads, Source source) {
+  OrtLoadedModel(const OrtEnv* env, const std::string& path, int threads, Source source,
+                 const std::string& provider)
+      : on_device_(!provider.empty()) {
     const ort::Api& api = Functions();
     OrtSessionOptions* options = nullptr;
     Check(api.CreateSessionOptions(&options));
     const ort::SessionOptionsHandle owned_options(options);
     Check(api.SetIntraOpNumThreads(options, threads));
+    AppendProvider(provider, options);
     OrtSession* session = nullptr;
     if (source == Source::kPath) {
       Check(api.CreateSession(env, std::filesystem::path(path).c_str(), options, &session));
@@ -158,7 +203,7 @@ class OrtLoadedModel : public LoadedModel {
   }
 
   std::unique_ptr<Runner> MakeRunner(Mode mode) override {
-    return std::make_unique<OrtRunner>(session_.get(), mode);
+    return std::make_unique<OrtRunner>(session_.get(), mode, on_device_);
   }
 
   std::unique_ptr<Runner> MakeCarrier(const CarryPlan& plan) override {
@@ -166,6 +211,7 @@ class OrtLoadedModel : public LoadedModel {
   }
 
  private:
+  const bool on_device_;
   ort::SessionHandle session_;
 };
 
@@ -186,8 +232,9 @@ class OrtBackend : public Backend {
 
   std::string version() const override { return version_; }
 
-  std::unique_ptr<LoadedModel> Load(const std::string& path, int threads, Source source) override {
-    return std::make_unique<OrtLoadedModel>(env_, path, threads, source);
+  std::unique_ptr<LoadedModel> Load(const std::string& path, int threads, Source source,
+                                    const std::string& provider) override {
+    return std::make_unique<OrtLoadedModel>(env_, path, threads, source, provider);
   }
 
  private:

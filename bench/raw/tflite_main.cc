@@ -136,7 +136,9 @@ class TfLiteBackend : public Backend {
 
   std::string version() const override { return library_->version(); }
 
-  std::unique_ptr<LoadedModel> Load(const std::string& path, int threads, Source source) override {
+  std::unique_ptr<LoadedModel> Load(const std::string& path, int threads, Source source,
+                                    const std::string& provider) override {
+    if (!provider.empty()) Fail("TensorFlow Lite has no provider " + provider);
     if (source != Source::kBytes) Fail("no baseline for models by path");
     return std::make_unique<TfLiteLoadedModel>(*library_, path, threads);
   }

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 
 import { encodeOnnx, float32 } from './onnx-encoder';
 import { expectError, fixture, floats } from './support';
-import { whyNoWebGpu } from './webgpu-support';
+import { provider as device, whyNoDevice } from './device-support';
 
 /* Outputs that stay where the model has run, which must be the same on a device and without. */
 
-const reason = await whyNoWebGpu();
+const reason = await whyNoDevice();
 
 /** next = state + x, y = next · next. */
 const adder = encodeOnnx({
@@ -53,8 +53,8 @@ const runs: [string, (io: IoBinding) => Promise<void> | void][] = [
 
 const onDevice = { location: 'device' } as const;
 
-describe.each(['cpu', 'webgpu'])('outputs that stay on the device: %s', (provider) => {
-  const isMissing = provider === 'webgpu' && reason !== undefined;
+describe.each(['cpu', device])('outputs that stay on the device: %s', (provider) => {
+  const isMissing = provider === device && reason !== undefined;
   const create = (model: Uint8Array): Promise<InferenceSession> =>
     InferenceSession.create(model, { executionProviders: [provider] });
 

@@ -13,15 +13,16 @@ import { decodeTensor, fixturePath, readFixture, readIndex } from '../fixtures/l
 import { encodeOnnx, float32, type OnnxNode } from './onnx-encoder';
 import { errorOf, fixture, floats } from './support';
 import { declaredOf, makesOtherShapes, outcomeOf, ways, type Outcome, type Request } from './ways';
-import { nearestTo, whyNoWebGpu } from './webgpu-support';
+import { nearestTo, provider, whyNoDevice } from './device-support';
 
 /*
- * A device reads a bound input when it is bound, and its sessions must not run at a time. So
- * whatever way a run is made, WebGPU has to give what the processor gives.
+ * A device reads a bound input when it is bound, and WebGPU's sessions must not run at a time. So
+ * whatever way a run is made, a device has to give what the processor gives.
  */
 
-const reason = await whyNoWebGpu();
-const onDevice: SessionOptions = { executionProviders: ['webgpu', 'cpu'] };
+const reason = await whyNoDevice();
+const takesTurns = provider === 'webgpu';
+const onDevice: SessionOptions = { executionProviders: [provider, 'cpu'] };
 
 /** next = state + x, y = next · next. */
 const adder = (dims: (number | string)[] = [2]): Uint8Array =>
@@ -100,7 +101,7 @@ async function compare(
 
 const skipped = reason === undefined ? '' : ` (skipped: ${reason})`;
 
-describe.skipIf(reason !== undefined)(`on WebGPU${skipped}`, () => {
+describe.skipIf(reason !== undefined)(`on ${provider}${skipped}`, () => {
   const models = readIndex().fixtures.filter(({ engine }) => engine === 'onnxruntime');
 
   it.each(models.map(({ cases }) => cases))(
@@ -232,7 +233,7 @@ describe.skipIf(reason !== undefined)(`on WebGPU${skipped}`, () => {
       models.map(async (model, index) => {
         for (let round = 0; round < 3; round++) {
           const session = await InferenceSession.create(model, { ...onDevice, concurrency: 4 });
-          expect(session.concurrency).toBe(1);
+          expect(session.concurrency).toBe(takesTurns ? 1 : 4);
           const io = index % 2 === 0 ? session.bind() : undefined;
           await keepBusy(session, 100 * index + round);
           io?.dispose();
@@ -242,32 +243,35 @@ describe.skipIf(reason !== undefined)(`on WebGPU${skipped}`, () => {
     );
   });
 
-  it('makes no synchronous run beside one of another session, nor waits for it', async () => {
-    await using session = await InferenceSession.create(adder(), onDevice);
-    await using other = await InferenceSession.create(adder(), onDevice);
-    const feeds = { x: floats(1, 2), state: floats(3, 4) };
-    const outcomes = new Set<string>();
-    const busy = Promise.all(Array.from({ length: 300 }, () => session.run(feeds)));
-    const state = { isBusy: true };
-    void busy.then(() => (state.isBusy = false));
-    using io = other.bind({ inputs: feeds });
-    while (state.isBusy) {
-      for (const run of [() => other.runSync(feeds), () => io.runSync()]) {
-        try {
-          run();
-          outcomes.add('done');
-        } catch (error) {
-          outcomes.add((error as { code: string }).code);
+  it.runIf(takesTurns)(
+    'makes no synchronous run beside one of another session, nor waits for it',
+    async () => {
+      await using session = await InferenceSession.create(adder(), onDevice);
+      await using other = await InferenceSession.create(adder(), onDevice);
+      const feeds = { x: floats(1, 2), state: floats(3, 4) };
+      const outcomes = new Set<string>();
+      const busy = Promise.all(Array.from({ length: 300 }, () => session.run(feeds)));
+      const state = { isBusy: true };
+      void busy.then(() => (state.isBusy = false));
+      using io = other.bind({ inputs: feeds });
+      while (state.isBusy) {
+        for (const run of [() => other.runSync(feeds), () => io.runSync()]) {
+          try {
+            run();
+            outcomes.add('done');
+          } catch (error) {
+            outcomes.add((error as { code: string }).code);
+          }
         }
+        await new Promise(setImmediate);
       }
-      await new Promise(setImmediate);
-    }
-    outcomes.delete('done');
-    expect([...outcomes]).toEqual(['ERR_BUSY']);
-    for (const result of await busy) expect(values(result['next'])).toEqual([4, 6]);
-    io.runSync();
-    expect(values(io.outputs['next'])).toEqual([4, 6]);
-  });
+      outcomes.delete('done');
+      expect([...outcomes]).toEqual(['ERR_BUSY']);
+      for (const result of await busy) expect(values(result['next'])).toEqual([4, 6]);
+      io.runSync();
+      expect(values(io.outputs['next'])).toEqual([4, 6]);
+    },
+  );
 
   it('a run that waits for another session is given up at once', async () => {
     await using session = await InferenceSession.create(adder(), onDevice);
@@ -287,7 +291,7 @@ describe.skipIf(reason !== undefined)(`on WebGPU${skipped}`, () => {
       const { parentPort, workerData } = require('node:worker_threads');
       const { InferenceSession, Tensor } = require('onlite');
       void (async () => {
-        const session = await InferenceSession.create(workerData.model, { executionProviders: ['webgpu'] });
+        const session = await InferenceSession.create(workerData.model, { executionProviders: [workerData.provider] });
         const floats = (...values) => new Tensor('float32', values);
         let isRight = true;
         for (let step = 0; step < 40; step++) {
@@ -299,7 +303,8 @@ describe.skipIf(reason !== undefined)(`on WebGPU${skipped}`, () => {
       })();
     `;
     const workers = [0, 1, 2].map(
-      (index) => new Worker(script, { eval: true, workerData: { model: adder(), index } }),
+      (index) =>
+        new Worker(script, { eval: true, workerData: { model: adder(), provider, index } }),
     );
     const answers = workers.map(
       (worker) =>

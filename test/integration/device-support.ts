@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 
-import { InferenceSession, OnliteError } from 'onlite';
+import { InferenceSession, OnliteError, useProvider } from 'onlite';
 
 import { fixture } from './support';
 import type { Outcome } from './ways';
@@ -8,18 +8,23 @@ import type { Outcome } from './ways';
 /** What tells Vulkan of SwiftShader, a device made of the processor; of Debian's chromium-common. */
 const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
+/** The provider of a device that is tested; `npm run test:gpu` names others. */
+export const provider = process.env['ONLITE_TEST_PROVIDER'] ?? 'webgpu';
+
 /**
- * Has WebGPU use SwiftShader, unless the environment chooses a device.
+ * Has WebGPU use SwiftShader, unless the environment chooses a device, and CUDA be what
+ * `onlite install` has brought, if it has.
  *
- * @returns why there is no WebGPU here; undefined if there is
+ * @returns why the provider cannot be used here; undefined if it can
  */
-export async function whyNoWebGpu(): Promise<string | undefined> {
+export async function whyNoDevice(): Promise<string | undefined> {
   if (existsSync(swiftShader)) process.env['VK_ICD_FILENAMES'] ??= swiftShader;
+  if (provider !== 'webgpu') await useProvider('cuda').catch(() => undefined);
   try {
     await using session = await InferenceSession.create(fixture('add4.onnx'), {
-      executionProviders: ['webgpu'],
+      executionProviders: [provider],
     });
-    return session.executionProviders[0] === 'webgpu' ? undefined : 'it is not used';
+    return session.executionProviders[0] === provider ? undefined : 'it is not used';
   } catch (error) {
     if (!(error instanceof OnliteError) || error.code !== 'ERR_PROVIDER_UNAVAILABLE') throw error;
     return error.cause instanceof Error ? error.cause.message : error.message;
