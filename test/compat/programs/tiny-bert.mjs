@@ -1,4 +1,5 @@
 // A model as the hub has them, too small to be of use: embeddings and one layer of attention.
+//   node tiny-bert.mjs FOLDER
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -63,11 +64,25 @@ function model() {
   });
 }
 
-const special = (content, id) => ({ id, content, special: true });
+const special = (content, id) => ({
+  id,
+  content,
+  special: true,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+});
 const tokenizer = {
   version: '1.0',
   added_tokens: words.slice(0, 5).map(special),
-  normalizer: { type: 'BertNormalizer', lowercase: true, handle_chinese_chars: true },
+  normalizer: {
+    type: 'BertNormalizer',
+    lowercase: true,
+    handle_chinese_chars: true,
+    clean_text: true,
+    strip_accents: null,
+  },
   pre_tokenizer: { type: 'BertPreTokenizer' },
   post_processor: {
     type: 'TemplateProcessing',
@@ -99,13 +114,20 @@ const tokenizerConfig = {
   mask_token: '[MASK]',
 };
 
-/** Writes the model's files into a folder. */
-export function writeTinyBert(folder) {
-  mkdirSync(join(folder, 'onnx'), { recursive: true });
-  const config = { model_type: 'bert', architectures: ['BertModel'], hidden_size: hidden };
-  const documents = { config, tokenizer, tokenizer_config: tokenizerConfig };
-  for (const [name, document] of Object.entries(documents)) {
-    writeFileSync(join(folder, `${name}.json`), JSON.stringify(document));
-  }
-  writeFileSync(join(folder, 'onnx/model.onnx'), model().finish());
+const documents = {
+  config: {
+    model_type: 'bert',
+    architectures: ['BertModel'],
+    hidden_size: hidden,
+    pad_token_id: 0,
+  },
+  tokenizer,
+  tokenizer_config: tokenizerConfig,
+  special_tokens_map: { pad_token: '[PAD]', unk_token: '[UNK]', cls_token: '[CLS]' },
+};
+const folder = join(process.argv[2], 'tiny-bert');
+mkdirSync(join(folder, 'onnx'), { recursive: true });
+for (const [name, document] of Object.entries(documents)) {
+  writeFileSync(join(folder, `${name}.json`), JSON.stringify(document));
 }
+writeFileSync(join(folder, 'onnx/model.onnx'), model().finish());
