@@ -14,13 +14,15 @@ const requiredLater = {
 
 /**
  * Node's own modules without `require`, which a program's bundle of ES modules does not have. Nothing
- * moves to another line or column, so source maps stay right. Node before 20.16 has no such function.
+ * moves to another line or column, so source maps stay right. Node before 20.16 has no such function;
+ * `Reflect.get`, because bundlers warn of a `require` whose argument they cannot tell.
  */
 const builtins = {
   name: 'builtins',
   renderChunk(code) {
     if (!code.includes('require("node:')) return null;
-    const define = "const builtin = process.getBuiltinModule ?? ((id) => module['require'](id));";
+    const define =
+      "const builtin = process.getBuiltinModule ?? ((id) => Reflect.get(module, 'require').call(module, id));";
     const changed = code.replaceAll('require("node:', 'builtin("node:');
     return { code: changed.replace('"use strict";', `"use strict"; ${define}`), map: null };
   },

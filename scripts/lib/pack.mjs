@@ -67,9 +67,10 @@ function layOutSource(folder) {
 
 /** What bundlers can follow to the addon: a module for each platform. */
 function writeStaticEntry(folder, platform) {
-  const file = join(folder, 'addon', `${platform}.js`);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `module.exports = require('../${prebuildFile(platform)}');\n`);
+  const entry = join(folder, 'addon', platform);
+  mkdirSync(dirname(entry), { recursive: true });
+  writeFileSync(`${entry}.js`, `module.exports = require('../${prebuildFile(platform)}');\n`);
+  writeFileSync(`${entry}.d.ts`, 'declare const addon: object;\nexport = addon;\n');
 }
 
 function publishedPackageJson() {
@@ -82,7 +83,7 @@ function publishedPackageJson() {
     ...Object.fromEntries(kept.filter((key) => key in json).map((key) => [key, json[key]])),
     exports: {
       ...entries,
-      './addon/*': './addon/*.js',
+      './addon/*': { types: './addon/*.d.ts', default: './addon/*.js' },
       './prebuilds/*': './prebuilds/*',
       './package.json': own,
     },
@@ -100,10 +101,15 @@ function publishedPackageJson() {
  * @param {object} sources what runtimes.json says of them
  */
 export function layOutRuntime(folder, platform, root, sources) {
-  makeEmpty(folder);
+  layOutRuntimeDescription(folder, platform);
   copyFiles(join(root, 'runtimes', platform), folder, (path) => !path.includes('/'));
   copyFileSync(at('THIRD-PARTY-NOTICES.md'), join(folder, 'THIRD-PARTY-NOTICES.md'));
   writeManifest(folder, sources);
+}
+
+/** A runtime package without its libraries: all that an installer on another platform looks at. */
+export function layOutRuntimeDescription(folder, platform) {
+  makeEmpty(folder);
   const { os, cpu, libc } = platforms[platform];
   const { version, repository } = packageJson();
   writeFileSync(
@@ -139,13 +145,20 @@ export function layOutDropIn(folder) {
 
 /** Packs a folder with npm. @returns the archive's file, its sizes and its package.json */
 export async function npmPack(folder, out) {
+  const [packed] = await npmPackAll([folder], out);
+  return packed;
+}
+
+/** The same for several folders with one npm, which takes long to start. */
+export async function npmPackAll(folders, out) {
   const [npm, ...args] = npmCommand();
-  args.push('pack', '--json', '--ignore-scripts', '--pack-destination', out);
+  args.push('pack', ...folders, '--json', '--ignore-scripts', '--pack-destination', out);
   mkdirSync(out, { recursive: true });
-  const [packed] = JSON.parse(await run(npm, args, { cwd: folder }));
-  const { filename, size, unpackedSize, entryCount } = packed;
-  const json = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  return { file: join(out, basename(filename)), size, unpackedSize, entryCount, json };
+  const packed = JSON.parse(await run(npm, args, { cwd: out }));
+  return packed.map(({ filename, size, unpackedSize, entryCount }, index) => {
+    const json = JSON.parse(readFileSync(join(folders[index], 'package.json'), 'utf8'));
+    return { file: join(out, basename(filename)), size, unpackedSize, entryCount, json };
+  });
 }
 
 /** Whether a file is a library or an addon, by its name. */

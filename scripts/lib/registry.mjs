@@ -4,40 +4,31 @@ import { createServer } from 'node:http';
 import { basename, join } from 'node:path';
 
 import { statOrNull } from './files.mjs';
-import { npmPack, runtimePackage, runtimePlatforms } from './pack.mjs';
-import { platforms } from './platforms.mjs';
-import { at, packageJson } from './project.mjs';
+import { layOutRuntimeDescription, npmPackAll, runtimePackage, runtimePlatforms } from './pack.mjs';
+import { at } from './project.mjs';
 
 /**
  * Serves packages on this machine's own address as npm's registry does: those of the archives,
- * with what they depend on as it is in `node_modules`, and of the other platforms' runtime packages the
- * descriptions, because Yarn 1 wants them.
+ * with what they depend on as it is in `node_modules`, and the other platforms' runtime packages
+ * without their libraries, because Yarn 1 fetches all of them.
  *
  * @param {{file: string, json: object}[]} archives as npmPack gives them
- * @param {string} folder for archives of the dependencies
+ * @param {string} folder for archives of the others
  * @returns {Promise<{url: string, requests: string[], close: () => Promise<void>}>} the paths that
  *   were asked for are added to `requests`
  */
 export async function serveRegistry(archives, folder) {
-  const packages = new Map();
-  for (const archive of archives) addArchive(packages, archive);
-  for (const { json } of [...packages.values()]) {
-    for (const name of Object.keys(json.dependencies ?? {}))
-      await addInstalled(packages, name, folder);
-  }
-  for (const platform of runtimePlatforms) {
-    const name = runtimePackage(platform);
-    const { os, cpu, libc } = platforms[platform];
-    const { version } = packageJson();
-    const json = { name, version, os: [os], cpu: [cpu], ...(libc && { libc: [libc] }) };
-    if (!packages.has(name)) packages.set(name, { json });
-  }
+  const others = [...dependencyFolders(archives), ...layOutOtherRuntimes(archives)];
+  const packed = [...archives, ...(await npmPackAll(others, join(folder, 'archives')))];
+  const packages = new Map(
+    packed.map(({ file, json }) => [json.name, { json, file, ...checksums(file) }]),
+  );
   const requests = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname).slice(1);
     requests.push(path);
     const archive = [...packages.values()].find(
-      ({ file }) => file && path === `archives/${basename(file)}`,
+      ({ file }) => path === `archives/${basename(file)}`,
     );
     const described = packages.get(path);
     if (archive !== undefined) {
@@ -58,18 +49,32 @@ export async function serveRegistry(archives, folder) {
   return { url: `http://127.0.0.1:${server.address().port}/`, requests, close };
 }
 
-function addArchive(packages, { file, json }) {
-  packages.set(json.name, { json, file, ...checksums(file) });
+/** Where in `node_modules` that is what packages depend on, directly or not. */
+function dependencyFolders(archives) {
+  const served = new Set(archives.map(({ json }) => json.name));
+  const folders = [];
+  const add = ({ dependencies = {} }) => {
+    for (const name of Object.keys(dependencies)) {
+      if (served.has(name)) continue;
+      served.add(name);
+      const folder = at('node_modules', name);
+      if (!statOrNull(folder)) throw new Error(`${name} is not in node_modules`);
+      folders.push(folder);
+      add(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+    }
+  };
+  for (const { json } of archives) add(json);
+  return folders;
 }
 
-async function addInstalled(packages, name, folder) {
-  if (packages.has(name)) return;
-  const installed = at('node_modules', name);
-  if (!statOrNull(installed)) throw new Error(`${name} is not in node_modules`);
-  const archive = await npmPack(installed, join(folder, 'dependencies'));
-  addArchive(packages, archive);
-  for (const each of Object.keys(archive.json.dependencies ?? {}))
-    await addInstalled(packages, each, folder);
+function layOutOtherRuntimes(archives) {
+  const served = new Set(archives.map(({ json }) => json.name));
+  const others = runtimePlatforms.filter((platform) => !served.has(runtimePackage(platform)));
+  return others.map((platform) => {
+    const folder = at('build/packages/descriptions', platform);
+    layOutRuntimeDescription(folder, platform);
+    return folder;
+  });
 }
 
 function checksums(file) {
@@ -81,8 +86,7 @@ function checksums(file) {
 }
 
 function packument({ json, file, integrity, shasum }, url) {
-  const tarball = `${url}/archives/${file ? basename(file) : 'none.tgz'}`;
-  const dist = { tarball, ...(file && { integrity, shasum }) };
+  const dist = { tarball: `${url}/archives/${basename(file)}`, integrity, shasum };
   return {
     name: json.name,
     'dist-tags': { latest: json.version },

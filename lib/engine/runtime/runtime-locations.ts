@@ -180,7 +180,8 @@ function runtimeRemedy(engine: Engine): string {
       : `there is ${other}, so node_modules comes from another machine`;
   return (
     `What to do: install onlite here, so that ${runtimePackage} comes with it (${why}); ` +
-    `or set ${variable} to the library's file. In a checkout: npm run setup. \`npx onlite doctor\` names the cause.`
+    `or name the library's file to configureRuntimes or in ${variable}. In a checkout: npm run setup. ` +
+    '`npx onlite doctor` names the cause.'
   );
 }
 
@@ -194,12 +195,13 @@ function platformPackages(): string[] {
 }
 
 /**
- * Adds the remedy to a native ERR_RUNTIME_NOT_FOUND. In case it is followed, the next
- * session looks for the libraries anew.
+ * Adds the remedy to a native ERR_RUNTIME_NOT_FOUND; that of an addon which is not found has its own. In
+ * case it is followed, the next session looks for the libraries anew.
  */
 export function withRemedy(error: unknown): unknown {
   if (!(error instanceof OnliteError) || error.code !== 'ERR_RUNTIME_NOT_FOUND') return error;
   found.clear();
+  if (error.message.includes('\nWhat to do: ')) return error;
   const engine: Engine = /tensorflow|tflite/i.test(error.message) ? 'tflite' : 'onnxruntime';
   return new OnliteError(error.code, `${error.message}\n${runtimeRemedy(engine)}`, {
     cause: error.cause,

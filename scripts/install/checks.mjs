@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { npmCommand, run } from './process.mjs';
-import { at } from './project.mjs';
+import { npmCommand, run } from '../lib/process.mjs';
+import { at } from '../lib/project.mjs';
 
 const model = (name) => JSON.stringify(at('test/fixtures/models', name));
 
@@ -39,14 +39,19 @@ export const programs = {
 export function cleanProject(name, { parent = tmpdir(), node = process.execPath } = {}) {
   const root = mkdtempSync(join(parent, `onlite-${name.replace(/\W/g, '-')}-`));
   const bin = join(root, 'bin');
-  const folder = join(root, 'project');
   mkdirSync(bin);
-  mkdirSync(folder);
   symlinkSync(node, join(bin, 'node'));
+  const env = { PATH: bin, HOME: root, TMPDIR: root, npm_config_cache: join(root, 'cache') };
+  return anotherFolder({ root, env, node }, 'project');
+}
+
+/** The same with the programs in another folder, and what an installer has in its cache. */
+export function anotherFolder(project, name) {
+  const folder = join(project.root, name);
+  mkdirSync(folder);
   writeFileSync(join(folder, 'package.json'), '{ "name": "program", "private": true }\n');
   for (const [file, source] of Object.entries(programs)) writeFileSync(join(folder, file), source);
-  const env = { PATH: bin, HOME: root, TMPDIR: root, npm_config_cache: join(root, 'cache') };
-  return { root, folder, env, node };
+  return { ...project, folder };
 }
 
 /** Installs onlite from the registry with npm; `options` may name more packages. */
@@ -59,4 +64,24 @@ export async function npmInstall({ folder, env }, registry, ...options) {
 /** What a program prints, as JSON. */
 export async function runProgram({ folder, env, node }, ...args) {
   return JSON.parse(await run(node, args, { cwd: folder, env }));
+}
+
+/** Runs both kinds of programs, and a worker, and checks what they print. */
+export async function checkPrograms(project, start = (file) => [file]) {
+  for (const file of ['check.cjs', 'check.mjs', 'worker.mjs']) {
+    checkResult(file, await runProgram(project, ...start(file)), /^@onlite\/runtime-/);
+  }
+}
+
+/**
+ * Throws unless the numbers are right and the libraries are from where they should be.
+ *
+ * @param {RegExp} origin of both libraries
+ */
+export function checkResult(what, result, origin) {
+  const { sums, origins } = result;
+  const isRight = sums.length === 2 && sums.every((sum) => sum === '2,4,6,8');
+  if (!isRight || !origins.every((each) => origin.test(each))) {
+    throw new Error(`${what}: ${JSON.stringify(result)}`);
+  }
 }

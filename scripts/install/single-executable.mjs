@@ -1,0 +1,62 @@
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { run } from '../lib/process.mjs';
+import { elsewhere, installWithTools, runFile } from './bundlers.mjs';
+import { checkResult, programs, runProgram } from './checks.mjs';
+import { recipes } from './recipes.mjs';
+import { nodeProgram } from './tools.mjs';
+
+/** As docs/bundling.md says: the blob, a copy of this Node, and postject. */
+async function inject({ folder, env, node }, modules) {
+  await run(node, ['--experimental-sea-config', 'sea-config.json'], { cwd: folder, env });
+  copyFileSync(node, join(folder, 'dist/program'));
+  const args = [join(modules, 'postject/dist/cli.js'), 'dist/program', 'NODE_SEA_BLOB'];
+  args.push('dist/program.blob', '--sentinel-fuse');
+  args.push('NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2');
+  await run(process.execPath, args, { cwd: folder, env });
+}
+
+/** Node's own way, since 25.5. */
+async function buildSea({ folder, env }) {
+  const node = await nodeProgram('26.10.0');
+  const config = JSON.parse(recipes['sea-config.json']);
+  writeFileSync(
+    join(folder, 'sea-config.json'),
+    JSON.stringify({ ...config, output: 'dist/program' }),
+  );
+  await run(node, ['--build-sea', 'sea-config.json'], { cwd: folder, env });
+}
+
+const singleExecutable = (make) => async (project, registry) => {
+  const modules = await installWithTools(project, registry);
+  const { folder, env, node } = project;
+  for (const name of ['native-assets.cjs', 'sea-config.json']) {
+    writeFileSync(join(folder, name), recipes[name]);
+  }
+  const source = `require('./native-assets.cjs');\n${programs['check.cjs']}`;
+  writeFileSync(join(folder, 'program.cjs'), source);
+  const esbuild = [join(modules, 'esbuild/bin/esbuild'), 'program.cjs', '--bundle'];
+  await run(node, [...esbuild, '--platform=node', '--outfile=dist/program.cjs'], {
+    cwd: folder,
+    env,
+  });
+  await runFile(project, 'copy-native-files.mjs', recipes['copy-native-files.mjs']);
+  await make(project, modules);
+
+  const check = async (moved) => {
+    const program = { ...moved, env: { HOME: moved.folder }, node: join(moved.folder, 'program') };
+    // The second time, the native files are there.
+    for (const start of ['first', 'second']) {
+      const result = await runProgram(program);
+      checkResult(`${start} start`, result, /^configureRuntimes$/);
+      if (!result.addon.startsWith(moved.folder)) throw new Error(result.addon);
+    }
+  };
+  await elsewhere(project, check, 'program');
+};
+
+export const executableCases = {
+  'single executable': singleExecutable(inject),
+  'single executable, --build-sea': singleExecutable(buildSea),
+};
