@@ -5,7 +5,7 @@ import { listFiles } from '../lib/files.mjs';
 import { isLibrary } from '../lib/pack.mjs';
 import { hostPlatform } from '../lib/platforms.mjs';
 import { run } from '../lib/process.mjs';
-import { checkResult, npmInstall, programs, runProgram } from './checks.mjs';
+import { checkResult, npmInstall, runProgram } from './checks.mjs';
 import { inlined, recipes } from './recipes.mjs';
 import { installTools } from './tools.mjs';
 
@@ -88,7 +88,7 @@ const bundle = (config) => async (project, registry) => {
     writeFileSync(join(folder, config), configuration);
     await run(process.execPath, bundlers[config](config, modules), { cwd: folder, env });
   };
-  const program = programs['check.mjs'];
+  const program = project.programs['check.mjs'];
 
   await build(recipes[config], program);
   await elsewhere(project, async (moved) => {
@@ -131,16 +131,26 @@ const addonBundlers = {
   );`,
 };
 
+/** Writes `program.cjs`, which is handed the addon by its entry. */
+export function writeAddonProgram({ folder, programs }) {
+  const addon = recipes['addon.cjs'].replace('linux-x64', hostPlatform());
+  writeFileSync(join(folder, 'program.cjs'), `${addon}\n${programs['check.cjs']}`);
+}
+
+const printVariables = `
+  const { onnxruntime, tflite } = require('onlite').runtimeInfo({ load: true }).runtimes;
+  const variables = { ONLITE_ORT_PATH: onnxruntime.path, ONLITE_TFLITE_PATH: tflite.path };
+  console.log(JSON.stringify(variables));
+`;
+
+/** The environment variables that name the project's libraries, for a program elsewhere. */
+export const libraryVariables = (project) => runProgram(project, '-e', printVariables);
+
 /** Bundlers that follow `onlite/addon/…` to the file. */
 async function bundleAddon(project, registry) {
   await installWithTools(project, registry);
-  const addon = recipes['addon.cjs'].replace('linux-x64', hostPlatform());
-  writeFileSync(join(project.folder, 'program.cjs'), `${addon}\n${programs['check.cjs']}`);
-  const files = await run(project.node, ['-p', libraryFiles], {
-    cwd: project.folder,
-    env: project.env,
-  });
-  const env = { ...project.env, ...JSON.parse(files) };
+  writeAddonProgram(project);
+  const env = { ...project.env, ...(await libraryVariables(project)) };
   for (const [name, source] of Object.entries(addonBundlers)) {
     rmSync(join(project.folder, 'dist'), { recursive: true, force: true });
     await runFile(project, name, source);
@@ -150,11 +160,6 @@ async function bundleAddon(project, registry) {
     });
   }
 }
-
-const libraryFiles = `
-  const { onnxruntime, tflite } = require('onlite').runtimeInfo({ load: true }).runtimes;
-  JSON.stringify({ ONLITE_ORT_PATH: onnxruntime.path, ONLITE_TFLITE_PATH: tflite.path })
-`;
 
 export const bundlerCases = {
   ...Object.fromEntries(

@@ -2,10 +2,16 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { run } from '../lib/process.mjs';
-import { elsewhere, installWithTools, runFile } from './bundlers.mjs';
-import { checkResult, programs, runProgram } from './checks.mjs';
+import {
+  elsewhere,
+  installWithTools,
+  libraryVariables,
+  runFile,
+  writeAddonProgram,
+} from './bundlers.mjs';
+import { checkResult, npmInstall, runProgram } from './checks.mjs';
 import { recipes } from './recipes.mjs';
-import { nodeProgram } from './tools.mjs';
+import { nodeProgram, toolFile } from './tools.mjs';
 
 /** As docs/bundling.md says: the blob, a copy of this Node, and postject. */
 async function inject({ folder, env, node }, modules) {
@@ -34,7 +40,7 @@ const singleExecutable = (make) => async (project, registry) => {
   for (const name of ['native-assets.cjs', 'sea-config.json']) {
     writeFileSync(join(folder, name), recipes[name]);
   }
-  const source = `require('./native-assets.cjs');\n${programs['check.cjs']}`;
+  const source = `require('./native-assets.cjs');\n${project.programs['check.cjs']}`;
   writeFileSync(join(folder, 'program.cjs'), source);
   const esbuild = [join(modules, 'esbuild/bin/esbuild'), 'program.cjs', '--bundle'];
   await run(node, [...esbuild, '--platform=node', '--outfile=dist/program.cjs'], {
@@ -56,7 +62,26 @@ const singleExecutable = (make) => async (project, registry) => {
   await elsewhere(project, check, 'program');
 };
 
+/** bun's has the addon inside. */
+async function bunExecutable(project, registry) {
+  const bun = await toolFile('@oven/bun-linux-x64', '1.4.5', 'bin/bun');
+  await npmInstall(project, registry.url);
+  const { folder, env } = project;
+  writeAddonProgram(project);
+  const libraries = await libraryVariables(project);
+  const args = ['build', '--compile', 'program.cjs', '--outfile', 'dist/program'];
+  await run(bun, args, { cwd: folder, env });
+  const check = async (moved) => {
+    const program = { ...moved, env: { HOME: moved.folder, ...libraries } };
+    const result = await runProgram({ ...program, node: join(moved.folder, 'program') });
+    checkResult('program', result, /^ONLITE_(ORT|TFLITE)_PATH$/);
+    if (result.addon !== undefined) throw new Error(`loads ${result.addon}`);
+  };
+  await elsewhere(project, check, 'program');
+}
+
 export const executableCases = {
   'single executable': singleExecutable(inject),
   'single executable, --build-sea': singleExecutable(buildSea),
+  'bun executable': bunExecutable,
 };

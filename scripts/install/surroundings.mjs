@@ -18,24 +18,34 @@ const readOnly = `
   exec setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs "$@"
 `;
 
-async function readOnlyAsNobody(project, { url }) {
-  const programs = ['unshare', 'mount', 'setpriv'];
-  if (process.getuid?.() !== 0 || programs.some((name) => findProgram(name) === null)) {
-    return `needs root and ${programs.join(', ')}`;
-  }
-  await npmInstall(project, url);
-  chmodSync(project.root, 0o755);
-  const { root, folder, node } = project;
+const tools = ['unshare', 'mount', 'setpriv'];
+
+/** Why {@link checkReadOnly} cannot be called here, if so. */
+export function whyNotReadOnly() {
+  const isPossible = process.getuid?.() === 0 && tools.every((name) => findProgram(name) !== null);
+  return isPossible ? undefined : `needs root and ${tools.join(', ')}`;
+}
+
+/** Runs the project's programs as nobody, where nothing can be written. */
+export async function checkReadOnly({ root, folder, node }) {
+  chmodSync(root, 0o755);
   const restricted = ['--mount', 'sh', '-euc', readOnly, root, node];
   const env = { PATH: process.env.PATH, HOME: '/nonexistent' };
   const write = `
-    for (const folder of ['.', ${JSON.stringify(root)}, '/', require('os').tmpdir()]) {
+    for (const folder of ['.', '/', require('os').tmpdir()]) {
       try { require('fs').mkdtempSync(folder + '/x-'); } catch { continue; }
       throw new Error(folder + ' can be written to');
     }
   `;
   await run('unshare', [...restricted, '-e', write], { cwd: folder, env });
   await checkPrograms({ folder, env, node: 'unshare' }, (file) => [...restricted, file]);
+}
+
+async function readOnlyAsNobody(project, { url }) {
+  const why = whyNotReadOnly();
+  if (why !== undefined) return why;
+  await npmInstall(project, url);
+  await checkReadOnly(project);
 }
 
 export const surroundingsCases = {

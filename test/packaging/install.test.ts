@@ -4,6 +4,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -25,14 +26,20 @@ const { makePackages } = await import(new URL('package.mjs', scripts).href);
 const { serveRegistry } = await import(new URL('lib/registry.mjs', scripts).href);
 const { hostPlatform, prebuildFile } = await import(new URL('lib/platforms.mjs', scripts).href);
 const { cleanProject, npmInstall, runProgram } = await import(
-  new URL('lib/install-checks.mjs', scripts).href
+  new URL('install/checks.mjs', scripts).href
 );
+const { checkReadOnly, whyNotReadOnly } = await import(
+  new URL('install/surroundings.mjs', scripts).href
+);
+const { elsewhere, runFile } = await import(new URL('install/bundlers.mjs', scripts).href);
+const { recipes } = await import(new URL('install/recipes.mjs', scripts).href);
 
 interface Project {
   root: string;
   folder: string;
   env: Record<string, string>;
   node: string;
+  programs: Record<string, string>;
 }
 
 const platform = hostPlatform() as string;
@@ -56,7 +63,7 @@ afterAll(async () => {
   rmSync(project.root, { recursive: true, force: true });
 });
 
-/** What check() of scripts/lib/install-checks.mjs prints of a package as it should be. */
+/** What check() of scripts/install/checks.mjs prints of a package as it should be. */
 const rightResult = () => ({
   sums: ['2,4,6,8', '2,4,6,8'],
   version,
@@ -90,6 +97,16 @@ describe('the packages', () => {
       .filter(([, entry]) => 'hasInstallScript' in entry)
       .map(([name]) => name);
     expect(withScripts).toEqual([]);
+  });
+
+  it('bring the libraries of this platform only', () => {
+    expect(readdirSync(join(project.folder, 'node_modules/@onlite'))).toEqual([
+      `runtime-${platform}`,
+    ]);
+  });
+
+  it.skipIf(whyNotReadOnly())('run for nobody, where nothing can be written', async () => {
+    await checkReadOnly(project);
   });
 
   it.each([['check.cjs'], ['check.mjs'], ['worker.mjs']])('run %s', async (file) => {
@@ -148,42 +165,55 @@ describe('a program that esbuild has made one file of', () => {
     expect(await runProgram(project, inside)).toEqual(rightResult());
   });
 
-  it.each(['cjs', 'esm'] as const)('uses the files that it names (%s)', async (format) => {
-    const beside = join(project.root, format);
-    mkdirSync(beside, { recursive: true });
-    const runtime = join(project.folder, 'node_modules/@onlite', `runtime-${platform}`);
-    const names = ['libonnxruntime.so.1', 'libtensorflowlite_c.so'];
-    for (const name of names) copyFileSync(join(runtime, name), join(beside, name));
-    copyFileSync(join(installed, prebuildFile(platform)), join(beside, 'onlite.node'));
-    const [onnxruntime, tflite] = names.map((name) => JSON.stringify(join(beside, name)));
-    const { file } = await bundle(
-      format,
-      `onlite.configureAddon(${JSON.stringify(join(beside, 'onlite.node'))});
-      onlite.configureRuntimes({ onnxruntime: ${onnxruntime}, tflite: ${tflite} });
-      console.log(JSON.stringify(await check()))`,
-    );
-    expect(await runProgram(project, file)).toEqual({
-      ...rightResult(),
-      addon: join(beside, 'onlite.node'),
-      origins: ['configureRuntimes', 'configureRuntimes'],
-    });
-  });
+  it.each([
+    ['cjs', '__dirname'],
+    ['esm', 'import.meta.dirname'],
+  ] as const)(
+    'uses the files that it names as docs/bundling.md does (%s)',
+    async (format, folder) => {
+      const naming = (recipes['native-files.mjs'] as string).replace('import.meta.dirname', folder);
+      writeFileSync(join(project.folder, 'native-files.mjs'), naming);
+      const check = format === 'cjs' ? 'check.cjs' : 'check.mjs';
+      const first =
+        format === 'cjs' ? "require('./native-files.mjs')" : "import './native-files.mjs'";
+      const file = format === 'cjs' ? 'program.cjs' : 'program.mjs';
+      const source = `${first};\n${project.programs[check]!}`;
+      await bundleSource(format, source, join(project.folder, 'dist', file));
+      await runFile(project, 'copy-native-files.mjs', recipes['copy-native-files.mjs']);
+      await elsewhere(project, async (moved: Project) => {
+        expect(await runProgram(moved, file)).toEqual({
+          ...rightResult(),
+          addon: join(moved.folder, 'onlite.node'),
+          origins: ['configureRuntimes', 'configureRuntimes'],
+        });
+      });
+    },
+  );
 
-  it('takes the addon along by its static entry', async () => {
+  it('takes the addon along by its static entry, and says what else it needs', async () => {
     const { file } = await bundle(
       'cjs',
       `onlite.configureAddon(require('onlite/addon/${platform}'));
-      console.log(JSON.stringify(onlite.runtimeInfo().runtimes.tflite.loaded))`,
+      await check().catch(({ code, message }) => console.log(JSON.stringify({ code, message })))`,
     );
-    expect(await runProgram(project, file)).toBe(false);
+    expect(await runProgram(project, file)).toEqual({
+      code: 'ERR_RUNTIME_NOT_FOUND',
+      message: expect.stringMatching(
+        /name the library's file to configureRuntimes or in ONLITE_ORT/,
+      ),
+    });
   });
 
   /** Bundles the check with a statement, to where there is no package. */
   async function bundle(format: 'cjs' | 'esm', statement: string) {
-    const folder = join(project.root, `bundle-${format}`);
-    const file = join(folder, format === 'cjs' ? 'out.cjs' : 'out.mjs');
-    const check = readFileSync(join(project.folder, 'check.cjs'), 'utf8');
+    const file = join(project.root, `bundle-${format}`, format === 'cjs' ? 'out.cjs' : 'out.mjs');
+    const check = project.programs['check.cjs']!;
     const source = check.replace(/check\(\)\.then[\s\S]*$/, `(async () => { ${statement}; })()`);
+    await bundleSource(format, source, file);
+    return { file, env: project.env };
+  }
+
+  async function bundleSource(format: 'cjs' | 'esm', source: string, file: string) {
     await build({
       stdin: { contents: source, resolveDir: project.folder },
       bundle: true,
@@ -193,7 +223,6 @@ describe('a program that esbuild has made one file of', () => {
       loader: { '.node': 'copy' },
       logLevel: 'error',
     });
-    return { file, env: project.env };
   }
 });
 
@@ -203,6 +232,19 @@ describe('an addon that cannot be loaded', () => {
     const message = await failure({ ONLITE_ADDON_PATH: absent });
     expect(message).toMatch(/^ERR_RUNTIME_NOT_FOUND .*absent\.node \(ONLITE_ADDON_PATH\): ENOENT/);
     expect(message).toContain('CAUSE ENOENT');
+  });
+
+  it('comes with one remedy, not with that of a library too', async () => {
+    const env = { ...project.env, ONLITE_ADDON_PATH: join(project.root, 'absent.node') };
+    const source = `
+      require('onlite').InferenceSession.create('absent.onnx').catch(({ code, message }) => {
+        console.log(JSON.stringify({ code, remedies: message.match(/What to do: [^;]*/g) }));
+      });
+    `;
+    expect(await runProgram({ ...project, env }, '-e', source)).toEqual({
+      code: 'ERR_RUNTIME_NOT_FOUND',
+      remedies: [expect.stringContaining('name the onlite.node of this platform')],
+    });
   });
 
   it.each([
