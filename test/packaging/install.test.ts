@@ -48,14 +48,19 @@ let registry: { url: string; requests: string[]; close: () => Promise<void> };
 let packages: { file: string; size: number }[];
 let installed = '';
 let version = '';
+/** The drop-in, as npm is asked for it. */
+let alias = '';
 
 beforeAll(async () => {
   packages = await makePackages(null);
   project = cleanProject('install') as Project;
   registry = await serveRegistry(packages, project.root);
-  await npmInstall(project, registry.url);
+  ({ version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  });
+  alias = `onnxruntime-node@npm:@onlite/onnxruntime-node@${version}`;
+  await npmInstall(project, registry.url, alias);
   installed = join(project.folder, 'node_modules/onlite');
-  version = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')).version;
   // Where nothing has been packed yet, a busy machine takes minutes.
 }, 600_000);
 afterAll(async () => {
@@ -117,7 +122,7 @@ describe('the packages', () => {
     const again = { ...project, folder: join(project.root, 'again') };
     mkdirSync(again.folder);
     const before = registry.requests.length;
-    await npmInstall(again, registry.url, '--offline');
+    await npmInstall(again, registry.url, alias, '--offline');
     expect(registry.requests.slice(before)).toEqual([]);
     expect(existsSync(join(again.folder, 'node_modules/@onlite', `runtime-${platform}`))).toBe(
       true,
@@ -127,12 +132,8 @@ describe('the packages', () => {
 
 describe('the drop-in for onnxruntime-node', () => {
   it('runs on onlite of its own version', async () => {
-    const folder = join(project.root, 'drop-in');
-    mkdirSync(folder);
-    const alias = `onnxruntime-node@npm:@onlite/onnxruntime-node@${version}`;
-    await npmInstall({ ...project, folder }, registry.url, alias);
     const { dependencies } = JSON.parse(
-      readFileSync(join(folder, 'node_modules/onnxruntime-node/package.json'), 'utf8'),
+      readFileSync(join(project.folder, 'node_modules/onnxruntime-node/package.json'), 'utf8'),
     );
     expect(dependencies).toEqual({ onlite: version });
     const source = `
@@ -142,7 +143,7 @@ describe('the drop-in for onnxruntime-node', () => {
       });
     `;
     const args = ['-e', source, join(root, 'test/fixtures/models/add4.onnx')];
-    expect(await runProgram({ ...project, folder }, ...args)).toMatchObject({
+    expect(await runProgram(project, ...args)).toMatchObject({
       inputNames: ['a', 'b'],
       onlite: version,
       runtimes: { onnxruntime: { loaded: true } },
