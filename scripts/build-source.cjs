@@ -11,7 +11,7 @@ if (script === undefined) {
   console.error('node-gyp was not found: run this as npm explore onlite -- npm run build');
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, [script, 'rebuild', '--release'], {
+const { status } = spawnSync(process.execPath, [script, 'rebuild', '--release', '--jobs=max'], {
   cwd: __dirname,
   stdio: 'inherit',
   // Where binding.gyp finds node-addon-api.

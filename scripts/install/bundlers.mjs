@@ -71,9 +71,10 @@ export async function elsewhere(project, check, file = '') {
   }
 }
 
-async function failsWithRemedy({ folder, env, node }, file) {
-  const error = await run(node, [file], { cwd: folder, env }).catch((failure) => failure);
-  if (!(error instanceof Error)) throw new Error(`${file} runs without its native files`);
+/** Throws unless a program that has been moved without its native files says what to do. */
+export async function failsWithRemedy({ folder, env, node }, ...args) {
+  const error = await run(node, args, { cwd: folder, env }).catch((failure) => failure);
+  if (!(error instanceof Error)) throw new Error('the program runs without its native files');
   for (const expected of ["code: 'ERR_RUNTIME_NOT_FOUND'", 'What to do: ']) {
     if (!error.message.includes(expected)) throw new Error(`no ${expected} in ${error.message}`);
   }

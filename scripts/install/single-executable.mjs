@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { run } from '../lib/process.mjs';
 import {
   elsewhere,
+  failsWithRemedy,
   installWithTools,
   libraryVariables,
   runFile,
@@ -34,33 +35,50 @@ async function buildSea({ folder, env }) {
   await run(node, ['--build-sea', 'sea-config.json'], { cwd: folder, env });
 }
 
-const singleExecutable = (make) => async (project, registry) => {
+/** Makes `dist/program`, which begins with a file of docs/bundling.md, and has the native files beside. */
+async function makeExecutable(project, registry, first, make) {
   const modules = await installWithTools(project, registry);
   const { folder, env, node } = project;
-  for (const name of ['native-assets.cjs', 'sea-config.json']) {
-    writeFileSync(join(folder, name), recipes[name]);
-  }
-  const source = `require('./native-assets.cjs');\n${project.programs['check.cjs']}`;
-  writeFileSync(join(folder, 'program.cjs'), source);
+  // In CommonJS.
+  const source = recipes[first].replace('import.meta.dirname', '__dirname');
+  writeFileSync(join(folder, first), source);
+  writeFileSync(join(folder, 'sea-config.json'), recipes['sea-config.json']);
+  const program = `require('./${first}');\n${project.programs['check.cjs']}`;
+  writeFileSync(join(folder, 'program.cjs'), program);
   const esbuild = [join(modules, 'esbuild/bin/esbuild'), 'program.cjs', '--bundle'];
-  await run(node, [...esbuild, '--platform=node', '--outfile=dist/program.cjs'], {
-    cwd: folder,
-    env,
-  });
+  const options = ['--platform=node', '--outfile=dist/program.cjs'];
+  await run(node, [...esbuild, ...options], { cwd: folder, env });
   await runFile(project, 'copy-native-files.mjs', recipes['copy-native-files.mjs']);
   await make(project, modules);
+}
 
+const asProgram = (moved) => ({
+  ...moved,
+  env: { HOME: moved.folder },
+  node: join(moved.folder, 'program'),
+});
+
+const filesInside = (make) => async (project, registry) => {
+  await makeExecutable(project, registry, 'native-assets.cjs', make);
   const check = async (moved) => {
-    const program = { ...moved, env: { HOME: moved.folder }, node: join(moved.folder, 'program') };
-    // The second time, the native files are there.
+    // The second time, the native files are laid out.
     for (const start of ['first', 'second']) {
-      const result = await runProgram(program);
+      const result = await runProgram(asProgram(moved));
       checkResult(`${start} start`, result, /^configureRuntimes$/);
       if (!result.addon.startsWith(moved.folder)) throw new Error(result.addon);
     }
   };
   await elsewhere(project, check, 'program');
 };
+
+async function filesBeside(project, registry) {
+  await makeExecutable(project, registry, 'native-files.mjs', inject);
+  await elsewhere(project, async (moved) => {
+    const result = await runProgram(asProgram(moved));
+    checkResult('with its files', result, /^configureRuntimes$/);
+  });
+  await elsewhere(project, (moved) => failsWithRemedy(asProgram(moved)), 'program');
+}
 
 /** bun's has the addon inside. */
 async function bunExecutable(project, registry) {
@@ -81,7 +99,8 @@ async function bunExecutable(project, registry) {
 }
 
 export const executableCases = {
-  'single executable': singleExecutable(inject),
-  'single executable, --build-sea': singleExecutable(buildSea),
+  'single executable': filesInside(inject),
+  'single executable, --build-sea': filesInside(buildSea),
+  'single executable, files beside': filesBeside,
   'bun executable': bunExecutable,
 };
