@@ -11,9 +11,10 @@ import { at } from '../lib/project.mjs';
  *
  * @param {string} name the folder's
  * @param {Record<string, string>} dependencies as in a package.json
+ * @param {{os: string, cpu: string}} [platform] that they are for, if not this one
  * @returns {Promise<string>} their `node_modules`
  */
-export async function installTools(name, dependencies) {
+export async function installTools(name, dependencies, platform) {
   const folder = at('build/tools', name);
   const stamp = join(folder, 'installed.json');
   const state = JSON.stringify(dependencies);
@@ -22,6 +23,7 @@ export async function installTools(name, dependencies) {
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
     const [npm, ...args] = npmCommand();
     args.push('install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error');
+    if (platform !== undefined) args.push(`--os=${platform.os}`, `--cpu=${platform.cpu}`);
     await run(npm, args, { cwd: folder });
     writeFileSync(stamp, state);
   }
@@ -29,8 +31,9 @@ export async function installTools(name, dependencies) {
 }
 
 /** A file of a package of npm's. */
-export async function toolFile(name, version, path) {
-  const modules = await installTools(`${name}@${version}`.replace(/\W/g, '-'), { [name]: version });
+export async function toolFile(name, version, path, platform) {
+  const folder = `${name}@${version}`.replace(/\W/g, '-');
+  const modules = await installTools(folder, { [name]: version }, platform);
   const file = join(modules, name, path);
   if (!statOrNull(file)) throw new SetupError(`${name}@${version} has no ${path}`);
   return file;

@@ -62,14 +62,15 @@ export function loadAddon(): { addon: object; file?: string } {
 /** The folder of this platform in `prebuilds`. */
 export function addonPlatform(): string {
   const { platform, arch } = process;
-  return `${platform}-${arch}${platform === 'linux' && isMusl() ? '.musl' : ''}`;
+  return `${platform}-${arch}${isMusl() ? '.musl' : ''}`;
 }
 
 /**
  * Whether Node runs on musl. Its own file tells which C library starts it; a report, which takes
  * longer than all else here, tells if that cannot be read.
  */
-function isMusl(): boolean {
+export function isMusl(): boolean {
+  if (process.platform !== 'linux') return false;
   try {
     const interpreter = interpreterOf(process.execPath);
     if (interpreter !== undefined) return interpreter.includes('ld-musl');

@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { unpackedPath } from '../../asar';
 import { OnliteError, invalidArgument } from '../../errors';
 import { isMissing } from '../../files';
+import { isMusl } from '../addon/load';
 import { type Engine, type LibraryCandidate } from '../addon/native';
 import { packageRoot } from '../../package';
 import { installedPackage, moduleFolders } from './package-folders';
@@ -117,6 +118,8 @@ function search(engine: Engine): readonly LibraryCandidate[] {
     if (files.length === 0 && origin === 'runtimes') candidates.push([folder, origin]);
     for (const file of files) candidates.push([join(folder, file), origin]);
   }
+  // No package brings a library for musl, and Alpine has one of ONNX Runtime.
+  if (engine === 'onnxruntime' && isMusl()) candidates.push(['libonnxruntime.so.1', 'system']);
   return candidates;
 }
 
@@ -173,6 +176,14 @@ function readable<T>(read: () => T[]): T[] {
 /** Why a library was not found and what to do, for messages. */
 function runtimeRemedy(engine: Engine): string {
   const { variable } = engines[engine];
+  if (isMusl()) {
+    const system =
+      engine === 'onnxruntime' ? "install the system's (Alpine: apk add onnxruntime); or " : '';
+    return (
+      `What to do: no package has this library for musl; ${system}use an image with glibc, or name a ` +
+      `library that was built for musl to configureRuntimes or in ${variable}.`
+    );
+  }
   const other = platformPackages().find((name) => name !== runtimePackage);
   const why =
     other === undefined
