@@ -28,7 +28,7 @@ await runMain(() => {
   for (const provider of providers) {
     const reason = output(process.execPath, ['-e', probe, model, provider]);
     if (reason !== '') {
-      console.log(`${provider}: skipped (${(reason ?? 'its process ended')})`);
+      console.log(`${provider}: skipped (${reason ?? 'its process ended'})`);
       continue;
     }
     console.log(`${provider}:`);

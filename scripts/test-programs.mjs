@@ -1,6 +1,6 @@
 // Runs programs written with other people's packages, which depend on onnxruntime-node, with that
 // and with onlite in its place, compares the results, and prints what each took.
-//   node scripts/test-programs.mjs [name...] [--write]
+//   node scripts/test-programs.mjs [name...] [--write] [--repeat N]
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
@@ -31,6 +31,10 @@ const columns = ['Package', 'Program', 'Model', 'Results', 'Time', 'Longest stal
 
 const pair = (real, onlite, unit) => `${real.toFixed(0)} → ${onlite.toFixed(0)} ${unit}`;
 
+/** Of the program's main called once more, in the same process. */
+const againText = (real, onlite) =>
+  real === undefined ? '' : `; again ${pair(real, onlite, 'ms')}, × ${(onlite / real).toFixed(2)}`;
+
 function row(name, { real, onlite, differs }) {
   const { packages, does, model, tolerance = 0 } = compatPrograms[name];
   const versions = Object.entries(packages).map(([key, version]) => `${key} ${version}`);
@@ -40,7 +44,7 @@ function row(name, { real, onlite, differs }) {
     does,
     model,
     differs === null ? equal : 'DIFFERENT',
-    pair(real.ms, onlite.ms, 'ms'),
+    pair(real.ms, onlite.ms, 'ms') + againText(real.againMs, onlite.againMs),
     pair(real.stallMs, onlite.stallMs, 'ms'),
     pair(real.peakMiB, onlite.peakMiB, 'MiB'),
   ];
@@ -52,7 +56,10 @@ const table = (rows) =>
     .join('\n');
 
 await runMain(async () => {
-  const options = { write: { type: 'boolean', default: false } };
+  const options = {
+    write: { type: 'boolean', default: false },
+    repeat: { type: 'string', default: '1' },
+  };
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const unknown = positionals.find((name) => !Object.hasOwn(compatPrograms, name));
   if (unknown !== undefined) {
@@ -61,12 +68,13 @@ await runMain(async () => {
   }
   const names = positionals.length > 0 ? positionals : Object.keys(compatPrograms);
   if (values.write && positionals.length > 0) throw new SetupError('--write writes all programs');
+  if (!(Number(values.repeat) >= 1)) throw new SetupError('--repeat takes a number of rounds');
   const archives = await packOnlite();
   const rows = [];
   const failed = [];
   for (const name of names) {
     try {
-      const compared = await compareProgram(name, archives);
+      const compared = await compareProgram(name, archives, Number(values.repeat));
       rows.push(row(name, compared));
       if (compared.differs !== null) failed.push(`${name}: ${compared.differs}`);
     } catch (error) {
