@@ -51,8 +51,10 @@ Status RegularFileSize(const std::string& path, size_t* size) {
   return Status::Ok();
 }
 
+#ifdef __linux__
 /// From here on a runtime that reads the file itself saves more than a second reading costs.
 constexpr size_t kLargeFile = size_t{64} << 20;
+#endif
 
 #ifdef __linux__
 
