@@ -80,8 +80,8 @@ Runtime& OnnxRuntime();
 /// native/runtimes/tflite
 Runtime& TfLiteRuntime();
 
-/// Adds a library with an execution provider to ONNX Runtime, which must have been loaded, for as long
-/// as the process lives. The same name and path once more do nothing.
+/// Adds a library with an execution provider to ONNX Runtime, which must have been loaded, for as
+/// long as the process lives. The same path once more does nothing.
 Status RegisterProviderLibrary(const std::string& name, const std::string& path);
 
 /// Has ONNX Runtime report nothing to its vendor, unless the environment says otherwise.

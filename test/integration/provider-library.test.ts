@@ -73,8 +73,9 @@ describe.runIf(hasCompiler)('registerProviderLibrary', () => {
     const own = devices.filter(({ provider }) => provider === 'offset');
     expect(own.map(({ metadata }) => metadata['place'])).toEqual(['first', 'second']);
     expect(devices.map(({ index }) => index)).toEqual([...devices.keys()]);
-    // The same once more.
+    // The same once more, by whatever name.
     expect(await registerProviderLibrary(library)).toEqual(devices);
+    expect(await registerProviderLibrary(library, { name: 'another' })).toEqual(devices);
   });
 
   it('has sessions run on the device that is asked for', async () => {
@@ -157,6 +158,36 @@ describe.runIf(hasCompiler)('registerProviderLibrary', () => {
       /'offset\.so' is the provider library .*offset\.so already/,
     );
     expect(listed()).toEqual(devices);
+  });
+
+  it('takes many libraries at once, from workers too, beside sessions that are created', () => {
+    const script = `
+      const { registerProviderLibrary, runtimeInfo, InferenceSession } = require(${JSON.stringify(root)});
+      const { Worker, isMainThread, threadId } = require('node:worker_threads');
+      const { copyFileSync } = require('node:fs');
+      const { once } = require('node:events');
+      const create = () =>
+        InferenceSession.create(${JSON.stringify(fixture('add4.onnx'))}, { executionProviders: ['offset', 'cpu'] });
+      (async () => {
+        const workers = isMainThread ? [1, 2, 3].map(() => new Worker(__filename)) : [];
+        const ended = workers.map((worker) => once(worker, 'exit'));
+        const jobs = [];
+        for (let index = 0; index < 10; index++) {
+          const copy = __filename + '.' + threadId + '.' + index + '.so';
+          copyFileSync(${JSON.stringify(library)}, copy);
+          jobs.push(registerProviderLibrary(copy), create());
+        }
+        await Promise.all([...jobs, ...ended]);
+        if (!isMainThread) return;
+        const { devices } = runtimeInfo().runtimes.onnxruntime;
+        console.log(devices.filter(({ provider }) => provider === 'offset').length);
+        await registerProviderLibrary(${JSON.stringify(library)});
+        process.exit(); // with the sessions
+      })();
+    `;
+    const file = join(folder, 'many.cjs');
+    writeFileSync(file, script);
+    expect(execFileSync(process.execPath, [file], { encoding: 'utf8' })).toBe('80\n');
   });
 
   it('does not keep the process from ending, nor workers', () => {

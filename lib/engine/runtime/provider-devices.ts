@@ -29,7 +29,7 @@ const keys = new Set(['name']);
 /**
  * Adds a library with an execution provider (a plugin, as onnxruntime-ep-webgpu and others are) to ONNX
  * Runtime, for all sessions of the process and for as long as it lives. The provider is then asked for by
- * its name in `executionProviders`. The same library once more does nothing.
+ * its name in `executionProviders`. The same file once more does nothing, whatever the name.
  *
  * @param path - the library's file
  * @param options - `name`: what ONNX Runtime calls the library; by default its file's name

@@ -72,7 +72,8 @@ Status CreateWith(const Attempt& attempt, std::vector<Asked>* asked, SessionHand
                                             attempt.external, &handle));
   for (size_t index = 0; index < asked->size();) {
     const Asked& provider = (*asked)[index];
-    Status status = AppendProvider(provider.request, provider.path, attempt.environment.env, handle.get());
+    Status status =
+        AppendProvider(provider.request, provider.path, attempt.environment.env, handle.get());
     if (status.ok()) {
       ++index;
     } else if (status.code() == ErrorCode::kProviderUnavailable && index + 1 < asked->size()) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 
 #include "runtimes/library_file.h"
 #include "runtimes/ort/library.h"
@@ -23,11 +24,10 @@ struct Listed {
 
 /// Never destroyed: sessions may be created until the process ends.
 struct Registry {
-  /// Held while a library is loaded.
-  std::mutex registering;
-  std::map<std::string, std::string> libraries;  // path by name
-  /// Held for moments.
-  std::mutex listing;
+  /// Held alone by who adds a library: ONNX Runtime has no lock of its own for what that changes in
+  /// the environment and others read there.
+  std::shared_mutex mutex;
+  std::map<std::string, std::string> libraries;  // name by path
   std::vector<Listed> devices;
 };
 
@@ -73,7 +73,7 @@ ProviderDevice Describe(const OrtEpDevice* device) {
   return description;
 }
 
-/// Those that fit the request, in their order.
+/// Whether the request allows the device at `index` of the list.
 bool Fits(const ProviderRequest& request, const ProviderDevice& device, size_t index) {
   return device.provider == request.name &&
          (request.device_type.empty() || device.type == request.device_type) &&
@@ -85,69 +85,80 @@ std::string Wanted(const ProviderRequest& request) {
   return request.device_type.empty() ? "device" : "device of type '" + request.device_type + "'";
 }
 
-}  // namespace
-
-Status RegisterLibrary(OrtEnv* env, const std::string& name, const std::string& path) {
-  if (Functions().RegisterExecutionProviderLibrary == nullptr) {
-    return {ErrorCode::kUnsupported,
-            "this ONNX Runtime library takes no provider libraries; 1.22 and newer ones do"};
-  }
-  Registry& registry = TheRegistry();
-  const std::lock_guard lock(registry.registering);
-  if (const auto known = registry.libraries.find(name); known != registry.libraries.end()) {
-    if (known->second == path) return Status::Ok();
-    return {ErrorCode::kInvalidArgument,
-            "name: '" + name + "' is the provider library " + known->second + " already"};
-  }
-  const std::string what = "the provider library " + path + " cannot be used";
-  if (const Status status = CheckLibraryFile(path); !status.ok()) {
-    return {ErrorCode::kProviderUnavailable, what, status.message() + ": " + status.cause()};
-  }
-  const Status status = Check(
-      Functions().RegisterExecutionProviderLibrary(env, name.c_str(), NativePath(path).c_str()),
-      Stage::kConfigure, what);
-  if (!status.ok()) return {ErrorCode::kProviderUnavailable, what, status.cause()};
-  registry.libraries.emplace(name, path);
-  return Status::Ok();
-}
-
-std::vector<ProviderDevice> ListDevices(const OrtEnv* env) {
-  if (Functions().GetEpDevices == nullptr) return {};
-  Registry& registry = TheRegistry();
-  const std::lock_guard lock(registry.listing);
+/// Under the registry's mutex.
+std::vector<ProviderDevice> ListInto(Registry* registry, const OrtEnv* env) {
   const OrtEpDevice* const* handles = nullptr;
   size_t count = 0;
   if (Check(Functions().GetEpDevices(env, &handles, &count), Stage::kConfigure, "devices").ok()) {
     for (const OrtEpDevice* const* handle = handles; handle != handles + count; ++handle) {
       const bool known =
-          std::any_of(registry.devices.begin(), registry.devices.end(),
+          std::any_of(registry->devices.begin(), registry->devices.end(),
                       [handle](const Listed& listed) { return listed.handle == *handle; });
-      if (!known) registry.devices.push_back({*handle, Describe(*handle)});
+      if (!known) registry->devices.push_back({*handle, Describe(*handle)});
     }
   }
   std::vector<ProviderDevice> devices;
-  std::transform(registry.devices.begin(), registry.devices.end(), std::back_inserter(devices),
+  std::transform(registry->devices.begin(), registry->devices.end(), std::back_inserter(devices),
                  [](const Listed& listed) { return listed.description; });
   return devices;
 }
 
-bool HasDevice(const std::string& provider) {
+}  // namespace
+
+Status RegisterLibrary(OrtEnv* env, const std::string& name, const std::string& path,
+                       std::vector<ProviderDevice>* devices) {
+  if (Functions().RegisterExecutionProviderLibrary == nullptr) {
+    return {ErrorCode::kUnsupported,
+            "this ONNX Runtime library takes no provider libraries; 1.22 and newer ones do"};
+  }
   Registry& registry = TheRegistry();
-  const std::lock_guard lock(registry.listing);
+  const std::lock_guard lock(registry.mutex);
+  if (registry.libraries.count(path) == 0) {
+    for (const auto& [other, known] : registry.libraries) {
+      if (known != name) continue;
+      return {ErrorCode::kInvalidArgument,
+              "name: '" + name + "' is the provider library " + other + " already"};
+    }
+    const std::string what = "the provider library " + path + " cannot be used";
+    if (const Status status = CheckLibraryFile(path); !status.ok()) {
+      return {ErrorCode::kProviderUnavailable, what, status.message() + ": " + status.cause()};
+    }
+    const Status status = Check(
+        Functions().RegisterExecutionProviderLibrary(env, name.c_str(), NativePath(path).c_str()),
+        Stage::kConfigure, what);
+    if (!status.ok()) return {ErrorCode::kProviderUnavailable, what, status.cause()};
+    registry.libraries.emplace(path, name);
+  }
+  *devices = ListInto(&registry, env);
+  return Status::Ok();
+}
+
+std::shared_lock<std::shared_mutex> KeepLibraries() {
+  return std::shared_lock(TheRegistry().mutex);
+}
+
+std::vector<ProviderDevice> ListDevices(const OrtEnv* env) {
+  if (Functions().GetEpDevices == nullptr) return {};
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+  return ListInto(&registry, env);
+}
+
+bool HasDevice(const std::string& provider) {
+  const auto lock = KeepLibraries();
+  const Registry& registry = TheRegistry();
   return std::any_of(registry.devices.begin(), registry.devices.end(),
                      [&](const Listed& listed) { return listed.description.provider == provider; });
 }
 
 Status AppendDevice(const ProviderRequest& request, const std::string& path, OrtEnv* env,
                     OrtSessionOptions* options) {
+  const auto lock = KeepLibraries();
+  const Registry& registry = TheRegistry();
   const OrtEpDevice* device = nullptr;
-  {
-    Registry& registry = TheRegistry();
-    const std::lock_guard lock(registry.listing);
-    for (size_t index = 0; index < registry.devices.size() && device == nullptr; ++index) {
-      const Listed& listed = registry.devices[index];
-      if (Fits(request, listed.description, index)) device = listed.handle;
-    }
+  for (size_t index = 0; index < registry.devices.size() && device == nullptr; ++index) {
+    const Listed& listed = registry.devices[index];
+    if (Fits(request, listed.description, index)) device = listed.handle;
   }
   if (device == nullptr) {
     return {ErrorCode::kProviderUnavailable,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,13 @@
 namespace onlite::ort {
 
 /// Loads a plugin provider's library into the environment, for as long as the process lives: runs
-/// may use it until the end. The same name and path once more do nothing.
-Status RegisterLibrary(OrtEnv* env, const std::string& name, const std::string& path);
+/// may use it until the end. The same path once more, under whatever name, does nothing. `devices`
+/// is ListDevices' then.
+Status RegisterLibrary(OrtEnv* env, const std::string& name, const std::string& path,
+                       std::vector<ProviderDevice>* devices);
+
+/// While this is held no library is added: for who reads what of the environment a library adds to.
+std::shared_lock<std::shared_mutex> KeepLibraries();
 
 /// The devices that the runtime's own providers and the registered ones list. A device keeps its
 /// index. Empty where the library is older than such lists.

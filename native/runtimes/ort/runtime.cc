@@ -52,8 +52,8 @@ class OnnxRuntimeLibrary final : public Runtime {
     ONLITE_RETURN_IF_ERROR(Loaded(&environment));
     // Without the mutex: the library's own start may take long, and the JS thread asks for
     // descriptions.
-    ONLITE_RETURN_IF_ERROR(ort::RegisterLibrary(environment.env, name, path));
-    std::vector<ProviderDevice> devices = ort::ListDevices(environment.env);
+    std::vector<ProviderDevice> devices;
+    ONLITE_RETURN_IF_ERROR(ort::RegisterLibrary(environment.env, name, path, &devices));
     const std::lock_guard lock(mutex_);
     // Another one may have listed more meanwhile.
     if (devices.size() > description_.devices.size()) description_.devices = std::move(devices);

@@ -5,6 +5,7 @@
 
 #include "runtimes/ort/element_type.h"
 #include "runtimes/ort/model_info.h"
+#include "runtimes/ort/provider_devices.h"
 #include "runtimes/ort/status.h"
 
 namespace onlite::ort {
@@ -88,6 +89,7 @@ Status CopyElements(const OrtEnv* env, const OrtValue* from, OrtValue* to, size_
   DeviceType device = kDeviceCpu;
   api.MemoryInfoGetDeviceType(memory, &device);
   if (device != kDeviceCpu) {
+    const auto lock = KeepLibraries();
     return Done(api.CopyTensors(env, &from, &to, nullptr, 1), "cannot copy a tensor of the device");
   }
   void* source = nullptr;
