@@ -46,6 +46,14 @@ export function invalidArgument(path: string, expected: string, got: unknown): O
   );
 }
 
+/** The error of a constructor that only onlite calls; JavaScript knows no private ones. */
+export function noConstructor(name: string, instead: string): OnliteError {
+  return new OnliteError(
+    'ERR_INVALID_ARGUMENT',
+    `new ${name}: not for programs; ${instead} makes one`,
+  );
+}
+
 /** A short description of any value for a message; calls nothing of the value's own. */
 export function describe(value: unknown): string {
   switch (typeof value) {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { checkOptions, setOwn } from '../checks';
-import { OnliteError, invalidArgument } from '../errors';
+import { OnliteError, invalidArgument, noConstructor } from '../errors';
 import { unreadable } from '../files';
 import {
   isTfliteModel,
@@ -58,6 +58,14 @@ interface Slot {
   shape: readonly number[];
 }
 
+/** What `create` hands to the constructor. No caller has one. */
+class Loaded {
+  constructor(
+    readonly session: InferenceSession,
+    readonly model: TfliteModel,
+  ) {}
+}
+
 /**
  * Runs a TensorFlow Lite model as Python's `Interpreter` does: allocate tensors, set inputs by index,
  * invoke, get outputs by index. It is an {@link InferenceSession} with one binding.
@@ -86,7 +94,9 @@ export class Interpreter implements AsyncDisposable {
   /** Made by allocateTensors, or when it is needed; undefined after a resize. */
   #binding: IoBinding | undefined;
 
-  private constructor(session: InferenceSession, model: TfliteModel) {
+  private constructor(loaded: Loaded) {
+    if (!(loaded instanceof Loaded)) throw noConstructor('Interpreter', 'Interpreter.create');
+    const { session, model } = loaded;
     this.#session = session;
     this.#model = model;
     const [primary] = model.subgraphs;
@@ -117,7 +127,7 @@ export class Interpreter implements AsyncDisposable {
       name,
       resizeInputs: true,
     });
-    return new Interpreter(session, model);
+    return new Interpreter(new Loaded(session, model));
   }
 
   /**

@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor, configureRuntimes } from 'onlite';
 import { addRuns, latencyOf } from 'onlite/bench';
 import { observeWith, registerWith, traceWith } from 'onlite/metrics';
+import { Interpreter } from 'onlite/tflite';
 import { describe, expect, it } from 'vitest';
 
 import { errorOf, expectError, fixture } from './support';
@@ -27,6 +28,19 @@ describe.each<[string, Call]>([
   it.each([[null], [undefined], ['x'], [1n], [Symbol('x')]])('%s', async (value) => {
     expect((await errorOf(() => call(value as never))).code).toBe('ERR_INVALID_ARGUMENT');
   });
+});
+
+it.each([
+  ['InferenceSession', InferenceSession],
+  ['Interpreter', Interpreter],
+])('new %s, which JavaScript may write, says what makes one', async (name, constructor) => {
+  for (const values of [[], ['model.onnx'], [{}, {}], [null]]) {
+    await expectError(
+      () => Reflect.construct(constructor, values) as unknown,
+      'ERR_INVALID_ARGUMENT',
+      `new ${name}: not for programs; ${name}.create makes one`,
+    );
+  }
 });
 
 it.each(['run', 'runSync'] as const)('%s says that strings cannot be written', async (way) => {

@@ -1,14 +1,39 @@
 import { abortError, throwIfAborted } from '../run/abort';
 import { whenAborted } from '../run/abort-listeners';
-import { OnliteError } from '../../errors';
+import { OnliteError, noConstructor } from '../../errors';
 import { abandonJob, promiseJob } from '../addon/jobs';
 import { rejection } from '../addon/rejection';
 import { toNativeSource, type SourceOptions } from './model-source';
-import { native, type NativeSession, type NativeSessionOptions } from '../addon/native';
+import {
+  native,
+  type NativeSession,
+  type NativeSessionInfo,
+  type NativeSessionOptions,
+} from '../addon/native';
+import type { SessionOrigin } from '../profile/session-apart';
 import type { Limits } from '../run/run-options';
 import { knownCandidates } from '../runtime/runtime-locations';
 
 const what = 'loading';
+
+/** What InferenceSession.create hands to the constructor. No caller has one. */
+export class LoadedSession {
+  readonly info: NativeSessionInfo;
+
+  constructor(
+    readonly session: NativeSession,
+    readonly name: string,
+    readonly origin: SessionOrigin,
+  ) {
+    this.info = session.info();
+  }
+}
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT for what a program has given to the constructor. */
+export function requireLoaded(loaded: LoadedSession): LoadedSession {
+  if (loaded instanceof LoadedSession) return loaded;
+  throw noConstructor('InferenceSession', 'InferenceSession.create');
+}
 
 /** What ends a load early: the options `signal`, and `timeoutMs` from now on. */
 export class LoadLimits {

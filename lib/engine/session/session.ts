@@ -10,7 +10,7 @@ import { promiseJob, type StartedJob } from '../addon/jobs';
 import { RunLeases } from '../run/leases';
 import { SessionLatency, batchSizesOf } from '../latency/latency';
 import { liveSessions } from './live-sessions';
-import { LoadLimits, loadSession, releaseSession } from './load';
+import { LoadLimits, LoadedSession, loadSession, releaseSession, requireLoaded } from './load';
 import {
   modelMetadata,
   signatureMetadata,
@@ -81,8 +81,8 @@ export class InferenceSession implements AsyncDisposable {
   readonly latency: SessionLatency;
 
   /** Use {@link InferenceSession.create}. @internal */
-  constructor(session: NativeSession, name: string, origin: SessionOrigin) {
-    const info = session.info();
+  constructor(loaded: LoadedSession) {
+    const { session, info, name, origin } = requireLoaded(loaded);
     const [primary, ...others] = info.signatures;
     if (primary === undefined) throw new OnliteError('ERR_MODEL_INVALID', 'no signature');
     this.#native = session;
@@ -143,7 +143,8 @@ export class InferenceSession implements AsyncDisposable {
     const limits = new LoadLimits(checked.limits);
     try {
       const loaded = await loadSession(source, checked.source, checked.native, limits);
-      const session = new InferenceSession(loaded, modelName(source, checked.name), origin);
+      const name = modelName(source, checked.name);
+      const session = new InferenceSession(new LoadedSession(loaded, name, origin));
       if (checked.warmUp) {
         await limits.within(session.warmUp()).catch(async (error: unknown) => {
           const released = session.release();
