@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join, win32 } from 'node:path';
 
-import { checkString, ownProperties } from '../../checks';
+import { checkArray, checkString, ownProperties } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
-import { isMissing } from '../../files';
+import { absolutePath, isMissing } from '../../files';
 import { native } from '../addon/native';
 import { providerDevices, registerProviderLibrary, type ProviderDevice } from './provider-devices';
 import { chooseLibrary } from './runtime-locations';
@@ -23,22 +23,54 @@ export interface InstalledProvider {
 /** The manifest's file in a provider's folder. */
 export const manifestFile = 'provider.json';
 
-/** Where `onlite install` puts providers: ONLITE_DATA_PATH, else the system's place for a user's data. */
+const maxDependencies = 256;
+
+/**
+ * Where `onlite install` puts providers: ONLITE_DATA_PATH, else the system's place for a user's data.
+ *
+ * @throws OnliteError ERR_UNSUPPORTED for a user who has no home, if ONLITE_DATA_PATH is not set.
+ */
 export function providersFolder(): string {
   return join(dataFolder(), 'providers');
 }
 
 function dataFolder(): string {
-  const given = process.env['ONLITE_DATA_PATH'];
-  if (given !== undefined && given !== '') return given;
-  const home = homedir();
+  const given = environmentVariable('ONLITE_DATA_PATH');
+  if (given !== undefined) return absolutePath(given);
   switch (process.platform) {
     case 'win32':
-      return join(process.env['LOCALAPPDATA'] ?? join(home, 'AppData', 'Local'), 'onlite');
+      return join(
+        environmentVariable('LOCALAPPDATA') ?? join(home(), 'AppData', 'Local'),
+        'onlite',
+      );
     case 'darwin':
-      return join(home, 'Library', 'Application Support', 'onlite');
-    default:
-      return join(process.env['XDG_DATA_HOME'] ?? join(home, '.local', 'share'), 'onlite');
+      return join(home(), 'Library', 'Application Support', 'onlite');
+    default: {
+      const data = environmentVariable('XDG_DATA_HOME');
+      // The XDG Base Directory Specification has relative paths ignored.
+      const isUsable = data !== undefined && isAbsolute(data);
+      return join(isUsable ? data : join(home(), '.local', 'share'), 'onlite');
+    }
+  }
+}
+
+/** Undefined where it is not set, or empty, which means the same. */
+function environmentVariable(name: string): string | undefined {
+  // A polluted Object.prototype is no environment.
+  const value = Object.hasOwn(process.env, name) ? process.env[name] : undefined;
+  return value === '' ? undefined : value;
+}
+
+function home(): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    // A container's user of any number, without HOME.
+    throw new OnliteError(
+      'ERR_UNSUPPORTED',
+      'this user has no home folder for the data of onlite; set ONLITE_DATA_PATH',
+      { cause },
+    );
   }
 }
 
@@ -54,9 +86,15 @@ export function installedProvider(name: string): InstalledProvider | undefined {
     const manifest = ownProperties(JSON.parse(readFileSync(file, 'utf8')) as object);
     const { version, kind, library, dependencies } = manifest;
     if (kind !== 'plugin' && kind !== 'runtime') throw new Error('it is of no known kind');
-    const paths = [library, ...(dependencies as unknown[])];
-    const [main = '', ...others] = paths.map((path) => checkString(path, 'a path'));
-    return { name, version: String(version), kind, library: main, dependencies: others };
+    return {
+      name,
+      version: checkString(version, 'version'),
+      kind,
+      library: pathInside(library, 'library'),
+      dependencies: checkArray(dependencies, 'dependencies', maxDependencies).map((path, index) =>
+        pathInside(path, `dependencies[${index}]`),
+      ),
+    };
   } catch (cause) {
     if (isMissing(cause)) return undefined;
     throw new OnliteError(
@@ -65,6 +103,17 @@ export function installedProvider(name: string): InstalledProvider | undefined {
       { cause },
     );
   }
+}
+
+/** A relative path that does not leave the folder it is relative to. */
+function pathInside(value: unknown, path: string): string {
+  const file = checkString(value, path);
+  const parts = file.split(/[/\\]/);
+  // That of every system: `C:x` is a path on another drive.
+  if (file === '' || parts.includes('..') || win32.parse(file).root !== '') {
+    throw invalidArgument(path, "a file in the provider's folder", value);
+  }
+  return file;
 }
 
 /**
@@ -96,21 +145,23 @@ export async function useProvider(name: string): Promise<ProviderDevice[]> {
 }
 
 function useRuntime(name: string, library: string, dependencies: readonly string[]): void {
-  const { loaded, path } = native().describeRuntime('onnxruntime');
-  if (loaded && path !== library) {
-    throw new OnliteError(
-      'ERR_UNSUPPORTED',
-      `the provider '${name}' has an ONNX Runtime of its own, and a process can have one: ${path} ` +
-        'is loaded already; call useProvider before anything else',
-    );
-  }
+  const origin = `onlite install ${name}`;
   try {
-    native().loadRuntime('onnxruntime', [[library, `onlite install ${name}`, dependencies]]);
+    // Does nothing where an ONNX Runtime is loaded.
+    native().loadRuntime('onnxruntime', [[library, origin, dependencies]]);
   } catch (cause) {
     const why = cause instanceof OnliteError && cause.cause instanceof Error ? cause.cause : cause;
     throw new OnliteError('ERR_PROVIDER_UNAVAILABLE', `cannot load the provider '${name}'`, {
       cause: why,
     });
   }
-  chooseLibrary('onnxruntime', [library, `onlite install ${name}`]);
+  const { path } = native().describeRuntime('onnxruntime');
+  if (path !== library) {
+    throw new OnliteError(
+      'ERR_UNSUPPORTED',
+      `the provider '${name}' has an ONNX Runtime of its own, and a process can have one: ${path} ` +
+        'is loaded already; call useProvider before anything else',
+    );
+  }
+  chooseLibrary('onnxruntime', [library, origin]);
 }
