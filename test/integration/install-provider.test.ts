@@ -1,12 +1,27 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync, type PromiseWithChild } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runtimeInfo } from 'onlite';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { root } from './support';
+
+interface Printed {
+  stdout: string;
+  stderr: string;
+}
 
 const execute = promisify(execFile);
 const platform = `${process.platform}-${process.arch}`;
@@ -20,19 +35,34 @@ afterAll(() => {
   rmSync(data, { recursive: true });
 });
 
-/** A command's exit code and what it printed as JSON. */
-async function onlite(...args: string[]): Promise<{ code: number; json: Record<string, unknown> }> {
-  const command = [join(root, 'dist/cli/main.js'), ...args, '--json'];
-  const env = { ...process.env, ONLITE_DATA_PATH: data };
-  const { code, stdout } = await execute(process.execPath, command, { env }).then(
+interface Answer {
+  code: number;
+  json: Record<string, unknown>;
+}
+
+/** The exit code of a command and what it printed as JSON. */
+async function answerOf(running: PromiseWithChild<{ stdout: string }>): Promise<Answer> {
+  const { code, stdout } = await running.then(
     (done) => ({ ...done, code: 0 }),
     (error: unknown) => error as { code: number; stdout: string },
   );
   return { code, json: JSON.parse(stdout) as Record<string, unknown> };
 }
 
+function start(args: string[], environment: NodeJS.ProcessEnv = {}): PromiseWithChild<Printed> {
+  const command = [join(root, 'dist/cli/main.js'), ...args, '--json'];
+  const env = { ...process.env, ONLITE_DATA_PATH: data, ...environment };
+  return execute(process.execPath, command, { env });
+}
+
+const onlite = (...args: string[]): Promise<Answer> => answerOf(start(args));
+
 /** What useProvider does in a process of its own: the number of devices, or the error. */
-async function used(name: string, before = ''): Promise<unknown> {
+async function used(
+  name: string,
+  before = '',
+  environment: NodeJS.ProcessEnv = {},
+): Promise<unknown> {
   const script = `
     const { useProvider, runtimeInfo } = require(${JSON.stringify(root)});
     ${before}
@@ -41,8 +71,8 @@ async function used(name: string, before = ''): Promise<unknown> {
       ({ code, message, cause }) => [code, message, String(cause)],
     ).then((result) => console.log(JSON.stringify(result)));
   `;
-  const env = { ...process.env, ONLITE_DATA_PATH: data };
-  const { stdout } = await execute(process.execPath, ['-e', script], { env });
+  const env = { ...process.env, ONLITE_DATA_PATH: data, ...environment };
+  const { stdout } = await execute(process.execPath, ['-e', script], { env, cwd: tmpdir() });
   return JSON.parse(stdout) as unknown;
 }
 
@@ -83,8 +113,15 @@ describe('onlite install', () => {
         expect.stringContaining('npx onlite install webgpu') as string,
         'undefined',
       ]);
-      const first = await onlite('install', 'webgpu', '--force');
-      expect(first).toMatchObject({ code: 0, json: { installed: true, wasThere: false } });
+      // One process is not in another's way.
+      const force = ['install', 'webgpu', '--force'];
+      for (const first of await Promise.all([onlite(...force), onlite(...force)])) {
+        expect(first).toMatchObject({ code: 0, json: { installed: true, wasThere: false } });
+      }
+      expect(readdirSync(join(data, 'providers/webgpu'))).not.toContain('requirements.txt');
+      expect(await onlite('install', 'webgpu', '--dry-run')).toMatchObject({
+        json: { installed: false, wasThere: true },
+      });
       expect(await onlite('install', 'webgpu')).toMatchObject({ json: { wasThere: true } });
       expect(readdirSync(join(data, 'providers'))).toEqual(['webgpu']);
       const [devices] = (await used('webgpu')) as [number];
@@ -98,6 +135,67 @@ describe('onlite install', () => {
       expect(readdirSync(join(data, 'providers'))).toEqual([]);
     },
   );
+});
+
+describe.runIf(platform === 'linux-x64')('onlite install, where it cannot,', () => {
+  it('says that there is no pip', async () => {
+    const answer = await answerOf(start(['install', 'webgpu', '--force'], { PATH: data }));
+    expect(answer).toMatchObject({
+      code: 1,
+      json: { error: { code: 'ERR_PROVIDER_UNAVAILABLE', message: /no Python 3 with pip/ } },
+    });
+    expect(readdirSync(join(data, 'providers'))).toEqual([]);
+  });
+
+  it('says why the folder cannot be written', async () => {
+    const file = join(data, 'a file');
+    writeFileSync(file, '');
+    for (const folder of [file, '/proc/onlite']) {
+      const environment = { ONLITE_DATA_PATH: folder };
+      expect(await answerOf(start(['install', 'webgpu', '--force'], environment))).toMatchObject({
+        code: 1,
+        json: {
+          error: { code: 'ERR_PROVIDER_UNAVAILABLE', message: /cannot install 'webgpu' in .*: E/ },
+        },
+      });
+      expect(await answerOf(start(['install', 'webgpu', '--remove'], environment))).toMatchObject({
+        json: { removed: false },
+      });
+    }
+  });
+
+  it.runIf(hasPip)('is ended by a signal, and leaves nothing', async () => {
+    const providers = join(data, 'providers');
+    const running = start(['install', 'webgpu', '--force']);
+    const answer = answerOf(running);
+    // pip is at work once it has temporary files.
+    const isAtWork = (): boolean =>
+      readdirSync(providers, { recursive: true }).some((path) =>
+        /temporary.pip/.test(String(path)),
+      );
+    await vi.waitUntil(isAtWork, { timeout: 60_000, interval: 5 });
+    running.child.kill('SIGTERM');
+    expect(await answer).toMatchObject({
+      code: 1,
+      json: { error: { code: 'ERR_CANCELLED', message: /SIGTERM/ } },
+    });
+    expect(readdirSync(providers)).toEqual([]);
+  });
+
+  it('removes what a killed installation has left, and follows no links', async () => {
+    const providers = join(data, 'providers');
+    const kept = join(data, 'kept');
+    mkdirSync(kept);
+    symlinkSync(kept, join(providers, 'webgpu'));
+    mkdirSync(join(providers, '.install-webgpu-x'));
+    mkdirSync(join(providers, '.install-cuda-x'));
+    expect(await onlite('install', 'webgpu', '--remove')).toMatchObject({
+      json: { removed: true },
+    });
+    expect(readdirSync(providers)).toEqual(['.install-cuda-x']);
+    expect(existsSync(kept)).toBe(true);
+    rmSync(join(providers, '.install-cuda-x'), { recursive: true });
+  });
 });
 
 describe('useProvider', () => {
@@ -119,7 +217,19 @@ describe('useProvider', () => {
   });
 
   it('says that what is there cannot be used', async () => {
-    for (const manifest of ['{', '[]', 'null', { ...own, kind: 'x' }, { ...own, library: 1 }]) {
+    for (const manifest of [
+      '{',
+      '[]',
+      'null',
+      { ...own, kind: 'x' },
+      { ...own, library: 1 },
+      { ...own, dependencies: 'ab' },
+      // What is not the provider's own file.
+      { ...own, library: '../../x.so' },
+      { ...own, library: '/x.so' },
+      { ...own, kind: 'plugin', library: 'a/../../x.so' },
+      { ...own, dependencies: ['C:x.dll'] },
+    ]) {
       install('broken', manifest);
       expect(await used('broken')).toEqual([
         'ERR_PROVIDER_UNAVAILABLE',
@@ -139,6 +249,38 @@ describe('useProvider', () => {
         expect.stringMatching(/library\.so|none\.so/) as string,
       ]);
     }
+  });
+
+  it.runIf(process.platform === 'linux')('finds the folder by the environment', async () => {
+    const unset = { ONLITE_DATA_PATH: '', XDG_DATA_HOME: '', HOME: '/home/me' };
+    for (const [environment, folder] of [
+      [{ ONLITE_DATA_PATH: 'relative' }, join(tmpdir(), 'relative')],
+      [unset, '/home/me/.local/share/onlite'],
+      [{ ...unset, XDG_DATA_HOME: 'relative' }, '/home/me/.local/share/onlite'],
+      [{ ...unset, XDG_DATA_HOME: '/data' }, '/data/onlite'],
+    ] as const) {
+      const [code, message] = (await used('webgpu', '', environment)) as [string, string];
+      expect(code).toBe('ERR_PROVIDER_UNAVAILABLE');
+      expect(message).toContain(`not installed in ${folder}/providers;`);
+    }
+    const polluted =
+      'Object.prototype.ONLITE_DATA_PATH = "/evil"; delete process.env.ONLITE_DATA_PATH;';
+    expect(String(await used('webgpu', polluted, { HOME: '/home/me' }))).not.toContain('evil');
+  });
+
+  it('refuses a second ONNX Runtime that is loaded meanwhile', async () => {
+    install('own', own);
+    const { path = '' } = runtimeInfo({ load: true }).runtimes.onnxruntime;
+    copyFileSync(path, join(data, 'providers/own/library.so'));
+    const script = `
+      const { registerProviderLibrary, runtimeInfo, useProvider } = require(${JSON.stringify(root)});
+      registerProviderLibrary('/none.so').catch(() => {});
+      useProvider('own').then(() => runtimeInfo().runtimes.onnxruntime.path, ({ code }) => code)
+        .then((result) => console.log(result));
+    `;
+    const env = { ...process.env, ONLITE_DATA_PATH: data };
+    const { stdout } = await execute(process.execPath, ['-e', script], { env });
+    expect(['ERR_UNSUPPORTED', join(data, 'providers/own/library.so')]).toContain(stdout.trim());
   });
 
   it('refuses a second ONNX Runtime', async () => {

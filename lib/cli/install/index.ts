@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import {
   installedProvider,
@@ -10,6 +10,14 @@ import {
 import { OnliteError } from '../../errors';
 import { UsageError, type Command, type CommandResult } from '../command';
 import { byteSize, printable, table } from '../output';
+import {
+  makeFolder,
+  refused,
+  removeFolder,
+  removeLeftovers,
+  replaceFolder,
+  workPrefix,
+} from './folders';
 import { distributions, type Distribution } from './packages';
 import { unpackPackages } from './pip';
 import { missingFor, type Missing } from './requirements';
@@ -45,23 +53,25 @@ function planFor(name: string): Plan {
 /** Unpacks beside the place and moves there: what is there is whole. */
 async function install({ name, distribution, folder }: Plan): Promise<void> {
   const { packages, ...manifest } = distribution;
-  mkdirSync(providersFolder(), { recursive: true });
-  const temporary = mkdtempSync(join(providersFolder(), '.install-'));
+  let work: string | undefined;
   try {
-    await unpackPackages(packages, platform, temporary);
+    makeFolder(dirname(folder));
+    work = mkdtempSync(workPrefix(folder));
+    const files = await unpackPackages(packages, platform, work);
     for (const file of [manifest.library, ...manifest.dependencies]) {
-      if (existsSync(join(temporary, file))) continue;
+      if (existsSync(join(files, file))) continue;
       throw new OnliteError(
         'ERR_PROVIDER_UNAVAILABLE',
         `the packages of '${name}' have no ${file}`,
       );
     }
     const written: InstalledProvider = { name, ...manifest };
-    writeFileSync(join(temporary, manifestFile), `${JSON.stringify(written, null, 2)}\n`);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(temporary, folder);
+    writeFileSync(join(files, manifestFile), `${JSON.stringify(written, null, 2)}\n`);
+    replaceFolder(files, folder);
+  } catch (error) {
+    throw refused(`install '${name}' in ${folder}`, error);
   } finally {
-    rmSync(temporary, { recursive: true, force: true });
+    if (work !== undefined) rmSync(work, { recursive: true, force: true });
   }
 }
 
@@ -77,19 +87,22 @@ function missingText(missing: readonly Missing[]): string[] {
 
 const useIt = (name: string): string => `Use it: await useProvider('${name}')`;
 
-function planned(plan: Plan): CommandResult {
-  const { distribution, missing, folder, bytes } = plan;
+function planned(plan: Plan, force: boolean): CommandResult {
+  const { name, distribution, missing, folder, bytes } = plan;
+  const isThere = !force && isInstalled(plan);
   const rows = distribution.packages.map(({ name, version, bytes: size }) => [
     name,
     version,
     byteSize(size),
   ]);
   return {
-    json: json(plan, { installed: false }),
+    json: json(plan, { installed: false, wasThere: isThere }),
     text: () =>
       [
         table(rows),
-        `${byteSize(bytes)} would be fetched and unpacked in ${printable(folder)}.`,
+        isThere
+          ? `${name} ${distribution.version} is already in ${printable(folder)}; nothing would be fetched.`
+          : `${byteSize(bytes)} would be fetched and unpacked in ${printable(folder)}.`,
         ...missingText(missing),
       ].join('\n'),
     exitCode: missing.length === 0 ? 0 : 1,
@@ -106,9 +119,13 @@ function refuse(plan: Plan): never {
   );
 }
 
+function isInstalled({ name, distribution }: Plan): boolean {
+  return installedProvider(name)?.version === distribution.version;
+}
+
 async function installed(plan: Plan, force: boolean): Promise<CommandResult> {
   const { name, distribution, folder } = plan;
-  const isThere = !force && installedProvider(name)?.version === distribution.version;
+  const isThere = !force && isInstalled(plan);
   if (!isThere) {
     if (plan.missing.length > 0 && !force) refuse(plan);
     await install(plan);
@@ -125,8 +142,13 @@ async function installed(plan: Plan, force: boolean): Promise<CommandResult> {
 }
 
 function removed({ name, folder }: Plan): CommandResult {
-  const wasThere = existsSync(folder);
-  rmSync(folder, { recursive: true, force: true });
+  let wasThere: boolean;
+  try {
+    wasThere = removeFolder(folder);
+    removeLeftovers(folder);
+  } catch (error) {
+    throw refused(`remove ${folder}`, error);
+  }
   return {
     json: { name, folder, removed: wasThere },
     text: () => `${name} ${wasThere ? 'is removed from' : 'was not in'} ${printable(folder)}.`,
@@ -151,7 +173,7 @@ export const installCommand: Command = {
     '',
     'Options:',
     '  --dry-run   print what would be fetched and what the machine lacks; exit code 1 if something is',
-    '  --remove    delete it',
+    '  --remove    delete it, and what an installation that was killed has left',
     '  --force     install although something is missing, or anew',
     '  --json      print JSON',
     '  -h, --help  print this',
@@ -168,9 +190,10 @@ export const installCommand: Command = {
     if (values['dry-run'] === true && values['remove'] === true) {
       throw new UsageError('--dry-run and --remove exclude each other');
     }
+    const force = values['force'] === true;
     const plan = planFor(name);
     if (values['remove'] === true) return removed(plan);
-    if (values['dry-run'] === true) return planned(plan);
-    return installed(plan, values['force'] === true);
+    if (values['dry-run'] === true) return planned(plan, force);
+    return installed(plan, force);
   },
 };

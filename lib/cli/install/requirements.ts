@@ -38,25 +38,25 @@ function intel(): Missing[] {
   const vendor = /^vendor_id\s*:\s*(\S+)/m.exec(read('/proc/cpuinfo') ?? '')?.[1];
   if (vendor === undefined || vendor === 'GenuineIntel') return [];
   const problem = `OpenVINO's provider lists devices of Intel's alone; this processor is by ${vendor}`;
-  return [{ problem, remedy: 'use it on a machine with a processor or GPU of Intel’s' }];
+  return [{ problem, remedy: "use it on a machine with a processor or GPU of Intel's" }];
 }
 
+/** What drivers put there: the kernel's own, NVIDIA's and Windows' for Linux. */
+const gpus = ['/dev/dri', '/dev/nvidiactl', '/dev/dxg'];
+
 function graphics(): Missing[] {
-  if (process.platform !== 'linux' || existsSync('/dev/dri')) return [];
-  return [
-    {
-      problem: 'there is no /dev/dri, so that the provider will find no GPU',
-      remedy:
-        'install the GPU’s driver; in a container, pass the device on (docker run --device /dev/dri)',
-    },
-  ];
+  if (process.platform !== 'linux' || gpus.some(existsSync)) return [];
+  const problem = `there is none of ${gpus.join(', ')}, so that the provider will find no GPU`;
+  const inContainer = 'in a container, pass the device on (docker run --device /dev/dri)';
+  return [{ problem, remedy: `install the GPU's driver; ${inContainer}` }];
 }
 
 function glibc(): Missing[] {
-  const { name, version = '0' } = libc();
   if (process.platform !== 'linux') return [];
-  if (name === 'glibc' && Number(version.split('.')[1]) >= 28) return [];
-  const problem = `its libraries need glibc 2.28 or newer; this is ${name} ${version}`;
+  const { name, version } = libc();
+  if (name === 'glibc' && Number(version?.split('.')[1]) >= 28) return [];
+  const found = [name, version].filter(Boolean).join(' ');
+  const problem = `its libraries need glibc 2.28 or newer; this is ${found}`;
   return [{ problem, remedy: 'use a newer system, or an image with glibc' }];
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,7 +19,8 @@ it.runIf(hasPip)('no file with another checksum is taken', async () => {
     await expect(unpackPackages(packages, 'linux-x64', folder)).rejects.toMatchObject({
       code: 'ERR_PROVIDER_UNAVAILABLE',
     });
-    expect(readdirSync(folder)).toEqual(['requirements.txt']);
+    expect(existsSync(join(folder, 'files'))).toBe(false);
+    expect(readdirSync(join(folder, 'temporary'))).toEqual([]);
   } finally {
     rmSync(folder, { recursive: true });
   }
