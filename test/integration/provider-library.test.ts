@@ -35,6 +35,15 @@ it('is not needed for the devices of the runtime itself', () => {
   expect(runtimeInfo({ load: true }).runtimes.tflite.devices).toEqual([]);
 });
 
+it('a polluted prototype names no libraries to load before', () => {
+  const script = `
+    const { runtimeInfo } = require(${JSON.stringify(root)});
+    Object.prototype[2] = ['/none.so'];
+    console.log(runtimeInfo({ load: true }).runtimes.onnxruntime.loaded);
+  `;
+  expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toBe('true\n');
+});
+
 describe.runIf(hasCompiler)('registerProviderLibrary', () => {
   let folder: string;
   const compile = (name: string, ...flags: string[]): string => {

@@ -29,12 +29,13 @@ std::vector<LibraryCandidate> ReadCandidates(Napi::Env env, const Napi::Value& v
   std::vector<LibraryCandidate> candidates;
   for (uint32_t index = 0; index < array.Length(); ++index) {
     const Napi::Value item = array.Get(index);
-    if (!item.IsArray()) ThrowInvalidArgument(env, "candidates: expected pairs");
+    if (!item.IsArray()) ThrowInvalidArgument(env, "candidates: expected arrays");
     const auto pair = item.As<Napi::Array>();
     LibraryCandidate candidate = {
         pair.Get(0U).ToString().Utf8Value(), pair.Get(1U).ToString().Utf8Value(), {}};
-    if (const Napi::Value names = pair.Get(2U); names.IsArray()) {
-      const auto dependencies = names.As<Napi::Array>();
+    // Beyond the end an array has what a polluted prototype has.
+    if (pair.Length() > 2 && pair.Get(2U).IsArray()) {
+      const auto dependencies = pair.Get(2U).As<Napi::Array>();
       for (uint32_t at = 0; at < dependencies.Length(); ++at) {
         candidate.dependencies.push_back(dependencies.Get(at).ToString().Utf8Value());
       }
