@@ -21,7 +21,8 @@ const probe = `
 `;
 
 await runMain(() => {
-  if (existsSync(swiftShader)) process.env.VK_ICD_FILENAMES ??= swiftShader;
+  const hasGpu = existsSync('/dev/dri');
+  if (!hasGpu && existsSync(swiftShader)) process.env.VK_ICD_FILENAMES ??= swiftShader;
   const wanted = process.argv.slice(2);
   const providers = wanted.length > 0 ? wanted : ['webgpu', 'cuda', 'tensorrt'];
   const model = at('test/fixtures/models/add4.onnx');

@@ -11,6 +11,9 @@ const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
 /** The provider of a device that is tested; `npm run test:gpu` names others. */
 export const provider = process.env['ONLITE_TEST_PROVIDER'] ?? 'webgpu';
 
+/** `npm run test:gpu` is for the GPU, where there is one. */
+const isForGpu = process.env['ONLITE_TEST_PROVIDER'] !== undefined && existsSync('/dev/dri');
+
 /**
  * Has WebGPU use SwiftShader, unless the environment chooses a device, and CUDA be what
  * `onlite install` has brought, if it has.
@@ -18,7 +21,7 @@ export const provider = process.env['ONLITE_TEST_PROVIDER'] ?? 'webgpu';
  * @returns why the provider cannot be used here; undefined if it can
  */
 export async function whyNoDevice(): Promise<string | undefined> {
-  if (existsSync(swiftShader)) process.env['VK_ICD_FILENAMES'] ??= swiftShader;
+  if (existsSync(swiftShader) && !isForGpu) process.env['VK_ICD_FILENAMES'] ??= swiftShader;
   if (provider !== 'webgpu') await useProvider('cuda').catch(() => undefined);
   try {
     await using session = await InferenceSession.create(fixture('add4.onnx'), {
