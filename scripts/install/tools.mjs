@@ -11,10 +11,10 @@ import { at } from '../lib/project.mjs';
  *
  * @param {string} name the folder's
  * @param {Record<string, string>} dependencies as in a package.json
- * @param {{os: string, cpu: string}} [platform] that they are for, if not this one
+ * @param {boolean} [isForeign] for another platform than this one
  * @returns {Promise<string>} their `node_modules`
  */
-export async function installTools(name, dependencies, platform) {
+export async function installTools(name, dependencies, isForeign = false) {
   const folder = at('build/tools', name);
   const stamp = join(folder, 'installed.json');
   const state = JSON.stringify(dependencies);
@@ -23,7 +23,7 @@ export async function installTools(name, dependencies, platform) {
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
     const [npm, ...args] = npmCommand();
     args.push('install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error');
-    if (platform !== undefined) args.push(`--os=${platform.os}`, `--cpu=${platform.cpu}`);
+    if (isForeign) args.push('--force');
     await run(npm, args, { cwd: folder });
     writeFileSync(stamp, state);
   }
@@ -31,9 +31,9 @@ export async function installTools(name, dependencies, platform) {
 }
 
 /** A file of a package of npm's. */
-export async function toolFile(name, version, path, platform) {
+export async function toolFile(name, version, path, isForeign = false) {
   const folder = `${name}@${version}`.replace(/\W/g, '-');
-  const modules = await installTools(folder, { [name]: version }, platform);
+  const modules = await installTools(folder, { [name]: version }, isForeign);
   const file = join(modules, name, path);
   if (!statOrNull(file)) throw new SetupError(`${name}@${version} has no ${path}`);
   return file;
