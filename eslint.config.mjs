@@ -59,7 +59,15 @@ const userImportsOnly = {
 };
 
 /** Rooms that are an entry point beside `onlite` each. */
-const entryPoints = ['bench', 'electron', 'metrics', 'onnxruntime', 'tflite', 'transformers'];
+const entryPoints = [
+  'bench',
+  'electron',
+  'metrics',
+  'onnxruntime',
+  'optimize',
+  'tflite',
+  'transformers',
+];
 const others = (...names) => entryPoints.filter((name) => !names.includes(name));
 
 /**
@@ -75,6 +83,7 @@ const forbiddenImports = {
   'electron/**/*.ts': ['engine', 'formats', ...others('electron'), 'cli', 'index'],
   'metrics/**/*.ts': ['formats', ...others('metrics'), 'cli'],
   'onnxruntime/**/*.ts': ['formats', ...others('onnxruntime'), 'cli'],
+  'optimize/**/*.ts': [...others('bench', 'optimize'), 'cli'],
   'tflite/**/*.ts': [...others('tflite'), 'cli'],
   'transformers/**/*.ts': ['formats', ...others('transformers', 'onnxruntime'), 'cli'],
 };

@@ -41,6 +41,7 @@ export default defineConfig({
     'tflite/index': 'lib/tflite/index.ts',
     'onnxruntime/index': 'lib/onnxruntime/index.ts',
     'transformers/index': 'lib/transformers/index.ts',
+    'optimize/index': 'lib/optimize/index.ts',
     'cli/main': 'lib/cli/main.ts',
     'cli/bench/worker': 'lib/cli/bench/worker.ts',
     'cli/doctor/probe-process': 'lib/cli/doctor/probe-process.ts',

@@ -1,8 +1,8 @@
 import { randomNumbers } from '../../bench/random';
 import { elementType, type ElementType, type NumericData } from '../../engine/tensor/element-type';
+import { numberToFloat16 } from '../../engine/tensor/float16';
 import { OnliteError } from '../../errors';
 import { Tensor } from '../../engine/tensor/tensor';
-import { float16FromSteps } from '../float16';
 
 /** More than this is a typing mistake in `--shape`, not an input. */
 const MAX_BYTES = 2 ** 32;
@@ -49,7 +49,7 @@ function fill(type: ElementType, data: NumericData, next: () => number): void {
     for (let i = 0; i < data.length; i++) data[i] = BigInt(whole(2));
   } else if (type === 'float16') {
     const bits = new Uint16Array(data.buffer, data.byteOffset, data.length);
-    for (let i = 0; i < bits.length; i++) bits[i] = float16FromSteps(whole(2048));
+    for (let i = 0; i < bits.length; i++) bits[i] = numberToFloat16(whole(2048) / 2048);
   } else if (type === 'bfloat16') {
     const scratch = new DataView(new ArrayBuffer(4));
     for (let i = 0; i < data.length; i++) {

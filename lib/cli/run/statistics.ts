@@ -1,6 +1,6 @@
-import { elementType, type ElementType } from '../../engine/tensor/element-type';
+import type { ElementType } from '../../engine/tensor/element-type';
+import { numberReader } from '../../engine/tensor/numbers';
 import type { Tensor } from '../../engine/tensor/tensor';
-import { bfloat16ToNumber, float16ToNumber } from '../float16';
 
 export interface TensorStatistics {
   /** Over the elements that are not NaN; absent for strings, raw types and empty tensors. */
@@ -15,25 +15,12 @@ export interface TensorStatistics {
 
 const FIRST = 4;
 
-/** Reads elements as numbers, or undefined for types whose elements are not numbers here. */
-function reader(tensor: Tensor<ElementType>): ((index: number) => number) | undefined {
-  const { type, data } = tensor;
-  if (type === 'string' || Array.isArray(data)) return undefined;
-  const values = data as ArrayLike<number | bigint>;
-  if (type === 'bfloat16') return (index) => bfloat16ToNumber(Number(values[index]));
-  if (type === 'float16' && data instanceof Uint16Array) {
-    return (index) => float16ToNumber(Number(values[index]));
-  }
-  if (!elementType(type)?.plain) return undefined;
-  return (index) => Number(values[index]);
-}
-
 function short(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(5)));
 }
 
 export function tensorStatistics(tensor: Tensor<ElementType>): TensorStatistics {
-  const read = reader(tensor);
+  const read = numberReader(tensor);
   if (!read) {
     const list = Array.from(tensor.data as ArrayLike<unknown>).slice(0, FIRST);
     return {

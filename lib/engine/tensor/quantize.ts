@@ -3,6 +3,7 @@ import { OnliteError, invalidArgument } from '../../errors';
 import { isTensorLike } from '../run/fetches';
 import type { Quantization } from '../session/metadata';
 import { zeros } from './memory';
+import { roundHalfToEven } from './rounding';
 import { Tensor, isTensor, requireWhole } from './tensor';
 
 const ranges: Partial<Record<ElementType, readonly [min: number, max: number]>> = {
@@ -113,10 +114,4 @@ function channels(dims: readonly number[], quantization: Quantization): (index: 
   }
   const inner = elementCount(dims.slice(axis + 1), 'dims');
   return (index) => Math.floor(index / inner) % size;
-}
-
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

@@ -8,7 +8,6 @@ import { cgroupLimits } from '../../../lib/cli/machine/cgroup';
 import { parseCpuinfo } from '../../../lib/cli/machine/cpu';
 import { buildFeeds } from '../../../lib/cli/feeds';
 import { safeFileName, uniqueFileNames } from '../../../lib/cli/run/file-names';
-import { float16FromSteps, float16ToNumber } from '../../../lib/cli/float16';
 import { random } from '../../../lib/cli/feeds/generate';
 import { tensorFromJson } from '../../../lib/cli/feeds/json-tensor';
 import type { Machine } from '../../../lib/cli/machine';
@@ -63,12 +62,6 @@ describe('generated inputs', () => {
     const bytes = Array.from(random('x', 'int8', [2000], 0).data as Int8Array);
     expect(Math.min(...bytes)).toBeLessThan(-100);
     expect(Math.max(...bytes)).toBeGreaterThan(100);
-  });
-
-  it('have exact float16 values', () => {
-    for (let steps = 0; steps < 2048; steps++) {
-      expect(float16ToNumber(float16FromSteps(steps))).toBe(steps / 2048);
-    }
   });
 });
 
