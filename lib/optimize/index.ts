@@ -3,13 +3,22 @@
  *
  * @packageDocumentation
  */
-export { topClass, type Agreement } from './metrics/agreement';
+export {
+  compareModels,
+  type CandidateComparison,
+  type CompareOptions,
+  type ModelComparison,
+  type Sample,
+} from './compare/compare-models';
+export { type OutputComparison } from './compare/output-comparison';
+export { type Label, type Quality, type Task } from './compare/quality';
+export { topClass, type Agreement } from './measures/agreement';
 export {
   classificationMetrics,
   type ClassificationMetrics,
   type ClassMetrics,
   type PrecisionRecall,
-} from './metrics/classification';
-export { difference, type Difference } from './metrics/difference';
-export { klDivergence, type DivergenceOptions, type ScoreKind } from './metrics/divergence';
-export { regressionMetrics, type RegressionMetrics } from './metrics/regression';
+} from './measures/classification';
+export { difference, type Difference } from './measures/difference';
+export { klDivergence, type DivergenceOptions, type ScoreKind } from './measures/divergence';
+export { regressionMetrics, type RegressionMetrics } from './measures/regression';

@@ -3,11 +3,11 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { AgreementCount, topClass } from '../../../lib/optimize/metrics/agreement';
-import { classificationMetrics } from '../../../lib/optimize/metrics/classification';
-import { difference, DifferenceSums } from '../../../lib/optimize/metrics/difference';
-import { klDivergence, scoreKind } from '../../../lib/optimize/metrics/divergence';
-import { regressionMetrics } from '../../../lib/optimize/metrics/regression';
+import { AgreementCount, topClass } from '../../../lib/optimize/measures/agreement';
+import { classificationMetrics } from '../../../lib/optimize/measures/classification';
+import { difference, DifferenceSums } from '../../../lib/optimize/measures/difference';
+import { klDivergence, scoreKind } from '../../../lib/optimize/measures/divergence';
+import { regressionMetrics } from '../../../lib/optimize/measures/regression';
 import { codeOf } from '../support';
 
 /** What scikit-learn, SciPy and NumPy say; generate.py beside it made it. */
