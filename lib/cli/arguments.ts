@@ -47,6 +47,42 @@ export function wholeNumber(
   return number;
 }
 
+/** Seconds of at least `least`, a day at most. */
+export function seconds(args: ParsedArguments, name: string, least: number): number | undefined {
+  const value = text(args, name);
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!/^\d*\.?\d+$/.test(value) || !(number >= least) || number > 86_400) {
+    throw new UsageError(`--${name}: expected seconds of at least ${least}, got '${value}'`);
+  }
+  return number;
+}
+
+/** One of a few words. */
+export function choice<Value extends string>(
+  args: ParsedArguments,
+  name: string,
+  values: readonly Value[],
+): Value | undefined {
+  const given = text(args, name);
+  if (given === undefined) return undefined;
+  const found = values.find((value) => value === given);
+  if (found === undefined) {
+    throw new UsageError(`--${name}: expected one of ${values.join(', ')}, got '${given}'`);
+  }
+  return found;
+}
+
+/** A decimal number, negative ones too. */
+export function decimal(args: ParsedArguments, name: string): number | undefined {
+  const value = text(args, name);
+  if (value === undefined) return undefined;
+  if (!/^-?\d*\.?\d+(e-?\d+)?$/i.test(value)) {
+    throw new UsageError(`--${name}: expected a number, got '${value}'`);
+  }
+  return Number(value);
+}
+
 /** The one positional argument of a command that takes one. */
 export function onlyPositional(args: ParsedArguments, what: string): string {
   const [first, second] = args.positionals;

@@ -30,6 +30,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'compare',
+    {
+      summary: 'say how far models are apart, and which is better and faster',
+      load: async () => (await import('./compare/index.js')).compare,
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'check this machine and the runtimes, with a remedy for each problem',
@@ -64,7 +71,7 @@ function overview(): string {
     "'onlite COMMAND --help' describes a command; every command has --json.",
     "'onlite --version' prints the version.",
     '',
-    'Exit code: 0 done, 1 failed, 2 wrong command line.',
+    'Exit code: 0 done, 1 failed, 2 wrong command line, 3 a limit is not held.',
   ].join('\n');
 }
 

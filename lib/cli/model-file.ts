@@ -17,3 +17,19 @@ export async function readModelFile(file: string): Promise<Buffer> {
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
+
+export interface ModelFile {
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** Before anything is done with one: a wrong path must not cost the time of all the others. */
+export async function readModels(models: readonly string[]): Promise<Map<string, ModelFile>> {
+  const files = new Map<string, ModelFile>();
+  for (const path of new Set(models)) {
+    const bytes = await readModelFile(path);
+    files.set(path, { path, sha256: sha256(bytes), bytes: bytes.length });
+  }
+  return files;
+}

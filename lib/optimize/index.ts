@@ -8,10 +8,10 @@ export {
   type CandidateComparison,
   type CompareOptions,
   type ModelComparison,
-  type Sample,
 } from './compare/compare-models';
 export { type OutputComparison } from './compare/output-comparison';
 export { type Label, type Quality, type Task } from './compare/quality';
+export { type Sample } from './compare/sample';
 export { topClass, type Agreement } from './measures/agreement';
 export {
   classificationMetrics,

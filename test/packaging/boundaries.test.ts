@@ -36,6 +36,7 @@ describe('an import upwards', () => {
     ['lib/engine/run/feeds.ts', '../../index'],
     ['lib/bench/sample.ts', '../metrics/text'],
     ['lib/metrics/text.ts', '../cli/output'],
+    ['lib/optimize/compare/match.ts', '../../cli/output'],
     ['test/integration/run.test.ts', '../../lib/errors'],
     ['bench/suites/tiny.mjs', '../../dist/index.js'],
   ])('from %s of %s is refused', async (file, specifier) => {
@@ -48,6 +49,7 @@ describe('an import upwards', () => {
     ['lib/engine/session/session.ts', '../../errors'],
     ['lib/cli/info/index.ts', '../../formats/onnx'],
     ['lib/cli/bench/index.ts', '../output'],
+    ['lib/optimize/measures/regression.ts', '../../bench/statistics'],
     ['test/integration/run.test.ts', 'onlite'],
   ])('from %s of %s is none', async (file, specifier) => {
     expect(await verdicts(file, specifier)).toEqual([]);

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 
 import { OnliteError } from '../../errors';
 import { compareWithBaseline } from './baseline';
@@ -6,16 +6,17 @@ import { aggregate, pooledLatency } from './aggregate';
 import { describeSystem, describeVersions, parseDocument, type BenchDocument } from './document';
 import { intervalLog } from './hdr-log';
 import { parseBenchOptions, type BenchOptions } from './options';
-import { ProgressLine, progressBar } from './progress';
-import type { MeasuredSetting, ModelFile, SettingResult } from './result';
-import { measureAll, type SettingOutcome } from './schedule';
+import { measureWithProgress } from './progress';
+import type { MeasuredSetting, SettingResult } from './result';
+import type { SettingOutcome } from './schedule';
 import { keysOf, labelsOf } from './setting';
 import { sideBySide } from './side-by-side';
 import { histogramLines } from './terminal-histogram';
 import { renderText } from './text';
 import type { Command } from '../command';
-import { readModelFile, sha256 } from '../model-file';
-import { grouped, toJson } from '../output';
+import { readModels } from '../model-file';
+import { toJson } from '../output';
+import { writeOutput } from '../output-file';
 
 /** Exit codes beyond the common ones. */
 const REGRESSION = 3;
@@ -32,44 +33,6 @@ async function readBaseline(file: string | undefined): Promise<BenchDocument | u
     throw new OnliteError('ERR_INVALID_ARGUMENT', `--baseline: cannot read '${file}'`, { cause });
   }
   return parseDocument(content, file);
-}
-
-async function write(option: string, file: string, content: string): Promise<void> {
-  try {
-    await writeFile(file, content);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new OnliteError('ERR_INVALID_ARGUMENT', `--${option}: ${reason}`, { cause });
-  }
-}
-
-/** Before anything is measured: a wrong path must not cost the time of all the others. */
-async function readModels(models: readonly string[]): Promise<Map<string, ModelFile>> {
-  const files = new Map<string, ModelFile>();
-  for (const path of new Set(models)) {
-    const bytes = await readModelFile(path);
-    files.set(path, { path, sha256: sha256(bytes), bytes: bytes.length });
-  }
-  return files;
-}
-
-async function measureWithProgress(
-  options: BenchOptions,
-  labels: readonly string[],
-): Promise<SettingOutcome[]> {
-  const line = new ProgressLine(process.stderr);
-  try {
-    return await measureAll({
-      ...options,
-      onProgress: ({ step, steps, setting, stage, done }) => {
-        const progress = `${progressBar(step / steps)} ${step + 1}/${steps}`;
-        const runs = done > 0 ? `, ${grouped(done)} runs` : '';
-        line.show(`${progress} ${labels[setting] ?? ''}: ${stage}${runs}`);
-      },
-    });
-  } finally {
-    line.clear();
-  }
 }
 
 function exitCode({ settings, baseline }: BenchDocument): number {
@@ -91,7 +54,8 @@ async function runBench(options: BenchOptions): Promise<{
   const labels = labelsOf(settings);
   const keys = keysOf(settings);
   const date = new Date().toISOString();
-  const outcomes = await measureWithProgress(options, labels);
+  const inputs = (): readonly string[] => options.inputs;
+  const outcomes = await measureWithProgress({ ...options, inputs }, labels);
   const results = settings.map((setting, index): SettingResult => {
     const { results: found = [], failed } = outcomes[index] ?? {};
     const model = models.get(setting.model);
@@ -194,14 +158,15 @@ export const bench: Command = {
   async run(args) {
     const options = parseBenchOptions(args);
     const { document, outcomes } = await runBench(options);
-    if (options.save !== undefined) await write('save', options.save, `${toJson(document)}\n`);
+    if (options.save !== undefined)
+      await writeOutput('save', options.save, `${toJson(document)}\n`);
     if (options.hdr !== undefined) {
-      await write('hdr', options.hdr, intervalLog(document, outcomes));
+      await writeOutput('hdr', options.hdr, intervalLog(document, outcomes));
     }
     if (options.report !== undefined) {
       const { renderReport } = await import('./report/page.js');
       const latencies = outcomes.map(({ results }) => pooledLatency(results));
-      await write('report', options.report, renderReport(document, latencies));
+      await writeOutput('report', options.report, renderReport(document, latencies));
     }
     const histogram = ({ label }: MeasuredSetting): string[] => {
       if (!process.stdout.isTTY) return [];

@@ -1,4 +1,4 @@
-import { text, texts, wholeNumber } from '../arguments';
+import { choice, seconds, text, texts, wholeNumber } from '../arguments';
 import { UsageError, type ParsedArguments } from '../command';
 import { METRICS, type Metric } from './metrics';
 import type { Protocol } from './schedule';
@@ -38,30 +38,6 @@ function numbers(args: ParsedArguments, name: string, whole: boolean): number[] 
     }
     return value;
   });
-}
-
-function seconds(args: ParsedArguments, name: string, least: number): number | undefined {
-  const value = text(args, name);
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (!/^\d*\.?\d+$/.test(value) || !(number >= least) || number > 86_400) {
-    throw new UsageError(`--${name}: expected seconds of at least ${least}, got '${value}'`);
-  }
-  return number;
-}
-
-function choice<Value extends string>(
-  args: ParsedArguments,
-  name: string,
-  values: readonly Value[],
-): Value | undefined {
-  const given = text(args, name);
-  if (given === undefined) return undefined;
-  const found = values.find((value) => value === given);
-  if (found === undefined) {
-    throw new UsageError(`--${name}: expected one of ${values.join(', ')}, got '${given}'`);
-  }
-  return found;
 }
 
 function settingsOf(args: ParsedArguments): Setting[] {

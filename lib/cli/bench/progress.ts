@@ -1,4 +1,5 @@
-import { printable } from '../output';
+import { grouped, printable } from '../output';
+import { measureAll, type ScheduleOptions, type SettingOutcome } from './schedule';
 
 /** How often the line is written, at most. */
 const INTERVAL_MS = 100;
@@ -33,4 +34,24 @@ export class ProgressLine {
 export function progressBar(share: number, width = 20): string {
   const filled = Math.round(Math.min(Math.max(share, 0), 1) * width);
   return `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}]`;
+}
+
+/** {@link measureAll} with a line on the terminal that says where it is. */
+export async function measureWithProgress(
+  options: Omit<ScheduleOptions, 'onProgress'>,
+  labels: readonly string[],
+): Promise<SettingOutcome[]> {
+  const line = new ProgressLine(process.stderr);
+  try {
+    return await measureAll({
+      ...options,
+      onProgress: ({ step, steps, setting, stage, done }) => {
+        const progress = `${progressBar(step / steps)} ${step + 1}/${steps}`;
+        const runs = done > 0 ? `, ${grouped(done)} runs` : '';
+        line.show(`${progress} ${labels[setting] ?? ''}: ${stage}${runs}`);
+      },
+    });
+  } finally {
+    line.clear();
+  }
 }

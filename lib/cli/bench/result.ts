@@ -1,4 +1,5 @@
 import type { Spread } from '../../bench/statistics';
+import type { ModelFile } from '../model-file';
 import type { Block, InputDescription, OperatorProfile, PhaseFigures, PhaseName } from './protocol';
 import type { Setting } from './setting';
 
@@ -21,12 +22,6 @@ export interface LatencyFigures {
   readonly stddev: number;
   readonly max: number;
   readonly percentiles: readonly PercentileFigure[];
-}
-
-export interface ModelFile {
-  readonly path: string;
-  readonly sha256: string;
-  readonly bytes: number;
 }
 
 export interface ProcessFigures {

@@ -15,7 +15,8 @@ export interface Protocol {
 
 export interface ScheduleOptions extends Protocol {
   readonly settings: readonly Setting[];
-  readonly inputs: readonly string[];
+  /** What a model is fed: `--input` values. */
+  readonly inputs: (model: string) => readonly string[];
   readonly shapes: readonly string[];
   readonly signature?: string;
   /** Where the measurement is; `step` counts processes from 0. */
@@ -81,7 +82,7 @@ export async function measureAll(options: ScheduleOptions): Promise<SettingOutco
       if (!setting || !outcome || outcome.failed || blocks.length === 0) continue;
       const request: MeasureRequest = {
         setting,
-        inputs,
+        inputs: inputs(setting.model),
         shapes,
         ...(signature === undefined ? {} : { signature }),
         warmUpMs,

@@ -26,7 +26,10 @@ export interface FigureParts {
   readonly interval: string;
 }
 
-export function ratioParts({ ratio, interval: [low, high] }: MetricComparison): FigureParts {
+export function ratioParts({
+  ratio,
+  interval: [low, high],
+}: Pick<MetricComparison, 'ratio' | 'interval'>): FigureParts {
   const upper = high === null ? '∞' : factor(high).slice(0, -2);
   return { value: factor(ratio), interval: `${factor(low).slice(0, -2)} – ${upper}` };
 }
@@ -59,7 +62,11 @@ export function protocolText({ protocol }: BenchDocument): string {
   );
 }
 
-function facts({ machine, versions }: BenchDocument): string[][] {
+/** What was measured on, and with. */
+export function machineFacts({
+  machine,
+  versions,
+}: Pick<BenchDocument, 'machine' | 'versions'>): string[][] {
   const runtimes = [
     versions.onnxruntime === undefined ? '' : `ONNX Runtime ${versions.onnxruntime}`,
     versions.tflite === undefined ? '' : `TensorFlow Lite ${versions.tflite}`,
@@ -231,7 +238,10 @@ export function renderText(
 ): string {
   const measured = document.settings.filter(isMeasured);
   const [only, second] = measured;
-  const parts = [`${table(facts(document), { indent: 0 })}\n`, `${protocolText(document)}\n`];
+  const parts = [
+    `${table(machineFacts(document), { indent: 0 })}\n`,
+    `${protocolText(document)}\n`,
+  ];
   if (second !== undefined) parts.push(overview(measured), comparisonSection(document));
   for (const setting of second === undefined && only ? [only] : []) {
     parts.push(

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 
 import type { ElementType } from '../../engine/tensor/element-type';
@@ -8,11 +7,12 @@ import type { TensorValueMetadata, ValueMetadata } from '../../engine/session/me
 import { readNpy, readNpz, type NpyArray } from '../../formats/npy';
 import { Tensor } from '../../engine/tensor/tensor';
 import { UsageError } from '../command';
+import { invalid, parseJson, readDataFile } from './files';
 import { random, zeros } from './generate';
 import { tensorFromJson } from './json-tensor';
 
 const GENERATED = /^(zeros|random(?::\d+)?)$/;
-const MAX_NUMPY_BYTES = 2 ** 32;
+export const MAX_NUMPY_BYTES = 2 ** 32;
 
 export interface FeedRequest {
   /** `--input` values: `NAME=SOURCE` or `SOURCE`. */
@@ -20,9 +20,6 @@ export interface FeedRequest {
   /** `--shape` values: `NAME=1,3,224,224` or `1,3,224,224`. */
   readonly shapes: readonly string[];
 }
-
-const invalid = (message: string, cause?: unknown): OnliteError =>
-  new OnliteError('ERR_INVALID_ARGUMENT', message, { cause });
 
 function describeInput(value: ValueMetadata): string {
   if (!value.isTensor) return `  ${value.name}: ${value.kind}`;
@@ -77,28 +74,17 @@ function resolveDims(input: TensorValueMetadata, shapes: ReadonlyMap<string, num
   });
 }
 
-async function read(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    throw invalid(`--input: cannot read '${file}'`, cause);
-  }
-}
+const read = (file: string): Promise<Buffer> => readDataFile('input', file);
 
 async function readJson(file: string): Promise<unknown> {
-  const content = (await read(file)).toString('utf8');
-  try {
-    return JSON.parse(content) as unknown;
-  } catch (cause) {
-    throw invalid(`--input: '${file}' is not JSON`, cause);
-  }
+  return parseJson(`--input: '${file}'`, (await read(file)).toString('utf8'));
 }
 
 /** NumPy stores bfloat16 as uint16 and packed types as bytes; the model knows what they are. */
-function fromNpy(
+export function fromNpy(
   array: NpyArray,
   input: ValueMetadata | undefined,
-  shapes: ReadonlyMap<string, number[]>,
+  shapes: ReadonlyMap<string, number[]> = new Map(),
 ): Tensor {
   let { type, dims } = array;
   if (input?.isTensor && input.type !== type) {

@@ -1,20 +1,12 @@
 import { checkOptions, optionalChoice, optionalString } from '../../checks';
-import type { TensorLike } from '../../engine/run/feeds';
+import type { TensorValueMetadata } from '../../engine/session/metadata';
 import { InferenceSession } from '../../engine/session/session';
 import { OnliteError, invalidArgument } from '../../errors';
 import { requireTemperature } from '../measures/divergence';
 import { Contender } from './contender';
-import type { MatchedOutput } from './match';
 import { OutputSums, type OutputComparison, type OutputValues } from './output-comparison';
 import { QualityRecorder, type Label, type Quality, type Task } from './quality';
-
-/** What the models are run on once. */
-export interface Sample {
-  /** By the first model's input names. */
-  readonly feeds: Readonly<Record<string, TensorLike | null | undefined>>;
-  /** The truth of each row of the output that is judged: a class, or the numbers it should have. */
-  readonly labels?: readonly Label[];
-}
+import type { Sample } from './sample';
 
 /** How {@link compareModels} compares. */
 export interface CompareOptions {
@@ -90,11 +82,10 @@ class ModelRecord {
 
   /** @throws OnliteError ERR_INVALID_ARGUMENT where the model has no such output. */
   judge(actual: ReadonlyMap<string, OutputValues>, labels: readonly Label[], judged: string): void {
+    const output = requireOutput(this.contender, judged);
     const values = actual.get(judged);
-    const pair = this.contender.compared.find(({ reference }) => reference.name === judged);
-    if (!values || !pair) throw noOutput(judged, this.contender.compared);
-    this.#quality ??= new QualityRecorder(this.#options.task, pair.candidate);
-    this.#quality.add(values, labels);
+    this.#quality ??= new QualityRecorder(this.#options.task, output);
+    if (values) this.#quality.add(values, labels);
   }
 
   get quality(): Quality | undefined {
@@ -110,12 +101,16 @@ class ModelRecord {
   }
 }
 
-const noOutput = (name: string, outputs: readonly MatchedOutput[]): OnliteError =>
-  new OnliteError(
+/** A model's output that stands for one of the reference's. */
+function requireOutput({ compared }: Contender, name: string): TensorValueMetadata {
+  const found = compared.find(({ reference }) => reference.name === name);
+  if (found) return found.candidate;
+  const names = compared.map(({ reference }) => reference.name).join(', ');
+  throw new OnliteError(
     'ERR_INVALID_ARGUMENT',
-    `output '${name}': no such output that all models have; there is ` +
-      (outputs.map(({ reference }) => reference.name).join(', ') || 'none'),
+    `output '${name}': expected one that all models have, such as ${names}`,
   );
+}
 
 function requireSessions(sessions: readonly InferenceSession[]): InferenceSession {
   const wrong = sessions.findIndex((session) => !(session instanceof InferenceSession));
@@ -160,6 +155,7 @@ export async function compareModels(
     if (contender.compared.length === 0) {
       throw new OnliteError('ERR_UNSUPPORTED', 'outputs: the models have no tensor of numbers');
     }
+    if (options.output !== undefined) requireOutput(contender, options.output);
   }
   let done = 0;
   for await (const { feeds, labels } of samples) {

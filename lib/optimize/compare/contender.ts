@@ -1,6 +1,7 @@
 import type { TensorLike } from '../../engine/run/feeds';
 import type { TensorValueMetadata, ValueMetadata } from '../../engine/session/metadata';
 import type { InferenceSession } from '../../engine/session/session';
+import type { Sample } from './sample';
 import { isNumeric } from '../../engine/tensor/numbers';
 import { feedsFor } from './feeds';
 import type { Layout } from './layout';
@@ -35,13 +36,17 @@ export class Contender {
     });
   }
 
+  /** A sample, which is in the reference's terms, as this model takes it. */
+  feeds(sample: Sample['feeds']): Record<string, TensorLike> {
+    return feedsFor(this.#inputs, this.#reference.inputMetadata, this.layouts, sample);
+  }
+
   /** Real values of the compared outputs, by the reference's names. */
   async run(
-    sample: Readonly<Record<string, TensorLike | null | undefined>>,
+    sample: Sample['feeds'],
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, OutputValues>> {
-    const feeds = feedsFor(this.#inputs, this.#reference.inputMetadata, this.layouts, sample);
-    const results = await this.session.run(feeds, signal ? { signal } : {});
+    const results = await this.session.run(this.feeds(sample), signal ? { signal } : {});
     return new Map(
       this.compared.map(({ reference, candidate }) => [
         reference.name,

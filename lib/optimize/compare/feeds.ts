@@ -8,8 +8,7 @@ import { OnliteError } from '../../errors';
 import { layoutOf, rearrange, type Layout } from './layout';
 import type { Matching } from './match';
 import { realValues, tensorOfValues } from './real-values';
-
-type Tensors = Readonly<Record<string, TensorLike | null | undefined>>;
+import type { Sample } from './sample';
 
 const ownTensor = ({ type, data, dims }: TensorLike): Tensor<ElementType> =>
   new Tensor(type as ElementType, data as never, dims);
@@ -68,7 +67,7 @@ export function feedsFor(
   { pairs }: Matching,
   referenceInputs: readonly ValueMetadata[],
   likely: ReadonlyMap<number, Layout>,
-  sample: Tensors,
+  sample: Sample['feeds'],
 ): Record<string, TensorLike> {
   const unknown = Object.keys(sample).find(
     (name) => !referenceInputs.some((input) => input.name === name),
