@@ -113,7 +113,7 @@ export class Table {
   }
 
   /** Where the field's value lies, or undefined when the table has its default. */
-  private field(index: number): number | undefined {
+  field(index: number): number | undefined {
     const slot = 4 + 2 * index;
     if (slot + 2 > this.vtableSize) return undefined;
     const offset = this.buffer.uint16(this.vtable + slot);

@@ -12,6 +12,12 @@ export {
 export { type OutputComparison } from './compare/output-comparison';
 export { type Label, type Quality, type Task } from './compare/quality';
 export { type Sample } from './compare/sample';
+export {
+  compareLayers,
+  type LayerComparison,
+  type LayerDifference,
+  type LayerOptions,
+} from './layers/compare-layers';
 export { topClass, type Agreement } from './measures/agreement';
 export {
   classificationMetrics,

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import type { ModelComparison } from 'onlite/optimize';
+import type { LayerComparison, ModelComparison } from 'onlite/optimize';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { model, onlite, onliteJson } from './cli-support';
@@ -11,6 +11,7 @@ interface Result {
   models: { label: string; engine: string; sha256: string; bytes: number }[];
   source: string;
   comparison: ModelComparison;
+  layers?: LayerComparison[];
   speed?: {
     models: {
       p50?: number;
@@ -87,6 +88,17 @@ describe('onlite compare', () => {
     const { status, stdout } = onlite(['compare', ...args]);
     expect(status).toBe(0);
     for (const words of ['accuracy', 'top-1', 'KL', 'SQNR']) expect(stdout).toContain(words);
+  });
+
+  it('follows the layers', () => {
+    const args = [mlps[0]!, mlps[0]!, '--no-speed', '--layers', '--samples', '2'];
+    const [layers] = compare(...args).layers!;
+    expect(layers!.layers.map(({ name }) => name)).toContain('logits');
+    expect(layers!.partsAt).toBeUndefined();
+    expect(onlite(['compare', ...args]).stdout).toContain('Layers of mlp.onnx #2, 4');
+    const { status, stdout } = onlite(['compare', ...mlps, '--layers', '--no-speed', '--json']);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'ERR_UNSUPPORTED' } });
   });
 
   it('measures latency and memory in turn', () => {

@@ -1,4 +1,5 @@
 import type { ModelComparison } from '../../optimize/compare/compare-models';
+import type { LayerComparison } from '../../optimize/layers/compare-layers';
 import type { BenchDocument, Versions } from '../bench/document';
 import type { ModelFile } from '../model-file';
 import type { Limit } from './options';
@@ -37,6 +38,8 @@ export interface CompareDocument {
   /** Where the samples came from: a path, or `random:SEED`. */
   readonly source: string;
   readonly comparison: ModelComparison;
+  /** With `--layers`: each candidate's layers against the reference's. */
+  readonly layers?: readonly LayerComparison[];
   readonly speed?: Speed;
   readonly limits: readonly LimitVerdict[];
   /** Every limit is held. */

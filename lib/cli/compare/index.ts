@@ -7,6 +7,7 @@ import {
 } from '../../optimize/compare/compare-models';
 import { Contender } from '../../optimize/compare/contender';
 import type { Sample } from '../../optimize/compare/sample';
+import { compareLayers, type LayerComparison } from '../../optimize/layers/compare-layers';
 import { describeSystem, describeVersions } from '../bench/document';
 import { ProgressLine, progressBar } from '../bench/progress';
 import { labelsOf, type Setting } from '../bench/setting';
@@ -76,6 +77,7 @@ async function* labelled(
 interface Found {
   readonly comparison: ModelComparison;
   readonly models: readonly ComparedModel[];
+  readonly layers: readonly LayerComparison[] | undefined;
   readonly speed: Speed | undefined;
 }
 
@@ -89,6 +91,21 @@ function compareOptions(
     ...(output === undefined ? {} : { output }),
     ...(temperature === undefined ? {} : { temperature }),
   };
+}
+
+/** Each candidate's layers against the reference's. */
+async function followLayers(
+  command: CompareCommand,
+  samples: () => AsyncIterable<Sample>,
+  onSample: (done: number) => void,
+): Promise<LayerComparison[]> {
+  const [reference = '', ...candidates] = command.models;
+  const found: LayerComparison[] = [];
+  for (const candidate of candidates) {
+    const options = { session: sessionOptions(command), onSample };
+    found.push(await compareLayers([reference, candidate], samples(), options));
+  }
+  return found;
 }
 
 async function find(command: CompareCommand): Promise<Found> {
@@ -114,14 +131,10 @@ async function find(command: CompareCommand): Promise<Found> {
       throw new UsageError('--min-accuracy: needs --labels');
     }
     const count = Math.min(set.count, command.samples ?? Infinity);
-    const comparison = await compareModels(
-      sessions,
-      labelled(set, count, truth),
-      compareOptions(command, (done) =>
-        line.show(`${progressBar(done / count)} ${done}/${count} samples`),
-      ),
-    );
-    line.clear();
+    const samples = (): AsyncGenerator<Sample> => labelled(set, count, truth);
+    const onSample = (done: number): void =>
+      line.show(`${progressBar(done / count)} ${done}/${count} samples`);
+    const comparison = await compareModels(sessions, samples(), compareOptions(command, onSample));
     const first = await set.sample(0);
     const feeds = sessions.map((session) => new Contender(session, reference).feeds(first));
     const models = sessions.map(({ engine, executionProviders }, index): ComparedModel => {
@@ -131,8 +144,10 @@ async function find(command: CompareCommand): Promise<Found> {
     });
     // What is measured next is not to share the memory and the threads.
     await releaseAll(sessions);
+    const layers = command.layers ? await followLayers(command, samples, onSample) : undefined;
+    line.clear();
     const speed = command.speed && (await measureSpeed(settings, labels, feeds, command.speed));
-    return { comparison, models, speed };
+    return { comparison, models, layers, speed };
   } finally {
     line.clear();
     await releaseAll(sessions);
@@ -142,7 +157,7 @@ async function find(command: CompareCommand): Promise<Found> {
 async function compareAll(command: CompareCommand): Promise<CompareDocument> {
   const date = new Date().toISOString();
   const machine = describeSystem();
-  const { comparison, models, speed } = await find(command);
+  const { comparison, models, layers, speed } = await find(command);
   const labels = models.map(({ label }) => label);
   const limits = judge(command.limits, { comparison, speed }, labels);
   return {
@@ -155,6 +170,7 @@ async function compareAll(command: CompareCommand): Promise<CompareDocument> {
     models,
     source: command.data ?? `random:${command.seed}`,
     comparison,
+    ...(layers ? { layers } : {}),
     ...(speed ? { speed } : {}),
     limits,
     holds: limits.every(({ holds }) => holds),
@@ -184,6 +200,8 @@ export const compare: Command = {
     '  --task NAME          classification or regression (default: by labels and output)',
     '  --output NAME        the output that labels are for (default the first)',
     '  --temperature T      take the first model for a teacher: KL divergence of the others at T',
+    '  --layers             compare the tensors between the operators too, by their names, and say where',
+    '                       the models part',
     '  --provider NAME      an execution provider or delegate, for all models',
     '  --threads N          threads inside one run',
     '  --duration S         seconds of measured runs for each model (default 3)',
@@ -209,6 +227,7 @@ export const compare: Command = {
     seed: { type: 'string' },
     shape: { type: 'string', multiple: true },
     labels: { type: 'string' },
+    layers: { type: 'boolean' },
     task: { type: 'string' },
     output: { type: 'string' },
     temperature: { type: 'string' },

@@ -1,6 +1,7 @@
 import type { CandidateComparison } from '../../optimize/compare/compare-models';
 import type { OutputComparison } from '../../optimize/compare/output-comparison';
 import type { Quality } from '../../optimize/compare/quality';
+import type { LayerComparison } from '../../optimize/layers/compare-layers';
 import { machineFacts, ratioParts } from '../bench/text';
 import { bold, byteSize, green, nanoseconds, red, section, table } from '../output';
 import type { CompareDocument, LimitVerdict } from './document';
@@ -76,6 +77,33 @@ export function qualityRows(labels: readonly string[], quality: readonly Quality
   return { header, rows };
 }
 
+/** The layers of most noise, or all, in their order. */
+export function layerRows({ layers, partsAt }: LayerComparison, most = layers.length): Rows {
+  const noisiest = [...layers].sort((a, b) => b.addedNoise - a.addedNoise).slice(0, most);
+  const header = ['layer', 'operator', 'max error', 'SQNR', 'added noise', ''];
+  const rows = layers
+    .filter((layer) => noisiest.includes(layer))
+    .map(({ name, operator, difference, addedNoise }) => [
+      name,
+      operator,
+      figure(difference.maxError),
+      decibels(difference.sqnr),
+      figure(addedNoise),
+      name === partsAt ? 'the models part here' : '',
+    ]);
+  return { header, rows };
+}
+
+/** As many layers as a terminal shows. */
+const SHOWN_LAYERS = 12;
+
+function layerSection(name: string, comparison: LayerComparison): string {
+  const { header, rows } = layerRows(comparison, SHOWN_LAYERS);
+  const shown = rows.length < comparison.layers.length ? `the ${rows.length} noisiest of ` : '';
+  const title = `Layers of ${name}, ${shown}${comparison.layers.length}`;
+  return section(title, rows, { header, right: [2, 3, 4] });
+}
+
 const optional = (value: number | undefined, format: (value: number) => string): string =>
   value === undefined ? '—' : format(value);
 
@@ -145,6 +173,9 @@ export function renderText(document: CompareDocument): string {
           qualityRows(labels, comparison.quality),
         )
       : '',
+    ...(document.layers ?? []).map((layers, index) =>
+      layerSection(labels[index + 1] ?? '', layers),
+    ),
     speed ? tableSection('Latency and memory', speedRows(labels, speed.models)) : '',
     limitSection(limits),
   ].join('');

@@ -2,6 +2,7 @@ export { dataTypeBits, dataTypeName, OnnxAttributeType, OnnxDataType } from './d
 export { readOnnxModel, readOnnxTensor, writeOnnxModel, writeOnnxTensor } from './model';
 export {
   elementCount,
+  externalDataFile,
   externalDataLocation,
   tensorByteLength,
   tensorBytes,

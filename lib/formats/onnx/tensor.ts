@@ -60,6 +60,18 @@ export function externalDataLocation(tensor: TensorProto): ExternalDataLocation 
   return result;
 }
 
+/**
+ * The file that a tensor's data is in, with all links followed; undefined where it is in the model's.
+ *
+ * @param folder - the model file's
+ * @throws OnliteError ERR_MODEL_INVALID when it lies outside the folder; ERR_MODEL_NOT_FOUND or
+ *   ERR_MODEL_UNREADABLE when it cannot be read.
+ */
+export function externalDataFile(tensor: TensorProto, folder: string): string | undefined {
+  const external = externalDataLocation(tensor);
+  return external && resolveInside(tensor, folder, external.location);
+}
+
 /** The model's folder is the border: absolute paths, `..` and links out of it are refused. */
 function resolveInside(tensor: TensorProto, folder: string, location: string): string {
   const root = realpathSync(folder);

@@ -45,6 +45,21 @@ export function outputValues(
   return { dims: tensor.dims, values: realValues(tensor, quantization) };
 }
 
+/**
+ * A candidate's values in the order of the reference's; undefined where the shapes do not agree.
+ *
+ * @param layouts - the candidate's as seen from the reference, by rank
+ */
+export function alignedValues(
+  reference: OutputValues,
+  candidate: OutputValues,
+  layouts: ReadonlyMap<number, Layout>,
+): Values | undefined {
+  const likely = INVERSE[layouts.get(reference.dims.length) ?? 'same'];
+  const layout = layoutOf(candidate.dims, reference.dims, likely);
+  return layout && rearrange(candidate.values, candidate.dims, layout);
+}
+
 /** Whether an output holds classes themselves, not scores. */
 export const holdsClasses = ({ type, quantization }: TensorValueMetadata): boolean =>
   quantization === undefined && /^u?int|^bool$/.test(type);
@@ -80,10 +95,8 @@ export class OutputSums {
 
   /** @throws OnliteError ERR_SHAPE_MISMATCH */
   add(reference: OutputValues, candidate: OutputValues): void {
-    const likely = INVERSE[this.#layouts.get(reference.dims.length) ?? 'same'];
-    const layout = layoutOf(candidate.dims, reference.dims, likely);
-    if (layout === undefined) throw this.#otherShape(reference.dims, candidate.dims);
-    const values = rearrange(candidate.values, candidate.dims, layout);
+    const values = alignedValues(reference, candidate, this.#layouts);
+    if (!values) throw this.#otherShape(reference.dims, candidate.dims);
     this.#difference.add(reference.values, values);
     if (holdsClasses(this.#pair.reference)) return;
     const rows = rowsOf(reference);

@@ -1,0 +1,31 @@
+import { elementType } from '../../engine/tensor/element-type';
+import { isNumeric } from '../../engine/tensor/numbers';
+import { readTfliteModel, withOutputs } from '../../formats/tflite';
+import type { Layer, LayeredModel } from './layered-model';
+
+/** The tensors that the operators of a TensorFlow Lite model's primary subgraph compute. */
+export function tfliteLayers(bytes: Uint8Array): LayeredModel {
+  const { subgraphs, operatorCodes } = readTfliteModel(bytes);
+  const [{ tensors, operators, outputs } = { tensors: [], operators: [], outputs: [] }] = subgraphs;
+  const names = tensors.map(({ name }) => name);
+  const isUnique = (name: string): boolean => names.indexOf(name) === names.lastIndexOf(name);
+  const isFetchable = (index: number): boolean => {
+    const { name = '', type, isVariable } = tensors[index] ?? {};
+    const known = elementType(type);
+    return name !== '' && isUnique(name) && !isVariable && !!known && isNumeric(known.name);
+  };
+  const layers = operators.flatMap(({ code, inputs, outputs: results }) =>
+    results.filter(isFetchable).map((index): Layer => ({
+      name: names[index] ?? '',
+      operator: operatorCodes[code]?.name ?? '',
+      inputs: inputs.flatMap((input) => names[input] ?? []),
+    })),
+  );
+  return {
+    layers,
+    withLayers: (wanted) => {
+      const indices = wanted.map((name) => names.indexOf(name));
+      return { bytes: withOutputs(bytes, [...new Set([...outputs, ...indices])]), options: {} };
+    },
+  };
+}
