@@ -142,6 +142,25 @@ describe('onlite compare', () => {
     expect(saved).toEqual(printed);
   });
 
+  it('writes a page that needs nothing but itself', () => {
+    const rows = [0, 1, 2].map((label) => ({ x: new Array(16).fill(label), label }));
+    const data = write('<b>rows.jsonl', rows);
+    const file = path.join(scratch, 'report.html');
+    const speed = ['--duration', '0.1', '--processes', '2', '--max-error', '10'];
+    const twice = [mlps[0]!, mlps[0]!];
+    const { models } = compare(...twice, '--data', data, '--layers', ...speed, '--report', file);
+    const page = readFileSync(file, 'utf8');
+    const headings = [...page.matchAll(/<h2 id="(\w+)">/g)].map(([, id]) => id);
+    expect(headings).toEqual(['limits', 'outputs', 'quality', 'layers', 'speed', 'machine']);
+    for (const id of headings) expect(page).toContain(`href="#${id}"`);
+    for (const words of [models[1]!.label, models[0]!.sha256, 'confusion matrix', 'logits']) {
+      expect(page).toContain(words);
+    }
+    expect(page).toContain('&lt;b&gt;rows.jsonl');
+    expect(page).not.toContain('<b>rows');
+    expect(page).not.toMatch(/<script|src=|https?:/);
+  });
+
   it.each([
     ['one model', [add]],
     ['an unknown task', [...adds, '--task', 'guessing']],

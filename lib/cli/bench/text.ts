@@ -53,7 +53,7 @@ export function errorsText(errors: Readonly<Record<string, number>>): string {
     .join(', ');
 }
 
-export function protocolText({ protocol }: BenchDocument): string {
+export function protocolText({ protocol }: Pick<BenchDocument, 'protocol'>): string {
   const { processes, blocks, total, warmUpMs } = protocol;
   const amount = 'seconds' in total ? `${total.seconds} s` : `${grouped(total.runs)} runs`;
   return (

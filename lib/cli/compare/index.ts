@@ -115,7 +115,8 @@ async function find(command: CompareCommand): Promise<Found> {
     return {
       model,
       concurrency: 1,
-      api: 'run',
+      // The model's own time, without the hand-over to a thread.
+      api: 'sync',
       ...(provider === undefined ? {} : { provider }),
       ...(threads === undefined ? {} : { threads }),
     };
@@ -217,6 +218,7 @@ export const compare: Command = {
     'What comes out:',
     '  --json               print JSON',
     '  --save FILE          write that JSON to a file as well',
+    '  --report FILE.html   write a page; it needs nothing but a browser',
     '  -h, --help           print this',
     '',
     'Exit code: 0 compared, 1 failed, 2 wrong command line, 3 a limit is not held.',
@@ -241,12 +243,17 @@ export const compare: Command = {
     'min-accuracy': { type: 'string' },
     'min-speedup': { type: 'string' },
     save: { type: 'string' },
+    report: { type: 'string' },
   },
   async run(args) {
     const command = parseCompareOptions(args);
     const document = await compareAll(command);
     if (command.save !== undefined) {
       await writeOutput('save', command.save, `${toJson(document)}\n`);
+    }
+    if (command.report !== undefined) {
+      const { renderReport } = await import('./report.js');
+      await writeOutput('report', command.report, renderReport(document));
     }
     return {
       json: document,

@@ -1,7 +1,7 @@
 import type { OperatorProfile, OperatorShare } from '../protocol';
 import type { MeasuredSetting } from '../result';
-import { dataTable } from './chart';
-import { at, html, type Markup } from './markup';
+import { dataTable } from '../../report/table';
+import { at, html, type Markup } from '../../report/markup';
 
 const MAX_TYPES = 12;
 const MAX_ROWS = 100;

@@ -2,8 +2,9 @@ import type { LatencyHistogram } from '../../../engine/latency/latency-histogram
 import { nanoseconds } from '../../output';
 import type { MeasuredSetting, PercentileFigure } from '../result';
 import { percentileParts, percentileText } from '../text';
-import { dataTable, PLOT, point, WIDTH, withInterval, xAxis, yAxis, type Chart } from './chart';
-import { at, html, type Markup } from './markup';
+import { dataTable, withInterval } from '../../report/table';
+import { PLOT, point, WIDTH, xAxis, yAxis, type Chart } from './chart';
+import { at, html, type Markup } from '../../report/markup';
 import { logScale, percentileScale, timeTick, type Scale } from './scale';
 import { dash, legend, marker, MAX_SERIES, seriesClass } from './series';
 

@@ -1,8 +1,9 @@
 import { nanoseconds } from '../../output';
 import { PHASES, type PhaseName } from '../protocol';
 import type { MeasuredSetting } from '../result';
-import { dataTable, point, WIDTH, type Chart } from './chart';
-import { at, html, type Markup } from './markup';
+import { dataTable } from '../../report/table';
+import { point, WIDTH, type Chart } from './chart';
+import { at, html, type Markup } from '../../report/markup';
 import { MAX_SERIES } from './series';
 
 const ROW = 46;

@@ -1,4 +1,4 @@
-import { at, html, type Markup } from './markup';
+import { at, html, type Markup } from '../../report/markup';
 
 /** Settings that a chart can show apart; the others are in its table. */
 export const MAX_SERIES = 8;

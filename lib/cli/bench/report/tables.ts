@@ -4,8 +4,8 @@ import type { BenchDocument } from '../document';
 import { METRICS, type Metric, type MetricComparison, type Verdict } from '../metrics';
 import type { MeasuredSetting } from '../result';
 import { errorsText, perSecond, ratioParts, VERDICTS } from '../text';
-import { dataTable, withInterval } from './chart';
-import { html, moment, type Markup } from './markup';
+import { dataTable, withInterval } from '../../report/table';
+import { html, moment, type Markup } from '../../report/markup';
 
 const ratioCells = (metrics: Partial<Record<Metric, MetricComparison>>): Markup[] =>
   METRICS.map((metric) => {

@@ -2,8 +2,9 @@ import { grouped, nanoseconds } from '../../output';
 import type { MeasuredSetting } from '../result';
 import { labelsOf } from '../setting';
 import { perSecond } from '../text';
-import { dataTable, PLOT, point, WIDTH, xAxis, yAxis, type Chart } from './chart';
-import { at, html, type Markup } from './markup';
+import { dataTable } from '../../report/table';
+import { PLOT, point, WIDTH, xAxis, yAxis, type Chart } from './chart';
+import { at, html, type Markup } from '../../report/markup';
 import { linearScale, type Scale } from './scale';
 import { dash, legend, marker, MAX_SERIES, seriesClass } from './series';
 

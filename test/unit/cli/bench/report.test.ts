@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { html, Markup } from '../../../../lib/cli/bench/report/markup';
+import { html, Markup } from '../../../../lib/cli/report/markup';
 import {
   linearScale,
   logScale,
