@@ -11,7 +11,7 @@ export {
 } from './compare/compare-models';
 export { type OutputComparison } from './compare/output-comparison';
 export { type Label, type Quality, type Task } from './compare/quality';
-export { type Sample } from './compare/sample';
+export { type Sample, type Samples } from './compare/sample';
 export {
   compareLayers,
   type LayerComparison,

@@ -228,12 +228,17 @@ describe('compareModels', () => {
     const x = ramp([4]);
     for (const [samples, compareOptions] of [
       [[], {}],
+      [undefined, {}],
+      [[null], {}],
+      [[{}], {}],
+      [[{ feeds: { a: x, b: x }, labels: 1 }], {}],
+      [[{ feeds: { a: 1, b: x } }], {}],
       [[{ feeds: { a: x, b: x, c: x } }], {}],
       [[{ feeds: { a: x, b: x }, labels: [1] }], { output: 'y' }],
       [[{ feeds: { a: x, b: x } }], { temperature: -1 }],
       [[{ feeds: { a: x, b: x } }], { task: 'guessing' }],
       [[{ feeds: { a: x, b: x } }], { what: 1 }],
-    ] as [Sample[], CompareOptions][]) {
+    ] as unknown as [Sample[], CompareOptions][]) {
       await expect(compare(add, samples, compareOptions)).rejects.toMatchObject({
         code: 'ERR_INVALID_ARGUMENT',
       });

@@ -17,6 +17,7 @@ import {
   type ValueMetadata,
 } from 'onlite';
 import { Interpreter } from 'onlite/tflite';
+import { compareModels } from 'onlite/optimize';
 import { metricsText, observeWith, registerWith, traceWith } from 'onlite/metrics';
 
 type Equal<A, B> =
@@ -135,3 +136,17 @@ expectTrue<Equal<ReturnType<typeof runSignature>, Record<string, Tensor>>>();
 void Interpreter.create({ modelPath: 'm.tflite', numThreads: 2 });
 // @ts-expect-error -- Python's spelling
 void Interpreter.create({ model_path: 'm.tflite' });
+
+export async function compared(a: InferenceSession, b: InferenceSession): Promise<number> {
+  const feeds = { x: new Tensor('float32', [1], [1]) };
+  const options = { temperature: 2, task: 'classification' } as const;
+  const { candidates, quality } = await compareModels([a, b], [{ feeds, labels: [1] }], options);
+  // @ts-expect-error -- a sample has feeds
+  await compareModels([a, b], [{ labels: [1] }]);
+  // @ts-expect-error -- no such task
+  await compareModels([a, b], [], { task: 'guessing' });
+  const [first] = quality ?? [];
+  // Which figures there are depends on what the labels are.
+  if (first?.kind === 'classification') return first.accuracy;
+  return candidates[0]?.outputs[0]?.difference.sqnr ?? first?.r2 ?? NaN;
+}

@@ -6,7 +6,7 @@ import { requireTemperature } from '../measures/divergence';
 import { Contender } from './contender';
 import { OutputSums, type OutputComparison, type OutputValues } from './output-comparison';
 import { QualityRecorder, type Label, type Quality, type Task } from './quality';
-import type { Sample } from './sample';
+import { checkedSamples, type Samples } from './sample';
 
 /** How {@link compareModels} compares. */
 export interface CompareOptions {
@@ -139,7 +139,7 @@ function requireSessions(sessions: readonly InferenceSession[]): InferenceSessio
  */
 export async function compareModels(
   sessions: readonly InferenceSession[],
-  samples: Iterable<Sample> | AsyncIterable<Sample>,
+  samples: Samples,
   options: CompareOptions = {},
 ): Promise<ModelComparison> {
   checkCompareOptions(options);
@@ -158,7 +158,7 @@ export async function compareModels(
     if (options.output !== undefined) requireOutput(contender, options.output);
   }
   let done = 0;
-  for await (const { feeds, labels } of samples) {
+  for await (const { feeds, labels } of checkedSamples(samples)) {
     const expected = await first.contender.run(feeds, signal);
     if (labels) first.judge(expected, labels, judged);
     for (const other of others) {
@@ -169,7 +169,6 @@ export async function compareModels(
     done++;
     onSample?.(done);
   }
-  if (done === 0) throw new OnliteError('ERR_INVALID_ARGUMENT', 'samples: there are none');
   const quality = records.flatMap((each) => each.quality ?? []);
   return {
     samples: done,

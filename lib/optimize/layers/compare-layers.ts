@@ -1,3 +1,4 @@
+import { checkOptions } from '../../checks';
 import type { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
@@ -6,9 +7,10 @@ import type { TensorValueMetadata } from '../../engine/session/metadata';
 import { feedsFor } from '../compare/feeds';
 import { likelyLayouts, matchValues } from '../compare/match';
 import { alignedValues, outputValues, type OutputValues } from '../compare/output-comparison';
-import type { Sample } from '../compare/sample';
+import { checkedSamples, type Samples } from '../compare/sample';
 import { DifferenceSums, type Difference } from '../measures/difference';
 import { openWithLayers, readLayeredModel, type Layer } from './layered-model';
+import { DEQUANTIZED } from './onnx-layers';
 
 /** How {@link compareLayers} compares. */
 export interface LayerOptions {
@@ -39,10 +41,10 @@ export interface LayerComparison {
   readonly partsAt?: string;
 }
 
+const optionKeys = new Set<keyof LayerOptions>(['session', 'signal', 'onSample']);
+
 /** Added noise up to here, −100 dB, is the rounding of float32. */
 const ROUNDING = 1e-10;
-/** What ONNX Runtime's quantiser calls a tensor after its QuantizeLinear and DequantizeLinear. */
-const DEQUANTIZED = '_DequantizeLinear_Output';
 
 interface Pair {
   readonly layer: Layer;
@@ -84,7 +86,7 @@ function addedNoise(
 async function addSamples(
   [reference, candidate]: readonly [InferenceSession, InferenceSession],
   pairs: readonly Pair[],
-  samples: Iterable<Sample> | AsyncIterable<Sample>,
+  samples: Samples,
   { signal, onSample }: LayerOptions,
 ): Promise<ReadonlyMap<string, DifferenceSums>> {
   const inputs = matchValues(reference.inputMetadata, candidate.inputMetadata, 'inputs');
@@ -98,7 +100,7 @@ async function addSamples(
   const sums = new Map<string, DifferenceSums>();
   const options = signal ? { signal } : {};
   let done = 0;
-  for await (const { feeds } of samples) {
+  for await (const { feeds } of checkedSamples(samples)) {
     const names = reference.inputMetadata;
     const results = await reference.run(feedsFor(own, names, new Map(), feeds), options);
     const others = await candidate.run(feedsFor(inputs, names, layouts, feeds), options);
@@ -129,9 +131,10 @@ async function addSamples(
  */
 export async function compareLayers(
   models: readonly [reference: string, candidate: string],
-  samples: Iterable<Sample> | AsyncIterable<Sample>,
+  samples: Samples,
   options: LayerOptions = {},
 ): Promise<LayerComparison> {
+  checkOptions(options, 'options', optionKeys);
   const [reference, candidate] = [
     await readLayeredModel(models[0]),
     await readLayeredModel(models[1]),

@@ -44,9 +44,9 @@ const node = (op: string, inputs: string[], output: string): OnnxNode => ({
   outputs: [output],
 });
 
-function onnx(name: string, nodes: OnnxNode[]): string {
+function onnx(name: string, nodes: OnnxNode[], scaleName = 'scale'): string {
   const value = (label: string) => ({ name: label, type: float32, dims: ['n', 4] });
-  const scale = { name: 'scale', dims: [], data: Float32Array.of(0.02) };
+  const scale = { name: scaleName, dims: [], data: Float32Array.of(0.02) };
   const graph = { inputs: [value('x')], outputs: [value('y')], nodes, initializers: [scale] };
   return write(name, encodeOnnx(graph));
 }
@@ -100,6 +100,28 @@ describe('layers of ONNX models', () => {
     expect(layers[0]!.candidateName).toBe('h_DequantizeLinear_Output');
     expect(layers[0]!.difference.maxError).toBeGreaterThan(0);
     expect(layers[0]!.difference.maxError).toBeLessThanOrEqual(0.0101);
+  });
+
+  it('are followed into integer operators', async () => {
+    const quantised = onnx(
+      'integers.onnx',
+      [
+        node('Relu', ['x'], 'real'),
+        node('QuantizeLinear', ['real', 'h_scale'], 'h_quantized'),
+        node('DequantizeLinear', ['h_quantized', 'h_scale'], 'again'),
+        node('Sigmoid', ['again'], 's'),
+        node('Neg', ['s'], 'y'),
+      ],
+      'h_scale',
+    );
+    const { layers, partsAt } = await compare(reference, quantised, { x });
+    expect(layers.map(({ candidateName }) => candidateName)).toEqual([
+      'h_DequantizeLinear_Output',
+      's',
+      'y',
+    ]);
+    expect(layers[0]!.difference.maxError).toBeLessThanOrEqual(0.0101);
+    expect(partsAt).toBe('h');
   });
 
   it('pass their noise on through tensors that only one model has', async () => {
@@ -171,6 +193,8 @@ describe('layers', () => {
     await expect(compare('missing.onnx', reference, {})).rejects.toMatchObject({
       code: 'ERR_MODEL_NOT_FOUND',
     });
+    const none = compareLayers([reference, reference], [], { session });
+    await expect(none).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
     const damaged = write('damaged.onnx', Uint8Array.of(1, 2, 3));
     await expect(compare(reference, damaged, {})).rejects.toMatchObject({
       code: 'ERR_MODEL_INVALID',
