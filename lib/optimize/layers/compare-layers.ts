@@ -51,11 +51,35 @@ interface Pair {
   readonly candidateName: string;
 }
 
+/** Activations that a quantiser leaves to the range of the tensor before them. */
+const CLIPPING = new Set(['Relu', 'Clip']);
+
+/** The activation that alone uses a layer, by the layer's name. */
+function activations(layers: readonly Layer[]): ReadonlyMap<string, Layer> {
+  const uses = new Map<string, Layer[]>();
+  for (const layer of layers) {
+    for (const input of layer.inputs) uses.set(input, [...(uses.get(input) ?? []), layer]);
+  }
+  const found = new Map<string, Layer>();
+  for (const [name, [only, second]] of uses) {
+    if (only && !second && CLIPPING.has(only.operator)) found.set(name, only);
+  }
+  return found;
+}
+
+/** Each layer of the reference with its counterpart; a clipped one stands for its activation. */
 function pairsOf(reference: readonly Layer[], candidate: readonly Layer[]): Pair[] {
   const names = new Set(candidate.map(({ name }) => name));
+  const activationOf = activations(reference);
+  const counterpart = ({ name }: Layer): string | undefined =>
+    [name + DEQUANTIZED, name].find((each) => names.has(each));
   return reference.flatMap((layer): Pair[] => {
-    const found = [layer.name + DEQUANTIZED, layer.name].find((name) => names.has(name));
-    return found === undefined ? [] : [{ layer, candidateName: found }];
+    const candidateName = counterpart(layer);
+    if (candidateName === undefined) return [];
+    const activation = activationOf.get(layer.name);
+    const isClipped =
+      candidateName !== layer.name && activation && counterpart(activation) === undefined;
+    return [{ layer: isClipped ? activation : layer, candidateName }];
   });
 }
 
