@@ -246,6 +246,11 @@ describe('compareModels', () => {
     await expect(
       compare(add, [{ feeds: { a: x, b: x }, labels: [1, 2, 3] }]),
     ).rejects.toMatchObject({ code: 'ERR_SHAPE_MISMATCH' });
+    for (const sessionsOf of [null, {}, [1, 2]] as unknown as InferenceSession[][]) {
+      await expect(compareModels(sessionsOf, [])).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+      });
+    }
     await expect(compare(['add4.onnx'], [])).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     });

@@ -1,4 +1,4 @@
-import { checkOptions, optionalChoice, optionalString } from '../../checks';
+import { checkArray, checkOptions, optionalChoice, optionalString } from '../../checks';
 import type { TensorValueMetadata } from '../../engine/session/metadata';
 import { InferenceSession } from '../../engine/session/session';
 import { OnliteError, invalidArgument } from '../../errors';
@@ -38,6 +38,7 @@ export interface ModelComparison {
   readonly quality?: readonly Quality[];
 }
 
+const MAX_SESSIONS = 1000;
 const optionKeys = new Set(['output', 'task', 'temperature', 'signal', 'onSample']);
 const tasks: ReadonlyMap<string, Task> = new Map([
   ['classification', 'classification'],
@@ -113,7 +114,9 @@ function requireOutput({ compared }: Contender, name: string): TensorValueMetada
 }
 
 function requireSessions(sessions: readonly InferenceSession[]): InferenceSession {
-  const wrong = sessions.findIndex((session) => !(session instanceof InferenceSession));
+  const wrong = checkArray(sessions, 'sessions', MAX_SESSIONS).findIndex(
+    (session) => !(session instanceof InferenceSession),
+  );
   if (wrong >= 0) throw invalidArgument(`sessions[${wrong}]`, 'a session', sessions[wrong]);
   const [reference] = sessions;
   if (reference === undefined || sessions.length < 2) {

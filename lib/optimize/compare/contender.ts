@@ -1,30 +1,30 @@
 import type { TensorLike } from '../../engine/run/feeds';
 import type { TensorValueMetadata, ValueMetadata } from '../../engine/session/metadata';
 import type { InferenceSession } from '../../engine/session/session';
-import type { Sample } from './sample';
 import { isNumeric } from '../../engine/tensor/numbers';
 import { feedsFor } from './feeds';
 import type { Layout } from './layout';
 import { likelyLayouts, matchValues, type MatchedOutput, type Matching } from './match';
 import { outputValues, type OutputValues } from './output-comparison';
+import type { Sample } from './sample';
 
 const numeric = (value: ValueMetadata): value is TensorValueMetadata =>
   value.isTensor && isNumeric(value.type);
 
 /** One of the models that are compared, spoken to in the terms of the first one. */
 export class Contender {
-  readonly session: InferenceSession;
   readonly outputs: Matching;
   /** The outputs whose numbers can be compared, in the reference's order. */
   readonly compared: readonly MatchedOutput[];
   /** This model's layouts as seen from the reference, by rank. */
   readonly layouts: ReadonlyMap<number, Layout>;
+  readonly #session: InferenceSession;
   readonly #inputs: Matching;
   readonly #reference: InferenceSession;
 
   /** @throws OnliteError ERR_SHAPE_MISMATCH where inputs or outputs do not match the reference's. */
   constructor(session: InferenceSession, reference: InferenceSession) {
-    this.session = session;
+    this.#session = session;
     this.#reference = reference;
     this.#inputs = matchValues(reference.inputMetadata, session.inputMetadata, 'inputs');
     this.outputs = matchValues(reference.outputMetadata, session.outputMetadata, 'outputs');
@@ -46,7 +46,7 @@ export class Contender {
     sample: Sample['feeds'],
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, OutputValues>> {
-    const results = await this.session.run(this.feeds(sample), signal ? { signal } : {});
+    const results = await this.#session.run(this.feeds(sample), signal ? { signal } : {});
     return new Map(
       this.compared.map(({ reference, candidate }) => [
         reference.name,
