@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -6,8 +5,9 @@ import { join, relative } from 'node:path';
 import { InferenceSession } from 'onlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { compileLibrary, hasCompiler } from './c-library';
 import { encodeOnnx, float32 } from './onnx-encoder';
-import { errorOf, expectError, fixture, floats, root } from './support';
+import { errorOf, expectError, fixture, floats } from './support';
 
 const model = encodeOnnx({
   inputs: [{ name: 'x', type: float32, dims: ['n'] }],
@@ -18,17 +18,11 @@ const model = encodeOnnx({
   ],
 });
 
-const source = join(root, 'test/fixtures/custom-ops/plus_one.c');
-const hasCompiler = process.platform === 'linux' && spawnSync('cc', ['--version']).status === 0;
-
 describe.runIf(hasCompiler)('customOps', () => {
   let folder: string;
   /** The path of the library, compiled in one of its ways. */
-  const compile = (name: string, ...flags: string[]): string => {
-    const library = join(folder, `${name}.so`);
-    execFileSync('cc', ['-shared', '-fPIC', ...flags, '-o', library, source]);
-    return library;
-  };
+  const compile = (name: string, ...flags: string[]): string =>
+    compileLibrary('custom-ops/plus_one.c', folder, name, flags);
   let library: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'onlite-custom-ops-'));

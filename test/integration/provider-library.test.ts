@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import {
 } from 'onlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { compileLibrary, hasCompiler } from './c-library';
 import { encodeOnnx, float32 } from './onnx-encoder';
 import { expectError, fixture, floats, root } from './support';
 
@@ -25,8 +26,6 @@ const model = encodeOnnx({
   ],
 });
 
-const source = join(root, 'test/fixtures/provider-library/offset_provider.c');
-const hasCompiler = process.platform === 'linux' && spawnSync('cc', ['--version']).status === 0;
 const listed = (): readonly ProviderDevice[] =>
   runtimeInfo({ load: true }).runtimes.onnxruntime.devices;
 
@@ -46,11 +45,8 @@ it('a polluted prototype names no libraries to load before', () => {
 
 describe.runIf(hasCompiler)('registerProviderLibrary', () => {
   let folder: string;
-  const compile = (name: string, ...flags: string[]): string => {
-    const library = join(folder, `${name}.so`);
-    execFileSync('cc', ['-shared', '-fPIC', ...flags, '-o', library, source]);
-    return library;
-  };
+  const compile = (name: string, ...flags: string[]): string =>
+    compileLibrary('provider-library/offset_provider.c', folder, name, flags);
   let library: string;
   let devices: ProviderDevice[];
   /** What a session with these providers makes of [-1, 2], by every way of running. */
