@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <utility>
 
 #include "runtimes/library_file.h"
 #include "runtimes/ort/library.h"
@@ -116,8 +117,9 @@ Status RegisterLibrary(OrtEnv* env, const std::string& name, const std::string& 
   if (registry.libraries.count(path) == 0) {
     for (const auto& [other, known] : registry.libraries) {
       if (known != name) continue;
-      return {ErrorCode::kInvalidArgument,
-              "name: '" + name + "' is the provider library " + other + " already"};
+      std::string message = "name: '";
+      message.append(name).append("' is the provider library ").append(other).append(" already");
+      return {ErrorCode::kInvalidArgument, std::move(message)};
     }
     const std::string what = "the provider library " + path + " cannot be used";
     if (const Status status = CheckLibraryFile(path); !status.ok()) {
