@@ -21,7 +21,7 @@ struct LibraryCandidate {
   std::string origin;
   /// Libraries that this one, or what it loads later, needs and does not find itself: loaded before
   /// it, in this order.
-  std::vector<std::string> dependencies;
+  std::vector<std::string> dependencies = {};
 };
 
 /// A candidate that was tried; `error` is empty for the one that was loaded.

@@ -15,8 +15,8 @@ struct ProviderRequest {
   std::string name;  // public name, lower case
   std::vector<std::pair<std::string, std::string>> options;
   /// Of RuntimeDescription::devices; without it and `device_type`, the provider chooses.
-  std::optional<size_t> device_index;
-  std::string device_type;  // "cpu", "gpu", "npu"; empty: any
+  std::optional<size_t> device_index = {};
+  std::string device_type = {};  // "cpu", "gpu", "npu"; empty: any
 };
 
 /// Everything a session can be asked for. What an engine cannot do is refused
