@@ -1,12 +1,10 @@
 // The tests of providers with a device of their own, once for each that can be used here: WebGPU, which
 // Debian's SwiftShader has without a GPU, CUDA and TensorRT. Others are left out with the reason.
 //   node scripts/test-gpu.mjs [provider...]
-import { existsSync } from 'node:fs';
-
 import { output, run, runMain } from './lib/native-tools.mjs';
 import { at } from './lib/project.mjs';
+import { hasGpu, useSwiftShader } from './lib/swiftshader.mjs';
 
-const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const files = ['device-provider', 'device-outputs', 'provider-library'];
 
 /** Prints why a provider cannot be used; nothing if it can. In a process of its own, which may end. */
@@ -21,8 +19,7 @@ const probe = `
 `;
 
 await runMain(() => {
-  const hasGpu = existsSync('/dev/dri');
-  if (!hasGpu && existsSync(swiftShader)) process.env.VK_ICD_FILENAMES ??= swiftShader;
+  if (!hasGpu()) useSwiftShader();
   const wanted = process.argv.slice(2);
   const providers = wanted.length > 0 ? wanted : ['webgpu', 'cuda', 'tensorrt'];
   const model = at('test/fixtures/models/add4.onnx');

@@ -1,18 +1,18 @@
-import { existsSync } from 'node:fs';
-
 import { InferenceSession, OnliteError, useProvider } from 'onlite';
 
+import { float16ToNumber } from '../fixtures/compare';
 import { fixture } from './support';
 import type { Outcome } from './ways';
 
-/** What tells Vulkan of SwiftShader, a device made of the processor; of Debian's chromium-common. */
-const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
+const { hasGpu, useSwiftShader } = (await import(
+  new URL('../../scripts/lib/swiftshader.mjs', import.meta.url).href
+)) as { hasGpu: () => boolean; useSwiftShader: () => boolean };
 
 /** The provider of a device that is tested; `npm run test:gpu` names others. */
 export const provider = process.env['ONLITE_TEST_PROVIDER'] ?? 'webgpu';
 
 /** `npm run test:gpu` is for the GPU, where there is one. */
-const isForGpu = process.env['ONLITE_TEST_PROVIDER'] !== undefined && existsSync('/dev/dri');
+const isForGpu = process.env['ONLITE_TEST_PROVIDER'] !== undefined && hasGpu();
 
 /**
  * Has WebGPU use SwiftShader, unless the environment chooses a device, and CUDA be what
@@ -21,7 +21,7 @@ const isForGpu = process.env['ONLITE_TEST_PROVIDER'] !== undefined && existsSync
  * @returns why the provider cannot be used here; undefined if it can
  */
 export async function whyNoDevice(): Promise<string | undefined> {
-  if (existsSync(swiftShader) && !isForGpu) process.env['VK_ICD_FILENAMES'] ??= swiftShader;
+  if (!isForGpu) useSwiftShader();
   if (provider !== 'webgpu') await useProvider('cuda').catch(() => undefined);
   try {
     await using session = await InferenceSession.create(fixture('add4.onnx'), {
@@ -52,17 +52,9 @@ function elements({ type, bytes }: PlainTensor): number[] {
   if (type === 'float32') {
     return Array.from({ length: length / 4 }, (_, at) => view.getFloat32(4 * at, true));
   }
-  return Array.from({ length: length / 2 }, (_, at) => halfToNumber(view.getUint16(2 * at, true)));
-}
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  return exponent === 0
-    ? sign * fraction * 2 ** -24
-    : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  return Array.from({ length: length / 2 }, (_, at) =>
+    float16ToNumber(view.getUint16(2 * at, true)),
+  );
 }
 
 function isNear(got: number, wanted: number, tolerance: number): boolean {

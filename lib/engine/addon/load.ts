@@ -65,12 +65,19 @@ export function addonPlatform(): string {
   return `${platform}-${arch}${isMusl() ? '.musl' : ''}`;
 }
 
-/**
- * Whether Node runs on musl. Its own file tells which C library starts it; a report, which takes
- * longer than all else here, tells if that cannot be read.
- */
+let musl: boolean | undefined;
+
+/** Whether Node runs on musl, which is found out once. */
 export function isMusl(): boolean {
-  if (process.platform !== 'linux') return false;
+  musl ??= process.platform === 'linux' && startsOnMusl();
+  return musl;
+}
+
+/**
+ * Node's own file tells which C library starts it; a report, which takes longer than all else here,
+ * tells if that cannot be read.
+ */
+function startsOnMusl(): boolean {
   try {
     const interpreter = interpreterOf(process.execPath);
     if (interpreter !== undefined) return interpreter.includes('ld-musl');
