@@ -12,14 +12,26 @@ export interface CliResult {
   stderr: string;
 }
 
-/** Runs the built command line as a user does, in a process of its own. */
+const TIMEOUT_MS = 150_000;
+
+/**
+ * Runs the built command line as a user does, in a process of its own.
+ *
+ * @throws if it does not end by itself, with the signal that ended it and what it had printed
+ */
 export function onlite(args: readonly string[], env: NodeJS.ProcessEnv = {}): CliResult {
   const main = path.join(root, 'dist', 'cli', 'main.js');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+  const start = performance.now();
+  const { status, signal, error, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: TIMEOUT_MS,
     env: { ...process.env, ...env },
   });
+  if (status === null) {
+    const seconds = Math.round((performance.now() - start) / 1000);
+    const end = `${signal ?? 'no signal'} after ${seconds} s (${error?.message ?? 'no error'})`;
+    throw new Error(`onlite ${args.join(' ')}: ${end}\nstdout: ${stdout}\nstderr: ${stderr}`);
+  }
   return { status, stdout, stderr };
 }
 
