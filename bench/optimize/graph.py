@@ -27,6 +27,20 @@ class Graph:
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
+    def literal(self, value):
+        """A Constant node, as tracing exporters write what stood in the program; int64 by default."""
+        array = np.asarray(value)
+        return self.add("Constant", value=numpy_helper.from_array(array))
+
+    def dimension(self, x, axis):
+        """The size of an axis, a scalar, as it is traced."""
+        return self.add("Gather", self.add("Shape", x), self.literal(axis), axis=0)
+
+    def joined(self, *scalars):
+        """Scalars as a one-dimensional tensor."""
+        parts = [self.add("Unsqueeze", scalar, self.literal([0])) for scalar in scalars]
+        return self.add("Concat", *parts, axis=0)
+
     def weights(self, *dims, fan_in, gain=2.0, name="weight"):
         """Normally distributed; with a gain of 2 a layer before a Relu keeps the variance."""
         values = self.random.normal(0, np.sqrt(gain / fan_in), dims)
@@ -64,7 +78,7 @@ class Graph:
         bias = self.constant(np.zeros(outputs, np.float32), "bias")
         return self.add("Gemm", x, weight, bias, transB=1, output=output)
 
-    def model(self, inputs, outputs, name="graph", opset=OPSET):
+    def model(self, inputs, outputs, name="graph", opset=OPSET, full_check=True):
         """`inputs` and `outputs`: (type, dims) by name."""
 
         def values(described):
@@ -79,7 +93,7 @@ class Graph:
         model = helper.make_model(
             graph, opset_imports=opsets, ir_version=8, producer_name="onlite-bench"
         )
-        checker.check_model(model, full_check=True)
+        checker.check_model(model, full_check=full_check)
         return model
 
 
