@@ -1,34 +1,28 @@
-import { Writer } from 'protobufjs/minimal';
-
 import type { Field, ScalarKind, Schema } from './schema';
-import type { Message, UnknownField } from './types';
+import type { Segment } from './source';
+import type { Message, TensorProto, UnknownField } from './types';
+import { WIRE_TYPE } from './wire-type';
+import { WireWriter } from './wire-writer';
 
 type Fields = Record<string, unknown>;
 
-const WIRE_TYPE: Record<ScalarKind, 0 | 1 | 2 | 5> = {
-  string: 2,
-  bytes: 2,
-  float: 5,
-  double: 1,
-  int32: 0,
-  count: 0,
-  int64: 0,
-  uint64: 0,
-};
+/** Messages that are written in other messages' place. */
+export type Substitutes = ReadonlyMap<object, object>;
 
-/** Protobufjs takes a number where it is exact, else a decimal string. */
-function varint(value: bigint): number | string {
-  const asNumber = Number(value);
-  return Number.isSafeInteger(asNumber) ? asNumber : value.toString();
+function writeLengthDelimited(writer: WireWriter, write: () => void): void {
+  const before = writer.byteLength;
+  write();
+  writer.varint(writer.byteLength - before);
 }
 
-function writeScalar(writer: Writer, kind: ScalarKind, value: unknown): void {
+function writeScalar(writer: WireWriter, kind: ScalarKind, value: unknown): void {
   switch (kind) {
     case 'string':
-      writer.string(value as string);
+      writeLengthDelimited(writer, () => writer.string(value as string));
       break;
     case 'bytes':
-      writer.bytes(value as Uint8Array);
+    case 'data':
+      writeLengthDelimited(writer, () => writer.bytes(value as Segment));
       break;
     case 'float':
       writer.float(value as number);
@@ -36,68 +30,80 @@ function writeScalar(writer: Writer, kind: ScalarKind, value: unknown): void {
     case 'double':
       writer.double(value as number);
       break;
-    case 'int32':
-      writer.int32(value as number);
-      break;
-    case 'count':
-      writer.int64(value as number);
-      break;
-    case 'int64':
-      writer.int64(varint(BigInt.asIntN(64, value as bigint)));
-      break;
-    case 'uint64':
-      writer.uint64(varint(BigInt.asUintN(64, value as bigint)));
-      break;
+    default:
+      writer.integer(value as number | bigint);
   }
 }
 
-function writeOne(writer: Writer, field: Field, value: unknown): void {
-  const { id, kind } = field;
-  if (typeof kind === 'function') {
-    writer.uint32((id << 3) | 2).fork();
-    writeMessage(writer, kind(), value as Fields);
-    writer.ldelim();
-  } else {
-    writer.uint32((id << 3) | WIRE_TYPE[kind]);
-    writeScalar(writer, kind, value);
+/** Floating-point values are in memory as they are in the file. */
+function writePacked(writer: WireWriter, kind: ScalarKind, list: ArrayLike<unknown>): void {
+  if (list instanceof Float32Array || list instanceof Float64Array) {
+    writer.bytes(new Uint8Array(list.buffer, list.byteOffset, list.byteLength));
+    return;
   }
+  for (let index = list.length - 1; index >= 0; index--) writeScalar(writer, kind, list[index]);
 }
 
-function writeUnknown(writer: Writer, { id, wireType, value }: UnknownField): void {
-  writer.uint32(((id << 3) | wireType) >>> 0);
-  if (typeof value === 'bigint') {
-    writer.uint64(varint(value));
-  } else if (wireType === 2) {
-    writer.bytes(value);
-  } else {
-    const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-    for (let at = 0; at < value.byteLength; at += 4) writer.fixed32(view.getUint32(at, true));
-  }
+function writeUnknown(writer: WireWriter, { id, wireType, value }: UnknownField): void {
+  if (typeof value === 'bigint') writer.integer(value);
+  else if (wireType === 2) writeScalar(writer, 'bytes', value);
+  else writer.bytes(value);
+  writer.tag(id, wireType);
 }
 
-function writeMessage(writer: Writer, schema: Schema, fields: Fields): void {
-  for (const field of schema.fields) {
-    const value = fields[field.name];
-    if (value === undefined) continue;
+class Encoder {
+  readonly writer = new WireWriter();
+
+  constructor(private readonly substitutes: Substitutes | undefined) {}
+
+  message(schema: Schema, message: object): void {
+    const fields = (this.substitutes?.get(message) ?? message) as Fields;
+    const unknown = (fields as Message).unknownFields ?? [];
+    for (const field of [...unknown].reverse()) writeUnknown(this.writer, field);
+    for (const field of schema.backwards) this.field(field, fields);
+  }
+
+  private field(field: Field, fields: Fields): void {
+    const value = field.kind === 'data' ? dataOf(fields) : fields[field.name];
+    if (value === undefined) return;
     if (!field.repeated) {
-      writeOne(writer, field, value);
-      continue;
+      this.value(field, value);
+      return;
     }
-    const list = value as unknown[];
+    const list = value as ArrayLike<unknown>;
     if (field.packed && list.length > 0) {
-      writer.uint32((field.id << 3) | 2).fork();
-      for (const item of list) writeScalar(writer, field.kind as ScalarKind, item);
-      writer.ldelim();
+      writeLengthDelimited(this.writer, () => {
+        writePacked(this.writer, field.kind as ScalarKind, list);
+      });
+      this.writer.tag(field.id, 2);
     } else {
-      for (const item of list) writeOne(writer, field, item);
+      for (let index = list.length - 1; index >= 0; index--) this.value(field, list[index]);
     }
   }
-  for (const unknown of (fields as Message).unknownFields ?? []) writeUnknown(writer, unknown);
+
+  private value({ id, kind }: Field, value: unknown): void {
+    if (typeof kind === 'function') {
+      writeLengthDelimited(this.writer, () => {
+        this.message(kind(), value as object);
+      });
+      this.writer.tag(id, 2);
+    } else {
+      writeScalar(this.writer, kind, value);
+      this.writer.tag(id, WIRE_TYPE[kind]);
+    }
+  }
 }
 
-/** Writes one message: known fields in the order of their numbers, then the unknown ones. */
-export function encode(schema: Schema, message: object): Uint8Array {
-  const writer = Writer.create();
-  writeMessage(writer, schema, message as Fields);
-  return writer.finish();
+function dataOf({ source, rawData }: Partial<TensorProto>): Segment | undefined {
+  return source ?? rawData;
+}
+
+/**
+ * Writes one message: known fields in the order of their numbers, then the unknown ones. The
+ * structure is in memory afterwards, large data are referred to.
+ */
+export function encode(schema: Schema, message: object, substitutes?: Substitutes): Segment[] {
+  const encoder = new Encoder(substitutes);
+  encoder.message(schema, message);
+  return encoder.writer.finish();
 }

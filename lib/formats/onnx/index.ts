@@ -13,16 +13,13 @@ export {
   type NodeOptions,
 } from './attributes';
 export { dataTypeBits, dataTypeName, OnnxAttributeType, OnnxDataType } from './data-type';
+export { externalDataFile, externalDataLocation, type ExternalDataLocation } from './external-data';
 export { capturedNames, GraphEditor, isStandard } from './graph';
 export { readOnnxModel, readOnnxTensor, writeOnnxModel, writeOnnxTensor } from './model';
-export {
-  elementCount,
-  externalDataFile,
-  externalDataLocation,
-  tensorByteLength,
-  tensorBytes,
-  type ExternalDataLocation,
-} from './tensor';
+export { openOnnxFile, type OnnxFile } from './onnx-file';
+export type { Segment, TensorSource } from './source';
+export { rawTensors, setTensorData, tensorBytes, tensorData } from './tensor';
+export { elementCount, tensorByteLength } from './tensor-size';
 export {
   integerValues,
   makeFloats,
@@ -32,4 +29,5 @@ export {
   type TensorValues,
 } from './values';
 export { walkGraph, walkModel, type GraphVisitor } from './walk';
+export { writeOnnxFile, type ExternalDataOptions, type WriteOnnxFileOptions } from './write-file';
 export type * from './types';

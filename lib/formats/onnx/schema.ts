@@ -21,9 +21,12 @@ import type {
   ValueInfoProto,
 } from './types';
 
-/** `count` is an int64 read as a number, `int64` and `uint64` are read as bigints. */
+/**
+ * `count` is an int64 read as a number, `int64` and `uint64` are read as bigints; `data` are bytes
+ * that may be elsewhere, as `rawData` or `source`.
+ */
 export type ScalarKind =
-  'string' | 'bytes' | 'float' | 'double' | 'int32' | 'count' | 'int64' | 'uint64';
+  'string' | 'bytes' | 'data' | 'float' | 'double' | 'int32' | 'count' | 'int64' | 'uint64';
 
 export interface Field {
   readonly id: number;
@@ -31,13 +34,18 @@ export interface Field {
   /** A function for messages, because their schemas refer to each other in circles. */
   readonly kind: ScalarKind | (() => Schema);
   readonly repeated: boolean;
-  /** Written packed. Both forms are read, whichever is declared. */
+  /**
+   * Written packed. Both forms are read, whichever is declared; one packed block becomes a typed
+   * array.
+   */
   readonly packed: boolean;
 }
 
 export interface Schema {
   readonly name: string;
   readonly fields: readonly Field[];
+  /** The fields from the last to the first, as they are written. */
+  readonly backwards: readonly Field[];
   readonly byId: ReadonlyMap<number, Field>;
 }
 
@@ -64,12 +72,13 @@ const packed = (id: number, kind: ScalarKind): FieldSpec => ({
 
 function message<T extends Message>(
   name: string,
-  specs: Record<Exclude<keyof T & string, 'unknownFields'>, FieldSpec>,
+  specs: Record<Exclude<keyof T & string, 'unknownFields' | 'source'>, FieldSpec>,
 ): Schema {
   const fields = Object.entries<FieldSpec>(specs)
     .map(([key, spec]) => ({ name: key, ...spec }))
     .sort((a, b) => a.id - b.id);
-  return { name, fields, byId: new Map(fields.map((field) => [field.id, field])) };
+  const byId = new Map(fields.map((field) => [field.id, field]));
+  return { name, fields, backwards: [...fields].reverse(), byId };
 }
 
 const entry = message<StringStringEntryProto>('StringStringEntryProto', {
@@ -96,7 +105,7 @@ export const tensorSchema = message<TensorProto>('TensorProto', {
   stringData: many(6, 'bytes'),
   int64Data: packed(7, 'int64'),
   name: one(8, 'string'),
-  rawData: one(9, 'bytes'),
+  rawData: one(9, 'data'),
   doubleData: packed(10, 'double'),
   uint64Data: packed(11, 'uint64'),
   docString: one(12, 'string'),

@@ -3,14 +3,17 @@
  *
  * Conventions, the same for every message:
  * - a singular field that the file does not have is absent (presence is kept through a rewrite);
- * - a repeated field is always an array;
+ * - a repeated field is always an array, of numbers in a tensor a typed one where the file has them
+ *   packed, as it should;
  * - `int64` fields that count something (dims, versions, sizes) are numbers and a file in which one
  *   is not a safe integer is refused; `int64` fields that are data (attribute values, tensor
  *   elements) are bigints, because INT64_MAX is a common and meaningful value there;
  * - bytes are views into the buffer that was read: no initializer is copied, and the buffer must
- *   not be changed while the model is in use;
+ *   not be changed while the model is in use; large ones of a file that was opened stay there;
  * - fields that the tables do not know are kept in `unknownFields` and written back.
  */
+
+import type { TensorSource } from './source';
 
 /** A field that the schema does not name: written back as it was read. */
 export interface UnknownField {
@@ -38,20 +41,26 @@ export interface TensorSegment extends Message {
   end?: number;
 }
 
+/**
+ * The elements are in exactly one place: `source`, `rawData`, the typed field that belongs to
+ * `dataType`, or another file (`dataLocation` 1). `tensorBytes` reads any of them.
+ */
 export interface TensorProto extends Message {
   dims: number[];
   /** A value of {@link OnnxDataType}. */
   dataType?: number;
   segment?: TensorSegment;
-  floatData: number[];
-  int32Data: number[];
+  floatData: readonly number[] | Float32Array;
+  int32Data: readonly number[] | Int32Array;
   stringData: Uint8Array[];
-  int64Data: bigint[];
+  int64Data: readonly bigint[] | BigInt64Array;
   name?: string;
   docString?: string;
   rawData?: Uint8Array;
-  doubleData: number[];
-  uint64Data: bigint[];
+  /** What would be `rawData` if it were in memory; written as such. */
+  source?: TensorSource;
+  doubleData: readonly number[] | Float64Array;
+  uint64Data: readonly bigint[] | BigUint64Array;
   externalData: StringStringEntryProto[];
   /** 1: the data lies in another file, see `externalData`. */
   dataLocation?: number;

@@ -1,6 +1,7 @@
 import { OnliteError } from '../../errors';
 import { dataTypeName, OnnxDataType } from './data-type';
-import { elementCount, tensorBytes } from './tensor';
+import { tensorBytes } from './tensor';
+import { elementCount } from './tensor-size';
 import type { TensorProto } from './types';
 
 /** The arrays that {@link tensorValues} gives, by `TensorProto.DataType`. */

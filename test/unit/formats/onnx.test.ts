@@ -101,8 +101,8 @@ describe('reading and writing models', () => {
     const original = tensor({
       dims: [4],
       dataType: OnnxDataType.INT64,
-      int64Data: [2n ** 63n - 1n, -(2n ** 63n), -1n, 2n ** 53n + 1n],
-      uint64Data: [2n ** 64n - 1n],
+      int64Data: BigInt64Array.of(2n ** 63n - 1n, -(2n ** 63n), -1n, 2n ** 53n + 1n, 0n, 300n),
+      uint64Data: BigUint64Array.of(2n ** 64n - 1n),
     });
     expect(readOnnxTensor(writeOnnxTensor(original))).toEqual(original);
   });
