@@ -5,6 +5,14 @@
  * @packageDocumentation
  */
 export {
+  Calibrator,
+  type CalibrationProgress,
+  type CalibratorOptions,
+  type CollectOptions,
+} from './calibrate/calibrator';
+export { type Moments } from './calibrate/channel-moments';
+export { type RangeMethod } from './calibrate/tensor-observer';
+export {
   compareModels,
   type CandidateComparison,
   type CompareOptions,
@@ -29,3 +37,4 @@ export {
 export { difference, type Difference } from './measures/difference';
 export { klDivergence, type DivergenceOptions, type ScoreKind } from './measures/divergence';
 export { regressionMetrics, type RegressionMetrics } from './measures/regression';
+export { type Range } from './quantize/parameters';

@@ -33,6 +33,14 @@ export async function readLayeredModel(file: string): Promise<LayeredModel> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw unreadable(`cannot read '${file}'`, cause);
   });
+  return layeredModel(bytes, file);
+}
+
+/**
+ * @param file - the model's path, beside which external data lies
+ * @throws OnliteError ERR_MODEL_INVALID
+ */
+export function layeredModel(bytes: Uint8Array, file = ''): LayeredModel {
   return isTfliteModel(bytes) ? tfliteLayers(bytes) : onnxLayers(bytes, file);
 }
 

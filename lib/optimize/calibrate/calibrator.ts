@@ -1,0 +1,223 @@
+import { performance } from 'node:perf_hooks';
+
+import { checkOptions } from '../../checks';
+import type { TensorLike } from '../../engine/run/feeds';
+import type { TensorValueMetadata, ValueMetadata } from '../../engine/session/metadata';
+import { type InferenceSession } from '../../engine/session/session';
+import type { SessionOptions } from '../../engine/session/session-options';
+import type { ElementType } from '../../engine/tensor/element-type';
+import { TensorPool } from '../../engine/tensor/pool/tensor-pool';
+import { isTensor, type Tensor } from '../../engine/tensor/tensor';
+import { OnliteError } from '../../errors';
+import { feedsFor } from '../compare/feeds';
+import { matchValues } from '../compare/match';
+import { realValues } from '../compare/real-values';
+import { checkedSamples, type Sample, type Samples } from '../compare/sample';
+import { layeredModel, openWithLayers, readLayeredModel } from '../layers/layered-model';
+import type { Range } from '../quantize/parameters';
+import type { Moments } from './channel-moments';
+import { checkRangeMethod, TensorObserver, type RangeMethod } from './tensor-observer';
+
+export interface CalibratorOptions {
+  /** What methods other than minmax need, 64 KiB a tensor; default true. */
+  readonly histograms?: boolean;
+  /** Tensors whose mean and variance by channel are wanted, with the channels' dimension. */
+  readonly moments?: ReadonlyMap<string, number>;
+  readonly session?: SessionOptions;
+}
+
+/** How far a {@link Calibrator} has come. */
+export interface CalibrationProgress {
+  /** Samples that have been through the model. */
+  readonly done: number;
+  readonly elapsedMs: number;
+  /** Estimated time left; where the number of samples is known. */
+  readonly remainingMs?: number;
+}
+
+export interface CollectOptions {
+  /** How many samples there are, where that is known. */
+  readonly total?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: CalibrationProgress) => void;
+}
+
+const calibratorKeys = new Set<keyof CalibratorOptions>(['histograms', 'moments', 'session']);
+const collectKeys = new Set<keyof CollectOptions>(['total', 'signal', 'onProgress']);
+
+const FLOATS: ReadonlySet<ElementType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+
+/** A tensor of real numbers. */
+function requireFloat(value: ValueMetadata): TensorValueMetadata {
+  if (value.isTensor && FLOATS.has(value.type)) return value;
+  const found = value.isTensor ? value.type : value.kind;
+  throw new OnliteError(
+    'ERR_TYPE_MISMATCH',
+    `tensor '${value.name}': expected floats, got ${found}`,
+  );
+}
+
+type Outputs = Readonly<Record<string, unknown>>;
+
+/**
+ * Runs a model on samples and keeps of some of its tensors which values they took: what their
+ * ranges in integers are found from, by any {@link RangeMethod} without another run. The memory for
+ * it is the same for any number of samples; a run's tensors are reused by the next ones.
+ */
+export class Calibrator implements AsyncDisposable {
+  readonly #session: InferenceSession;
+  readonly #pool = new TensorPool();
+  readonly #inputs: readonly TensorObserver[];
+  readonly #outputs: readonly TensorObserver[];
+  #samples = 0;
+
+  private constructor(
+    session: InferenceSession,
+    names: readonly string[],
+    { histograms = true, moments }: CalibratorOptions,
+  ) {
+    this.#session = session;
+    const observers = (values: readonly ValueMetadata[]): TensorObserver[] =>
+      values
+        .filter(({ name }) => names.includes(name))
+        .map((value) => {
+          const { name } = requireFloat(value);
+          const momentsAxis = moments?.get(name);
+          const axis = momentsAxis === undefined ? {} : { momentsAxis };
+          return new TensorObserver(name, { histogram: histograms, ...axis });
+        });
+    this.#inputs = observers(session.inputMetadata);
+    const inputs = new Set(session.inputNames);
+    this.#outputs = observers(session.outputMetadata.filter(({ name }) => !inputs.has(name)));
+  }
+
+  /**
+   * Loads a model with the tensors as further outputs; where one is, the runtime does not fuse
+   * operators across it.
+   *
+   * @param model - a path, or the bytes of a model without external data
+   * @param tensors - names of inputs, outputs, and tensors between operators of the main graph
+   * @throws OnliteError ERR_INVALID_ARGUMENT for a name that is none of these, ERR_TYPE_MISMATCH for
+   *   a tensor that is not of floats, and what loading throws.
+   */
+  static async create(
+    model: string | Uint8Array,
+    tensors: readonly string[],
+    options: CalibratorOptions = {},
+  ): Promise<Calibrator> {
+    checkOptions(options, 'options', calibratorKeys);
+    const layered = typeof model === 'string' ? await readLayeredModel(model) : layeredModel(model);
+    const layers = new Set(layered.layers.map(({ name }) => name));
+    const names = [...new Set([...tensors, ...(options.moments?.keys() ?? [])])];
+    const session = await openWithLayers(
+      layered,
+      names.filter((name) => layers.has(name)),
+      options.session ?? {},
+    );
+    try {
+      const known = new Set([...session.inputNames, ...session.outputNames]);
+      const unknown = names.find((name) => !known.has(name));
+      if (unknown !== undefined) {
+        const message = `tensors: the model computes no '${unknown}' in its main graph`;
+        throw new OnliteError('ERR_INVALID_ARGUMENT', message);
+      }
+      return new Calibrator(session, names, options);
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+  }
+
+  /** Samples that have been through the model. */
+  get samples(): number {
+    return this.#samples;
+  }
+
+  /** Bytes of all that is kept of the values. */
+  get byteLength(): number {
+    return this.#observers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  get #observers(): readonly TensorObserver[] {
+    return [...this.#inputs, ...this.#outputs];
+  }
+
+  /**
+   * Runs the model on samples; those of further calls count with the earlier ones.
+   *
+   * @throws OnliteError ERR_RUN_FAILED where a tensor is NaN (the message names it), ERR_CANCELLED,
+   *   and what a run throws. What was counted until then stays.
+   */
+  async collect(samples: Samples, options: CollectOptions = {}): Promise<void> {
+    checkOptions(options, 'options', collectKeys);
+    const { onProgress, total } = options;
+    const start = performance.now();
+    let done = 0;
+    for await (const sample of checkedSamples(samples)) {
+      await this.#add(sample, options.signal);
+      done++;
+      if (!onProgress) continue;
+      const elapsedMs = performance.now() - start;
+      const remainingMs = total === undefined ? undefined : (elapsedMs / done) * (total - done);
+      onProgress({ done, elapsedMs, ...(remainingMs === undefined ? {} : { remainingMs }) });
+    }
+  }
+
+  async #add({ feeds }: Sample, signal: AbortSignal | undefined): Promise<void> {
+    const { inputMetadata } = this.#session;
+    const inputs = matchValues(inputMetadata, inputMetadata, 'inputs');
+    const given = feedsFor(inputs, inputMetadata, new Map(), feeds);
+    const names = this.#outputs.map(({ name }) => name);
+    const options = { pool: this.#pool, ...(signal ? { signal } : {}) };
+    const results = names.length > 0 ? await this.#session.run<Outputs>(given, names, options) : {};
+    try {
+      this.#observe(this.#inputs, given);
+      this.#observe(this.#outputs, results);
+      this.#samples++;
+    } finally {
+      for (const result of Object.values(results)) if (isTensor(result)) result.dispose();
+    }
+  }
+
+  #observe(observers: readonly TensorObserver[], values: Outputs): void {
+    for (const observer of observers) {
+      const value = values[observer.name] as Tensor<ElementType> | TensorLike | null | undefined;
+      if (!isTensor(value)) continue;
+      observer.add(realValues(value, undefined), value.dims);
+    }
+  }
+
+  /**
+   * The range of each tensor that was asked for.
+   *
+   * @throws OnliteError ERR_INVALID_ARGUMENT for a wrong method, ERR_UNSUPPORTED where a tensor has
+   *   taken no finite value, or without histograms.
+   */
+  ranges(method: RangeMethod = { method: 'minmax' }): ReadonlyMap<string, Range> {
+    checkRangeMethod(method);
+    return new Map(this.#observers.map((observer) => [observer.name, observer.range(method)]));
+  }
+
+  /** Of the tensors in {@link CalibratorOptions.moments}. */
+  get moments(): ReadonlyMap<string, Moments> {
+    return new Map(
+      this.#observers.flatMap(({ name, moments }) => (moments ? [[name, moments] as const] : [])),
+    );
+  }
+
+  /** Infinite values that were left out, by tensor, where there were any. */
+  get infinities(): ReadonlyMap<string, number> {
+    const found = this.#observers.filter(({ infinities }) => infinities > 0);
+    return new Map(found.map(({ name, infinities }) => [name, infinities]));
+  }
+
+  /** Frees the model and its tensors; what was found stays. */
+  async release(): Promise<void> {
+    await this.#session.release();
+    this.#pool.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+}

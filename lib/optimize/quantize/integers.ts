@@ -1,0 +1,113 @@
+import type { Quantization } from '../../engine/session/metadata';
+import { invalidArgument } from '../../errors';
+import { channelLayout } from './parameters';
+import { TO_INTEGER } from './rounding';
+
+interface IntegerArrays {
+  int8: Int8Array<ArrayBuffer>;
+  uint8: Uint8Array<ArrayBuffer>;
+  int32: Int32Array<ArrayBuffer>;
+}
+
+type Integers = IntegerArrays[keyof IntegerArrays];
+
+const KINDS = {
+  int8: { array: Int8Array, min: -128, max: 127 },
+  uint8: { array: Uint8Array, min: 0, max: 255 },
+  int32: { array: Int32Array, min: -(2 ** 31), max: 2 ** 31 - 1 },
+} as const;
+
+/** As QuantizeLinear, whose division is float32's. */
+function quantizeRow(
+  from: Float32Array,
+  to: Integers,
+  row: { readonly start: number; readonly end: number },
+  { scale, zeroPoint, min, max }: { scale: number; zeroPoint: number; min: number; max: number },
+): void {
+  for (let index = row.start; index < row.end; index++) {
+    const quotient = Math.fround((from[index] ?? 0) / scale);
+    const rounded = quotient + TO_INTEGER - TO_INTEGER + zeroPoint;
+    to[index] = rounded < min ? min : rounded > max ? max : rounded;
+  }
+}
+
+/** A bias, which is divided in float64: it has more digits than float32 holds. */
+function quantizeWideRow(
+  from: Float32Array,
+  to: Integers,
+  row: { readonly start: number; readonly end: number },
+  { scale, zeroPoint, min, max }: { scale: number; zeroPoint: number; min: number; max: number },
+): void {
+  for (let index = row.start; index < row.end; index++) {
+    const rounded = (from[index] ?? 0) / scale + TO_INTEGER - TO_INTEGER + zeroPoint;
+    to[index] = rounded < min ? min : rounded > max ? max : rounded;
+  }
+}
+
+function requireFit(length: number, quantization: Quantization, dims: readonly number[]): void {
+  const { outer, channels, inner } = channelLayout(dims, quantization.axis);
+  if (length !== outer * channels * inner) {
+    throw invalidArgument('values', `as many as [${dims.join(',')}] has elements`, length);
+  }
+  for (const [name, { length: count }] of [
+    ['scale', quantization.scale],
+    ['zeroPoint', quantization.zeroPoint],
+  ] as const) {
+    if (count !== channels) throw invalidArgument(name, `${channels} entries`, count);
+  }
+}
+
+/**
+ * Quantises a tensor: q = clip(round(x / scale) + zeroPoint), halves to even; int8 and uint8 to the
+ * same integers as ONNX's QuantizeLinear, int32 (a bias) by a division in float64.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT where values, dims and parameters do not fit.
+ */
+export function quantizeArray<Type extends keyof IntegerArrays>(
+  values: Float32Array,
+  dims: readonly number[],
+  quantization: Quantization,
+  type: Type,
+): IntegerArrays[Type] {
+  requireFit(values.length, quantization, dims);
+  const { array, min, max } = KINDS[type];
+  const result = new array(values.length);
+  const quantizer = type === 'int32' ? quantizeWideRow : quantizeRow;
+  const { outer, channels, inner } = channelLayout(dims, quantization.axis);
+  let start = 0;
+  for (let block = 0; block < outer; block++) {
+    for (let channel = 0; channel < channels; channel++, start += inner) {
+      const scale = quantization.scale[channel] ?? 1;
+      const zeroPoint = quantization.zeroPoint[channel] ?? 0;
+      const row = { start, end: start + inner };
+      quantizer(values, result, row, { scale, zeroPoint, min, max });
+    }
+  }
+  return result as IntegerArrays[Type];
+}
+
+/**
+ * The real values of a quantised tensor, as DequantizeLinear: scale · (q − zeroPoint).
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT where values, dims and parameters do not fit.
+ */
+export function dequantizeArray(
+  values: Int8Array | Uint8Array | Int32Array,
+  dims: readonly number[],
+  quantization: Quantization,
+): Float32Array<ArrayBuffer> {
+  requireFit(values.length, quantization, dims);
+  const result = new Float32Array(values.length);
+  const { outer, channels, inner } = channelLayout(dims, quantization.axis);
+  let start = 0;
+  for (let block = 0; block < outer; block++) {
+    for (let channel = 0; channel < channels; channel++, start += inner) {
+      const scale = quantization.scale[channel] ?? 1;
+      const zeroPoint = quantization.zeroPoint[channel] ?? 0;
+      for (let index = start; index < start + inner; index++) {
+        result[index] = scale * ((values[index] ?? 0) - zeroPoint);
+      }
+    }
+  }
+  return result;
+}
