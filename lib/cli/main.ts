@@ -37,6 +37,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'quantize',
+    {
+      summary: 'make an ONNX model smaller and quicker, and say whether to ship it',
+      load: async () => (await import('./quantize/index.js')).quantize,
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'check this machine and the runtimes, with a remedy for each problem',

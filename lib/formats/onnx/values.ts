@@ -46,8 +46,8 @@ export function tensorValues<Type extends DataTypeOfArrays>(
   }
   const bytes = tensorBytes(tensor, folder);
   const Values = ARRAYS[type];
-  const { buffer, byteOffset } =
-    bytes.byteOffset % Values.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  const isAligned = bytes.byteOffset % Values.BYTES_PER_ELEMENT === 0;
+  const { buffer, byteOffset } = isAligned ? bytes : new Uint8Array(bytes);
   const length = elementCount(tensor);
   return new Values(buffer as ArrayBuffer, byteOffset, length) as TensorValues<Type>;
 }

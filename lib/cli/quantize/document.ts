@@ -1,0 +1,28 @@
+import type { QuantizeCandidate } from '../../optimize/quantize/candidate';
+import type { BenchDocument, Versions } from '../bench/document';
+import type { Speed } from '../compare/speed';
+import type { ModelFile } from '../model-file';
+
+/** What `onlite quantize --json` prints. JSON has null for what is infinite or no number. */
+export interface QuantizeDocument {
+  readonly format: 'onlite-quantize';
+  readonly version: 1;
+  /** ISO 8601. */
+  readonly date: string;
+  /** The command's words after `onlite`. */
+  readonly command: readonly string[];
+  readonly machine: BenchDocument['machine'];
+  readonly versions: Versions;
+  readonly input: ModelFile;
+  readonly target: string;
+  /** How many samples calibrated and how many judged. */
+  readonly samples: { readonly calibration: number; readonly heldOut: number };
+  readonly candidates: readonly QuantizeCandidate[];
+  /** The name of the one that was written. */
+  readonly chosen?: string;
+  /** Latency and memory of the float model and of the chosen one, in processes of their own. */
+  readonly speed?: Speed;
+  readonly output?: { readonly path: string; readonly bytes: number };
+  /** Whether a candidate held all limits. */
+  readonly holds: boolean;
+}

@@ -1,0 +1,74 @@
+import type { ValueMetadata } from '../../engine/session/metadata';
+import type { Sample } from '../../optimize/compare/sample';
+import { readLabels } from '../feeds/labels';
+import { randomSamples, readSamples, type SampleSet } from '../feeds/sample-set';
+import type { QuantizeCommand } from './options';
+
+/** Samples that can be gone through again. */
+export interface Rerun {
+  readonly count: number;
+  readonly samples: () => AsyncIterable<Sample>;
+}
+
+/** Samples that calibrate a model, and others that judge it. */
+export interface Split {
+  readonly calibration: Rerun;
+  readonly heldOut: Rerun;
+}
+
+type LabelsOf = ((index: number) => Sample['labels']) | undefined;
+
+/** With fewer samples than this none is kept from calibration. */
+const LEAST_TO_SPLIT = 8;
+/** One of so many is held out. */
+const HELD_OUT = 4;
+const RANDOM_SAMPLES = 10;
+
+function rerun(set: SampleSet, indices: readonly number[], labels: LabelsOf): Rerun {
+  async function* samples(): AsyncGenerator<Sample> {
+    for (const index of indices) {
+      const own = labels?.(index);
+      yield { feeds: await set.sample(index), ...(own ? { labels: own } : {}) };
+    }
+  }
+  return { count: indices.length, samples };
+}
+
+const firstOf = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+/**
+ * The samples of `--data`, of which every fourth judges the result, or all of `--test` do.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT where they cannot be read.
+ */
+export async function readSplit(
+  { data, test, labels, samples = Infinity }: QuantizeCommand,
+  inputs: readonly ValueMetadata[],
+): Promise<Split> {
+  const set =
+    data === undefined
+      ? randomSamples(inputs, { count: RANDOM_SAMPLES, seed: 0, shapes: [] })
+      : await readSamples(data, inputs);
+  const all = firstOf(Math.min(set.count, samples));
+  if (test !== undefined) {
+    const others = await readSamples(test, inputs);
+    const truth = await readLabels(labels, others.labels, others.count);
+    return {
+      calibration: rerun(set, all, undefined),
+      heldOut: rerun(others, firstOf(others.count), truth),
+    };
+  }
+  const truth = await readLabels(labels, set.labels, set.count);
+  if (all.length < LEAST_TO_SPLIT) {
+    return { calibration: rerun(set, all, undefined), heldOut: rerun(set, all, truth) };
+  }
+  const isHeldOut = (index: number): boolean => index % HELD_OUT === HELD_OUT - 1;
+  return {
+    calibration: rerun(
+      set,
+      all.filter((index) => !isHeldOut(index)),
+      undefined,
+    ),
+    heldOut: rerun(set, all.filter(isHeldOut), truth),
+  };
+}

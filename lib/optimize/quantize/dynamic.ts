@@ -1,0 +1,254 @@
+import type { Quantization } from '../../engine/session/metadata';
+import {
+  findAttribute,
+  floatAttribute,
+  intAttribute,
+  isStandard,
+  makeFloats,
+  makeNode,
+  makeTensor,
+  OnnxDataType,
+  tensorValues,
+  type GraphEditor,
+  type NodeProto,
+  type TensorProto,
+} from '../../formats/onnx';
+import { decision, type OperatorDecision } from './decision';
+import { quantizeArray } from './integers';
+import { weightParameters } from './parameters';
+import { targetTypes, type Target } from './target';
+
+const MICROSOFT = 'com.microsoft';
+/** The first version of the operators that has DynamicQuantizeLinear. */
+const LEAST_OPSET = 11;
+
+export interface DynamicOptions {
+  readonly target: Target;
+  /** Nodes by name (or first output) that stay float. */
+  readonly exclude?: ReadonlySet<string>;
+  /** Where external data lies. */
+  readonly folder?: string;
+}
+
+/** A matrix of weights, `[K, N]`, in integers. */
+interface IntegerMatrix {
+  readonly weight: string;
+  readonly scale: string;
+  readonly zeroPoint: string;
+}
+
+const AS = 'dynamic uint8 × int8 per channel';
+
+/** Rewrites layers so that activations are quantised when the model runs, each by its own range. */
+class DynamicWriter {
+  readonly #editor: GraphEditor;
+  readonly #options: DynamicOptions;
+  /** What a weight or an activation became, for others that use it. */
+  readonly #matrices = new Map<string, IntegerMatrix>();
+  readonly #activations = new Map<
+    string,
+    readonly [integers: string, scale: string, zeroPoint: string]
+  >();
+
+  constructor(editor: GraphEditor, options: DynamicOptions) {
+    this.#editor = editor;
+    this.#options = options;
+  }
+
+  /** @returns how the layer computes now, or why it stays as it was */
+  rewrite(node: NodeProto): { as: string } | { reason: string } {
+    switch (node.opType) {
+      case 'MatMul':
+        return this.#matMul(node);
+      case 'Gemm':
+        return this.#gemm(node);
+      case 'LSTM':
+        return this.#lstm(node);
+      default:
+        return { reason: 'integers made at run time make it slower' };
+    }
+  }
+
+  #floatMatrix(name: string | undefined): TensorProto | string {
+    const tensor = this.#editor.constant(name);
+    if (!tensor) return 'its weight is no constant';
+    if (tensor.dataType !== OnnxDataType.FLOAT) return 'its weight is not float32';
+    return tensor.dims.length === 2 ? tensor : 'its weight is no matrix';
+  }
+
+  #matMul(node: NodeProto): { as: string } | { reason: string } {
+    const [left = '', right = ''] = node.input;
+    const weight = this.#floatMatrix(right);
+    if (this.#editor.constant(left)) return { reason: 'its first input is a constant' };
+    if (typeof weight === 'string') return { reason: weight };
+    const [output = ''] = node.output;
+    const matrix = this.#matrix(right, weight, false);
+    this.#editor.removeNode(node);
+    this.#product(left, matrix, output);
+    return { as: AS };
+  }
+
+  #gemm(node: NodeProto): { as: string } | { reason: string } {
+    const [left = '', right = '', bias = ''] = node.input;
+    const weight = this.#floatMatrix(right);
+    if (this.#editor.constant(left)) return { reason: 'its first input is a constant' };
+    if (typeof weight === 'string') return { reason: weight };
+    if (intAttribute(node, 'transA', 0) !== 0) return { reason: 'its first input is transposed' };
+    const plain = ['alpha', 'beta'].every((name) => floatAttribute(node, name, 1) === 1);
+    if (!plain) return { reason: 'alpha or beta is not 1' };
+    const [output = ''] = node.output;
+    const matrix = this.#matrix(right, weight, intAttribute(node, 'transB', 0) !== 0);
+    this.#editor.removeNode(node);
+    if (bias === '') {
+      this.#product(left, matrix, output);
+    } else {
+      const product = this.#editor.uniqueName(`${output}_product`);
+      this.#product(left, matrix, product);
+      this.#editor.addNode(makeNode('Add', [product, bias], [output], { name: `${output}_bias` }));
+    }
+    return { as: AS };
+  }
+
+  /** The layout of com.microsoft's operator: weights transposed, a scale for each direction. */
+  #lstm(node: NodeProto): { as: string } | { reason: string } {
+    const editor = this.#editor;
+    const [, weight = '', recurrence = ''] = node.input;
+    if (findAttribute(node, 'layout') && intAttribute(node, 'layout', 0) !== 0) {
+      return { reason: 'its batch comes first' };
+    }
+    const matrices = [weight, recurrence].map((name) => this.#gates(name));
+    const [w, r] = matrices;
+    if (!w || !r) return { reason: 'its weights are no float32 constants' };
+    const inputs = Array.from({ length: 8 }, (_, index) => node.input[index] ?? '');
+    [inputs[1], inputs[2]] = [w.weight, r.weight];
+    editor.removeNode(node);
+    editor.addNode({
+      ...node,
+      opType: 'DynamicQuantizeLSTM',
+      domain: MICROSOFT,
+      input: [...inputs, w.scale, w.zeroPoint, r.scale, r.zeroPoint],
+      attribute: node.attribute.filter(({ name }) => name !== 'layout'),
+    });
+    editor.requireOpset(MICROSOFT, 1);
+    return { as: 'dynamic uint8 × int8' };
+  }
+
+  /** `[directions, 4 · hidden, inputs]` as `[directions, inputs, 4 · hidden]` of integers. */
+  #gates(name: string): IntegerMatrix | undefined {
+    const tensor = this.#editor.constant(name);
+    if (tensor?.dataType !== OnnxDataType.FLOAT || tensor.dims.length !== 3) return undefined;
+    const [directions = 0, rows = 0, columns = 0] = tensor.dims;
+    const values = tensorValues(tensor, OnnxDataType.FLOAT, this.#options.folder);
+    const turned = new Float32Array(values.length);
+    const size = rows * columns;
+    for (let direction = 0; direction < directions; direction++) {
+      const own = values.subarray(direction * size, (direction + 1) * size);
+      turned.set(transpose(own, rows, columns), direction * size);
+    }
+    const dims = [directions, columns, rows];
+    return this.#integers(name, turned, dims, 0, [directions]);
+  }
+
+  #matrix(name: string, tensor: TensorProto, isTransposed: boolean): IntegerMatrix {
+    const key = `${isTransposed ? 'T' : 'N'}${name}`;
+    const known = this.#matrices.get(key);
+    if (known) return known;
+    const [rows = 0, columns = 0] = tensor.dims;
+    const values = tensorValues(tensor, OnnxDataType.FLOAT, this.#options.folder);
+    const made = isTransposed
+      ? this.#integers(name, transpose(values, rows, columns), [columns, rows], 1, [rows])
+      : this.#integers(name, values, tensor.dims, 1, [columns]);
+    this.#matrices.set(key, made);
+    return made;
+  }
+
+  #integers(
+    name: string,
+    values: Float32Array,
+    dims: readonly number[],
+    axis: number,
+    scaleDims: readonly number[],
+  ): IntegerMatrix {
+    const { weight: type, weightOptions } = targetTypes(this.#options.target);
+    const quantization: Quantization = weightParameters(values, dims, type, {
+      ...weightOptions,
+      axis,
+    });
+    const integers = quantizeArray(values, dims, quantization, type);
+    const editor = this.#editor;
+    return {
+      weight: editor.addInitializer(
+        makeTensor(`${name}_quantized`, OnnxDataType.INT8, dims, integers),
+      ),
+      scale: editor.addInitializer(makeFloats(`${name}_scale`, quantization.scale, scaleDims)),
+      zeroPoint: editor.addInitializer(
+        makeTensor(
+          `${name}_zero_point`,
+          OnnxDataType.INT8,
+          scaleDims,
+          Int8Array.from(quantization.zeroPoint),
+        ),
+      ),
+    };
+  }
+
+  /** The operators that ONNX Runtime fuses into one: DynamicQuantizeMatMul. */
+  #product(left: string, matrix: IntegerMatrix, output: string): void {
+    const editor = this.#editor;
+    const [integers, scale, zeroPoint] = this.#activation(left);
+    const [sums, floats, scales] = ['sums', 'float', 'scales'].map((what) =>
+      editor.uniqueName(`${output}_${what}`),
+    ) as [string, string, string];
+    const multiplied = [integers, matrix.weight, zeroPoint, matrix.zeroPoint];
+    editor.addNode(
+      makeNode('MatMulInteger', multiplied, [sums], { name: `${output}_MatMulInteger` }),
+    );
+    const attributes = { to: BigInt(OnnxDataType.FLOAT) };
+    editor.addNode(makeNode('Cast', [sums], [floats], { name: `${output}_Cast`, attributes }));
+    editor.addNode(makeNode('Mul', [scale, matrix.scale], [scales], { name: `${output}_scales` }));
+    editor.addNode(makeNode('Mul', [floats, scales], [output], { name: `${output}_Mul` }));
+  }
+
+  #activation(name: string): readonly [string, string, string] {
+    const known = this.#activations.get(name);
+    if (known) return known;
+    const editor = this.#editor;
+    const names = ['quantized', 'scale', 'zero_point'].map((what) =>
+      editor.uniqueName(`${name}_${what}`),
+    ) as [string, string, string];
+    editor.addNode(
+      makeNode('DynamicQuantizeLinear', [name], names, { name: `${name}_DynamicQuantizeLinear` }),
+    );
+    this.#activations.set(name, names);
+    return names;
+  }
+}
+
+function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      result[column * rows + row] = values[row * columns + column] ?? 0;
+    }
+  }
+  return result;
+}
+
+const CONSIDERED = ['MatMul', 'Gemm', 'LSTM', 'GRU', 'RNN', 'Conv', 'ConvTranspose'] as const;
+
+/**
+ * Quantises the weights of MatMul, Gemm and LSTM, and their activations when the model runs.
+ * Convolutions stay float: ONNX Runtime's ConvInteger is several times slower than float.
+ */
+export function quantizeDynamic(editor: GraphEditor, options: DynamicOptions): OperatorDecision[] {
+  const writer = new DynamicWriter(editor, options);
+  const isOld = editor.opset() < LEAST_OPSET;
+  return editor.nodes
+    .filter((node) => isStandard(node, ...CONSIDERED))
+    .map((node) => {
+      if (isOld)
+        return decision(node, { reason: `the model's operators are older than ${LEAST_OPSET}` });
+      const kept = decision(node, { reason: 'it was to stay float' });
+      return options.exclude?.has(kept.node) ? kept : decision(node, writer.rewrite(node));
+    });
+}

@@ -1,0 +1,232 @@
+import type { Quantization } from '../../engine/session/metadata';
+import {
+  intAttribute,
+  makeFloats,
+  makeNode,
+  makeTensor,
+  OnnxDataType,
+  tensorValues,
+  type GraphEditor,
+  type NodeProto,
+} from '../../formats/onnx';
+import { quantizeArray } from './integers';
+import {
+  biasParameters,
+  rangeParameters,
+  weightParameters,
+  type IntegerType,
+  type Range,
+} from './parameters';
+import type { LayerWeights, StaticPlan } from './static-plan';
+import { targetTypes, type Target } from './target';
+
+/** The first version of the operators whose DequantizeLinear has a scale for each channel. */
+const PER_CHANNEL_OPSET = 13;
+
+const DATA_TYPES = {
+  int8: OnnxDataType.INT8,
+  uint8: OnnxDataType.UINT8,
+  int32: OnnxDataType.INT32,
+} as const;
+
+const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int32: Int32Array } as const;
+
+export interface QdqOptions {
+  /** Of every tensor of the plan, by name. */
+  readonly ranges: ReadonlyMap<string, Range>;
+  readonly target: Target;
+  /** Other biases of layers, by the layer's output: of float32, one a channel. */
+  readonly biases?: ReadonlyMap<string, Float32Array>;
+  /** Where external data lies. */
+  readonly folder?: string;
+}
+
+/** The tensor that all those of one group have their parameters from. */
+function rootOf(name: string, { same }: StaticPlan): string {
+  let root = name;
+  for (let other = same.get(root); other !== undefined; other = same.get(root)) root = other;
+  return root;
+}
+
+/** Each group's parameters, by the tensor that stands for it. */
+function activationParameters(
+  plan: StaticPlan,
+  { ranges, target }: QdqOptions,
+): ReadonlyMap<string, Quantization> {
+  const groups = new Map<string, Range>();
+  for (const name of plan.tensors) {
+    const range = ranges.get(name);
+    if (!range) throw new RangeError(`'${name}' was not calibrated`);
+    const root = rootOf(name, plan);
+    const { min, max } = groups.get(root) ?? range;
+    groups.set(root, { min: Math.min(min, range.min), max: Math.max(max, range.max) });
+  }
+  const { activation } = targetTypes(target);
+  return new Map([...groups].map(([root, range]) => [root, rangeParameters(range, activation)]));
+}
+
+/** The names of a tensor's parameters in the graph. */
+interface ParameterNames {
+  readonly scale: string;
+  readonly zeroPoint: string;
+}
+
+/** Adds QuantizeLinear and DequantizeLinear with their parameters to a graph. */
+class QdqWriter {
+  readonly #editor: GraphEditor;
+  readonly #plan: StaticPlan;
+  readonly #options: QdqOptions;
+  readonly #activations: ReadonlyMap<string, Quantization>;
+  readonly #names = new Map<string, ParameterNames>();
+
+  constructor(editor: GraphEditor, plan: StaticPlan, options: QdqOptions) {
+    this.#editor = editor;
+    this.#plan = plan;
+    this.#options = options;
+    this.#activations = activationParameters(plan, options);
+  }
+
+  write(): void {
+    // Weights first: their bias needs the parameters of the layer's input under its first name.
+    for (const [node, weights] of this.#plan.layers) this.#layer(node, weights);
+    for (const name of this.#plan.tensors) this.#pair(name);
+  }
+
+  #parametersOf(name: string): Quantization {
+    const found = this.#activations.get(rootOf(name, this.#plan));
+    if (!found) throw new RangeError(`'${name}' has no parameters`);
+    return found;
+  }
+
+  #addParameters(
+    name: string,
+    { scale, zeroPoint, axis }: Quantization,
+    type: keyof typeof DATA_TYPES,
+  ): ParameterNames {
+    const dims = axis === undefined ? [] : [scale.length];
+    const zeroPoints = ARRAYS[type].from(zeroPoint);
+    return {
+      scale: this.#editor.addInitializer(makeFloats(`${name}_scale`, scale, dims)),
+      zeroPoint: this.#editor.addInitializer(
+        makeTensor(`${name}_zero_point`, DATA_TYPES[type], dims, zeroPoints),
+      ),
+    };
+  }
+
+  /** QuantizeLinear and DequantizeLinear between what makes a value and what computes with it. */
+  #pair(name: string): void {
+    const editor = this.#editor;
+    const root = rootOf(name, this.#plan);
+    const { activation } = targetTypes(this.#options.target);
+    const names =
+      this.#names.get(root) ?? this.#addParameters(root, this.#parametersOf(root), activation);
+    this.#names.set(root, names);
+    const producer = editor.producer(name);
+    const isOutput = editor.isOutput(name);
+    const onlyIntegers = this.#plan.integersOnly.has(name);
+    const users = editor.users(name);
+    const quantized = editor.uniqueName(`${name}_quantized`);
+    let [source, target] = [name, editor.uniqueName(`${name}_DequantizeLinear_Output`)];
+    if (isOutput && onlyIntegers && producer) {
+      // The graph's output keeps its name.
+      [source, target] = [editor.uniqueName(`${name}_float`), name];
+      editor.setOutput(producer, producer.output.indexOf(name), source);
+    } else {
+      for (const user of users) {
+        if (!onlyIntegers && !this.#plan.integers.has(user)) continue;
+        user.input.forEach((input, index) => {
+          if (input === name) editor.setInput(user, index, target);
+        });
+      }
+      if (onlyIntegers) editor.replaceUses(name, target);
+    }
+    const parameters = [names.scale, names.zeroPoint];
+    editor.addNode(
+      makeNode('QuantizeLinear', [source, ...parameters], [quantized], {
+        name: `${name}_QuantizeLinear`,
+      }),
+    );
+    editor.addNode(
+      makeNode('DequantizeLinear', [quantized, ...parameters], [target], {
+        name: `${name}_DequantizeLinear`,
+      }),
+    );
+  }
+
+  #layer(node: NodeProto, { weight, bias }: LayerWeights): void {
+    const { weight: type, weightOptions } = targetTypes(this.#options.target);
+    const { folder, biases } = this.#options;
+    const values = tensorValues(weight, OnnxDataType.FLOAT, folder);
+    const axis = this.#channelAxis(node);
+    let parameters = weightParameters(values, weight.dims, type, {
+      ...weightOptions,
+      ...(axis === undefined ? {} : { axis }),
+    });
+    const corrected = biases?.get(node.output[0] ?? '');
+    const biasValues = corrected ?? (bias && tensorValues(bias, OnnxDataType.FLOAT, folder));
+    if (biasValues) {
+      const [inputScale = 1] = this.#parametersOf(node.input[0] ?? '').scale;
+      const found = biasParameters(biasValues, inputScale, parameters);
+      parameters = found.weight;
+      const name = bias?.name ?? `${node.output[0] ?? ''}_bias`;
+      this.#constant(node, 2, {
+        name,
+        dims: [biasValues.length],
+        values: biasValues,
+        quantization: found.bias,
+        type: 'int32',
+      });
+    }
+    this.#constant(node, 1, {
+      name: weight.name ?? `${node.output[0] ?? ''}_weight`,
+      dims: weight.dims,
+      values,
+      quantization: parameters,
+      type,
+    });
+  }
+
+  #channelAxis(node: NodeProto): number | undefined {
+    if (this.#editor.opset() < PER_CHANNEL_OPSET) return undefined;
+    if (node.opType === 'Conv') return 0;
+    return node.opType === 'Gemm' && intAttribute(node, 'transB', 0) !== 0 ? 0 : 1;
+  }
+
+  /** Has a node take integers and their DequantizeLinear in a constant's place. */
+  #constant(
+    node: NodeProto,
+    index: number,
+    constant: {
+      readonly name: string;
+      readonly dims: readonly number[];
+      readonly values: Float32Array;
+      readonly quantization: Quantization;
+      readonly type: IntegerType | 'int32';
+    },
+  ): void {
+    const editor = this.#editor;
+    const { name, dims, values, quantization, type } = constant;
+    const integers = quantizeArray(values, dims, quantization, type);
+    const quantized = editor.addInitializer(
+      makeTensor(`${name}_quantized`, DATA_TYPES[type], dims, integers),
+    );
+    const { scale, zeroPoint } = this.#addParameters(name, quantization, type);
+    const output = editor.uniqueName(`${name}_DequantizeLinear_Output`);
+    const { axis } = quantization;
+    editor.addNode(
+      makeNode('DequantizeLinear', [quantized, scale, zeroPoint], [output], {
+        name: `${name}_DequantizeLinear`,
+        attributes: axis === undefined ? {} : { axis: BigInt(axis) },
+      }),
+    );
+    editor.setInput(node, index, output);
+  }
+}
+
+/**
+ * Writes a plan into the graph in QDQ form: QuantizeLinear and DequantizeLinear around what
+ * computes in integers, which ONNX Runtime fuses into integer kernels when it loads the model.
+ */
+export function writeQdq(editor: GraphEditor, plan: StaticPlan, options: QdqOptions): void {
+  new QdqWriter(editor, plan, options).write();
+}

@@ -1,0 +1,92 @@
+import type { SessionOptions } from '../../engine/session/session-options';
+import { Calibrator, type CalibrationProgress } from '../calibrate/calibrator';
+import type { RangeMethod } from '../calibrate/tensor-observer';
+import type { Samples } from '../compare/sample';
+import type { OperatorDecision } from './decision';
+import type { Range } from './parameters';
+import { writeQdq } from './qdq';
+import { planStatic } from './static-plan';
+import { targetTypes, type Target } from './target';
+import { upgradeOpset } from './upgrade';
+import { inspectModel, type Workspace } from './workspace';
+
+export interface StaticOptions {
+  readonly target: Target;
+  /** Nodes by name (or first output) that stay float. */
+  readonly exclude?: ReadonlySet<string>;
+}
+
+/** A model that was written, with what became of its operators. */
+export interface WrittenModel {
+  readonly file: string;
+  readonly decisions: readonly OperatorDecision[];
+}
+
+export interface CalibrationOptions {
+  readonly session?: SessionOptions;
+  readonly signal?: AbortSignal;
+  readonly total?: number;
+  readonly onProgress?: (progress: CalibrationProgress) => void;
+}
+
+/** A float model whose activations have been watched: quantised as often as is wanted. */
+export class StaticQuantizer {
+  readonly #file: string;
+  readonly #workspace: Workspace;
+  readonly #calibrator: Calibrator;
+
+  private constructor(file: string, workspace: Workspace, calibrator: Calibrator) {
+    this.#file = file;
+    this.#workspace = workspace;
+    this.#calibrator = calibrator;
+  }
+
+  /** @returns undefined where nothing of the model can compute in integers this way */
+  static async calibrate(
+    file: string,
+    workspace: Workspace,
+    samples: Samples,
+    { session, ...options }: CalibrationOptions = {},
+  ): Promise<StaticQuantizer | undefined> {
+    const { tensors, layers } = inspectModel(file, (editor) => planStatic(editor, { as: '' }));
+    if (layers.size === 0) return undefined;
+    const calibrator = await Calibrator.create(file, [...tensors], session ? { session } : {});
+    try {
+      await calibrator.collect(samples, options);
+    } catch (error) {
+      await calibrator.release();
+      throw error;
+    }
+    return new StaticQuantizer(file, workspace, calibrator);
+  }
+
+  ranges(method: RangeMethod): ReadonlyMap<string, Range> {
+    return this.#calibrator.ranges(method);
+  }
+
+  /** Writes the model in QDQ form. */
+  async write(
+    ranges: ReadonlyMap<string, Range>,
+    { target, exclude }: StaticOptions,
+    biases?: ReadonlyMap<string, Float32Array>,
+  ): Promise<WrittenModel> {
+    const { activation, weight } = targetTypes(target);
+    const as = `${activation} × ${weight}`;
+    const { file, result } = await this.#workspace.rewrite(
+      this.#file,
+      'static',
+      (editor, folder) => {
+        // Where it cannot be, weights get one scale for all channels.
+        upgradeOpset(editor);
+        const plan = planStatic(editor, { as, ...(exclude ? { exclude } : {}) });
+        writeQdq(editor, plan, { ranges, target, folder, ...(biases ? { biases } : {}) });
+        return plan.decisions;
+      },
+    );
+    return { file, decisions: result };
+  }
+
+  release(): Promise<void> {
+    return this.#calibrator.release();
+  }
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+import { GraphEditor, openOnnxFile, writeOnnxFile } from '../../formats/onnx';
+
+/** What is done with a model; `folder` is where its external data lies. */
+export type ModelUse<Result> = (editor: GraphEditor, folder: string) => Result;
+
+/** Opens a model's structure anew and closes it after use: nothing of it is changed on disk. */
+export function inspectModel<Result>(file: string, use: ModelUse<Result>): Result {
+  const opened = openOnnxFile(file);
+  try {
+    return use(new GraphEditor(opened.model), dirname(file));
+  } finally {
+    opened.close();
+  }
+}
+
+/** A folder of models that are there for as long as it takes to choose one of them. */
+export class Workspace {
+  readonly folder: string;
+  #files = 0;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async create(): Promise<Workspace> {
+    return new Workspace(await mkdtemp(join(tmpdir(), 'onlite-optimize-')));
+  }
+
+  /** A path that nothing has yet. */
+  path(name: string): string {
+    return join(this.folder, `${this.#files++}-${name}.onnx`);
+  }
+
+  /** Edits a model and writes it into a file of its own, without what has no use any more. */
+  async rewrite<Result>(
+    file: string,
+    name: string,
+    edit: ModelUse<Result>,
+  ): Promise<{ file: string; result: Result }> {
+    const opened = openOnnxFile(file);
+    try {
+      const editor = new GraphEditor(opened.model);
+      const result = edit(editor, dirname(file));
+      editor.removeUnused();
+      const target = this.path(name);
+      await writeOnnxFile(editor.commit(), target);
+      return { file: target, result };
+    } finally {
+      opened.close();
+    }
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
