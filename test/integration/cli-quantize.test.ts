@@ -1,0 +1,147 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { InferenceSession } from 'onlite';
+import { afterAll, describe, expect, it } from 'vitest';
+
+import { onlite, onliteJson } from './cli-support';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'onlite-quantize-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const digits = (name: string): string =>
+  path.join(import.meta.dirname, '..', 'fixtures', 'digits', name);
+const samples = ['--data', digits('calibration.npz'), '--test', digits('heldout.npz')];
+const quick = ['--duration', '0.1', '--processes', '2'];
+
+interface Result {
+  candidates: {
+    name: string;
+    fidelity: { sqnr: number; agreement: number; accuracy: [number, number] };
+    speedup: { ratio: number; interval: [number, number] };
+    bytes: number;
+    decisions: { node: string; operator: string; as?: string; reason?: string }[];
+    refused: string[];
+  }[];
+  chosen?: string;
+  holds: boolean;
+  samples: { calibration: number; heldOut: number };
+  speed?: { models: { p50: number; peakMemory: number }[] };
+  output?: { bytes: number };
+}
+
+let outputs = 0;
+const outputFile = (): string => path.join(folder, `${outputs++}.onnx`);
+
+function quantize(model: string, ...args: string[]): Result & { file: string } {
+  const file = outputFile();
+  const all = ['quantize', digits(model), file, ...samples, '--min-speedup', '0', ...args];
+  return { ...(onliteJson(all) as Result), file };
+}
+
+describe('onlite quantize', () => {
+  it('makes a model of integers that holds its accuracy', async () => {
+    const { candidates, chosen, holds, file, ...found } = quantize('mlp.onnx', ...quick);
+    expect(holds).toBe(true);
+    expect(candidates.map(({ name }) => name.split(' ')[0]).sort()).toEqual(['dynamic', 'static']);
+    expect(candidates[0]!.name).toBe(chosen);
+    for (const { fidelity, refused, bytes, decisions } of candidates) {
+      expect(refused).toEqual([]);
+      expect(fidelity.sqnr).toBeGreaterThan(35);
+      expect(fidelity.accuracy[0] - fidelity.accuracy[1]).toBeLessThanOrEqual(0.01);
+      expect(bytes).toBeLessThan(0.5 * statSync(digits('mlp.onnx')).size);
+      expect(decisions.filter(({ as }) => as).map(({ operator }) => operator)).toEqual([
+        'Gemm',
+        'Gemm',
+        'Gemm',
+      ]);
+    }
+    expect(found.samples).toEqual({ calibration: 100, heldOut: 599 });
+    expect(found.output?.bytes).toBe(statSync(file).size);
+    expect(found.speed?.models).toHaveLength(2);
+    for (const { p50, peakMemory } of found.speed!.models) {
+      expect(p50).toBeGreaterThan(0);
+      expect(peakMemory).toBeGreaterThan(0);
+    }
+    const session = await InferenceSession.create(file);
+    expect(session.inputMetadata).toMatchObject([{ name: 'image', type: 'float32' }]);
+    await session.release();
+  });
+
+  it.each(['static', 'dynamic'])('finds as good a model by %s alone', (method) => {
+    const { candidates } = quantize('cnn.onnx', '--method', method, '--no-speed');
+    expect(candidates).toHaveLength(1);
+    expect(candidates[0]!.fidelity.accuracy[1]).toBeGreaterThan(0.97);
+  });
+
+  it.each(['minmax', 'percentile', 'entropy', 'mse'])('calibrates by %s', (calibration) => {
+    const args = ['--method', 'static', '--calibration', calibration, '--no-speed'];
+    const { candidates } = quantize('mlp.onnx', ...args);
+    expect(candidates.map(({ name }) => name)).toEqual([`static (${calibration})`]);
+    expect(candidates[0]!.fidelity.sqnr).toBeGreaterThan(25);
+  });
+
+  it('writes integer operators', async () => {
+    const args = ['--method', 'static', '--format', 'qoperator', '--target', 'x64', '--no-speed'];
+    const { file } = quantize('mlp.onnx', ...args);
+    const { operators } = onliteJson(['info', file]) as { operators: Record<string, number> };
+    expect(JSON.stringify(operators)).toContain('QGemm');
+    const session = await InferenceSession.create(file);
+    await session.release();
+  });
+
+  it('keeps the layers float that a limit asks for', () => {
+    const args = ['--method', 'static', '--target', 'x64-no-vnni', '--no-speed'];
+    const all = quantize('mlp.onnx', ...args).candidates[0]!;
+    const wanted = all.fidelity.sqnr + 2;
+    const some = quantize('mlp.onnx', ...args, '--min-sqnr', String(wanted)).candidates[0]!;
+    expect(some.fidelity.sqnr).toBeGreaterThanOrEqual(wanted);
+    const kept = some.decisions.filter(({ reason }) => reason === 'it was to stay float');
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.length).toBeLessThan(3);
+  });
+
+  it('writes nothing that does not hold, unless it must', () => {
+    const file = outputFile();
+    const args = ['quantize', digits('mlp.onnx'), file, ...samples, '--min-speedup', '1000'];
+    const refused = onlite([...args, '--json']);
+    expect(refused.status).toBe(3);
+    const { holds, chosen, candidates } = JSON.parse(refused.stdout) as Result;
+    expect([holds, chosen]).toEqual([false, undefined]);
+    for (const candidate of candidates) expect(candidate.refused[0]).toContain('1000 ×');
+    expect(existsSync(file)).toBe(false);
+    const report = path.join(folder, 'report.html');
+    const forced = onlite([...args, '--force', '--no-speed', '--report', report]);
+    expect(forced.status).toBe(3);
+    expect(statSync(file).size).toBeGreaterThan(0);
+    for (const words of ['Candidates', 'SQNR', 'Gemm', '1000 ×', 'is written to']) {
+      expect(forced.stdout).toContain(words);
+    }
+    expect(readFileSync(report, 'utf8')).toContain('Operators of static');
+  });
+
+  it('judges by every fourth sample where there are no others', () => {
+    const file = outputFile();
+    const args = ['--data', digits('calibration.npz'), '--min-speedup', '0', '--no-speed'];
+    const { samples: found, candidates } = onliteJson([
+      'quantize',
+      digits('mlp.onnx'),
+      file,
+      ...args,
+    ]) as Result;
+    expect(found).toEqual({ calibration: 75, heldOut: 25 });
+    expect(candidates[0]!.fidelity.accuracy).toBeUndefined();
+  });
+
+  it('says what is wrong', () => {
+    const run = (...args: string[]) => onlite(['quantize', ...args]);
+    expect(run(digits('mlp.onnx'), outputFile()).stderr).toContain('--data');
+    const bits = run(digits('mlp.onnx'), outputFile(), ...samples, '--bits', '4');
+    expect([bits.status, bits.stderr]).toEqual([2, expect.stringContaining('weight-only')]);
+    const none = run(path.join(folder, 'none.onnx'), outputFile(), ...samples);
+    expect([none.status, none.stderr]).toEqual([1, expect.stringContaining('none.onnx')]);
+    const missing = run(digits('mlp.onnx'), outputFile(), '--data', path.join(folder, 'none.npz'));
+    expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('none.npz')]);
+  });
+});
