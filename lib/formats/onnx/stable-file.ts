@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 import { OnliteError } from '../../errors';
 import { unreadable } from '../../files';
@@ -7,6 +7,9 @@ import type { TensorSource } from './source';
 
 /** Enough that calls of the system cost nothing beside the copying. */
 const CHUNK_BYTES = 1 << 20;
+
+/** To open a pipe must not wait for who writes to it; Windows has no such flag. */
+const OPEN_FLAGS = constants.O_RDONLY | ((constants.O_NONBLOCK as number | undefined) ?? 0);
 
 interface FileState {
   readonly size: bigint;
@@ -25,10 +28,10 @@ export class StableFile {
 
   /** @throws OnliteError ERR_MODEL_NOT_FOUND or ERR_MODEL_UNREADABLE */
   constructor(readonly path: string) {
-    const descriptor = this.attempt(() => openSync(path, 'r'));
+    const descriptor = this.attempt(() => openSync(path, OPEN_FLAGS));
     try {
       const status = this.attempt(() => fstatSync(descriptor, { bigint: true }));
-      if (!status.isFile()) throw this.error('it is not a file');
+      if (!status.isFile()) throw new OnliteError('ERR_MODEL_NOT_FOUND', `'${path}' is no file`);
       this.state = status;
     } catch (error) {
       closeSync(descriptor);

@@ -21,10 +21,10 @@ import {
   writeOnnxModel,
   writeOnnxTensor,
   type TensorProto,
-} from '../../../lib/formats/onnx';
-import { codeOf } from '../support';
+} from '../../../../lib/formats/onnx';
+import { codeOf } from '../../support';
 
-const folder = path.join(import.meta.dirname, '../../fixtures', 'models');
+const folder = path.join(import.meta.dirname, '../../../fixtures/models');
 const names = readdirSync(folder).filter((name) => name.endsWith('.onnx'));
 const file = (name: string): Buffer => readFileSync(path.join(folder, name));
 
