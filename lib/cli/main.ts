@@ -44,6 +44,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'optimize',
+    {
+      summary: 'make an ONNX model simpler: fewer nodes, no more bytes, the same values',
+      load: async () => (await import('./optimize/index.js')).optimize,
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'check this machine and the runtimes, with a remedy for each problem',

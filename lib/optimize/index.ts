@@ -38,3 +38,11 @@ export { difference, type Difference } from './measures/difference';
 export { klDivergence, type DivergenceOptions, type ScoreKind } from './measures/divergence';
 export { regressionMetrics, type RegressionMetrics } from './measures/regression';
 export { type Range } from './quantize/parameters';
+export {
+  optimizeModel,
+  type OptimizedModel,
+  type OptimizeOptions,
+} from './simplify/optimize-model';
+export { type ModelSize } from './simplify/measure';
+export { type OptimizeLevel } from './simplify/runtime-level';
+export { type Verification } from './simplify/verification';

@@ -81,6 +81,11 @@ export function dataTypeName(dataType: number | undefined): string {
   return DATA_TYPES.get(dataType)?.name ?? `type ${dataType}`;
 }
 
+/** The number of a type by onlite's name of it. */
+export function dataTypeOf(name: string): number | undefined {
+  return [...DATA_TYPES].find(([, info]) => info.name === name)?.[0];
+}
+
 /** Bits of one element as stored in `rawData`; 0 for strings, undefined for unknown types. */
 export function dataTypeBits(dataType: number | undefined): number | undefined {
   return dataType === undefined ? undefined : DATA_TYPES.get(dataType)?.bits;

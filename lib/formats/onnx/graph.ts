@@ -1,5 +1,5 @@
 import { OnliteError } from '../../errors';
-import { findAttribute, subgraphs } from './attributes';
+import { findAttribute, makeNode, subgraphs } from './attributes';
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './types';
 
 const STANDARD_DOMAINS = new Set(['', 'ai.onnx']);
@@ -8,6 +8,12 @@ const STANDARD_DOMAINS = new Set(['', 'ai.onnx']);
 export function isStandard(node: NodeProto | undefined, ...types: string[]): node is NodeProto {
   if (!node || !STANDARD_DOMAINS.has(node.domain ?? '')) return false;
   return types.length === 0 || types.includes(node.opType ?? '');
+}
+
+/** @throws OnliteError ERR_MODEL_INVALID for a model without a graph. */
+export function graphOf({ graph }: ModelProto): GraphProto {
+  if (!graph) throw new OnliteError('ERR_MODEL_INVALID', 'the model has no graph');
+  return graph;
 }
 
 /** The names that a graph takes from the graphs around it. */
@@ -74,9 +80,8 @@ export class GraphEditor {
   readonly #names = new Set<string>();
 
   constructor(model: ModelProto) {
-    if (!model.graph) throw new OnliteError('ERR_MODEL_INVALID', 'the model has no graph');
     this.model = model;
-    this.graph = model.graph;
+    this.graph = graphOf(model);
     collectNames(this.graph, this.#names);
     for (const { name = '' } of this.graph.input) this.#inputs.add(name);
     for (const { name = '' } of this.graph.output) this.#outputs.add(name);
@@ -108,6 +113,11 @@ export class GraphEditor {
   /** The nodes as they are now: of added ones the order is that of adding. */
   get nodes(): readonly NodeProto[] {
     return [...this.#nodes];
+  }
+
+  /** The tensors of the graph, those that an input may replace included. */
+  get initializers(): readonly TensorProto[] {
+    return [...this.#initializers.values()];
   }
 
   has(node: NodeProto): boolean {
@@ -252,6 +262,33 @@ export class GraphEditor {
     this.setOutput(producer, producer.output.indexOf(to), from);
     this.replaceUses(to, from);
     return true;
+  }
+
+  /**
+   * Puts a branch of a node in the node's place: its nodes and constants under names that nothing
+   * has yet, its outputs as the node's own.
+   */
+  inline(node: NodeProto, branch: GraphProto): void {
+    this.removeNode(node);
+    const renamed = new Map<string, string>();
+    for (const tensor of branch.initializer) {
+      renamed.set(tensor.name ?? '', this.addInitializer(tensor));
+    }
+    for (const { output } of branch.node) {
+      for (const name of output) if (name !== '') renamed.set(name, this.uniqueName(name));
+    }
+    const current = (name = ''): string => renamed.get(name) ?? name;
+    for (const inner of branch.node) {
+      for (const graph of subgraphs(inner)) {
+        for (const [from, to] of renamed) renameCaptured(graph, from, to);
+      }
+      const [input, output] = [inner.input.map(current), inner.output.map(current)];
+      this.addNode({ ...inner, input, output });
+    }
+    branch.output.forEach(({ name }, index) => {
+      const result = node.output[index] ?? '';
+      if (result !== '') this.addNode(makeNode('Identity', [current(name)], [result]));
+    });
   }
 
   /** Removes what no output of the graph needs: nodes, initializers, declared types. */

@@ -12,9 +12,15 @@ export {
   type AttributeValue,
   type NodeOptions,
 } from './attributes';
-export { dataTypeBits, dataTypeName, OnnxAttributeType, OnnxDataType } from './data-type';
+export {
+  dataTypeBits,
+  dataTypeName,
+  dataTypeOf,
+  OnnxAttributeType,
+  OnnxDataType,
+} from './data-type';
 export { externalDataFile, externalDataLocation, type ExternalDataLocation } from './external-data';
-export { capturedNames, GraphEditor, isStandard } from './graph';
+export { capturedNames, GraphEditor, graphOf, isStandard } from './graph';
 export { readOnnxModel, readOnnxTensor, writeOnnxModel, writeOnnxTensor } from './model';
 export { openOnnxFile, type OnnxFile } from './onnx-file';
 export type { Segment, TensorSource } from './source';

@@ -1,0 +1,67 @@
+import type { SessionOptions } from '../../engine/session/session-options';
+import { OnliteError } from '../../errors';
+import { graphOf, type GraphProto, type ModelProto, type ValueInfoProto } from '../../formats/onnx';
+import { allNodes, operatorName } from './measure';
+import { writtenByRuntime, type Surroundings } from './runtime-model';
+
+/** Which operators an optimised model may have: standard ones, or ONNX Runtime's own too. */
+export type OptimizeLevel = 'portable' | 'runtime';
+
+/**
+ * ONNX Runtime's levels. Beyond `extended` it arranges weights for the CPU that it runs on: such a
+ * model is not for another machine.
+ */
+const LEVELS = { portable: 'basic', runtime: 'extended' } as const;
+
+/** The declared types of values that are still there; the runtime writes those of all. */
+function keptTypes(original: GraphProto, written: GraphProto): ValueInfoProto[] {
+  const made = new Set(written.node.flatMap(({ output }) => output));
+  return original.valueInfo.filter(({ name = '' }) => made.has(name));
+}
+
+/** The domains of a model's operators, by the versions that they are imported with. */
+function importsOf(original: ModelProto, written: ModelProto): ModelProto['opsetImport'] {
+  const known = new Set(original.opsetImport.map(({ domain = '' }) => domain));
+  const used = new Set(allNodes(written).map(({ domain = '' }) => domain));
+  const added = written.opsetImport.filter(
+    ({ domain = '' }) => used.has(domain) && !known.has(domain) && domain !== 'ai.onnx',
+  );
+  return [...original.opsetImport, ...added];
+}
+
+/**
+ * The model after ONNX Runtime's own optimisations: what it says of itself, its inputs and outputs
+ * and the versions of its operators are the original's.
+ *
+ * @throws OnliteError ERR_UNSUPPORTED where they would bring operators in that are not portable.
+ */
+export async function runtimeOptimized(
+  model: ModelProto,
+  surroundings: Surroundings,
+  level: OptimizeLevel,
+  options: SessionOptions = {},
+): Promise<ModelProto> {
+  const original = graphOf(model);
+  const graphOptimizationLevel = LEVELS[level];
+  const written = await writtenByRuntime(model, surroundings, {
+    ...options,
+    graphOptimizationLevel,
+  });
+  const { node = [], initializer = [], sparseInitializer = [] } = written.graph ?? {};
+  const before = new Set(allNodes(model).map(operatorName));
+  const foreign = allNodes(written).find(
+    (found) => operatorName(found).includes('.') && !before.has(operatorName(found)),
+  );
+  if (foreign && level === 'portable') {
+    const what = operatorName(foreign);
+    throw new OnliteError('ERR_UNSUPPORTED', `ONNX Runtime's level brings ${what} in`);
+  }
+  const graph = { ...original, node, initializer, sparseInitializer };
+  return {
+    ...model,
+    opsetImport: importsOf(model, written),
+    // The runtime has put them where they were called.
+    functions: [],
+    graph: { ...graph, valueInfo: keptTypes(original, graph) },
+  };
+}

@@ -1,0 +1,184 @@
+import type { InferenceSession } from '../../engine/session/session';
+import type { ElementType } from '../../engine/tensor/element-type';
+import { numberReader } from '../../engine/tensor/numbers';
+import { isTensor, type Tensor } from '../../engine/tensor/tensor';
+import { OnliteError } from '../../errors';
+import type { ModelProto } from '../../formats/onnx';
+import { openModel, type Surroundings } from './runtime-model';
+import { candidateSamples, type Feeds } from './samples';
+
+/** How a simplified model was compared with what it was made of. */
+export interface Verification {
+  /** What both were run on. */
+  readonly samples: number;
+  /** Greatest absolute difference of any output's element. */
+  readonly maxError: number;
+  /** The same by the greatest absolute value of the output. */
+  readonly maxRelativeError: number;
+  /** Outputs that are not the same from run to run, and were not compared. */
+  readonly random: readonly string[];
+}
+
+/** What is called the same: rounding in another order may make so much of the greatest value. */
+const TOLERANCES: Readonly<Partial<Record<ElementType, number>>> = {
+  float64: 1e-9,
+  float32: 1e-4,
+  float16: 2e-2,
+  bfloat16: 1e-1,
+};
+
+const WANTED_SAMPLES = 4;
+
+interface Distance {
+  error: number;
+  relative: number;
+  /** Whether all is the same but for rounding. */
+  equal: boolean;
+}
+
+const SAME: Distance = { error: 0, relative: 0, equal: true };
+const OTHER: Distance = { error: Infinity, relative: Infinity, equal: false };
+
+const join = (one: Distance, other: Distance): Distance => ({
+  error: Math.max(one.error, other.error),
+  relative: Math.max(one.relative, other.relative),
+  equal: one.equal && other.equal,
+});
+
+function tensorDistance(one: Tensor<ElementType>, other: Tensor<ElementType>): Distance {
+  if (one.type !== other.type || one.dims.join() !== other.dims.join()) return OTHER;
+  const [read, readOther] = [numberReader(one), numberReader(other)];
+  if (!read || !readOther) {
+    const [data, otherData] = [one.data, other.data] as ArrayLike<unknown>[];
+    const isEqual = Array.from(data ?? []).every((item, index) => item === otherData?.[index]);
+    return isEqual ? SAME : OTHER;
+  }
+  let [error, greatest] = [0, 0];
+  for (let index = 0; index < one.size; index++) {
+    const [a, b] = [read(index), readOther(index)];
+    if (Object.is(a, b) || a === b)
+      greatest = Math.max(greatest, Number.isFinite(a) ? Math.abs(a) : 0);
+    else {
+      const difference = Math.abs(a - b);
+      if (!Number.isFinite(difference)) return OTHER;
+      error = Math.max(error, difference);
+      greatest = Math.max(greatest, Math.abs(a));
+    }
+  }
+  const relative = error === 0 ? 0 : error / greatest;
+  return { error, relative, equal: relative <= (TOLERANCES[one.type] ?? 0) };
+}
+
+/** How far a run's result is from another: tensors, and sequences and maps of such. */
+function distance(one: unknown, other: unknown): Distance {
+  if (isTensor(one) && isTensor(other)) {
+    return tensorDistance(one, other);
+  }
+  if (one instanceof Map && other instanceof Map)
+    return distance([...one].flat(), [...other].flat());
+  if (Array.isArray(one) && Array.isArray(other)) {
+    if (one.length !== other.length) return OTHER;
+    return one.reduce<Distance>(
+      (sum, item, index) => join(sum, distance(item, other[index])),
+      SAME,
+    );
+  }
+  if (typeof one === 'number' && typeof other === 'number') {
+    const relative = Object.is(one, other) ? 0 : Math.abs(one - other) / Math.abs(one);
+    return { error: Math.abs(one - other), relative, equal: relative <= 1e-4 };
+  }
+  return one === other ? SAME : OTHER;
+}
+
+type Outputs = Awaited<ReturnType<InferenceSession['run']>>;
+
+/** What a model gives for some samples, which others are held against. */
+export class Reference {
+  readonly #runs: readonly { feeds: Feeds; outputs: Outputs }[];
+  readonly #random: ReadonlySet<string>;
+  readonly #surroundings: Surroundings;
+
+  private constructor(
+    runs: readonly { feeds: Feeds; outputs: Outputs }[],
+    random: ReadonlySet<string>,
+    surroundings: Surroundings,
+  ) {
+    this.#runs = runs;
+    this.#random = random;
+    this.#surroundings = surroundings;
+  }
+
+  /**
+   * Runs a model on samples, or on random ones of the sizes that it takes.
+   *
+   * @throws OnliteError ERR_UNSUPPORTED where it takes none of the random ones; what loading and
+   *   running it on others ends with.
+   */
+  static async of(
+    model: ModelProto,
+    surroundings: Surroundings,
+    samples: readonly Feeds[] | undefined,
+  ): Promise<Reference> {
+    const session = await openModel(model, surroundings);
+    try {
+      const runs: { feeds: Feeds; outputs: Outputs }[] = [];
+      const random = new Set<string>();
+      let failed: unknown;
+      for (const feeds of samples ?? candidateSamples(session.inputMetadata)) {
+        if (!samples && runs.length === WANTED_SAMPLES) break;
+        const outputs = await session.run(feeds).catch((error: unknown) => {
+          if (samples) throw error;
+          failed ??= error;
+          return undefined;
+        });
+        if (!outputs) continue;
+        const again = await session.run(feeds);
+        for (const [name, value] of Object.entries(outputs)) {
+          if (distance(value, again[name]).error !== 0) random.add(name);
+        }
+        runs.push({ feeds, outputs });
+      }
+      if (runs.length === 0) {
+        const message = 'samples: the model takes no random ones; give some that it takes';
+        throw new OnliteError('ERR_UNSUPPORTED', message, { cause: failed });
+      }
+      return new Reference(runs, random, surroundings);
+    } finally {
+      await session.release();
+    }
+  }
+
+  /** The first of the samples. */
+  get sample(): Feeds {
+    return this.#runs[0]?.feeds ?? {};
+  }
+
+  /**
+   * Compares what a model gives for the same samples.
+   *
+   * @throws OnliteError ERR_RUN_FAILED where it gives something else.
+   */
+  async verify(model: ModelProto): Promise<Verification> {
+    const session = await openModel(model, this.#surroundings);
+    try {
+      let total = SAME;
+      for (const { feeds, outputs } of this.#runs) {
+        const others = await session.run(feeds);
+        for (const [name, value] of Object.entries(outputs)) {
+          if (this.#random.has(name)) continue;
+          const found = distance(value, others[name]);
+          if (!found.equal) throw differs(name, found);
+          total = join(total, found);
+        }
+      }
+      const { error: maxError, relative: maxRelativeError } = total;
+      const random = [...this.#random];
+      return { samples: this.#runs.length, maxError, maxRelativeError, random };
+    } finally {
+      await session.release();
+    }
+  }
+}
+
+const differs = (name: string, { error }: Distance): OnliteError =>
+  new OnliteError('ERR_RUN_FAILED', `outputs.${name}: the simplified model is ${error} apart`);
