@@ -102,7 +102,8 @@ export const quantize: Command = {
   help: [
     'Makes the model simpler, quantises it in the ways that can pay, and measures each candidate',
     'against the float model on samples that calibration has not seen. The quickest candidate that',
-    'holds the limits is written to OUT; where none does, nothing is.',
+    'holds the limits is written to OUT (the smallest, with --min-speedup 0); where none does, nothing',
+    'is.',
     '',
     'Samples:',
     "  --data D             samples that show the activations' ranges, as 'onlite compare' takes them;",

@@ -1,11 +1,13 @@
 import { copyFile, rename } from 'node:fs/promises';
 
+import type { TensorLike } from '../../engine/run/feeds';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Task } from '../compare/quality';
 import type { Samples } from '../compare/sample';
+import { optimizeModel } from '../simplify/optimize-model';
 import {
   fidelityFaults,
   measureCandidate,
@@ -16,6 +18,9 @@ import {
 } from './candidate';
 import type { OperatorDecision } from './decision';
 import { quantizeDynamic } from './dynamic';
+import { equalizeLayers } from './equalize';
+import { firstFeeds } from './evaluate';
+import type { Range } from './parameters';
 import { layersByNoise, leastPrefix } from './sensitivity';
 import { StaticQuantizer } from './static';
 import type { Target } from './target';
@@ -26,7 +31,7 @@ export type QuantizeMethod = 'auto' | 'static' | 'dynamic' | 'weight-only' | 'fl
 
 /** Where {@link quantizeModel} is. */
 export interface QuantizeProgress {
-  readonly stage: 'calibrating' | 'trying';
+  readonly stage: 'simplifying' | 'calibrating' | 'trying';
   /** What is tried. */
   readonly name?: string;
   /** Samples that have calibrated. */
@@ -88,6 +93,15 @@ interface Made extends WrittenModel {
   readonly name: string;
 }
 
+/** A static model with what it was made of. */
+interface StaticModel {
+  readonly name: string;
+  readonly quantizer: StaticQuantizer;
+  readonly ranges: ReadonlyMap<string, Range>;
+  readonly written: WrittenModel;
+  readonly sqnr: number;
+}
+
 type Write = (exclude: ReadonlySet<string>) => Promise<WrittenModel>;
 
 /** Ranges are found by each of these, and those of least noise are kept. */
@@ -121,15 +135,21 @@ const EXACT: SessionOptions = { extra: { session: { x64quantprecision: '1' } } }
 
 /** Makes and measures the candidates of one model. */
 class Quantizer {
-  readonly #input: string;
+  /** The model after what makes it simpler. */
+  readonly #float: string;
   readonly #options: QuantizeOptions;
   readonly #workspace: Workspace;
   readonly #measuring: Measuring;
   readonly #exclude: ReadonlySet<string>;
 
-  constructor(input: string, options: QuantizeOptions, workspace: Workspace) {
+  private constructor(
+    input: string,
+    float: string,
+    options: QuantizeOptions,
+    workspace: Workspace,
+  ) {
     const { data, heldOut = data, session, output, task, signal, target } = options;
-    this.#input = input;
+    this.#float = float;
     this.#options = options;
     this.#workspace = workspace;
     this.#exclude = new Set(options.exclude);
@@ -139,6 +159,22 @@ class Quantizer {
       heldOut,
       ...given({ session, output, task, signal, exact }),
     };
+  }
+
+  /** Makes the model simpler first: what is folded need not be quantised. */
+  static async create(
+    input: string,
+    options: QuantizeOptions,
+    workspace: Workspace,
+  ): Promise<Quantizer> {
+    const float = workspace.path('float');
+    options.onProgress?.({ stage: 'simplifying', done: 0 });
+    const feeds = await firstFeeds(options.data());
+    await optimizeModel(input, float, {
+      samples: [feeds as Readonly<Record<string, TensorLike>>],
+      ...(options.session ? { session: options.session } : {}),
+    });
+    return new Quantizer(input, float, options, workspace);
   }
 
   async candidates(): Promise<{ made: Made; measured: QuantizeCandidate }[]> {
@@ -183,7 +219,7 @@ class Quantizer {
   }
 
   /** Leaves those layers float that add most noise, until the limits hold. */
-  async #withinLimits(first: WrittenModel, write: Write): Promise<WrittenModel> {
+  async #withinLimits(float: string, first: WrittenModel, write: Write): Promise<WrittenModel> {
     const judge = async ({ file }: WrittenModel): Promise<boolean> => {
       const fidelity = await measureFidelity(file, this.#measuring.heldOut(), this.#measuring);
       return fidelityFaults(fidelity, this.#options).length === 0;
@@ -193,7 +229,7 @@ class Quantizer {
     const layers = new Set(
       first.decisions.flatMap(({ node, as }) => (as === undefined ? [] : [node])),
     );
-    const models = [this.#input, first.file] as const;
+    const models = [float, first.file] as const;
     const worst = await layersByNoise(models, layers, data(), given({ session, signal }));
     let kept = first;
     // With none of them in integers there is nothing to write.
@@ -212,57 +248,83 @@ class Quantizer {
   ): Promise<Made | undefined> {
     this.#options.onProgress?.({ stage: 'trying', name, done: 0 });
     const write: Write = async (exclude) => {
-      const { file, result } = await this.#workspace.rewrite(this.#input, name, rewrite(exclude));
+      const { file, result } = await this.#workspace.rewrite(this.#float, name, rewrite(exclude));
       return { file, decisions: result };
     };
     const first = await write(this.#exclude);
     if (first.decisions.every(({ as }) => as === undefined)) return undefined;
-    return { name, ...(await this.#withinLimits(first, write)) };
+    return { name, ...(await this.#withinLimits(this.#float, first, write)) };
+  }
+
+  /** Watches a float model's activations on the samples. */
+  #calibrated(file: string): Promise<StaticQuantizer | undefined> {
+    const { data, session, signal, count: total, onProgress } = this.#options;
+    return StaticQuantizer.calibrate(file, this.#workspace, data(), {
+      ...given({ session, signal, total }),
+      onProgress: ({ done, remainingMs }) =>
+        onProgress?.({ stage: 'calibrating', done, ...given({ total, remainingMs }) }),
+    });
+  }
+
+  /** The model with channels of like ranges across its layers; undefined where that does nothing. */
+  async #equalized(quantizer: StaticQuantizer): Promise<StaticQuantizer | undefined> {
+    const ranges = quantizer.ranges({ method: 'minmax' });
+    const { file, result } = await this.#workspace.rewrite(
+      quantizer.file,
+      'equalized',
+      (editor, folder) => equalizeLayers(editor, { folder, ranges }),
+    );
+    return result.length === 0 ? undefined : this.#calibrated(file);
+  }
+
+  /** Every way to find the ranges, on one float model; the one of least noise. */
+  async #leastNoise(quantizer: StaticQuantizer, name: string): Promise<StaticModel | undefined> {
+    const { data, target, calibration, onProgress } = this.#options;
+    let best: StaticModel | undefined;
+    for (const method of calibration ? [calibration] : RANGE_METHODS) {
+      const tried = `static (${name}${method.method})`;
+      onProgress?.({ stage: 'trying', name: tried, done: 0 });
+      const ranges = quantizer.ranges(method);
+      const written = await quantizer.write(ranges, { target, exclude: this.#exclude });
+      const { sqnr } = await measureFidelity(written.file, data(), this.#measuring);
+      if (!best || sqnr > best.sqnr) best = { name: tried, quantizer, ranges, written, sqnr };
+    }
+    return best;
   }
 
   async #static(): Promise<Made | undefined> {
-    const { data, target, calibration, session, signal, count: total, onProgress } = this.#options;
-    const quantizer = await StaticQuantizer.calibrate(this.#input, this.#workspace, data(), {
-      ...(given({ session, signal, total }) as object),
-      onProgress: ({ done, remainingMs }) =>
-        onProgress?.({
-          stage: 'calibrating',
-          done,
-          ...given({ total, remainingMs }),
-        }),
-    });
-    if (!quantizer) return undefined;
+    const { target } = this.#options;
+    const plain = await this.#calibrated(this.#float);
+    let equalized: StaticQuantizer | undefined;
     try {
-      let best: { method: RangeMethod; written: WrittenModel; sqnr: number } | undefined;
-      for (const method of calibration ? [calibration] : RANGE_METHODS) {
-        onProgress?.({ stage: 'trying', name: `static (${method.method})`, done: 0 });
-        const ranges = quantizer.ranges(method);
-        const written = await quantizer.write(ranges, { target, exclude: this.#exclude });
-        const { sqnr } = await measureFidelity(written.file, data(), this.#measuring);
-        if (!best || sqnr > best.sqnr) best = { method, written, sqnr };
-      }
-      if (!best) return undefined;
-      const ranges = quantizer.ranges(best.method);
-      const written = await this.#withinLimits(best.written, (exclude) =>
+      let best = plain && (await this.#leastNoise(plain, ''));
+      if (!plain || !best) return undefined;
+      equalized = await this.#equalized(plain);
+      const other = equalized && (await this.#leastNoise(equalized, 'equalised, '));
+      if (other && other.sqnr > best.sqnr) best = other;
+      const { name, quantizer, ranges, written } = best;
+      const kept = await this.#withinLimits(quantizer.file, written, (exclude) =>
         quantizer.write(ranges, { target, exclude }),
       );
-      return { name: `static (${best.method.method})`, ...written };
+      return { name, ...kept };
     } finally {
-      await quantizer.release();
+      await plain?.release();
+      await equalized?.release();
     }
   }
 }
 
-/** Those that hold come first, and then the quicker ones. */
-function better(a: QuantizeCandidate, b: QuantizeCandidate): number {
+/** Those that hold come first, then the quicker ones, or the smaller where speed does not matter. */
+function better(a: QuantizeCandidate, b: QuantizeCandidate, bySize: boolean): number {
   const faults = a.refused.length - b.refused.length;
-  return faults === 0 ? b.speedup.ratio - a.speedup.ratio : faults;
+  if (faults !== 0) return faults;
+  return bySize ? a.bytes - b.bytes : b.speedup.ratio - a.speedup.ratio;
 }
 
 /**
  * Quantises a float ONNX model: makes the candidates, measures each against the float model on
- * held-out samples and writes the quickest of those that hold the limits. Nothing is written where
- * none does, unless `force` is set.
+ * held-out samples and writes the quickest of those that hold the limits (the smallest, where
+ * `minSpeedup` is 0). Nothing is written where none does, unless `force` is set.
  *
  * @param input - the path of a float model
  * @param output - where the result goes
@@ -276,14 +338,15 @@ export async function quantizeModel(
 ): Promise<QuantizeResult> {
   const workspace = await Workspace.create();
   try {
-    const found = await new Quantizer(input, options, workspace).candidates();
+    const found = await (await Quantizer.create(input, options, workspace)).candidates();
     if (found.length === 0) {
       throw new OnliteError(
         'ERR_UNSUPPORTED',
         `'${input}' has nothing to quantise: no layer with constant float32 weights`,
       );
     }
-    found.sort((a, b) => better(a.measured, b.measured));
+    const bySize = options.minSpeedup !== undefined && options.minSpeedup <= 0;
+    found.sort((a, b) => better(a.measured, b.measured, bySize));
     const candidates = found.map(({ measured }) => measured);
     const [best] = found;
     const holds = best?.measured.refused.length === 0;

@@ -31,12 +31,13 @@ export interface CalibrationOptions {
 
 /** A float model whose activations have been watched: quantised as often as is wanted. */
 export class StaticQuantizer {
-  readonly #file: string;
+  /** The float model. */
+  readonly file: string;
   readonly #workspace: Workspace;
   readonly #calibrator: Calibrator;
 
   private constructor(file: string, workspace: Workspace, calibrator: Calibrator) {
-    this.#file = file;
+    this.file = file;
     this.#workspace = workspace;
     this.#calibrator = calibrator;
   }
@@ -73,7 +74,7 @@ export class StaticQuantizer {
     const { activation, weight } = targetTypes(target);
     const as = `${activation} × ${weight}`;
     const { file, result } = await this.#workspace.rewrite(
-      this.#file,
+      this.file,
       'static',
       (editor, folder) => {
         // Where it cannot be, weights get one scale for all channels.
