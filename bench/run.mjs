@@ -28,6 +28,7 @@ const order = [
   'metrics',
   'cancellation',
   'peers',
+  'optimize',
 ];
 
 const HELP = `usage: npm run bench -- [options] [SUITE...]
@@ -39,7 +40,8 @@ Suites: ${order.join(', ')}. Without a name, all of them.
   --json FILE     write everything that was measured
   --write         write bench/RESULTS.md
   --prepare       make the MobileNetV2 models that are missing, in a Python environment of their
-                  own (build/bench-venv), and stop if no suite is named
+                  own (build/bench-venv), and what the suites that are named need of their own;
+                  stop if none is named
   --python VENV   a virtual environment: of requirements.txt for --prepare, of onnxruntime and
                   ai-edge-litert for the Python peers
 `;
@@ -112,6 +114,7 @@ async function main() {
     if (positionals.length === 0) return;
   }
   const suites = await loadSuites(positionals);
+  if (options.prepare) for (const suite of suites) suite.prepare?.((text) => progress.show(text));
   progress.show('building the raw C programs');
   buildRaw();
   progress.clear();

@@ -13,8 +13,8 @@ const paces = {
  * What a suite is given: the pace, and where its rows go. A row is
  *
  * - `name`, unique in its suite; `figure`, the line of the acceptance table that it decides
- * - `value`, with `interval`, `min` and `max` over the repetitions; `unit`: ratio, ns, MB, percent,
- *   count, runs/s
+ * - `value`, with `interval`, `min` and `max` over the repetitions; `unit`: ratio, ns, MB, dB,
+ *   percent, count, runs/s
  * - `target`: {atMost} or {atLeast}; `met` is worked out, or `undecided` where the target is within
  *   the median's interval or the row is `noisy`
  * - `details`: what was measured, for the JSON

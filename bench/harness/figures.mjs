@@ -23,6 +23,14 @@ export const figures = [
   'recording, added to a bound `runSync`',
   'a snapshot of one histogram',
   'p99 of the tiny model while Prometheus scrapes',
+  'simplified: nodes / the fewest of the references',
+  'quantised: SQNR above the best reference',
+  'quantised: latency / the fastest reference whose accuracy holds',
+  'quantised: uneven depthwise, accuracy',
+  'quantised: encoder, SQNR',
+  'quantised: ResNet, MobileNetV2 and encoder, speed against float',
+  'quantising: time and peak memory / Python',
+  'quantising 1 GiB and 3 GiB of weights: peak memory',
 ];
 
 /**

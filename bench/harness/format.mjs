@@ -13,6 +13,7 @@ const units = {
   ratio: (value) => `${value.toFixed(value < 10 ? 3 : 1)} ×`,
   ns: duration,
   MB: (value) => `${value.toFixed(2)} MB`,
+  dB: (value) => `${value.toFixed(1)} dB`,
   percent: (value) => `${value.toFixed(1)} %`,
   count: (value) => String(Math.round(value)),
   'runs/s': (value) => `${value.toFixed(value < 100 ? 1 : 0)} runs/s`,

@@ -39,13 +39,20 @@ def classifier(graph, name, size=8, channels=1):
     )
 
 
+def trained(graph, name, epochs):
+    model = classifier(graph, name)
+    images, _, labels, _ = digits()
+    train(model, images, labels, epochs)
+    return model
+
+
 def mlp():
     graph = Graph(SEED)
     x = graph.add("Flatten", "image")
     for inputs, outputs in [(64, 128), (128, 64)]:
         x = graph.add("Relu", graph.dense(x, inputs, outputs))
     graph.dense(x, 64, CLASSES, output="scores")
-    return classifier(graph, "digits_mlp")
+    return trained(graph, "digits_mlp", epochs=20)
 
 
 def cnn():
@@ -55,7 +62,7 @@ def cnn():
         x = graph.add("Relu", graph.convolution(x, inputs, outputs, stride=stride))
     x = graph.add("Flatten", graph.add("GlobalAveragePool", x))
     graph.dense(x, 32, CLASSES, output="scores")
-    return classifier(graph, "digits_cnn")
+    return trained(graph, "digits_cnn", epochs=12)
 
 
 def depthwise():
@@ -66,14 +73,16 @@ def depthwise():
         x = graph.add("Relu", graph.convolution(x, inputs, outputs, kernel=1))
     x = graph.add("Flatten", graph.add("GlobalAveragePool", x))
     graph.dense(x, 32, CLASSES, output="scores")
-    return classifier(graph, "digits_depthwise")
+    model = trained(graph, "digits_depthwise", epochs=10)
+    make_uneven(model)
+    return model
 
 
 def make_uneven(model):
     """
-    Makes an eighth of the channels between convolutions louder than the others, and the next weights
-    smaller by as much. The float function stays (Relu is positively homogeneous), but no single
-    scale serves all channels any more.
+    Makes an eighth of the channels between convolutions louder than the others, and the next
+    weights smaller by as much. The float function stays (Relu is positively homogeneous), but no
+    single scale serves all channels any more.
     """
     random = np.random.default_rng(SEED)
     constants = constants_of(model)
@@ -95,6 +104,9 @@ def make_uneven(model):
     set_constants(model, changed)
 
 
+MODELS = (mlp, cnn, depthwise)
+
+
 def accuracy(model, images, labels):
     values, _ = forward(model, constants_of(model), images)
     scores = values[model.graph.output[0].name].numpy()
@@ -106,16 +118,13 @@ def main():
         sys.exit(__doc__)
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    images, heldout, labels, heldout_labels = digits()
+    images, heldout, _, labels = digits()
     np.savez_compressed(folder / "calibration.npz", image=images[:CALIBRATION_IMAGES])
-    np.savez_compressed(folder / "heldout.npz", image=heldout, labels=heldout_labels)
-    for build, epochs in [(mlp, 20), (cnn, 12), (depthwise, 10)]:
+    np.savez_compressed(folder / "heldout.npz", image=heldout, labels=labels)
+    for build in MODELS:
         model = build()
-        train(model, images, labels, epochs)
-        if build is depthwise:
-            make_uneven(model)
         onnx.save(model, folder / f"{build.__name__}.onnx")
-        print(f"{build.__name__}: {accuracy(model, heldout, heldout_labels):.4f}", flush=True)
+        print(f"{build.__name__}: {accuracy(model, heldout, labels):.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ usage: evaluate.py [--exact] HELDOUT.npz FLOAT MODEL...
 
 Prints a line of JSON a model: `sqnr` in dB over all samples of the first output, null where there
 is no error at all; `agreement` of the greatest score; `accuracy` where the file has `labels`;
-`milliseconds` of the quickest run of one sample on one thread.
+`milliseconds` of the quickest run of one sample on one thread. A model that cannot be loaded has
+its `error`.
 
 --exact: what every CPU with VNNI computes. Without VNNI the products of uint8 and int8 are added
 in 16 bits, which saturate, unless the session asks for precision.
@@ -54,6 +55,17 @@ def sqnr(reference, candidate):
     return None if error == 0 else 20 * np.log10(np.linalg.norm(reference) / error)
 
 
+def loaded(models, is_exact):
+    """The sessions of the models that load, and why the others do not, both by path."""
+    sessions, errors = {}, {}
+    for model in models:
+        try:
+            sessions[model] = session_of(model, is_exact)
+        except Exception as error:
+            errors[model] = str(error)[:300]
+    return sessions, errors
+
+
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
@@ -62,21 +74,25 @@ def main():
     data, *models = arguments[1:] if is_exact else arguments
     samples = dict(np.load(data))
     labels = samples.pop("labels", None)
-    sessions = [session_of(model, is_exact) for model in models]
-    milliseconds = quickest(sessions, {name: array[:1] for name, array in samples.items()})
-    results = [outputs(session, samples).astype(np.float32) for session in sessions]
-    best = results[0].argmax(axis=-1)
-    for model, result, time_taken in zip(models, results, milliseconds):
+    sessions, errors = loaded(models, is_exact)
+    first = {name: array[:1] for name, array in samples.items()}
+    milliseconds = quickest(list(sessions.values()), first)
+    reference = outputs(sessions[models[0]], samples).astype(np.float32)
+    best = reference.argmax(axis=-1)
+    for model, time_taken in zip(sessions, milliseconds):
+        result = outputs(sessions[model], samples).astype(np.float32)
         guesses = result.argmax(axis=-1)
         found = {
             "model": model,
-            "sqnr": sqnr(results[0], result),
+            "sqnr": sqnr(reference, result),
             "agreement": float((guesses == best).mean()),
             "milliseconds": time_taken,
         }
         if labels is not None:
             found["accuracy"] = float((guesses == labels).mean())
         print(json.dumps(found))
+    for model, error in errors.items():
+        print(json.dumps({"model": model, "error": error}))
 
 
 if __name__ == "__main__":

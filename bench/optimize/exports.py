@@ -109,7 +109,8 @@ def detector():
         def part(start, end):
             return add("Slice", x, literal([start]), literal([end]), literal([4]), literal([1]))
 
-        centre = add("Sub", add("Mul", part(0, 2), literal(np.float32(2))), literal(np.float32(0.5)))
+        centre = add("Mul", part(0, 2), literal(np.float32(2)))
+        centre = add("Sub", centre, literal(np.float32(0.5)))
         centre = add("Mul", add("Add", centre, grid), literal(np.float32(stride)))
         size = add("Pow", add("Mul", part(2, 4), literal(np.float32(2))), literal(np.float32(2)))
         sizes = graph.constant(
@@ -182,7 +183,8 @@ def lstm_if():
         weight = graph.weights(1, 4 * hidden, width, fan_in=width, gain=1)
         recurrent = graph.weights(1, 4 * hidden, hidden, fan_in=hidden, gain=1)
         bias = graph.constant(graph.random.normal(0, 0.1, (1, 8 * hidden)).astype(np.float32))
-        own = [add("Slice", s, literal([layer]), literal([layer + 1]), literal([0])) for s in states]
+        part = (literal([layer]), literal([layer + 1]), literal([0]))
+        own = [add("Slice", state, *part) for state in states]
         y = add("LSTM", x, weight, recurrent, bias, "", *own, hidden_size=hidden)
         x = add("Squeeze", y, literal([1]))
     x = add("Transpose", x, perm=[1, 0, 2])

@@ -28,7 +28,7 @@ class Graph:
         return output
 
     def literal(self, value):
-        """A Constant node, as tracing exporters write what stood in the program; int64 by default."""
+        """A Constant node, as tracing exporters write a number of the program; int64 by default."""
         array = np.asarray(value)
         return self.add("Constant", value=numpy_helper.from_array(array))
 
@@ -46,7 +46,7 @@ class Graph:
         values = self.random.normal(0, np.sqrt(gain / fan_in), dims)
         return self.constant(values.astype(np.float32), name)
 
-    def convolution(self, x, inputs, outputs, kernel=3, stride=1, groups=1):
+    def convolution(self, x, inputs, outputs, kernel=3, stride=1, groups=1, loudness=1):
         """A convolution without bias, padded to keep the size, and its batch normalisation."""
         pad = kernel // 2
         fan_in = inputs // groups * kernel**2
@@ -60,12 +60,12 @@ class Graph:
             pads=[pad] * 4,
             group=groups,
         )
-        return self.batch_normalization(y, outputs)
+        return self.batch_normalization(y, outputs, loudness)
 
-    def batch_normalization(self, x, channels):
+    def batch_normalization(self, x, channels, loudness=1):
         """Scales and shifts spread as in trained networks; the statistics are set later."""
         parameters = {
-            "gamma": self.random.uniform(0.7, 1.3, channels),
+            "gamma": loudness * self.random.uniform(0.7, 1.3, channels),
             "beta": self.random.normal(0, 0.2, channels),
             "mean": np.zeros(channels),
             "variance": np.ones(channels),

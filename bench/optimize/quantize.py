@@ -80,33 +80,35 @@ def static(calibration_method, operators=None):
 
 
 def dynamic(model, out, calibration):
-    external = Path(model).stat().st_size < sum(f.stat().st_size for f in beside(model))
     quantization.quantize_dynamic(
         model,
         out,
         op_types_to_quantize=["MatMul", "Gemm", "LSTM"],
-        per_channel=False,
         weight_type=QuantType.QInt8,
-        use_external_data_format=external,
+        use_external_data_format=len(files_of(model)) > 1,
         extra_options={"MatMulConstBOnly": True},
     )
 
 
-def beside(path):
-    """A model's file and those of its external data, which have its name."""
-    return Path(path).parent.glob(f"{Path(path).stem}.*")
+def files_of(path):
+    """A model's file and those of its external data."""
+    tensors = onnx.load(path, load_external_data=False).graph.initializer
+    entries = [entry for tensor in tensors for entry in tensor.external_data]
+    locations = {entry.value for entry in entries if entry.key == "location"}
+    return [Path(path), *(Path(path).parent / location for location in locations)]
 
 
 def weight_only(bits):
     def quantize(model, out, calibration):
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
+        is_external = len(files_of(model)) > 1
         loaded = onnx.load(model)
         quantizer = MatMulNBitsQuantizer(
             loaded, bits=bits, block_size=32, is_symmetric=True, accuracy_level=4
         )
         quantizer.process()
-        quantizer.model.save_model_to_file(out, loaded.ByteSize() > 2**30)
+        quantizer.model.save_model_to_file(out, is_external)
 
     return quantize
 
@@ -148,7 +150,7 @@ def main():
                 "seconds": seconds,
                 "peakBytes": peak,
                 "importedBytes": imported,
-                "bytes": sum(file.stat().st_size for file in beside(out)),
+                "bytes": sum(file.stat().st_size for file in files_of(out)),
                 "nodes": nodes.total(),
                 "operators": dict(nodes.most_common()),
             }

@@ -1,9 +1,11 @@
 """Simplifies models with ONNX Runtime's basic level, onnxsim and onnxslim.
 
-usage: simplify.py MODEL...
+usage: simplify.py [--count] MODEL...
 
 Prints a line of JSON a model: by tool the nodes after it, those of domains other than ONNX's own,
 `bytes`, and `seconds`; a tool that fails has its `error`. Nodes within branches and loops count.
+
+--count: only those of the model itself, as `before`.
 """
 
 import json
@@ -58,10 +60,12 @@ def described(path):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    is_count = sys.argv[1] == "--count"
+    models, tools = (sys.argv[2:], {}) if is_count else (sys.argv[1:], TOOLS)
     with tempfile.TemporaryDirectory() as folder:
-        for model in sys.argv[1:]:
+        for model in models:
             found = {"model": model, "before": described(model)}
-            for name, simplify in TOOLS.items():
+            for name, simplify in tools.items():
                 out = str(Path(folder) / f"{name}.onnx")
                 start = time.perf_counter()
                 try:

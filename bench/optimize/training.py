@@ -40,15 +40,77 @@ def _max_pool(attributes, x):
     return _channels_first(tf.nn.max_pool2d(_channels_last(x), kernel, stride, "VALID"))
 
 
+def _conv_transpose(attributes, x, weight, bias):
+    """Of a kernel that is as large as its stride."""
+    stride = attributes["strides"][0]
+    x = _channels_last(x)
+    batch, height, width = (tf.shape(x)[axis] for axis in range(3))
+    size = [batch, height * stride, width * stride, weight.shape[1]]
+    y = tf.nn.conv2d_transpose(x, tf.transpose(weight, [2, 3, 1, 0]), size, stride, "VALID")
+    return _channels_first(y + bias)
+
+
+def _gates(parts, x, hidden, weight, recurrence, bias):
+    """Input's and state's share of each gate, biases included."""
+    input_bias, state_bias = tf.split(bias, 2)
+    of_input = tf.matmul(x, weight, transpose_b=True) + input_bias
+    of_state = tf.matmul(hidden, recurrence, transpose_b=True) + state_bias
+    return tf.split(of_input, parts, axis=-1), tf.split(of_state, parts, axis=-1)
+
+
+def _recurrent(attributes, x, state_of):
+    """Runs along the first axis; the output is [steps, directions, batch, hidden]."""
+    zeros = tf.zeros([tf.shape(x)[1], attributes["hidden_size"]])
+    state, hiddens = (zeros, zeros), []
+    for step in range(x.shape[0]):
+        state = state_of(x[step], state)
+        hiddens.append(state[0])
+    return tf.stack(hiddens)[:, None]
+
+
+def _lstm(attributes, x, *weights):
+    own = [weight[0] for weight in weights]
+
+    def state_of(at, state):
+        hidden, cell = state
+        shares = _gates(4, at, hidden, *own)
+        entry, output, forget, candidate = (a + b for a, b in zip(*shares))
+        cell = tf.sigmoid(forget) * cell + tf.sigmoid(entry) * tf.tanh(candidate)
+        return tf.sigmoid(output) * tf.tanh(cell), cell
+
+    return _recurrent(attributes, x, state_of)
+
+
+def _gru(attributes, x, *weights):
+    """With linear_before_reset."""
+    own = [weight[0] for weight in weights]
+
+    def state_of(at, state):
+        hidden, unused = state
+        (z, r, h), (z_state, r_state, h_state) = _gates(3, at, hidden, *own)
+        update, reset = tf.sigmoid(z + z_state), tf.sigmoid(r + r_state)
+        candidate = tf.tanh(h + reset * h_state)
+        return (1 - update) * candidate + update * hidden, unused
+
+    return _recurrent(attributes, x, state_of)
+
+
 OPERATORS = {
     "Add": lambda _, a, b: a + b,
     "Clip": lambda _, x, low, high: tf.clip_by_value(x, low, high),
+    "Concat": lambda attributes, *parts: tf.concat(parts, attributes["axis"]),
     "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "Flatten": lambda _, x: tf.reshape(x, [tf.shape(x)[0], np.prod(x.shape[1:])]),
     "Gemm": _gemm,
+    "GRU": _gru,
     "GlobalAveragePool": lambda _, x: tf.reduce_mean(x, [2, 3], keepdims=True),
+    "LSTM": _lstm,
     "MaxPool": _max_pool,
+    "ReduceMean": lambda attributes, x: tf.reduce_mean(x, attributes["axes"]),
     "Relu": lambda _, x: tf.nn.relu(x),
+    "Sigmoid": lambda _, x: tf.sigmoid(x),
+    "Transpose": lambda attributes, x: tf.transpose(x, attributes["perm"]),
 }
 
 

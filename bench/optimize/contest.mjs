@@ -1,0 +1,124 @@
+// One model quantised by us and by the references. Everything is made at first use, and once.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { Skip } from '../harness/skip.mjs';
+import { runPython } from './environments.mjs';
+import { filesOf } from './models.mjs';
+import { onlite } from './onlite.mjs';
+
+/** A function that makes a value when it is first asked for; its failure is as lasting. */
+function once(make) {
+  let made;
+  return () => (made ??= Promise.resolve().then(make));
+}
+
+/** Whether this CPU adds products of uint8 and int8 in 32 bits, as the models for `x64` expect. */
+const hasVnni = () =>
+  process.platform === 'linux' && / avx(512)?_vnni\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
+
+/** The target that this machine is. */
+export const ownTarget =
+  process.arch !== 'x64'
+    ? 'arm'
+    : process.platform !== 'linux' || hasVnni()
+      ? 'x64'
+      : 'x64-no-vnni';
+
+const MOST_ACCURACY_LOST = 0.01;
+const LEAST_SQNR = 20;
+
+/** No error at all is above every number. */
+const decibels = ({ sqnr }) => sqnr ?? Infinity;
+
+/** Whether a model is as good as a user would want it, by the guard's default limits. */
+const holds = (float, candidate) =>
+  float.accuracy === undefined
+    ? decibels(candidate) >= LEAST_SQNR
+    : float.accuracy - candidate.accuracy <= MOST_ACCURACY_LOST + 1e-9;
+
+export class Contest {
+  constructor(name, { methods, folder }) {
+    this.name = name;
+    this.folder = folder;
+    this.methods = methods;
+    /** What quantize.py says of each method that worked, with its path, and `wallSeconds`. */
+    this.references = once(() => this.#quantizeByReferences());
+    this.ours = { [ownTarget]: this.#ours(ownTarget) };
+    this.ours.x64 ??= this.#ours('x64');
+    this.evaluated = {
+      [ownTarget]: this.#evaluated(ownTarget, []),
+    };
+    this.evaluated.x64 ??= this.#evaluated('x64', ['--exact']);
+    /** Ours as like the references as can be: one method, and a sample to look at the result. */
+    this.timed = once(() => {
+      const { model, calibration, sample } = filesOf(name);
+      const method = this.isStatic ? ['static', '--calibration', 'minmax'] : ['dynamic'];
+      const data = ['--data', calibration, '--test', sample];
+      return this.#onlite([model, this.path('timed'), ...data, '--method', ...method]);
+    });
+  }
+
+  get isStatic() {
+    return this.methods.includes('static-minmax');
+  }
+
+  path(method) {
+    return join(this.folder, `${this.name}-${method}.onnx`);
+  }
+
+  #quantizeByReferences() {
+    const { model, calibration } = filesOf(this.name);
+    return this.methods.map((method) => {
+      const start = performance.now();
+      const path = this.path(method);
+      const [found] = runPython('quantize', 'quantize.py', [method, model, path, calibration]);
+      return { ...found, path, wallSeconds: (performance.now() - start) / 1000 };
+    });
+  }
+
+  #ours(target) {
+    return once(() => {
+      const { model, calibration, heldOut } = filesOf(this.name);
+      const path = this.path(`onlite-${target}`);
+      const data = ['--data', calibration, '--test', heldOut];
+      return { ...this.#onlite([model, path, ...data, '--target', target]), path };
+    });
+  }
+
+  #onlite(words) {
+    const found = onlite(
+      ['quantize', ...words, '--threads', '1', '--no-speed', '--force'],
+      this.folder,
+    );
+    if (found.document.output === undefined) throw new Skip('onlite wrote no model');
+    return found;
+  }
+
+  /** By evaluate.py: `float`, `ours`, and `references` that load, with their methods. */
+  #evaluated(target, options) {
+    return once(async () => {
+      const { model, heldOut } = filesOf(this.name);
+      const references = await this.references();
+      const ours = await this.ours[target]();
+      const paths = [model, ours.path, ...references.map(({ path }) => path)];
+      const lines = runPython('quantize', 'evaluate.py', [...options, heldOut, ...paths]);
+      const of = (path) => lines.find((line) => line.model === path);
+      if (of(ours.path).error) throw new Error(`Python cannot load ours: ${of(ours.path).error}`);
+      return {
+        float: of(model),
+        ours: of(ours.path),
+        references: references
+          .map(({ method, path, bytes }) => ({ method, path, bytes, ...of(path) }))
+          .filter(({ error }) => error === undefined),
+      };
+    });
+  }
+
+  /** The reference that is quickest here among those whose accuracy holds; undefined if none does. */
+  async fastestReference() {
+    const { float, references } = await this.evaluated[ownTarget]();
+    const good = references.filter((reference) => holds(float, reference));
+    return good.sort((a, b) => a.milliseconds - b.milliseconds)[0];
+  }
+}

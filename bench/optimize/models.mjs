@@ -1,0 +1,71 @@
+// The models that simplifying and quantising are measured with, and what to measure each against.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { runLogged } from '../harness/command.mjs';
+import { OPTIMIZE_MODELS, ROOT } from '../harness/paths.mjs';
+import { Skip } from '../harness/skip.mjs';
+import { hashOf, makeEnvironments, optimizeScript, pythonOf } from './environments.mjs';
+
+const convolutional = ['static-minmax', 'static-percentile', 'static-entropy'];
+
+/**
+ * By model: the methods of quantize.py that users would try, and `targets`, which are of the
+ * quantised model: `accuracy` in per cent, `sqnr` in dB, `speedup` against float on a CPU with VNNI.
+ */
+export const optimizeModels = {
+  mlp: { methods: [...convolutional, 'dynamic'] },
+  cnn: { methods: convolutional },
+  depthwise: { methods: convolutional, targets: { accuracy: 90 } },
+  resnet: { methods: convolutional, targets: { speedup: 2 } },
+  mobilenet_v2: { methods: convolutional, targets: { speedup: 2 } },
+  unet: { methods: convolutional },
+  encoder: {
+    methods: ['dynamic', 'static-minmax', 'static-matmul', 'float16'],
+    targets: { sqnr: 45, speedup: 1.8 },
+  },
+  encoder_loud: { methods: ['dynamic', 'static-matmul'] },
+  lstm: { methods: ['dynamic'] },
+  gru: { methods: ['dynamic', 'static-minmax'] },
+};
+
+/** The graphs of exports.py. */
+export const exportedGraphs = ['resnet', 'detector', 'nhwc', 'lstm_if', 'attention', 'encoder'];
+
+const EXPORTS = join(OPTIMIZE_MODELS, 'exports');
+const stamp = join(OPTIMIZE_MODELS, '.stamp');
+const log = join(ROOT, 'build', 'optimize-models.log');
+
+const stampText = () =>
+  hashOf(
+    readdirSync(optimizeScript('.'))
+      .filter((file) => file.endsWith('.py'))
+      .sort()
+      .map(optimizeScript),
+  );
+
+function existing(path) {
+  if (!existsSync(path)) throw new Skip(`${path} is missing: npm run bench -- --prepare optimize`);
+  return path;
+}
+
+/** The paths of a model and of its samples. */
+export const filesOf = (name) => ({
+  model: existing(join(OPTIMIZE_MODELS, `${name}.onnx`)),
+  calibration: existing(join(OPTIMIZE_MODELS, `${name}.calibration.npz`)),
+  heldOut: existing(join(OPTIMIZE_MODELS, `${name}.heldout.npz`)),
+  sample: existing(join(OPTIMIZE_MODELS, `${name}.sample.npz`)),
+});
+
+export const exportedGraph = (name) => existing(join(EXPORTS, `${name}.onnx`));
+
+/** Makes the environments, and the models unless they are those that the scripts make. */
+export function prepareOptimize(show) {
+  makeEnvironments(show);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === stampText()) return;
+  show('training and writing models (two minutes)');
+  mkdirSync(OPTIMIZE_MODELS, { recursive: true });
+  runLogged(log, pythonOf('models'), [optimizeScript('models.py'), OPTIMIZE_MODELS]);
+  runLogged(log, pythonOf('models'), [optimizeScript('exports.py'), EXPORTS]);
+  writeFileSync(stamp, stampText());
+}

@@ -1,0 +1,251 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Skip } from '../harness/skip.mjs';
+import { Contest, ownTarget } from '../optimize/contest.mjs';
+import { runPython } from '../optimize/environments.mjs';
+import {
+  exportedGraph,
+  exportedGraphs,
+  filesOf,
+  optimizeModels,
+  prepareOptimize,
+} from '../optimize/models.mjs';
+import { onlite } from '../optimize/onlite.mjs';
+
+export const name = 'optimize';
+export const description = `models simplified and quantised, ours and Python's; target ${ownTarget}`;
+export const prepare = prepareOptimize;
+
+const figure = {
+  nodes: 'simplified: nodes / the fewest of the references',
+  sqnr: 'quantised: SQNR above the best reference',
+  latency: 'quantised: latency / the fastest reference whose accuracy holds',
+  depthwise: 'quantised: uneven depthwise, accuracy',
+  encoder: 'quantised: encoder, SQNR',
+  speed: 'quantised: ResNet, MobileNetV2 and encoder, speed against float',
+  cost: 'quantising: time and peak memory / Python',
+  large: 'quantising 1 GiB and 3 GiB of weights: peak memory',
+};
+
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const decibels = ({ sqnr }) => sqnr ?? Infinity;
+const sqnrText = (found) => (found.sqnr === null ? 'no error' : `${found.sqnr.toFixed(1)} dB`);
+
+/** "ours 46.1 dB; dynamic 45.9 dB, …" */
+const sides = (ours, references, text) =>
+  `ours ${text(ours)}; ${references.map((each) => `${each.method} ${text(each)}`).join(', ')}`;
+
+function simplified(context, graph, folder) {
+  const row = {
+    name: `${graph}, simplified: nodes / the fewest of the references`,
+    unit: 'ratio',
+    target: { atMost: 1 },
+    figure: figure.nodes,
+  };
+  return context.case(row, () => {
+    const model = exportedGraph(graph);
+    const [{ before, ...tools }] = runPython('simplify', 'simplify.py', [model]);
+    const out = join(folder, `${graph}.onnx`);
+    const { seconds } = onlite(['optimize', model, out], folder);
+    const [{ before: ours }] = runPython('simplify', 'simplify.py', ['--count', out]);
+    const own = ours.foreign.length === 0 ? '' : `, not portable: ${ours.foreign.join(', ')}`;
+    const references = ['basic', 'onnxsim', 'onnxslim'].map((method) => ({
+      method,
+      ...tools[method],
+    }));
+    const text = ({ nodes, bytes, error }) => error ?? `${nodes} nodes, ${bytes} bytes`;
+    const fewest = Math.min(...references.map(({ nodes = Infinity }) => nodes));
+    return {
+      value: ours.nodes / fewest,
+      note: `before ${text(before)}; ${sides(ours, references, text)}${own}`,
+      details: { before, ours, references, seconds },
+    };
+  });
+}
+
+async function fidelity(context, contest, target, targets) {
+  const { name } = contest;
+  const isOwn = target === ownTarget;
+  const where = isOwn ? '' : `, target ${target}`;
+  const evaluated = () => contest.evaluated[target]();
+  const row = { name: `${name}${where}, SQNR: ours above the best reference`, unit: 'dB' };
+  await context.case({ ...row, target: { atLeast: -0.2 }, figure: figure.sqnr }, async () => {
+    const { ours, references } = await evaluated();
+    if (ours.sqnr === null) throw new Skip('ours has no error');
+    const best = Math.max(...references.map(decibels).filter(Number.isFinite));
+    return { value: ours.sqnr - best, note: sides(ours, references, sqnrText) };
+  });
+  if (targets.sqnr !== undefined) {
+    const wanted = { target: { atLeast: targets.sqnr }, figure: figure.encoder };
+    await context.case({ name: `${name}${where}, SQNR`, unit: 'dB', ...wanted }, async () => ({
+      value: decibels((await evaluated()).ours),
+    }));
+  }
+  const accuracyTarget =
+    targets.accuracy === undefined
+      ? {}
+      : { target: { atLeast: targets.accuracy }, figure: figure.depthwise };
+  await context.case(
+    { name: `${name}${where}, accuracy`, unit: 'percent', ...accuracyTarget },
+    async () => {
+      const { float, ours, references } = await evaluated();
+      if (float.accuracy === undefined) throw new Skip('this model has no labels');
+      const text = ({ accuracy }) => percent(accuracy);
+      const note = `float ${text(float)}; ${sides(ours, references, text)}`;
+      return { value: 100 * ours.accuracy, note };
+    },
+  );
+}
+
+/** A row's fields from compare's speedup, which is how often the candidate runs in the other's time. */
+function latencyRatio({ ratio, interval: [low, high] = [] }) {
+  const ends = low && high ? { interval: [1 / high, 1 / low], min: 1 / high, max: 1 / low } : {};
+  return { value: 1 / ratio, ...ends };
+}
+
+function compareSpeed(context, contest, reference, candidate) {
+  const pace = context.isQuick ? ['--duration', '0.5', '--processes', '2'] : ['--duration', '2'];
+  const data = ['--data', filesOf(contest.name).sample, '--threads', '1', ...pace];
+  const { document } = onlite(['compare', reference, candidate, ...data], contest.folder);
+  const [, { speedup, failed }] = document.speed.models;
+  if (speedup === undefined) throw new Error(failed?.message ?? 'compare measured no speedup');
+  return speedup;
+}
+
+async function speed(context, contest, targets) {
+  const { name } = contest;
+  const row = { name: `${name}, latency: ours / the fastest reference that holds`, unit: 'ratio' };
+  await context.case({ ...row, target: { atMost: 1.03 }, figure: figure.latency }, async () => {
+    const fastest = await contest.fastestReference();
+    if (fastest === undefined) throw new Skip("no reference's accuracy holds");
+    const ours = await contest.ours[ownTarget]();
+    const speedup = compareSpeed(context, contest, fastest.path, ours.path);
+    return { ...latencyRatio(speedup), note: `ours ${ours.document.chosen}; ${fastest.method}` };
+  });
+  const hasTarget = targets.speedup !== undefined && ownTarget === 'x64';
+  const wanted = hasTarget ? { target: { atLeast: targets.speedup }, figure: figure.speed } : {};
+  await context.case(
+    { name: `${name}, speed: ours / float`, unit: 'ratio', ...wanted },
+    async () => {
+      const ours = await contest.ours[ownTarget]();
+      const { ratio, interval } = compareSpeed(context, contest, filesOf(name).model, ours.path);
+      return { value: ratio, ...(interval?.every(Boolean) ? { interval } : {}) };
+    },
+  );
+}
+
+async function size(context, contest) {
+  await context.case(
+    { name: `${contest.name}, bytes: ours / the least`, unit: 'ratio' },
+    async () => {
+      const references = await contest.references();
+      const { bytes } = (await contest.ours[ownTarget]()).document.output;
+      const text = (found) => megabytes(found.bytes);
+      const least = Math.min(...references.map((each) => each.bytes));
+      return { value: bytes / least, note: sides({ bytes }, references, text) };
+    },
+  );
+}
+
+/** The whole processes, with the start of Node or Python and the imports. */
+async function cost(context, contest) {
+  const method = contest.isStatic ? 'static-minmax' : 'dynamic';
+  const both = async () => {
+    const references = await contest.references();
+    return [await contest.timed(), references.find((each) => each.method === method)];
+  };
+  const row = (what, atMost) => ({
+    name: `${contest.name}, quantising, ${method}: ${what}, ours / Python`,
+    unit: 'ratio',
+    target: { atMost },
+    figure: figure.cost,
+  });
+  await context.case(row('time', 0.5), async () => {
+    const [ours, python] = await both();
+    const note = `ours ${ours.seconds.toFixed(2)} s; Python ${python.wallSeconds.toFixed(2)} s`;
+    return { value: ours.seconds / python.wallSeconds, note };
+  });
+  await context.case(row('peak memory', 0.3), async () => {
+    const [ours, python] = await both();
+    const imported = megabytes(python.importedBytes);
+    const text = ({ peakBytes }) => megabytes(peakBytes);
+    const note = `ours ${text(ours)}; Python ${text(python)}, its imports ${imported}`;
+    return { value: ours.peakBytes / python.peakBytes, note };
+  });
+}
+
+const GIBIBYTE = 2 ** 30;
+
+/** Made when it is needed and deleted at once: it takes as much of the disk as of weights. */
+async function large(context, folder, gibibytes, methods) {
+  const rows = methods.map(({ words, ...rest }) => ({
+    name: `${gibibytes} GiB of weights, ${words.join(' ')}: peak memory`,
+    words,
+    ...rest,
+  }));
+  const { only } = context.options;
+  if (rows.every(({ name }) => only !== undefined && !name.includes(only))) return;
+  const own = mkdtempSync(join(folder, 'large-'));
+  const model = join(own, 'large.onnx');
+  let made = false;
+  try {
+    for (const { name, words, reference, target } of rows) {
+      const wanted = { unit: 'MB', target, figure: figure.large };
+      await context.case({ name, ...wanted }, () => {
+        if (!made) runPython('quantize', 'large.py', [model, String(gibibytes)]);
+        made = true;
+        const out = join(own, 'ours.onnx');
+        const method = ['--method', ...words, '--no-speed', '--force'];
+        const ours = onlite(['quantize', model, out, ...method], own);
+        const note = `ours ${ours.seconds.toFixed(1)} s; ${pythonNote(reference, model, own)}`;
+        return { value: ours.peakBytes / 1e6, note };
+      });
+    }
+  } finally {
+    rmSync(own, { recursive: true });
+  }
+}
+
+function pythonNote(method, model, folder) {
+  try {
+    const out = join(folder, `${method}.onnx`);
+    const [found] = runPython('quantize', 'quantize.py', [method, model, out]);
+    return `Python ${megabytes(found.peakBytes)}, ${found.seconds.toFixed(1)} s`;
+  } catch (error) {
+    return `Python fails: ${error.message.split('\n').at(-1)}`;
+  }
+}
+
+export async function run(context) {
+  const folder = mkdtempSync(join(tmpdir(), 'onlite-optimize-'));
+  try {
+    for (const graph of exportedGraphs) await simplified(context, graph, folder);
+    for (const [name, { methods, targets = {} }] of Object.entries(optimizeModels)) {
+      const contest = new Contest(name, { methods, folder });
+      for (const target of Object.keys(contest.ours)) {
+        await fidelity(context, contest, target, targets);
+      }
+      await speed(context, contest, targets);
+      await size(context, contest);
+      await cost(context, contest);
+    }
+    if (context.isQuick) return;
+    const methods = [
+      { words: ['dynamic'], reference: 'dynamic' },
+      { words: ['weight-only'], reference: 'weight-only-4' },
+    ];
+    const target = { atMost: (1.5 * GIBIBYTE) / 1e6 };
+    await large(
+      context,
+      folder,
+      1,
+      methods.map((method) => ({ ...method, target })),
+    );
+    await large(context, folder, 3, methods.slice(0, 1));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
