@@ -90,6 +90,20 @@ export function replaceFloats(
   else editor.setInput(node, index, editor.addInitializer(tensor));
 }
 
+/** Whether a node's input is a constant with one element for each channel of the last axis. */
+export function isRow(
+  editor: GraphEditor,
+  { node, index }: ConstantInput,
+  channels: number,
+): boolean {
+  const tensor = editor.constant(node.input[index]);
+  return (
+    tensor?.dataType === OnnxDataType.FLOAT &&
+    tensor.dims.at(-1) === channels &&
+    elementCount(tensor) === channels
+  );
+}
+
 /**
  * The constant weights of a Conv, Gemm or MatMul, and a factor for each of its channels, by which
  * they are multiplied when they are written. They are read at first need.
@@ -151,6 +165,16 @@ export class LayerWeights {
       if (scaled > (maxima[output] ?? 0)) maxima[output] = scaled;
     });
     return maxima.map((maximum, output) => maximum * (outputScale[output] ?? 1));
+  }
+
+  /** The product of a vector and the unscaled weights, which are a matrix. */
+  productWith(vector: Float64Array): Float64Array {
+    const { values } = this;
+    const product = new Float64Array(this.layout.outputs);
+    this.#forEachKernel((kernel, input, output) => {
+      product[output] = (product[output] ?? 0) + (values[kernel] ?? 0) * (vector[input] ?? 0);
+    });
+    return product;
   }
 
   /** The weights times their channels' factors. */

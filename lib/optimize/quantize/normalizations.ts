@@ -1,0 +1,89 @@
+import { floatAttribute, isStandard, type GraphEditor, type NodeProto } from '../../formats/onnx';
+import { isRow, LayerWeights, type ConstantInput } from './layer-weights';
+
+/** Channels that are scaled, and perhaps shifted, by constants before matrices take them. */
+export interface Normalization {
+  /** The value that the matrices take. */
+  readonly value: string;
+  readonly channels: number;
+  readonly scale: ConstantInput;
+  readonly shift?: ConstantInput;
+  /** All that use the value. */
+  readonly matrices: readonly LayerWeights[];
+}
+
+const NORMALIZATIONS = ['LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization'];
+
+/**
+ * Normalisations, and what exporters write in their place: a Mul by a constant, and an Add of one,
+ * for each channel of the last axis. Left out are those whose value anything but MatMul and Gemm
+ * with constant weights of their own uses: a residual connection, say.
+ */
+export function findNormalizations(editor: GraphEditor, folder?: string): Normalization[] {
+  return editor.nodes.flatMap((node) => {
+    const found = scaleOf(editor, node);
+    if (!found || editor.isOutput(found.value)) return [];
+    const matrices = editor
+      .users(found.value)
+      .map((user) => matrixOf(editor, user, found.value, folder));
+    const [first] = matrices;
+    if (!first) return [];
+    const channels = first.layout.inputs;
+    const fits = (matrix: LayerWeights | undefined): matrix is LayerWeights =>
+      matrix?.layout.inputs === channels;
+    const inputs = [found.scale, ...(found.shift ? [found.shift] : [])];
+    if (!matrices.every(fits) || !inputs.every((input) => isRow(editor, input, channels)))
+      return [];
+    return [{ ...found, channels, matrices }];
+  });
+}
+
+function scaleOf(
+  editor: GraphEditor,
+  node: NodeProto,
+): Pick<Normalization, 'value' | 'scale' | 'shift'> | undefined {
+  const [value = ''] = node.output;
+  if (isStandard(node, ...NORMALIZATIONS)) {
+    const scale = { node, index: 1 };
+    return (node.input[2] ?? '') === ''
+      ? { value, scale }
+      : { value, scale, shift: { node, index: 2 } };
+  }
+  const scale = isStandard(node, 'Mul') ? constantOperand(editor, node) : undefined;
+  if (!scale) return undefined;
+  const next = editor.onlyUser(value);
+  const shift = isStandard(next, 'Add') ? constantOperand(editor, next) : undefined;
+  return shift ? { value: shift.node.output[0] ?? '', scale, shift } : { value, scale };
+}
+
+/** The constant that a node of two operands has beside a computed value. */
+function constantOperand(editor: GraphEditor, node: NodeProto): ConstantInput | undefined {
+  const index = node.input.findIndex((name) => editor.constant(name) !== undefined);
+  return index < 0 ? undefined : { node, index };
+}
+
+function matrixOf(
+  editor: GraphEditor,
+  user: NodeProto,
+  value: string,
+  folder: string | undefined,
+): LayerWeights | undefined {
+  if (user.input[0] !== value || user.input.lastIndexOf(value) !== 0) return undefined;
+  const matrix = LayerWeights.of(editor, user, folder);
+  return matrix?.layout.rank === 0 ? matrix : undefined;
+}
+
+/** The constant that is added to what a matrix makes: a Gemm's own, or that of an Add behind. */
+export function biasOf(
+  editor: GraphEditor,
+  { node, layout }: LayerWeights,
+): ConstantInput | undefined {
+  if (node.opType === 'Gemm') {
+    const isPlain = floatAttribute(node, 'alpha', 1) === 1 && floatAttribute(node, 'beta', 1) === 1;
+    const bias = { node, index: 2 };
+    return isPlain && isRow(editor, bias, layout.outputs) ? bias : undefined;
+  }
+  const next = editor.onlyUser(node.output[0]);
+  const bias = isStandard(next, 'Add') ? constantOperand(editor, next) : undefined;
+  return bias && isRow(editor, bias, layout.outputs) ? bias : undefined;
+}
