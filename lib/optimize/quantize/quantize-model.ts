@@ -1,9 +1,10 @@
-import { copyFile, rename } from 'node:fs/promises';
+import { cpus } from 'node:os';
 
 import type { TensorLike } from '../../engine/run/feeds';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
+import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Task } from '../compare/quality';
 import type { Samples } from '../compare/sample';
@@ -314,6 +315,32 @@ class Quantizer {
   }
 }
 
+/** The key of a quantised model's metadata that says how it was made and what was measured. */
+const METADATA = 'onlite.quantization';
+
+/** Writes the chosen model with a line on how it came to be. */
+async function writeResult(
+  file: string,
+  output: string,
+  { name, fidelity, speedup }: QuantizeCandidate,
+  target: Target,
+): Promise<void> {
+  const opened = openOnnxFile(file);
+  try {
+    const { sqnr, accuracy } = fidelity;
+    const cpu = cpus()[0]?.model ?? '';
+    const facts = { method: name, target, sqnr, accuracy, speedup: speedup.ratio, cpu };
+    const others = opened.model.metadataProps.filter(({ key }) => key !== METADATA);
+    const value = JSON.stringify(facts, (_, fact: unknown) =>
+      typeof fact === 'number' ? Number(fact.toPrecision(4)) : fact,
+    );
+    opened.model.metadataProps = [...others, { key: METADATA, value }];
+    await writeOnnxFile(opened.model, output);
+  } finally {
+    opened.close();
+  }
+}
+
 /** Those that hold come first, then the quicker ones, or the smaller where speed does not matter. */
 function better(a: QuantizeCandidate, b: QuantizeCandidate, bySize: boolean): number {
   const faults = a.refused.length - b.refused.length;
@@ -351,9 +378,7 @@ export async function quantizeModel(
     const [best] = found;
     const holds = best?.measured.refused.length === 0;
     if (!best || !(holds || options.force === true)) return { candidates, holds };
-    const temporary = `${output}.${process.pid}.tmp`;
-    await copyFile(best.made.file, temporary);
-    await rename(temporary, output);
+    await writeResult(best.made.file, output, best.measured, options.target);
     return { candidates, chosen: best.measured, holds };
   } finally {
     await workspace.remove();
