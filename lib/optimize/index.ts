@@ -1,6 +1,6 @@
 /**
- * How far models are apart, which of them is better, and where they part. Loading this entry point
- * loads no runtime.
+ * Models made simpler and smaller, and models compared: how far they are apart, which of them is
+ * better, and where they part. Loading this entry point loads no runtime.
  *
  * @packageDocumentation
  */
@@ -37,6 +37,16 @@ export {
 export { difference, type Difference } from './measures/difference';
 export { klDivergence, type DivergenceOptions, type ScoreKind } from './measures/divergence';
 export { regressionMetrics, type RegressionMetrics } from './measures/regression';
+export { type QuantizeCandidate, type QuantizeLimits } from './quantize/candidate';
+export { type OperatorDecision } from './quantize/decision';
+export { type Fidelity, type Speedup } from './quantize/evaluate';
+export { quantizeModel, type QuantizeResult } from './quantize/quantize-model';
+export {
+  type QuantizeMethod,
+  type QuantizeOptions,
+  type QuantizeProgress,
+} from './quantize/quantize-options';
+export { type Target } from './quantize/target';
 export { type Range } from './quantize/parameters';
 export {
   optimizeModel,

@@ -1,7 +1,7 @@
 import type { RangeMethod } from '../../optimize/calibrate/tensor-observer';
 import type { Task } from '../../optimize/compare/quality';
 import type { QuantizeLimits } from '../../optimize/quantize/candidate';
-import type { QuantizeMethod } from '../../optimize/quantize/quantize-model';
+import type { QuantizeMethod } from '../../optimize/quantize/quantize-options';
 import { targets, type Target } from '../../optimize/quantize/target';
 import type { Protocol } from '../bench/schedule';
 import { choice, decimal, seconds, text, texts, wholeNumber } from '../arguments';

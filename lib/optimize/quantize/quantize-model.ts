@@ -6,8 +6,6 @@ import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
 import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 import type { RangeMethod } from '../calibrate/tensor-observer';
-import type { Task } from '../compare/quality';
-import type { Samples } from '../compare/sample';
 import { optimizeModel } from '../simplify/optimize-model';
 import {
   fidelityFaults,
@@ -15,65 +13,21 @@ import {
   measureFidelity,
   type Measuring,
   type QuantizeCandidate,
-  type QuantizeLimits,
 } from './candidate';
 import type { OperatorDecision } from './decision';
 import { quantizeDynamic } from './dynamic';
 import { equalizeLayers } from './equalize';
 import { firstFeeds } from './evaluate';
 import type { Range } from './parameters';
+import {
+  checkQuantizeOptions,
+  type QuantizeMethod,
+  type QuantizeOptions,
+} from './quantize-options';
 import { layersByNoise, leastPrefix } from './sensitivity';
 import { StaticQuantizer } from './static';
 import type { Target } from './target';
 import { Workspace, type ModelUse } from './workspace';
-
-/** `auto` tries those that can make a model quicker: static and dynamic. */
-export type QuantizeMethod = 'auto' | 'static' | 'dynamic' | 'weight-only' | 'float16';
-
-/** Where {@link quantizeModel} is. */
-export interface QuantizeProgress {
-  readonly stage: 'simplifying' | 'calibrating' | 'trying';
-  /** What is tried. */
-  readonly name?: string;
-  /** Samples that have calibrated. */
-  readonly done: number;
-  readonly total?: number;
-  /** Estimated milliseconds until calibration is done. */
-  readonly remainingMs?: number;
-}
-
-/** How {@link quantizeModel} quantises, and what must hold of the result. */
-export interface QuantizeOptions extends QuantizeLimits {
-  readonly method?: QuantizeMethod;
-  /** Samples whose activations say which ranges integers must cover; iterated several times. */
-  readonly data: () => Samples;
-  /** How many they are, where that is known. */
-  readonly count?: number;
-  /** Other samples, perhaps with labels, on which the result is judged. Default the same. */
-  readonly heldOut?: () => Samples;
-  /** How a static model's ranges are found. Default the method of least noise. */
-  readonly calibration?: RangeMethod;
-  readonly target: Target;
-  /** Bits of a weight, with `weight-only`. Default 4. */
-  readonly bits?: 4 | 8;
-  /** Weights that share a scale, with `weight-only`: a power of two from 16 to 256. Default 32. */
-  readonly blockSize?: number;
-  /**
-   * `qdq`: standard operators, which the runtime fuses when it loads the model. `qoperator`: the
-   * integer operators themselves.
-   */
-  readonly format?: 'qdq' | 'qoperator';
-  /** Nodes by name (or first output) that stay float. */
-  readonly exclude?: readonly string[];
-  /** Writes the best candidate though it does not hold a limit. */
-  readonly force?: boolean;
-  readonly session?: SessionOptions;
-  /** The output that labels are for. Default the first. */
-  readonly output?: string;
-  readonly task?: Task;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: QuantizeProgress) => void;
-}
 
 /** What {@link quantizeModel} found. */
 export interface QuantizeResult {
@@ -363,6 +317,7 @@ export async function quantizeModel(
   output: string,
   options: QuantizeOptions,
 ): Promise<QuantizeResult> {
+  checkQuantizeOptions(options);
   const workspace = await Workspace.create();
   try {
     const found = await (await Quantizer.create(input, options, workspace)).candidates();

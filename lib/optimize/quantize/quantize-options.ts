@@ -1,0 +1,118 @@
+import {
+  checkArray,
+  checkOptions,
+  checkString,
+  optionalBoolean,
+  optionalChoice,
+  optionalInteger,
+} from '../../checks';
+import type { SessionOptions } from '../../engine/session/session-options';
+import { invalidArgument } from '../../errors';
+import type { RangeMethod } from '../calibrate/tensor-observer';
+import type { Task } from '../compare/quality';
+import type { Samples } from '../compare/sample';
+import type { QuantizeLimits } from './candidate';
+import { targets, type Target } from './target';
+
+/** `auto` tries those that can make a model quicker: static and dynamic. */
+export type QuantizeMethod = 'auto' | 'static' | 'dynamic' | 'weight-only' | 'float16';
+
+/** Where `quantizeModel` is. */
+export interface QuantizeProgress {
+  readonly stage: 'simplifying' | 'calibrating' | 'trying';
+  /** What is tried. */
+  readonly name?: string;
+  /** Samples that have calibrated. */
+  readonly done: number;
+  readonly total?: number;
+  /** Estimated milliseconds until calibration is done. */
+  readonly remainingMs?: number;
+}
+
+/** How `quantizeModel` quantises, and what must hold of the result. */
+export interface QuantizeOptions extends QuantizeLimits {
+  readonly method?: QuantizeMethod;
+  /** Samples whose activations say which ranges integers must cover; iterated several times. */
+  readonly data: () => Samples;
+  /** How many they are, where that is known. */
+  readonly count?: number;
+  /** Other samples, perhaps with labels, on which the result is judged. Default the same. */
+  readonly heldOut?: () => Samples;
+  /** How a static model's ranges are found. Default the method of least noise. */
+  readonly calibration?: RangeMethod;
+  readonly target: Target;
+  /** Bits of a weight, with `weight-only`. Default 4. */
+  readonly bits?: 4 | 8;
+  /** Weights that share a scale, with `weight-only`: a power of two from 16 to 256. Default 32. */
+  readonly blockSize?: number;
+  /**
+   * `qdq`: standard operators, which the runtime fuses when it loads the model. `qoperator`: the
+   * integer operators themselves.
+   */
+  readonly format?: 'qdq' | 'qoperator';
+  /** Nodes by name (or first output) that stay float. */
+  readonly exclude?: readonly string[];
+  /** Writes the best candidate though it does not hold a limit. */
+  readonly force?: boolean;
+  readonly session?: SessionOptions;
+  /** The output that labels are for. Default the first. */
+  readonly output?: string;
+  readonly task?: Task;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: QuantizeProgress) => void;
+}
+
+/** More nodes than any model has. */
+const MAX_EXCLUDED = 1_000_000;
+
+const optionKeys = new Set<keyof QuantizeOptions>([
+  'method',
+  'data',
+  'count',
+  'heldOut',
+  'calibration',
+  'target',
+  'bits',
+  'blockSize',
+  'format',
+  'exclude',
+  'force',
+  'session',
+  'output',
+  'task',
+  'signal',
+  'onProgress',
+  'minSqnr',
+  'maxAccuracyLoss',
+  'minSpeedup',
+]);
+const wordsOf = (...words: string[]): ReadonlyMap<string, string> =>
+  new Map(words.map((word) => [word, word]));
+const methods = wordsOf('auto', 'static', 'dynamic', 'weight-only', 'float16');
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT */
+export function checkQuantizeOptions(options: QuantizeOptions): void {
+  const checked = checkOptions(options, 'options', optionKeys);
+  optionalChoice(checked, 'method', 'options', methods);
+  optionalChoice(checked, 'target', 'options', wordsOf(...targets));
+  optionalChoice(checked, 'format', 'options', wordsOf('qdq', 'qoperator'));
+  optionalBoolean(checked, 'force', 'options');
+  optionalInteger(checked, 'count', 'options', 0, Number.MAX_SAFE_INTEGER);
+  for (const name of ['data', 'heldOut'] as const) {
+    const value = checked[name];
+    if (typeof value !== 'function' && !(name === 'heldOut' && value === undefined)) {
+      throw invalidArgument(`options.${name}`, 'a function that gives samples', value);
+    }
+  }
+  for (const name of ['minSqnr', 'maxAccuracyLoss', 'minSpeedup'] as const) {
+    const value = checked[name];
+    if (value !== undefined && (typeof value !== 'number' || Number.isNaN(value))) {
+      throw invalidArgument(`options.${name}`, 'a number', value);
+    }
+  }
+  if (checked['exclude'] !== undefined) {
+    checkArray(checked['exclude'], 'options.exclude', MAX_EXCLUDED).forEach((name, index) =>
+      checkString(name, `options.exclude[${index}]`),
+    );
+  }
+}
