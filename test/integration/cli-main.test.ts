@@ -69,7 +69,7 @@ describe('onlite', () => {
 
 describe('onlite doctor', () => {
   interface Doctor {
-    machine: { node: string };
+    machine: { node: string; cpu: { int8: { kind: string } } };
     onlite: { runtimes: Record<'onnxruntime' | 'tflite', { loaded: boolean; version: string }> };
     problems: { severity: string; remedy: string }[];
   }
@@ -77,6 +77,7 @@ describe('onlite doctor', () => {
   it('finds both runtimes', () => {
     const { machine, onlite: info, problems } = onliteJson(['doctor']) as Doctor;
     expect(machine.node).toBe(process.versions.node);
+    expect(onlite(['doctor']).stdout).toMatch(new RegExp(`int8 +${machine.cpu.int8.kind}`));
     expect(info.runtimes.onnxruntime.loaded).toBe(true);
     expect(info.runtimes.tflite.loaded).toBe(true);
     expect(problems.filter(({ severity }) => severity === 'error')).toEqual([]);

@@ -1,3 +1,4 @@
+import type { Int8Support } from '../../cpu';
 import type { ProviderDevice } from '../../engine/runtime/provider-devices';
 import type { RuntimeInfo } from '../../engine/runtime/runtime-info';
 import { UsageError, type Command } from '../command';
@@ -5,6 +6,11 @@ import { describeMachine, type Machine } from '../machine';
 import { byteSize, green, printable, red, section, yellow } from '../output';
 import { examine, type RuntimeState } from './examine';
 import { findProblems, type Problem } from './problems';
+
+function int8Text({ kind, saturates, reason }: Int8Support): string {
+  if (reason !== undefined) return `${kind}: ${reason}`;
+  return saturates ? `${kind}: without VNNI sums of products may saturate (docs/int8.md)` : kind;
+}
 
 function machineRows(machine: Machine): string[][] {
   const { cpu, cgroup } = machine;
@@ -21,6 +27,7 @@ function machineRows(machine: Machine): string[][] {
     ['libc', [machine.libc.name, machine.libc.version].filter(Boolean).join(' ')],
     ['CPU', cpu.model],
     ['features', features.join(', ') || 'unknown'],
+    ['int8', int8Text(cpu.int8)],
     ['cores', `${cpu.cores}, ${cpu.availableParallelism} available`],
     ['memory', byteSize(machine.memoryBytes)],
   ];

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 
+import { cpuFeatures, cpuModel, int8Support, type CpuFeatures, type Int8Support } from '../../cpu';
 import { cgroupLimits, type CgroupLimits } from './cgroup';
-import { cpuFeatures, cpuModel, type CpuFeatures } from './cpu';
 import { libc, type Libc } from './libc';
 
 export interface Machine {
@@ -10,7 +10,13 @@ export interface Machine {
   platform: string;
   arch: string;
   libc: Libc;
-  cpu: { model: string; cores: number; availableParallelism: number; features: CpuFeatures };
+  cpu: {
+    model: string;
+    cores: number;
+    availableParallelism: number;
+    features: CpuFeatures;
+    int8: Int8Support;
+  };
   memoryBytes: number;
   cgroup?: CgroupLimits;
   /** A driver of NVIDIA is loaded; undefined where this cannot be told. */
@@ -24,6 +30,7 @@ function nvidiaDriver(): boolean | undefined {
 export function describeMachine(): Machine {
   const cgroup = cgroupLimits();
   const driver = nvidiaDriver();
+  const features = cpuFeatures();
   return {
     node: process.versions.node,
     platform: process.platform,
@@ -33,7 +40,8 @@ export function describeMachine(): Machine {
       model: cpuModel(),
       cores: cpus().length,
       availableParallelism: availableParallelism(),
-      features: cpuFeatures(),
+      features,
+      int8: int8Support(features),
     },
     memoryBytes: totalmem(),
     ...(cgroup === undefined ? {} : { cgroup }),

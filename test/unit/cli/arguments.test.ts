@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { cgroupLimits } from '../../../lib/cli/machine/cgroup';
-import { parseCpuinfo } from '../../../lib/cli/machine/cpu';
+import { parseCpuinfo } from '../../../lib/cpu';
 import { buildFeeds } from '../../../lib/cli/feeds';
 import { safeFileName, uniqueFileNames } from '../../../lib/cli/run/file-names';
 import { random } from '../../../lib/cli/feeds/generate';
@@ -174,7 +174,7 @@ describe('the machine', () => {
     platform: 'linux',
     arch: 'x64',
     libc: { name: 'musl' },
-    cpu: { model: 'x', cores: 8, availableParallelism: 8, features: {} },
+    cpu: { model: 'x', cores: 8, availableParallelism: 8, features: {}, int8: { kind: 'none' } },
     memoryBytes: 1,
     cgroup: { version: 2, cpus: 2 },
   };

@@ -70,3 +70,54 @@ export function cpuModel(): string {
   const model = cpus()[0]?.model.trim() ?? '';
   return model === '' ? 'unknown' : model;
 }
+
+/** What processors multiply 8-bit integers by, the fastest of each family first. */
+export type Int8Kind =
+  'AMX' | 'AVX512-VNNI' | 'AVX-VNNI' | 'AVX2' | 'i8mm' | 'dot product' | 'none' | 'unknown';
+
+export interface Int8Support {
+  /** AVX2 is that of processors with AVX-512 but without VNNI, too. */
+  readonly kind: Int8Kind;
+  /**
+   * Pairs of products of uint8 and int8 are added in 16 bits, where they may saturate: results are
+   * not those of other processors. Undefined where this cannot be told.
+   */
+  readonly saturates?: boolean;
+  /** Why the kind is unknown. */
+  readonly reason?: string;
+}
+
+const unknownSupport = (reason: string): Int8Support => ({ kind: 'unknown', reason });
+
+function x64Support(features: CpuFeatures): Int8Support {
+  const exact = (kind: Int8Kind): Int8Support => ({ kind, saturates: false });
+  if (features['AMX int8']) return exact('AMX');
+  if (features['AVX512_VNNI']) return exact('AVX512-VNNI');
+  if (features['AVX_VNNI']) return exact('AVX-VNNI');
+  if (features['AVX2'] === undefined)
+    return unknownSupport('the system does not tell AVX2 to programs');
+  // macOS names no VNNI; of its processors only some with AVX-512 have it.
+  if (features['AVX-512'] && features['AVX512_VNNI'] === undefined) {
+    return unknownSupport('the system tells AVX-512, not whether it has VNNI');
+  }
+  return { kind: features['AVX2'] ? 'AVX2' : 'none', saturates: true };
+}
+
+function armSupport(features: CpuFeatures): Int8Support {
+  const exact = (kind: Int8Kind): Int8Support => ({ kind, saturates: false });
+  if (features['i8mm']) return exact('i8mm');
+  const dotProduct = features['NEON dot product'];
+  if (dotProduct === undefined)
+    return unknownSupport("the system does not tell its processor's features");
+  return exact(dotProduct ? 'dot product' : 'none');
+}
+
+/** How this processor, or another whose features are given, computes with 8-bit integers. */
+export function int8Support(
+  features: CpuFeatures = cpuFeatures(),
+  arch: string = process.arch,
+): Int8Support {
+  if (arch === 'x64') return x64Support(features);
+  if (arch === 'arm64') return armSupport(features);
+  return unknownSupport(`the runtimes have no kernels for ${arch}`);
+}
