@@ -45,7 +45,8 @@ function matrixLayout(dims: readonly number[], transposed: boolean): WeightLayou
   return { inputs, outputs, groups: 1, rank: 0, kernel: 1, inputsFirst: !transposed };
 }
 
-function layoutOf(node: NodeProto, dims: readonly number[]): WeightLayout | undefined {
+/** Undefined for other operators, and for matrices of more than two dimensions. */
+export function layoutOf(node: NodeProto, dims: readonly number[]): WeightLayout | undefined {
   switch (node.opType) {
     case 'Conv':
       return convLayout(node, dims);
