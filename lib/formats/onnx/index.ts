@@ -21,7 +21,13 @@ export {
 } from './data-type';
 export { externalDataFile, externalDataLocation, type ExternalDataLocation } from './external-data';
 export { capturedNames, GraphEditor, graphOf, isStandard } from './graph';
-export { readOnnxModel, readOnnxTensor, writeOnnxModel, writeOnnxTensor } from './model';
+export {
+  onnxByteLength,
+  readOnnxModel,
+  readOnnxTensor,
+  writeOnnxModel,
+  writeOnnxTensor,
+} from './model';
 export { openOnnxFile, type OnnxFile } from './onnx-file';
 export type { Segment, TensorSource } from './source';
 export { rawTensors, setTensorData, tensorBytes, tensorData } from './tensor';

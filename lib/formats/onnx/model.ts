@@ -87,6 +87,11 @@ export function writeOnnxModel(model: ModelProto): Uint8Array {
   return bytesOf(segments);
 }
 
+/** The bytes of a model's file with its data inside, as far as it is known where they are. */
+export function onnxByteLength(model: ModelProto): number {
+  return byteLengthOf(unchangedOriginal(model) ?? encodeModel(model));
+}
+
 /** Reads a single serialized TensorProto (a `.pb` file of ONNX test data). */
 export function readOnnxTensor(bytes: Uint8Array): TensorProto {
   return decodeAs('tensor', tensorSchema, bytes) as TensorProto;

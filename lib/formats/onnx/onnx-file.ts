@@ -10,6 +10,8 @@ import { walkModel } from './walk';
 /** A model whose weights are read from its files when they are asked for. */
 export interface OnnxFile {
   readonly model: ModelProto;
+  /** Whether some of its weights are in files beside it. */
+  readonly hasExternalData: boolean;
   /** Closes the files; then the sources of the model's tensors can no longer be read. */
   close(): void;
   [Symbol.dispose](): void;
@@ -31,13 +33,16 @@ export function openOnnxFile(path: string): OnnxFile {
   };
   try {
     const model = readModel(file);
+    let hasExternalData = false;
     walkModel(model, {
       tensor: (tensor) => {
         const source = external.source(tensor);
-        if (source) setTensorData(tensor, source);
+        if (!source) return;
+        setTensorData(tensor, source);
+        hasExternalData = true;
       },
     });
-    return { model, close, [Symbol.dispose]: close };
+    return { model, hasExternalData, close, [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;

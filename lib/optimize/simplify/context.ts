@@ -1,13 +1,11 @@
 import type { GraphEditor } from '../../formats/onnx';
-import type { Surroundings } from './runtime-model';
+import type { SessionOptions } from '../../engine/session/session-options';
 import type { ValueTypes } from './value-types';
 
 /** What passes know besides the graph. */
 export interface PassContext {
   /** Types and shapes of the values that the graph had before the passes. */
   readonly types: ValueTypes;
-  /** Of the model's file: external data lies there. */
-  readonly folder: string | undefined;
 }
 
 /**
@@ -19,7 +17,9 @@ export interface PassContext {
 export type Pass = (editor: GraphEditor, context: PassContext) => number;
 
 /** What else folding may do. */
-export interface FoldOptions extends Surroundings {
+export interface FoldOptions {
+  /** What sessions need, such as libraries of custom operators. */
+  readonly session: SessionOptions;
   /** Bytes by which the result of one node may be larger than what it is computed from. */
   readonly growth: number;
 }

@@ -16,7 +16,7 @@ import {
 import type { FoldOptions, PassContext } from './context';
 import { knownSize } from './dims';
 import { isDeterministic } from './operators';
-import { openModel } from './runtime-model';
+import { withSession } from './runtime-model';
 
 /** Pairs of these are what the runtime makes integer kernels of. */
 const QUANTIZING = ['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear'];
@@ -138,15 +138,12 @@ export async function foldConstants(
     editor.isOutput(name) || editor.users(name).some((user) => !inside.has(user));
   const results = foldable.nodes.flatMap(({ output }) => output).filter(isNeeded);
   if (results.length === 0) return 0;
-  const session = await openModel(modelOf(editor, foldable, results), options);
-  try {
-    const values = await session.run({});
-    const tensors = results.map((name) => tensorOf(name, values[name]));
-    if (tensors.includes(undefined)) return 0;
-    for (const node of foldable.nodes) editor.removeNode(node);
-    for (const tensor of tensors) if (tensor) editor.setInitializer(tensor.name ?? '', tensor);
-    return foldable.nodes.length;
-  } finally {
-    await session.release();
-  }
+  const values = await withSession(modelOf(editor, foldable, results), options.session, (session) =>
+    session.run({}),
+  );
+  const tensors = results.map((name) => tensorOf(name, values[name]));
+  if (tensors.includes(undefined)) return 0;
+  for (const node of foldable.nodes) editor.removeNode(node);
+  for (const tensor of tensors) if (tensor) editor.setInitializer(tensor.name ?? '', tensor);
+  return foldable.nodes.length;
 }

@@ -102,14 +102,13 @@ function biasOf(
   node: NodeProto,
   { biasInput, channels }: Parts,
   editor: GraphEditor,
-  folder: string | undefined,
 ): Float64Array | undefined {
   const name = biasInput === undefined ? '' : (node.input[biasInput] ?? '');
   if (name === '') return new Float64Array(channels);
   const tensor = editor.constant(name);
   // A bias that others use would have to be there twice.
   if (tensor?.dims.length !== 1 || !isOwn(name, editor)) return undefined;
-  const values = realValuesOf(tensor, folder);
+  const values = realValuesOf(tensor);
   return values?.length === channels ? values : undefined;
 }
 
@@ -129,7 +128,7 @@ export function linearLayer(
   if (!parts) return undefined;
   const { channels, channelAxis, rank } = parts;
   const fold = (scale: Float64Array, shift: Float64Array): boolean =>
-    foldInto(node, parts, editor, context.folder, scale, shift);
+    foldInto(node, parts, editor, scale, shift);
   return { channels, channelAxis, rank, fold };
 }
 
@@ -137,7 +136,6 @@ function foldInto(
   node: NodeProto,
   parts: Parts,
   editor: GraphEditor,
-  folder: string | undefined,
   scale: Float64Array,
   shift: Float64Array,
 ): boolean {
@@ -145,9 +143,9 @@ function foldInto(
   const { name = '', dataType, dims } = weights;
   const isShifted = shift.some((value) => value !== 0);
   const isScaled = scale.some((value) => value !== 1);
-  const bias = biasOf(node, parts, editor, folder);
+  const bias = biasOf(node, parts, editor);
   if (!bias || (isShifted && biasInput === undefined)) return false;
-  const values = isScaled ? realValuesOf(weights, folder) : undefined;
+  const values = isScaled ? realValuesOf(weights) : undefined;
   if (isScaled && !values) return false;
   const scaled = values?.map((value, index) => value * (scale[channelOf(index)] ?? NaN));
   const newWeights = scaled ? roundedTensor(name, dataType, dims, scaled) : weights;

@@ -1,4 +1,10 @@
-import { subgraphs, type GraphProto, type ModelProto, type NodeProto } from '../../formats/onnx';
+import {
+  onnxByteLength,
+  subgraphs,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+} from '../../formats/onnx';
 
 /** How large a model is: what a simplified one is judged by. */
 export interface ModelSize {
@@ -24,7 +30,7 @@ export function operatorName({ domain = '', opType = '' }: NodeProto): string {
   return domain === '' || domain === 'ai.onnx' ? opType : `${domain}.${opType}`;
 }
 
-export function measureModel(model: ModelProto, bytes: number): ModelSize {
+export function measureModel(model: ModelProto): ModelSize {
   const nodes = allNodes(model);
   const counts = new Map<string, number>();
   for (const node of nodes) {
@@ -32,10 +38,13 @@ export function measureModel(model: ModelProto, bytes: number): ModelSize {
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const sorted = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-  return { nodes: nodes.length, operators: Object.fromEntries(sorted), bytes };
+  return {
+    nodes: nodes.length,
+    operators: Object.fromEntries(sorted),
+    bytes: onnxByteLength(model),
+  };
 }
 
 /** Whether a model is the simpler one: fewer nodes, or as many in fewer bytes. */
 export const isSimpler = (one: ModelSize, other: ModelSize): boolean =>
-  one.bytes <= other.bytes &&
-  (one.nodes < other.nodes || (one.nodes === other.nodes && one.bytes < other.bytes));
+  one.nodes < other.nodes || (one.nodes === other.nodes && one.bytes < other.bytes);

@@ -2,7 +2,7 @@ import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
 import { graphOf, type GraphProto, type ModelProto, type ValueInfoProto } from '../../formats/onnx';
 import { allNodes, operatorName } from './measure';
-import { writtenByRuntime, type Surroundings } from './runtime-model';
+import { writtenByRuntime } from './runtime-model';
 
 /** Which operators an optimised model may have: standard ones, or ONNX Runtime's own too. */
 export type OptimizeLevel = 'portable' | 'runtime';
@@ -37,16 +37,12 @@ function importsOf(original: ModelProto, written: ModelProto): ModelProto['opset
  */
 export async function runtimeOptimized(
   model: ModelProto,
-  surroundings: Surroundings,
   level: OptimizeLevel,
-  options: SessionOptions = {},
+  options: SessionOptions,
 ): Promise<ModelProto> {
   const original = graphOf(model);
   const graphOptimizationLevel = LEVELS[level];
-  const written = await writtenByRuntime(model, surroundings, {
-    ...options,
-    graphOptimizationLevel,
-  });
+  const written = await writtenByRuntime(model, { ...options, graphOptimizationLevel });
   const { node = [], initializer = [], sparseInitializer = [] } = written.graph ?? {};
   const before = new Set(allNodes(model).map(operatorName));
   const foreign = allNodes(written).find(

@@ -72,7 +72,7 @@ export class ShapeValues {
   #constant(name: string): readonly Size[] | undefined {
     const tensor = this.#editor.constant(name);
     if (!tensor || tensor.dims.length > 1 || elementCount(tensor) > MAX_LENGTH) return undefined;
-    return integerValues(tensor, this.#context.folder);
+    return integerValues(tensor);
   }
 
   /** Names for elements of which nothing is known but how many they are. */

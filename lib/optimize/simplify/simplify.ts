@@ -72,10 +72,10 @@ class Simplification {
 
   /** @returns whether anything was changed, so that more may be known of the graph now */
   async round(): Promise<boolean> {
-    const { types, failed } = await inferTypes(this.model, this.#options);
+    const { types, failed } = await inferTypes(this.model, this.#options.session);
     if (failed) this.leftOut.add(`types and shapes are not inferred: ${reason(failed)}`);
     const editor = new GraphEditor(this.model);
-    const context: PassContext = { types, folder: this.#options.folder };
+    const context: PassContext = { types };
     let count = 0;
     for (let before = -1; before !== count;) {
       before = count;

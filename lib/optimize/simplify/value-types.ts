@@ -1,4 +1,5 @@
 import type { TensorValueMetadata } from '../../engine/session/metadata';
+import type { SessionOptions } from '../../engine/session/session-options';
 import {
   dataTypeOf,
   elementCount,
@@ -10,7 +11,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from '../../formats/onnx';
-import { openModel, type Surroundings } from './runtime-model';
+import { withSession } from './runtime-model';
 
 /** A size, or the name of one that is the same wherever the name is; undefined for an unknown one. */
 export type Dim = number | string | undefined;
@@ -101,15 +102,14 @@ async function outputTypes(
   model: ModelProto & { graph: GraphProto },
   nodes: readonly NodeProto[],
   names: readonly string[],
-  surroundings: Surroundings,
+  session: SessionOptions,
 ): Promise<TensorValueMetadata[]> {
   const { graph } = model;
   const output = [...graph.output, ...names.map((name) => ({ name, metadataProps: [] }))];
   const extended = { ...model, graph: { ...graph, node: [...graph.node, ...nodes], output } };
-  const session = await openModel(extended, surroundings);
-  const found = session.outputMetadata.filter((value) => value.isTensor);
-  await session.release();
-  return found;
+  return withSession(extended, session, ({ outputMetadata }) =>
+    Promise.resolve(outputMetadata.filter((value) => value.isTensor)),
+  );
 }
 
 /**
@@ -119,12 +119,12 @@ async function outputTypes(
 async function scalarsOf(
   model: ModelProto & { graph: GraphProto },
   names: readonly string[],
-  surroundings: Surroundings,
+  session: SessionOptions,
 ): Promise<ReadonlySet<string>> {
   if (names.length === 0) return new Set();
   const shapes = new Map(names.map((name) => [`${name}/shape of it`, name]));
   const nodes = [...shapes].map(([shape, name]) => makeNode('Shape', [name], [shape]));
-  const found = await outputTypes(model, nodes, [...shapes.keys()], surroundings);
+  const found = await outputTypes(model, nodes, [...shapes.keys()], session);
   return new Set(
     found.flatMap(({ name, shape }) => (shape[0] === 0 ? [shapes.get(name) ?? ''] : [])),
   );
@@ -137,7 +137,7 @@ async function scalarsOf(
  */
 export async function inferTypes(
   model: ModelProto,
-  surroundings: Surroundings,
+  session: SessionOptions,
 ): Promise<{ types: ValueTypes; failed?: unknown }> {
   const graph = graphOf(model);
   try {
@@ -146,9 +146,9 @@ export async function inferTypes(
     const names = graph.node
       .flatMap(({ output }) => output)
       .filter((name) => name !== '' && !outputs.has(name));
-    const values = await outputTypes(small, [], names, surroundings);
+    const values = await outputTypes(small, [], names, session);
     const flat = values.filter(({ shape }) => shape.length === 0).map(({ name }) => name);
-    const scalars = await scalarsOf(small, flat, surroundings);
+    const scalars = await scalarsOf(small, flat, session);
     const inferred = values.map(({ name, type, shape }): [string, ValueType] => {
       const isRanked = shape.length > 0 || scalars.has(name);
       const elementType = dataTypeOf(type);

@@ -1,10 +1,11 @@
 import type { InferenceSession } from '../../engine/session/session';
+import type { SessionOptions } from '../../engine/session/session-options';
 import type { ElementType } from '../../engine/tensor/element-type';
 import { numberReader } from '../../engine/tensor/numbers';
 import { isTensor, type Tensor } from '../../engine/tensor/tensor';
 import { OnliteError } from '../../errors';
 import type { ModelProto } from '../../formats/onnx';
-import { openModel, type Surroundings } from './runtime-model';
+import { withSession } from './runtime-model';
 import { candidateSamples, type Feeds } from './samples';
 
 /** How a simplified model was compared with what it was made of. */
@@ -92,20 +93,59 @@ function distance(one: unknown, other: unknown): Distance {
 
 type Outputs = Awaited<ReturnType<InferenceSession['run']>>;
 
+interface Run {
+  readonly feeds: Feeds;
+  readonly outputs: Outputs;
+}
+
+/** What a session gives for random samples, as many of those that it takes as are wanted. */
+async function runsOnRandom(session: InferenceSession): Promise<Run[]> {
+  const runs: Run[] = [];
+  let failed: unknown;
+  for (const feeds of candidateSamples(session.inputMetadata)) {
+    if (runs.length === WANTED_SAMPLES) break;
+    try {
+      runs.push({ feeds, outputs: await session.run(feeds) });
+    } catch (error) {
+      failed ??= error;
+    }
+  }
+  if (runs.length > 0) return runs;
+  const message = 'samples: the model takes no random ones; give some that it takes';
+  throw new OnliteError('ERR_UNSUPPORTED', message, { cause: failed });
+}
+
+async function runsOn(session: InferenceSession, samples: readonly Feeds[]): Promise<Run[]> {
+  const runs: Run[] = [];
+  for (const feeds of samples) runs.push({ feeds, outputs: await session.run(feeds) });
+  return runs;
+}
+
+/** The outputs that are others when a model is run again. */
+async function randomOutputs(
+  session: InferenceSession,
+  runs: readonly Run[],
+): Promise<Set<string>> {
+  const random = new Set<string>();
+  for (const { feeds, outputs } of runs) {
+    const again = await session.run(feeds);
+    for (const [name, value] of Object.entries(outputs)) {
+      if (distance(value, again[name]).error !== 0) random.add(name);
+    }
+  }
+  return random;
+}
+
 /** What a model gives for some samples, which others are held against. */
 export class Reference {
-  readonly #runs: readonly { feeds: Feeds; outputs: Outputs }[];
+  readonly #runs: readonly Run[];
   readonly #random: ReadonlySet<string>;
-  readonly #surroundings: Surroundings;
+  readonly #session: SessionOptions;
 
-  private constructor(
-    runs: readonly { feeds: Feeds; outputs: Outputs }[],
-    random: ReadonlySet<string>,
-    surroundings: Surroundings,
-  ) {
+  private constructor(runs: readonly Run[], random: ReadonlySet<string>, options: SessionOptions) {
     this.#runs = runs;
     this.#random = random;
-    this.#surroundings = surroundings;
+    this.#session = options;
   }
 
   /**
@@ -114,38 +154,15 @@ export class Reference {
    * @throws OnliteError ERR_UNSUPPORTED where it takes none of the random ones; what loading and
    *   running it on others ends with.
    */
-  static async of(
+  static of(
     model: ModelProto,
-    surroundings: Surroundings,
     samples: readonly Feeds[] | undefined,
+    options: SessionOptions,
   ): Promise<Reference> {
-    const session = await openModel(model, surroundings);
-    try {
-      const runs: { feeds: Feeds; outputs: Outputs }[] = [];
-      const random = new Set<string>();
-      let failed: unknown;
-      for (const feeds of samples ?? candidateSamples(session.inputMetadata)) {
-        if (!samples && runs.length === WANTED_SAMPLES) break;
-        const outputs = await session.run(feeds).catch((error: unknown) => {
-          if (samples) throw error;
-          failed ??= error;
-          return undefined;
-        });
-        if (!outputs) continue;
-        const again = await session.run(feeds);
-        for (const [name, value] of Object.entries(outputs)) {
-          if (distance(value, again[name]).error !== 0) random.add(name);
-        }
-        runs.push({ feeds, outputs });
-      }
-      if (runs.length === 0) {
-        const message = 'samples: the model takes no random ones; give some that it takes';
-        throw new OnliteError('ERR_UNSUPPORTED', message, { cause: failed });
-      }
-      return new Reference(runs, random, surroundings);
-    } finally {
-      await session.release();
-    }
+    return withSession(model, options, async (session) => {
+      const runs = await (samples ? runsOn(session, samples) : runsOnRandom(session));
+      return new Reference(runs, await randomOutputs(session, runs), options);
+    });
   }
 
   /** The first of the samples. */
@@ -158,9 +175,8 @@ export class Reference {
    *
    * @throws OnliteError ERR_RUN_FAILED where it gives something else.
    */
-  async verify(model: ModelProto): Promise<Verification> {
-    const session = await openModel(model, this.#surroundings);
-    try {
+  verify(model: ModelProto): Promise<Verification> {
+    return withSession(model, this.#session, async (session) => {
       let total = SAME;
       for (const { feeds, outputs } of this.#runs) {
         const others = await session.run(feeds);
@@ -172,11 +188,13 @@ export class Reference {
         }
       }
       const { error: maxError, relative: maxRelativeError } = total;
-      const random = [...this.#random];
-      return { samples: this.#runs.length, maxError, maxRelativeError, random };
-    } finally {
-      await session.release();
-    }
+      return {
+        samples: this.#runs.length,
+        maxError,
+        maxRelativeError,
+        random: [...this.#random],
+      };
+    });
   }
 }
 

@@ -4,17 +4,14 @@ import { makeTensor, OnnxDataType, tensorValues, type TensorProto } from '../../
 const { FLOAT, DOUBLE, FLOAT16 } = OnnxDataType;
 
 /** A tensor's values as real numbers; undefined where it holds no floats. */
-export function realValuesOf(
-  tensor: TensorProto | undefined,
-  folder: string | undefined,
-): Float64Array | undefined {
+export function realValuesOf(tensor: TensorProto | undefined): Float64Array | undefined {
   switch (tensor?.dataType) {
     case FLOAT:
-      return Float64Array.from(tensorValues(tensor, FLOAT, folder));
+      return Float64Array.from(tensorValues(tensor, FLOAT));
     case DOUBLE:
-      return Float64Array.from(tensorValues(tensor, DOUBLE, folder));
+      return Float64Array.from(tensorValues(tensor, DOUBLE));
     case FLOAT16:
-      return Float64Array.from(tensorValues(tensor, FLOAT16, folder), float16ToNumber);
+      return Float64Array.from(tensorValues(tensor, FLOAT16), float16ToNumber);
     default:
       return undefined;
   }

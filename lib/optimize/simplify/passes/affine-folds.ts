@@ -7,7 +7,7 @@ import {
   type NodeProto,
   type TensorProto,
 } from '../../../formats/onnx';
-import type { Pass, PassContext } from '../context';
+import type { Pass } from '../context';
 import { linearLayer, type LinearLayer } from '../linear-layer';
 import { realValuesOf } from '../weights';
 
@@ -27,12 +27,11 @@ function batchNorm(
   node: NodeProto,
   editor: GraphEditor,
   { channels, channelAxis }: LinearLayer,
-  { folder }: PassContext,
 ): Affine | undefined {
   if (channelAxis !== 1 || intAttribute(node, 'training_mode', 0) !== 0) return undefined;
   const [, ...others] = node.output;
   if (others.some((name) => name !== '')) return undefined;
-  const values = node.input.slice(1).map((name) => realValuesOf(editor.constant(name), folder));
+  const values = node.input.slice(1).map((name) => realValuesOf(editor.constant(name)));
   const [gamma, beta, mean, variance] = values;
   if (!gamma || !beta || !mean || !variance) return undefined;
   if ([gamma, beta, mean, variance].some(({ length }) => length !== channels)) return undefined;
@@ -46,28 +45,22 @@ function batchNorm(
 function perChannel(
   tensor: TensorProto,
   { channels, channelAxis, rank }: LinearLayer,
-  folder: string | undefined,
 ): Float64Array | undefined {
   const { dims } = tensor;
   const count = elementCount(tensor);
   if (dims.length > rank || (count !== 1 && count !== channels)) return undefined;
   const axis = channelAxis - (rank - dims.length);
   if (count !== 1 && dims[axis] !== channels) return undefined;
-  const values = realValuesOf(tensor, folder);
+  const values = realValuesOf(tensor);
   const [only = 0] = values ?? [];
   return count === 1 && values ? new Float64Array(channels).fill(only) : values;
 }
 
 /** Addition to a layer's result, or multiplication by a constant. */
-function arithmetic(
-  node: NodeProto,
-  editor: GraphEditor,
-  layer: LinearLayer,
-  { folder }: PassContext,
-): Affine | undefined {
+function arithmetic(node: NodeProto, editor: GraphEditor, layer: LinearLayer): Affine | undefined {
   const at = editor.constant(node.input[1]) ? 1 : 0;
   const tensor = editor.constant(node.input[at]);
-  const values = tensor && perChannel(tensor, layer, folder);
+  const values = tensor && perChannel(tensor, layer);
   if (!values) return undefined;
   const { scale, shift } = constantAffine(layer.channels, 1, 0);
   switch (node.opType) {
@@ -86,10 +79,9 @@ function affineOf(
   node: NodeProto | undefined,
   editor: GraphEditor,
   layer: LinearLayer,
-  context: PassContext,
 ): Affine | undefined {
-  if (isStandard(node, 'BatchNormalization')) return batchNorm(node, editor, layer, context);
-  if (isStandard(node, 'Mul', 'Div', 'Add', 'Sub')) return arithmetic(node, editor, layer, context);
+  if (isStandard(node, 'BatchNormalization')) return batchNorm(node, editor, layer);
+  if (isStandard(node, 'Mul', 'Div', 'Add', 'Sub')) return arithmetic(node, editor, layer);
   return undefined;
 }
 
@@ -100,7 +92,7 @@ export const affineFolds: Pass = (editor, context) => {
     const next = editor.onlyUser(node.output[0]);
     if (!next) continue;
     const layer = linearLayer(node, editor, context);
-    const affine = layer && affineOf(next, editor, layer, context);
+    const affine = layer && affineOf(next, editor, layer);
     if (!affine || !layer.fold(affine.scale, affine.shift)) continue;
     const [result = ''] = next.output;
     editor.removeNode(next);

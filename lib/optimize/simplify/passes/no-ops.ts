@@ -19,13 +19,9 @@ type Test = (node: NodeProto, editor: GraphEditor, context: PassContext) => bool
 /** Constants with more elements than this are not looked through. */
 const MAX_ELEMENTS = 65_536;
 
-const isConstantOf = (
-  tensor: TensorProto | undefined,
-  value: number,
-  { folder }: PassContext,
-): boolean => {
+const isConstantOf = (tensor: TensorProto | undefined, value: number): boolean => {
   if (!tensor || elementCount(tensor) > MAX_ELEMENTS) return false;
-  const values = realValuesOf(tensor, folder) ?? integerValues(tensor, folder);
+  const values = realValuesOf(tensor) ?? integerValues(tensor);
   return values?.every((element: number) => element === value) ?? false;
 };
 
@@ -35,13 +31,13 @@ const keepsShape: Test = ({ input, output }, _editor, { types }) =>
 const hasOneInput: Test = ({ input }) => input.length === 1;
 
 /** Dropout as it is when a model is used; its mask must not be. */
-const isInference: Test = ({ input, output: [, mask = ''] }, editor, { folder }) => {
+const isInference: Test = ({ input, output: [, mask = ''] }, editor) => {
   if (editor.isOutput(mask) || editor.users(mask).length > 0) return false;
   const [, , training = ''] = input;
   if (training === '') return true;
   const tensor = editor.constant(training);
   if (tensor?.dataType !== OnnxDataType.BOOL) return false;
-  return tensorValues(tensor, OnnxDataType.BOOL, folder)[0] === 0;
+  return tensorValues(tensor, OnnxDataType.BOOL)[0] === 0;
 };
 
 const castsToItself: Test = (node, _editor, { types }) =>
@@ -50,12 +46,11 @@ const castsToItself: Test = (node, _editor, { types }) =>
 const keepsOrder: Test = (node) =>
   intsAttribute(node, 'perm')?.every((axis, index) => axis === index) ?? false;
 
-const padsNothing: Test = ({ input }, editor, context) =>
-  isConstantOf(editor.constant(input[1]), 0, context);
+const padsNothing: Test = ({ input }, editor) => isConstantOf(editor.constant(input[1]), 0);
 
 const stepsByOne: Test = (node, editor, context) => {
   const [, , , , steps = ''] = node.input;
-  const isPlain = steps === '' || isConstantOf(editor.constant(steps), 1, context);
+  const isPlain = steps === '' || isConstantOf(editor.constant(steps), 1);
   return isPlain && keepsShape(node, editor, context);
 };
 
@@ -87,7 +82,7 @@ const isNeutral =
     const keeps =
       (elementCount(tensor) === 1 && rank !== undefined && tensor.dims.length <= rank) ||
       sameDims(types.dims(other), types.dims(node.output[0]));
-    return keeps && isConstantOf(tensor, value, context);
+    return keeps && isConstantOf(tensor, value);
   };
 
 /** Operators that may do nothing: the input that they pass on, and when. */

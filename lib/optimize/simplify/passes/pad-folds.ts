@@ -8,23 +8,22 @@ import {
   type GraphEditor,
   type NodeProto,
 } from '../../../formats/onnx';
-import type { Pass, PassContext } from '../context';
+import type { Pass } from '../context';
 import { realValuesOf } from '../weights';
 
 /** Constant pads of spatial dims alone, none negative, as [begins…, ends…], and what they hold. */
 function spatialPads(
   node: NodeProto,
   editor: GraphEditor,
-  { folder }: PassContext,
 ): { pads: number[]; value: number } | undefined {
   const [, padsInput = '', valueInput = '', axes = ''] = node.input;
   if (axes !== '' || stringAttribute(node, 'mode', 'constant') !== 'constant') return undefined;
   const tensor = editor.constant(padsInput);
-  const pads = tensor && integerValues(tensor, folder);
+  const pads = tensor && integerValues(tensor);
   if (!pads || pads.length < 6 || pads.some((pad) => pad < 0)) return undefined;
   const rank = pads.length / 2;
   if ([0, 1, rank, rank + 1].some((at) => pads[at] !== 0)) return undefined;
-  const values = valueInput === '' ? [0] : realValuesOf(editor.constant(valueInput), folder);
+  const values = valueInput === '' ? [0] : realValuesOf(editor.constant(valueInput));
   const value = values?.[0];
   if (value === undefined) return undefined;
   return { pads: [...pads.slice(2, rank), ...pads.slice(rank + 2)], value };
@@ -42,13 +41,13 @@ function takesPads(node: NodeProto, value: number, own: readonly number[]): bool
 }
 
 /** Has convolutions and pools pad by themselves. */
-export const padFolds: Pass = (editor, context) => {
+export const padFolds: Pass = (editor) => {
   let count = 0;
   for (const node of editor.nodes) {
     if (!isStandard(node, 'Pad')) continue;
     const next = editor.onlyUser(node.output[0]);
     if (!next || next.input[0] !== node.output[0]) continue;
-    const found = spatialPads(node, editor, context);
+    const found = spatialPads(node, editor);
     if (!found) continue;
     const own = intsAttribute(next, 'pads') ?? found.pads.map(() => 0);
     if (own.length !== found.pads.length || !takesPads(next, found.value, own)) continue;

@@ -4,7 +4,7 @@ import { OnnxDataType, tensorBytes, type TensorProto } from '../../../formats/on
 import type { Pass } from '../context';
 
 /** Keeps one of several equal constants. */
-export const sharedInitializers: Pass = (editor, { folder }) => {
+export const sharedInitializers: Pass = (editor) => {
   const alike = new Map<string, TensorProto[]>();
   for (const tensor of editor.initializers) {
     const { name = '', dataType, dims } = tensor;
@@ -21,7 +21,7 @@ export const sharedInitializers: Pass = (editor, { folder }) => {
     const kept = new Map<string, string>();
     for (const tensor of tensors) {
       const { name = '' } = tensor;
-      const hash = createHash('sha256').update(tensorBytes(tensor, folder)).digest('base64');
+      const hash = createHash('sha256').update(tensorBytes(tensor)).digest('base64');
       const same = kept.get(hash);
       if (same === undefined) kept.set(hash, name);
       else if (editor.users(name).length > 0) {
