@@ -49,7 +49,7 @@ function simplified(context, graph, folder) {
     const model = exportedGraph(graph);
     const [{ before, ...tools }] = runPython('simplify', 'simplify.py', [model]);
     const out = join(folder, `${graph}.onnx`);
-    const { seconds } = onlite(['optimize', model, out], folder);
+    const { seconds } = onlite(['optimize', model, out, '--no-speed'], folder);
     const [{ before: ours }] = runPython('simplify', 'simplify.py', ['--count', out]);
     const own = ours.foreign.length === 0 ? '' : `, not portable: ${ours.foreign.join(', ')}`;
     const references = ['basic', 'onnxsim', 'onnxslim'].map((method) => ({
