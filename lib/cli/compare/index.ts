@@ -12,8 +12,10 @@ import { describeSystem, describeVersions } from '../bench/document';
 import { ProgressLine, progressBar } from '../bench/progress';
 import { labelsOf, type Setting } from '../bench/setting';
 import { UsageError, type Command } from '../command';
+import { imageHelp, imageOptions } from '../feeds/image-options';
 import { readLabels } from '../feeds/labels';
-import { randomSamples, readSamples, type SampleSet } from '../feeds/sample-set';
+import { randomSamples, readSamples } from '../feeds/sample-set';
+import type { SampleSet } from '../feeds/samples';
 import { readModels } from '../model-file';
 import { toJson } from '../output';
 import { writeOutput } from '../output-file';
@@ -54,11 +56,12 @@ async function releaseAll(sessions: readonly InferenceSession[]): Promise<void> 
 }
 
 function samplesOf(
-  { data, samples, seed, shapes }: CompareCommand,
+  { data, images, samples, seed, shapes }: CompareCommand,
   reference: InferenceSession,
 ): Promise<SampleSet> | SampleSet {
   const inputs = reference.inputMetadata;
-  if (data !== undefined) return readSamples(data, inputs);
+  const limit = samples === undefined ? {} : { limit: samples };
+  if (data !== undefined) return readSamples(data, inputs, { images, ...limit });
   return randomSamples(inputs, { count: samples ?? RANDOM_SAMPLES, seed, shapes });
 }
 
@@ -191,9 +194,12 @@ export const compare: Command = {
     'What is run:',
     '  --data D             samples: a .npz of arrays by input name or a .npy, with all samples along',
     '                       the first axis; a .jsonl with a sample a line, {"input": value, …} or the',
-    "                       only input's value; or a folder of .npy, .npz and .json, a sample a file.",
+    "                       only input's value; a folder of .npy, .npz and .json, or of .jpg, .png and",
+    '                       .webp (with the package sharp), a sample a file; or a module (.mjs) whose',
+    '                       default export is, or gives, an iterable of feeds or {feeds, labels}.',
     "                       An axis for the batch may be left out. Without --data: random[:SEED] of 'onlite run'",
     '  --samples N          so many of the samples (default all; 10 random ones)',
+    ...imageHelp,
     '  --seed N             the seed of random samples (default 0)',
     '  --shape NAME=SIZES   the shape of a random input with dynamic dims',
     '  --labels L           the true classes, or numbers, of the samples: .npy, .npz, .json or .jsonl;',
@@ -225,6 +231,7 @@ export const compare: Command = {
   ].join('\n'),
   options: {
     data: { type: 'string' },
+    ...imageOptions,
     samples: { type: 'string' },
     seed: { type: 'string' },
     shape: { type: 'string', multiple: true },

@@ -2,6 +2,8 @@ import type { Task } from '../../optimize/compare/quality';
 import { choice, decimal, seconds, text, texts, wholeNumber } from '../arguments';
 import { UsageError, type ParsedArguments } from '../command';
 import type { Protocol } from '../bench/schedule';
+import { parseImageOptions } from '../feeds/image-options';
+import type { ImageOptions } from '../feeds/images';
 
 /** What a candidate must hold, by option. */
 export interface Limits {
@@ -16,6 +18,7 @@ export type Limit = keyof Limits;
 export interface CompareCommand {
   readonly models: readonly string[];
   readonly data?: string;
+  readonly images: ImageOptions;
   readonly labels?: string;
   readonly samples?: number;
   readonly seed: number;
@@ -78,6 +81,7 @@ export function parseCompareOptions(args: ParsedArguments): CompareCommand {
     models,
     seed: wholeNumber(args, 'seed', 0) ?? 0,
     shapes: texts(args, 'shape'),
+    images: parseImageOptions(args),
     layers: args.values['layers'] === true,
     limits: {
       ...given('max-error', decimal(args, 'max-error')),

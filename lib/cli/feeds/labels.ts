@@ -4,7 +4,7 @@ import type { Label } from '../../optimize/compare/quality';
 import { readNpy, readNpz, type NpyArray } from '../../formats/npy';
 import { invalid, parseJson, readDataFile } from './files';
 import { MAX_NUMPY_BYTES } from './index';
-import { labelArray } from './sample-set';
+import { labelArray } from './samples';
 
 async function readArray(source: string): Promise<NpyArray> {
   const bytes = await readDataFile('labels', source);

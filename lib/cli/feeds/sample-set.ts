@@ -7,19 +7,19 @@ import { Tensor } from '../../engine/tensor/tensor';
 import { readNpy, readNpz, type NpyArray } from '../../formats/npy';
 import { batchShapes } from '../bench/shapes';
 import { invalid, parseJson, readDataFile } from './files';
-import { buildFeeds, fromNpy, listInputs, MAX_NUMPY_BYTES } from './index';
+import { imageSamples, isImage, type ImageOptions } from './images';
+import { buildFeeds, fromNpy, MAX_NUMPY_BYTES } from './index';
 import { tensorFromJson } from './json-tensor';
-
-type Feeds = Readonly<Record<string, Tensor<ElementType>>>;
-
-/** What a model is run on, one sample after the other, as often as is wanted. */
-export interface SampleSet {
-  readonly count: number;
-  /** @param index - from 0, below `count` */
-  sample(index: number): Promise<Feeds>;
-  /** Labels that came with the samples, all of them. */
-  readonly labels?: NpyArray;
-}
+import { moduleSamples } from './module-samples';
+import {
+  find,
+  labelArray,
+  onlyInput,
+  unknownInput,
+  withBatch,
+  type Feeds,
+  type SampleSet,
+} from './samples';
 
 /** The arrays and values of data that are labels, unless an input has the name. */
 const LABELS = 'labels';
@@ -36,15 +36,6 @@ export function randomSamples(
     count,
     sample: (index) => buildFeeds(inputs, { inputs: [`random:${seed + index}`], shapes }),
   };
-}
-
-/** A sample of as many dims as the input has, of which data may leave out a batch of one. */
-function withBatch(
-  tensor: Tensor<ElementType>,
-  input: ValueMetadata | undefined,
-): Tensor<ElementType> {
-  if (!input?.isTensor || tensor.dims.length !== input.shape.length - 1) return tensor;
-  return new Tensor(tensor.type, tensor.data, [1, ...tensor.dims]);
 }
 
 /** How many samples an array holds for an input, and the dims of one; see the command's help. */
@@ -91,18 +82,6 @@ function stacked(
   };
   return { count, sample };
 }
-
-const unknownInput = (name: string, inputs: readonly ValueMetadata[]): Error =>
-  invalid(`--data: no input is called '${name}'; the model has\n${listInputs(inputs)}`);
-
-const onlyInput = (inputs: readonly ValueMetadata[], source: string): ValueMetadata => {
-  const [only, second] = inputs;
-  if (only && !second) return only;
-  throw invalid(`--data ${source}: which input? The model has\n${listInputs(inputs)}`);
-};
-
-const find = (inputs: readonly ValueMetadata[], name: string): ValueMetadata | undefined =>
-  inputs.find((input) => input.name === name);
 
 async function fromArchive(source: string, inputs: readonly ValueMetadata[]): Promise<SampleSet> {
   const arrays = readNpz(await readDataFile('data', source), { maxBytes: MAX_NUMPY_BYTES });
@@ -152,17 +131,29 @@ const labelOf = (value: unknown): unknown =>
     ? (value as Record<string, unknown>)[LABEL]
     : undefined;
 
-/** Labels in JSON: a number, or a list of numbers, for each row. */
-export function labelArray(values: readonly unknown[], path: string): NpyArray {
-  const { type, dims, data } = tensorFromJson(values, 'float64', path);
-  return { type, dims, data };
+/** How {@link readSamples} reads what does not say it itself. */
+export interface SampleOptions {
+  readonly images?: ImageOptions;
+  /** No more than so many are wanted. */
+  readonly limit?: number;
 }
 
 /** A folder's files, each a sample, in the order of their names: 2.npy comes before 10.npy. */
-async function fromFolder(source: string, inputs: readonly ValueMetadata[]): Promise<SampleSet> {
+async function fromFolder(
+  source: string,
+  inputs: readonly ValueMetadata[],
+  images: ImageOptions,
+): Promise<SampleSet> {
   const { compare } = new Intl.Collator('en', { numeric: true });
-  const names = (await readdir(source)).filter((name) => /\.(npy|npz|json)$/i.test(name));
-  const files = names.sort(compare).map((name) => join(source, name));
+  const names = (await readdir(source)).sort(compare);
+  const filesOf = (isWanted: (name: string) => boolean): string[] =>
+    names.filter(isWanted).map((name) => join(source, name));
+  const files = filesOf((name) => /\.(npy|npz|json)$/i.test(name));
+  const pictures = filesOf(isImage);
+  if (pictures.length > 0 && files.length > 0) {
+    throw invalid(`--data ${source}: has images and arrays; which are the samples?`);
+  }
+  if (pictures.length > 0) return imageSamples(pictures, onlyInput(inputs, source), images);
   const sample = async (index: number): Promise<Feeds> => {
     const feeds = await buildFeeds(inputs, { inputs: [files[index] ?? ''], shapes: [] });
     const entries = Object.entries(feeds).map(([name, tensor]) => {
@@ -175,25 +166,31 @@ async function fromFolder(source: string, inputs: readonly ValueMetadata[]): Pro
 
 /**
  * The samples of `--data`: a .npz of stacked arrays, a .npy for the only input, a .jsonl with
- * a sample a line, or a folder with a sample a file.
+ * a sample a line, a folder with a sample a file, images too, or a module that has them.
  *
- * @throws OnliteError ERR_INVALID_ARGUMENT where they cannot be read or do not fit the inputs.
+ * @throws OnliteError ERR_INVALID_ARGUMENT where they cannot be read or do not fit the inputs;
+ *   ERR_UNSUPPORTED for images without the package that reads them.
  */
 export async function readSamples(
   source: string,
   inputs: readonly ValueMetadata[],
+  options: SampleOptions = {},
 ): Promise<SampleSet> {
-  const set = await readSource(source, inputs);
+  const set = await readSource(source, inputs, options);
   if (set.count === 0) throw invalid(`--data ${source}: no samples`);
   return set;
 }
 
-async function readSource(source: string, inputs: readonly ValueMetadata[]): Promise<SampleSet> {
+async function readSource(
+  source: string,
+  inputs: readonly ValueMetadata[],
+  { images = {}, limit = Infinity }: SampleOptions,
+): Promise<SampleSet> {
   const isFolder = await stat(source).then(
     (found) => found.isDirectory(),
     () => false,
   );
-  if (isFolder) return fromFolder(source, inputs);
+  if (isFolder) return fromFolder(source, inputs, images);
   switch (extname(source).toLowerCase()) {
     case '.npz':
       return fromArchive(source, inputs);
@@ -203,7 +200,11 @@ async function readSource(source: string, inputs: readonly ValueMetadata[]): Pro
     }
     case '.jsonl':
       return fromLines(source, inputs);
+    case '.mjs':
+    case '.cjs':
+    case '.js':
+      return moduleSamples(source, inputs, limit);
     default:
-      throw invalid(`--data ${source}: expected .npz, .npy, .jsonl or a folder`);
+      throw invalid(`--data ${source}: expected .npz, .npy, .jsonl, .mjs or a folder`);
   }
 }
