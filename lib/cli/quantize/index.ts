@@ -10,6 +10,7 @@ import { describeSystem, describeVersions } from '../bench/document';
 import { ProgressLine, progressBar } from '../bench/progress';
 import type { Command } from '../command';
 import { measureSpeed } from '../compare/speed';
+import { imageHelp, imageOptions } from '../feeds/image-options';
 import { readModels } from '../model-file';
 import { toJson } from '../output';
 import { writeOutput } from '../output-file';
@@ -112,6 +113,7 @@ export const quantize: Command = {
     '  --test D             samples that judge the result',
     '  --labels L           the true classes, or numbers, of the samples that judge',
     '  --samples N          so many of the samples of --data (default all)',
+    ...imageHelp,
     '  --task NAME          classification or regression (default: by labels and output)',
     '  --output NAME        the output that labels are for (default the first)',
     '',
@@ -147,6 +149,7 @@ export const quantize: Command = {
   ].join('\n'),
   options: {
     data: { type: 'string' },
+    ...imageOptions,
     test: { type: 'string' },
     labels: { type: 'string' },
     samples: { type: 'string' },

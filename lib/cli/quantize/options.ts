@@ -6,12 +6,15 @@ import { targets, type Target } from '../../optimize/quantize/target';
 import type { Protocol } from '../bench/schedule';
 import { choice, decimal, seconds, text, texts, wholeNumber } from '../arguments';
 import { UsageError, type ParsedArguments } from '../command';
+import { parseImageOptions } from '../feeds/image-options';
+import type { ImageOptions } from '../feeds/images';
 
 /** Everything a command line of `onlite quantize` says. */
 export interface QuantizeCommand {
   readonly input: string;
   readonly output: string;
   readonly data?: string;
+  readonly images: ImageOptions;
   readonly test?: string;
   readonly labels?: string;
   readonly samples?: number;
@@ -105,6 +108,7 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
     method,
     format: format ?? (method === 'weight-only' ? 'qoperator' : 'qdq'),
     exclude: texts(args, 'exclude'),
+    images: parseImageOptions(args),
     force: args.values['force'] === true,
     limits: {
       ...given('minSqnr', decimal(args, 'min-sqnr')),

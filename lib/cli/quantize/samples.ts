@@ -1,7 +1,8 @@
 import type { ValueMetadata } from '../../engine/session/metadata';
 import type { Sample } from '../../optimize/compare/sample';
 import { readLabels } from '../feeds/labels';
-import { randomSamples, readSamples, type SampleSet } from '../feeds/sample-set';
+import { randomSamples, readSamples } from '../feeds/sample-set';
+import type { SampleSet } from '../feeds/samples';
 import type { QuantizeCommand } from './options';
 
 /** Samples that can be gone through again. */
@@ -42,16 +43,19 @@ const firstOf = (count: number): number[] => Array.from({ length: count }, (_, i
  * @throws OnliteError ERR_INVALID_ARGUMENT where they cannot be read.
  */
 export async function readSplit(
-  { data, test, labels, samples = Infinity }: QuantizeCommand,
+  { data, images, test, labels, samples }: QuantizeCommand,
   inputs: readonly ValueMetadata[],
 ): Promise<Split> {
   const set =
     data === undefined
       ? randomSamples(inputs, { count: RANDOM_SAMPLES, seed: 0, shapes: [] })
-      : await readSamples(data, inputs);
-  const all = firstOf(Math.min(set.count, samples));
+      : await readSamples(data, inputs, {
+          images,
+          ...(samples === undefined ? {} : { limit: samples }),
+        });
+  const all = firstOf(Math.min(set.count, samples ?? Infinity));
   if (test !== undefined) {
-    const others = await readSamples(test, inputs);
+    const others = await readSamples(test, inputs, { images });
     const truth = await readLabels(labels, others.labels, others.count);
     return {
       calibration: rerun(set, all, undefined),

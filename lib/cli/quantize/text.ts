@@ -38,8 +38,9 @@ export function candidateRows({ candidates, input }: QuantizeDocument): Rows {
 /** Operators of one type that all became the same, or stayed for the same reason. */
 export function decisionRows(decisions: readonly OperatorDecision[]): Rows {
   const groups = new Map<string, { operator: string; outcome: string; nodes: string[] }>();
-  for (const { node, operator, as, reason } of decisions) {
-    const outcome = as ?? `float: ${reason ?? ''}`;
+  for (const { node, operator, as, reason, saturation } of decisions) {
+    const saturates = saturation ? ', some sums saturate without VNNI' : '';
+    const outcome = as === undefined ? `float: ${reason ?? ''}` : as + saturates;
     const key = `${operator}\0${outcome}`;
     const group = groups.get(key) ?? { operator, outcome, nodes: [] };
     group.nodes.push(node);

@@ -17,6 +17,7 @@ import {
   type IntegerType,
   type Range,
 } from './parameters';
+import { saturation, type Saturation } from './saturation';
 import type { LayerWeights, StaticPlan } from './static-plan';
 import { targetTypes, type Target } from './target';
 
@@ -85,6 +86,9 @@ class QdqWriter {
     this.#options = options;
     this.#activations = activationParameters(plan, options);
   }
+
+  /** What processors without VNNI may make of the layers' weights. */
+  readonly saturation = new Map<NodeProto, Saturation>();
 
   write(): void {
     // Weights first: their bias needs the parameters of the layer's input under its first name.
@@ -186,6 +190,12 @@ class QdqWriter {
     });
   }
 
+  #checkSaturation(node: NodeProto, weights: Int8Array, dims: readonly number[]): void {
+    if (targetTypes(this.#options.target).activation !== 'uint8') return;
+    const found = saturation(node, weights, dims);
+    if (found && found.saturating > 0) this.saturation.set(node, found);
+  }
+
   #channelAxis(node: NodeProto): number | undefined {
     if (this.#editor.opset() < PER_CHANNEL_OPSET) return undefined;
     if (node.opType === 'Conv') return 0;
@@ -207,6 +217,7 @@ class QdqWriter {
     const editor = this.#editor;
     const { name, dims, values, quantization, type } = constant;
     const integers = quantizeArray(values, dims, quantization, type);
+    if (integers instanceof Int8Array) this.#checkSaturation(node, integers, dims);
     const quantized = editor.addInitializer(
       makeTensor(`${name}_quantized`, DATA_TYPES[type], dims, integers),
     );
@@ -226,7 +237,15 @@ class QdqWriter {
 /**
  * Writes a plan into the graph in QDQ form: QuantizeLinear and DequantizeLinear around what
  * computes in integers, which ONNX Runtime fuses into integer kernels when it loads the model.
+ *
+ * @returns the layers whose sums can saturate on processors without VNNI
  */
-export function writeQdq(editor: GraphEditor, plan: StaticPlan, options: QdqOptions): void {
-  new QdqWriter(editor, plan, options).write();
+export function writeQdq(
+  editor: GraphEditor,
+  plan: StaticPlan,
+  options: QdqOptions,
+): ReadonlyMap<NodeProto, Saturation> {
+  const writer = new QdqWriter(editor, plan, options);
+  writer.write();
+  return writer.saturation;
 }

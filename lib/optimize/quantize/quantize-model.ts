@@ -1,8 +1,7 @@
-import { cpus } from 'node:os';
-
 import type { TensorLike } from '../../engine/run/feeds';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
+import { cpuModel, int8Support } from '../../cpu';
 import { OnliteError } from '../../errors';
 import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 import type { RangeMethod } from '../calibrate/tensor-observer';
@@ -282,7 +281,7 @@ async function writeResult(
   const opened = openOnnxFile(file);
   try {
     const { sqnr, accuracy } = fidelity;
-    const cpu = cpus()[0]?.model ?? '';
+    const cpu = `${cpuModel()}, ${int8Support().kind}`;
     const facts = { method: name, target, sqnr, accuracy, speedup: speedup.ratio, cpu };
     const others = opened.model.metadataProps.filter(({ key }) => key !== METADATA);
     const value = JSON.stringify(facts, (_, fact: unknown) =>

@@ -2,7 +2,7 @@ import type { SessionOptions } from '../../engine/session/session-options';
 import { Calibrator, type CalibrationProgress } from '../calibrate/calibrator';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Samples } from '../compare/sample';
-import type { OperatorDecision } from './decision';
+import { decision, type OperatorDecision } from './decision';
 import type { Range } from './parameters';
 import { writeQdq } from './qdq';
 import { planStatic } from './static-plan';
@@ -80,8 +80,19 @@ export class StaticQuantizer {
         // Where it cannot be, weights get one scale for all channels.
         upgradeOpset(editor);
         const plan = planStatic(editor, { as, ...(exclude ? { exclude } : {}) });
-        writeQdq(editor, plan, { ranges, target, folder, ...(biases ? { biases } : {}) });
-        return plan.decisions;
+        const saturation = writeQdq(editor, plan, {
+          ranges,
+          target,
+          folder,
+          ...(biases ? { biases } : {}),
+        });
+        const found = new Map(
+          [...saturation].map(([node, each]) => [decision(node, {}).node, each]),
+        );
+        return plan.decisions.map((each): OperatorDecision => {
+          const own = found.get(each.node);
+          return own ? { ...each, saturation: own } : each;
+        });
       },
     );
     return { file, decisions: result };

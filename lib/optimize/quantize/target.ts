@@ -1,3 +1,4 @@
+import { int8Support } from '../../cpu';
 import type { IntegerType, ParameterOptions } from './parameters';
 
 /**
@@ -27,5 +28,8 @@ export const targetTypes = (target: Target): TargetTypes => TARGETS[target];
 
 /** The target that this machine is; `any` where that cannot be told. */
 export function targetOfThisMachine(): Target {
-  return process.arch === 'arm64' ? 'arm' : 'any';
+  if (process.arch === 'arm64') return 'arm';
+  const { saturates } = int8Support();
+  if (process.arch !== 'x64' || saturates === undefined) return 'any';
+  return saturates ? 'x64-no-vnni' : 'x64';
 }
