@@ -38,6 +38,7 @@ import {
 } from '../../../../lib/formats/onnx';
 import { Random } from '../../../stress/hostile/random.mjs';
 import { codeOf } from '../../support';
+import { externalTensor, modelOf, tensor } from './models';
 import { randomModel } from './random-model';
 
 const fixtures = path.join(import.meta.dirname, '../../../fixtures/models');
@@ -54,40 +55,6 @@ beforeEach(() => {
   folder = mkdtempSync(path.join(scratch, 'test-'));
 });
 const inFolder = (name: string): string => path.join(folder, name);
-
-function tensor(fields: Partial<TensorProto>): TensorProto {
-  return {
-    dims: [],
-    floatData: [],
-    int32Data: [],
-    stringData: [],
-    int64Data: [],
-    doubleData: [],
-    uint64Data: [],
-    externalData: [],
-    metadataProps: [],
-    ...fields,
-  };
-}
-
-function modelOf(initializer: TensorProto[]): ModelProto {
-  return {
-    irVersion: 8,
-    opsetImport: [{ version: 17 }],
-    metadataProps: [],
-    functions: [],
-    graph: {
-      node: [],
-      initializer,
-      input: [],
-      output: [],
-      valueInfo: [],
-      quantizationAnnotation: [],
-      sparseInitializer: [],
-      metadataProps: [],
-    },
-  };
-}
 
 /** A float tensor of as many bytes, each of which tells its place. */
 function weights(name: string, byteLength: number): TensorProto {
@@ -483,14 +450,7 @@ describe('external data', () => {
     ftruncateSync(data, offset + 12_000);
     writeSync(data, 'far', offset + 11_990);
     closeSync(data);
-    const entries = { location: 'w.bin', offset: String(offset), length: '12000' };
-    const externalData = Object.entries(entries).map(([key, value]) => ({ key, value }));
-    const one = tensor({
-      dims: [3000],
-      dataType: OnnxDataType.FLOAT,
-      dataLocation: 1,
-      externalData,
-    });
+    const one = externalTensor('w.bin', offset, 12_000);
     writeFileSync(inFolder('m.onnx'), writeOnnxModel(modelOf([one])));
     const file = openOnnxFile(inFolder('m.onnx'));
     const bytes = Buffer.from(tensorBytes(file.model.graph!.initializer[0]!));

@@ -23,6 +23,7 @@ import {
   type TensorProto,
 } from '../../../../lib/formats/onnx';
 import { codeOf } from '../../support';
+import { tensor } from './models';
 
 const folder = path.join(import.meta.dirname, '../../../fixtures/models');
 const names = readdirSync(folder).filter((name) => name.endsWith('.onnx'));
@@ -32,21 +33,6 @@ const scratch = mkdtempSync(path.join(os.tmpdir(), 'onlite-onnx-'));
 afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
-
-function tensor(fields: Partial<TensorProto>): TensorProto {
-  return {
-    dims: [],
-    floatData: [],
-    int32Data: [],
-    stringData: [],
-    int64Data: [],
-    doubleData: [],
-    uint64Data: [],
-    externalData: [],
-    metadataProps: [],
-    ...fields,
-  };
-}
 
 describe('reading and writing models', () => {
   it.each(names)('%s comes back unchanged', (name) => {

@@ -1,0 +1,1 @@
+export function report(value: unknown): void;
