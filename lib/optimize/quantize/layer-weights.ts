@@ -1,6 +1,7 @@
 import { OnliteError } from '../../errors';
 import {
   elementCount,
+  floatAttribute,
   intAttribute,
   isStandard,
   makeTensor,
@@ -103,6 +104,12 @@ export function isRow(
     tensor.dims.at(-1) === channels &&
     elementCount(tensor) === channels
   );
+}
+
+/** The constant that a node of two operands has beside a computed value. */
+export function constantOperand(editor: GraphEditor, node: NodeProto): ConstantInput | undefined {
+  const index = node.input.findIndex((name) => editor.constant(name) !== undefined);
+  return index < 0 ? undefined : { node, index };
 }
 
 /**
@@ -227,4 +234,24 @@ function kernelPeaks(values: Float32Array, size: number): Float32Array {
       .subarray(kernel * size, (kernel + 1) * size)
       .reduce((peak, value) => (Math.abs(value) > Math.abs(peak) ? value : peak)),
   );
+}
+
+/**
+ * The constant for each channel that is added to what a layer makes: a Conv's or a Gemm's own, or
+ * that of an Add behind a MatMul.
+ */
+export function biasOf(
+  editor: GraphEditor,
+  { node, layout }: LayerWeights,
+): ConstantInput | undefined {
+  const next = node.opType === 'MatMul' ? editor.onlyUser(node.output[0]) : undefined;
+  const own = isPlain(node) ? { node, index: 2 } : undefined;
+  const bias = isStandard(next, 'Add') ? constantOperand(editor, next) : own;
+  return bias && isRow(editor, bias, layout.outputs) ? bias : undefined;
+}
+
+/** Whether a node adds its third input, as it is, to a product that is as it is. */
+export function isPlain(node: NodeProto): boolean {
+  if (node.opType !== 'Gemm') return node.opType === 'Conv';
+  return floatAttribute(node, 'alpha', 1) === 1 && floatAttribute(node, 'beta', 1) === 1;
 }

@@ -1,5 +1,5 @@
-import { floatAttribute, isStandard, type GraphEditor, type NodeProto } from '../../formats/onnx';
-import { isRow, LayerWeights, type ConstantInput } from './layer-weights';
+import { isStandard, type GraphEditor, type NodeProto } from '../../formats/onnx';
+import { constantOperand, isRow, LayerWeights, type ConstantInput } from './layer-weights';
 
 /** Channels that are scaled, and perhaps shifted, by constants before matrices take them. */
 export interface Normalization {
@@ -56,12 +56,6 @@ function scaleOf(
   return shift ? { value: shift.node.output[0] ?? '', scale, shift } : { value, scale };
 }
 
-/** The constant that a node of two operands has beside a computed value. */
-function constantOperand(editor: GraphEditor, node: NodeProto): ConstantInput | undefined {
-  const index = node.input.findIndex((name) => editor.constant(name) !== undefined);
-  return index < 0 ? undefined : { node, index };
-}
-
 function matrixOf(
   editor: GraphEditor,
   user: NodeProto,
@@ -71,19 +65,4 @@ function matrixOf(
   if (user.input[0] !== value || user.input.lastIndexOf(value) !== 0) return undefined;
   const matrix = LayerWeights.of(editor, user, folder);
   return matrix?.layout.rank === 0 ? matrix : undefined;
-}
-
-/** The constant that is added to what a matrix makes: a Gemm's own, or that of an Add behind. */
-export function biasOf(
-  editor: GraphEditor,
-  { node, layout }: LayerWeights,
-): ConstantInput | undefined {
-  if (node.opType === 'Gemm') {
-    const isPlain = floatAttribute(node, 'alpha', 1) === 1 && floatAttribute(node, 'beta', 1) === 1;
-    const bias = { node, index: 2 };
-    return isPlain && isRow(editor, bias, layout.outputs) ? bias : undefined;
-  }
-  const next = editor.onlyUser(node.output[0]);
-  const bias = isStandard(next, 'Add') ? constantOperand(editor, next) : undefined;
-  return bias && isRow(editor, bias, layout.outputs) ? bias : undefined;
 }

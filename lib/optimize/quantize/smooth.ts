@@ -1,6 +1,6 @@
 import type { GraphEditor } from '../../formats/onnx';
-import { constantFloats, replaceFloats, type ConstantInput } from './layer-weights';
-import { biasOf, findNormalizations, type Normalization } from './normalizations';
+import { biasOf, constantFloats, replaceFloats, type ConstantInput } from './layer-weights';
+import { findNormalizations, type Normalization } from './normalizations';
 
 export interface SmoothOptions {
   /** The model file's, for external data. */
