@@ -53,14 +53,14 @@ export class Contest {
     /** Ours as like the references as can be: one method, and a sample to look at the result. */
     this.timed = once(() => {
       const { model, calibration, sample } = filesOf(name);
-      const method = this.isStatic ? ['static', '--calibration', 'minmax'] : ['dynamic'];
+      const method = this.isStatic ? ['static', '--calibration', 'percentile'] : ['dynamic'];
       const data = ['--data', calibration, '--test', sample];
       return this.#onlite([model, this.path('timed'), ...data, '--method', ...method]);
     });
   }
 
   get isStatic() {
-    return this.methods.includes('static-minmax');
+    return this.methods.includes('static-percentile');
   }
 
   path(method) {

@@ -12,13 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
-from onnx import helper
 
 from digits import CALIBRATION_IMAGES, CLASSES, SEED, classifier, digits
 from digits import MODELS as DIGIT_MODELS
 from encoder import bert
-from graph import Graph, set_constants
+from graph import Graph
 from training import set_statistics, train
 
 HELDOUT_IMAGES = 200
@@ -38,27 +36,6 @@ class Data:
         self.calibration = {name: self.training[:CALIBRATION_IMAGES]}
         self.heldout = {name: prepare(heldout)[:HELDOUT_IMAGES]}
         self.heldout_labels = heldout_labels[:HELDOUT_IMAGES]
-
-
-def fit_head(model, data):
-    """Gives the last layer, which makes `scores`, the weights of a ridge regression."""
-    head = model.graph.node[-1]
-    features, weight, bias = head.input
-    inner = onnx.ModelProto()
-    inner.CopyFrom(model)
-    del inner.graph.output[:]
-    inner.graph.output.append(helper.make_tensor_value_info(features, onnx.TensorProto.FLOAT, None))
-    session = onnxruntime.InferenceSession(inner.SerializeToString())
-    (name,) = data.calibration
-    chunks = np.array_split(data.training, len(data.training) // 50)
-    x = np.concatenate([session.run(None, {name: chunk})[0] for chunk in chunks])
-    mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-6
-    normal = ((x - mean) / deviation).astype(np.float64)
-    targets = np.eye(CLASSES)[data.labels] * 10 - 1
-    regular = normal.T @ normal + 0.03 * len(x) * np.eye(normal.shape[1])
-    solution = np.linalg.solve(regular, normal.T @ (targets - targets.mean(axis=0)))
-    weights = (solution / deviation[:, None]).T
-    set_constants(model, {weight: weights, bias: targets.mean(axis=0) - weights @ mean})
 
 
 def resnet():
@@ -93,8 +70,9 @@ STAGES = [
 
 
 def mobilenet_v2():
-    """96×96; only the last layer is trained."""
+    """96×96; not trained."""
     data = Data(lambda images: enlarged(images, 96, channels=3))
+    data.heldout_labels = None
     graph = Graph(SEED)
     bounds = [graph.constant(np.float32(value), "bound") for value in (0, 6)]
 
@@ -120,7 +98,6 @@ def mobilenet_v2():
     graph.dense(x, 1280, CLASSES, output="scores")
     model = classifier(graph, "mobilenet_v2", size=96, channels=3)
     set_statistics(model, data.training[:24])
-    fit_head(model, data)
     return model, data
 
 
