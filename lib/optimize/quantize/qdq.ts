@@ -36,8 +36,6 @@ export interface QdqOptions {
   /** Of every tensor of the plan, by name. */
   readonly ranges: ReadonlyMap<string, Range>;
   readonly target: Target;
-  /** Other biases of layers, by the layer's output: of float32, one a channel. */
-  readonly biases?: ReadonlyMap<string, Float32Array>;
   /** Where external data lies. */
   readonly folder?: string;
 }
@@ -159,20 +157,19 @@ class QdqWriter {
 
   #layer(node: NodeProto, { weight, bias }: LayerWeights): void {
     const { weight: type, weightOptions } = targetTypes(this.#options.target);
-    const { folder, biases } = this.#options;
+    const { folder } = this.#options;
     const values = tensorValues(weight, OnnxDataType.FLOAT, folder);
     const axis = this.#channelAxis(node);
     let parameters = weightParameters(values, weight.dims, type, {
       ...weightOptions,
       ...(axis === undefined ? {} : { axis }),
     });
-    const corrected = biases?.get(node.output[0] ?? '');
-    const biasValues = corrected ?? (bias && tensorValues(bias, OnnxDataType.FLOAT, folder));
+    const biasValues = bias && tensorValues(bias, OnnxDataType.FLOAT, folder);
     if (biasValues) {
       const [inputScale = 1] = this.#parametersOf(node.input[0] ?? '').scale;
       const found = biasParameters(biasValues, inputScale, parameters);
       parameters = found.weight;
-      const name = bias?.name ?? `${node.output[0] ?? ''}_bias`;
+      const name = bias.name ?? `${node.output[0] ?? ''}_bias`;
       this.#constant(node, 2, {
         name,
         dims: [biasValues.length],

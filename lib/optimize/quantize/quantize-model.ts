@@ -24,7 +24,7 @@ import {
   type QuantizeOptions,
 } from './quantize-options';
 import { layersByNoise, leastPrefix } from './sensitivity';
-import { StaticQuantizer } from './static';
+import { correctBiases, StaticQuantizer, writeStatic, type WrittenModel } from './static';
 import type { Target } from './target';
 import { Workspace, type ModelUse } from './workspace';
 
@@ -37,11 +37,6 @@ export interface QuantizeResult {
   readonly holds: boolean;
 }
 
-interface WrittenModel {
-  readonly file: string;
-  readonly decisions: readonly OperatorDecision[];
-}
-
 /** A model that may become the result. */
 interface Made extends WrittenModel {
   readonly name: string;
@@ -50,7 +45,8 @@ interface Made extends WrittenModel {
 /** A static model with what it was made of. */
 interface StaticModel {
   readonly name: string;
-  readonly quantizer: StaticQuantizer;
+  /** The float model that it was made of. */
+  readonly float: string;
   readonly ranges: ReadonlyMap<string, Range>;
   readonly written: WrittenModel;
   readonly sqnr: number;
@@ -213,7 +209,7 @@ class Quantizer {
   /** Watches a float model's activations on the samples. */
   #calibrated(file: string): Promise<StaticQuantizer | undefined> {
     const { data, session, signal, count: total, onProgress } = this.#options;
-    return StaticQuantizer.calibrate(file, this.#workspace, data(), {
+    return StaticQuantizer.calibrate(file, data(), {
       ...given({ session, signal, total }),
       onProgress: ({ done, remainingMs }) =>
         onProgress?.({ stage: 'calibrating', done, ...given({ total, remainingMs }) }),
@@ -231,42 +227,75 @@ class Quantizer {
     return result.length === 0 ? undefined : this.#calibrated(file);
   }
 
-  /** Every way to find the ranges, on one float model; the one of least noise. */
-  async #leastNoise(quantizer: StaticQuantizer, name: string): Promise<StaticModel | undefined> {
-    const { data, target, calibration, onProgress } = this.#options;
-    let best: StaticModel | undefined;
+  #writeStatic(
+    float: string,
+    ranges: ReadonlyMap<string, Range>,
+    exclude = this.#exclude,
+  ): Promise<WrittenModel> {
+    const { target } = this.#options;
+    return writeStatic(float, this.#workspace, ranges, { target, exclude });
+  }
+
+  /** A static model with its noise on the samples that calibrated it. */
+  async #tried(
+    name: string,
+    float: string,
+    ranges: ReadonlyMap<string, Range>,
+  ): Promise<StaticModel> {
+    this.#options.onProgress?.({ stage: 'trying', name: `static (${name})`, done: 0 });
+    const written = await this.#writeStatic(float, ranges);
+    const { sqnr } = await measureFidelity(written.file, this.#options.data(), this.#measuring);
+    return { name, float, ranges, written, sqnr };
+  }
+
+  /** Every way to find the ranges, on one float model. */
+  async #ranged(quantizer: StaticQuantizer, name: string): Promise<StaticModel[]> {
+    const { calibration } = this.#options;
+    const found: StaticModel[] = [];
     for (const method of calibration ? [calibration] : RANGE_METHODS) {
-      const tried = `static (${name}${method.method})`;
-      onProgress?.({ stage: 'trying', name: tried, done: 0 });
       const ranges = quantizer.ranges(method);
-      const written = await quantizer.write(ranges, { target, exclude: this.#exclude });
-      const { sqnr } = await measureFidelity(written.file, data(), this.#measuring);
-      if (!best || sqnr > best.sqnr) best = { name: tried, quantizer, ranges, written, sqnr };
+      found.push(await this.#tried(`${name}${method.method}`, quantizer.file, ranges));
     }
-    return best;
+    return found;
+  }
+
+  async #corrected({ name, float, ranges }: StaticModel): Promise<StaticModel | undefined> {
+    const { data, session, signal } = this.#options;
+    const quantize = async (file: string): Promise<string> =>
+      (await this.#writeStatic(file, ranges)).file;
+    const options = given({ session, signal });
+    const file = await correctBiases(float, this.#workspace, quantize, data, options);
+    return file === undefined ? undefined : this.#tried(`${name}, biases corrected`, file, ranges);
   }
 
   async #static(): Promise<Made | undefined> {
-    const { target } = this.#options;
     const plain = await this.#calibrated(this.#float);
     let equalized: StaticQuantizer | undefined;
     try {
-      let best = plain && (await this.#leastNoise(plain, ''));
-      if (!plain || !best) return undefined;
+      if (!plain) return undefined;
       equalized = await this.#equalized(plain);
-      const other = equalized && (await this.#leastNoise(equalized, 'equalised, '));
-      if (other && other.sqnr > best.sqnr) best = other;
-      const { name, quantizer, ranges, written } = best;
-      const kept = await this.#withinLimits(quantizer.file, written, (exclude) =>
-        quantizer.write(ranges, { target, exclude }),
+      const models = [
+        ...(await this.#ranged(plain, '')),
+        ...(equalized ? await this.#ranged(equalized, 'equalised, ') : []),
+      ];
+      const best = leastNoise(models);
+      const { name, float, ranges, written } = leastNoise([best, await this.#corrected(best)]);
+      const kept = await this.#withinLimits(float, written, (exclude) =>
+        this.#writeStatic(float, ranges, exclude),
       );
-      return { name, ...kept };
+      return { name: `static (${name})`, ...kept };
     } finally {
       await plain?.release();
       await equalized?.release();
     }
   }
 }
+
+const leastNoise = (models: readonly (StaticModel | undefined)[]): StaticModel => {
+  const [best] = models.flatMap((model) => model ?? []).sort((a, b) => b.sqnr - a.sqnr);
+  if (!best) throw new RangeError('no models');
+  return best;
+};
 
 /** The key of a quantised model's metadata that says how it was made and what was measured. */
 const METADATA = 'onlite.quantization';

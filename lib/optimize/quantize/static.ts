@@ -1,7 +1,9 @@
 import type { SessionOptions } from '../../engine/session/session-options';
+import { writeOnnxFile } from '../../formats/onnx';
 import { Calibrator, type CalibrationProgress } from '../calibrate/calibrator';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Samples } from '../compare/sample';
+import { biasedValues, matchMomentsInOrder, type MomentsByValue } from './bias-correction';
 import { decision, type OperatorDecision } from './decision';
 import type { Range } from './parameters';
 import { writeQdq } from './qdq';
@@ -33,19 +35,16 @@ export interface CalibrationOptions {
 export class StaticQuantizer {
   /** The float model. */
   readonly file: string;
-  readonly #workspace: Workspace;
   readonly #calibrator: Calibrator;
 
-  private constructor(file: string, workspace: Workspace, calibrator: Calibrator) {
+  private constructor(file: string, calibrator: Calibrator) {
     this.file = file;
-    this.#workspace = workspace;
     this.#calibrator = calibrator;
   }
 
   /** @returns undefined where nothing of the model can compute in integers this way */
   static async calibrate(
     file: string,
-    workspace: Workspace,
     samples: Samples,
     { session, ...options }: CalibrationOptions = {},
   ): Promise<StaticQuantizer | undefined> {
@@ -58,47 +57,84 @@ export class StaticQuantizer {
       await calibrator.release();
       throw error;
     }
-    return new StaticQuantizer(file, workspace, calibrator);
+    return new StaticQuantizer(file, calibrator);
   }
 
   ranges(method: RangeMethod): ReadonlyMap<string, Range> {
     return this.#calibrator.ranges(method);
   }
 
-  /** Writes the model in QDQ form. */
-  async write(
-    ranges: ReadonlyMap<string, Range>,
-    { target, exclude }: StaticOptions,
-    biases?: ReadonlyMap<string, Float32Array>,
-  ): Promise<WrittenModel> {
-    const { activation, weight } = targetTypes(target);
-    const as = `${activation} × ${weight}`;
-    const { file, result } = await this.#workspace.rewrite(
-      this.file,
-      'static',
-      (editor, folder) => {
-        // Where it cannot be, weights get one scale for all channels.
-        upgradeOpset(editor);
-        const plan = planStatic(editor, { as, ...(exclude ? { exclude } : {}) });
-        const saturation = writeQdq(editor, plan, {
-          ranges,
-          target,
-          folder,
-          ...(biases ? { biases } : {}),
-        });
-        const found = new Map(
-          [...saturation].map(([node, each]) => [decision(node, {}).node, each]),
-        );
-        return plan.decisions.map((each): OperatorDecision => {
-          const own = found.get(each.node);
-          return own ? { ...each, saturation: own } : each;
-        });
-      },
-    );
-    return { file, decisions: result };
-  }
-
   release(): Promise<void> {
     return this.#calibrator.release();
   }
+}
+
+/** Writes a float model in QDQ form, into a file of its own. */
+export async function writeStatic(
+  float: string,
+  workspace: Workspace,
+  ranges: ReadonlyMap<string, Range>,
+  { target, exclude }: StaticOptions,
+): Promise<WrittenModel> {
+  const { activation, weight } = targetTypes(target);
+  const as = `${activation} × ${weight}`;
+  const { file, result } = await workspace.rewrite(float, 'static', (editor, folder) => {
+    // Where it cannot be, weights get one scale for all channels.
+    upgradeOpset(editor);
+    const plan = planStatic(editor, { as, ...(exclude ? { exclude } : {}) });
+    const saturation = writeQdq(editor, plan, { ranges, target, folder });
+    const found = new Map([...saturation].map(([node, each]) => [decision(node, {}).node, each]));
+    return plan.decisions.map((each): OperatorDecision => {
+      const own = found.get(each.node);
+      return own ? { ...each, saturation: own } : each;
+    });
+  });
+  return { file, decisions: result };
+}
+
+/** The moments of some values of a model, by their channels' axes. */
+async function momentsOf(
+  file: string,
+  axes: ReadonlyMap<string, number>,
+  samples: Samples,
+  { session, signal }: CalibrationOptions,
+): Promise<MomentsByValue> {
+  const options = { histograms: false, moments: axes, ...(session ? { session } : {}) };
+  const calibrator = await Calibrator.create(file, [...axes.keys()], options);
+  try {
+    await calibrator.collect(samples, signal ? { signal } : {});
+    return calibrator.moments;
+  } finally {
+    await calibrator.release();
+  }
+}
+
+/**
+ * Writes a float model whose biases make up for what its quantised form makes wrong on average.
+ *
+ * @returns the file; undefined where the model has no bias to correct
+ */
+export async function correctBiases(
+  float: string,
+  workspace: Workspace,
+  quantize: (float: string) => Promise<string>,
+  samples: () => Samples,
+  options: CalibrationOptions,
+): Promise<string | undefined> {
+  const axes = inspectModel(float, biasedValues);
+  if (axes.size === 0) return undefined;
+  const reference = await momentsOf(float, axes, samples(), options);
+  const { file } = await workspace.rewrite(float, 'corrected', (editor, folder) =>
+    matchMomentsInOrder(
+      editor,
+      reference,
+      async (own) => {
+        const copy = workspace.path('partly-corrected');
+        await writeOnnxFile(editor.model, copy);
+        return momentsOf(await quantize(copy), own, samples(), options);
+      },
+      { folder },
+    ),
+  );
+  return file;
 }

@@ -39,12 +39,12 @@ export class Workspace {
   async rewrite<Result>(
     file: string,
     name: string,
-    edit: ModelUse<Result>,
+    edit: ModelUse<Result | Promise<Result>>,
   ): Promise<{ file: string; result: Result }> {
     const opened = openOnnxFile(file);
     try {
       const editor = new GraphEditor(opened.model);
-      const result = edit(editor, dirname(file));
+      const result = await edit(editor, dirname(file));
       editor.removeUnused();
       const target = this.path(name);
       await writeOnnxFile(editor.commit(), target);
