@@ -260,7 +260,8 @@ class Quantizer {
   }
 
   async #corrected({ name, float, ranges }: StaticModel): Promise<StaticModel | undefined> {
-    const { data, session, signal } = this.#options;
+    const { data, signal } = this.#options;
+    const session = { ...this.#options.session, ...this.#measuring.exact };
     const quantize = async (file: string): Promise<string> =>
       (await this.#writeStatic(file, ranges)).file;
     const options = given({ session, signal });
