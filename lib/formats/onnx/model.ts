@@ -45,7 +45,9 @@ export function readModel(input: Input): ModelProto {
  */
 export function unchangedOriginal(model: ModelProto): Segment[] | undefined {
   const original = originals.get(model);
-  if (!original || !isDeepStrictEqual(model, decode(modelSchema, original))) return undefined;
+  if (!original || !isDeepStrictEqual(model, decodeAs('model', modelSchema, original))) {
+    return undefined;
+  }
   return [original instanceof Uint8Array ? original : original.source(0, original.byteLength)];
 }
 

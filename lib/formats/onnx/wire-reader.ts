@@ -4,8 +4,8 @@ import type { StableFile } from './stable-file';
 /** Why bytes are not a message; the caller says which file it was. */
 export class DecodeError extends Error {}
 
-/** What is read of a file at a time, for its structure. */
-const WINDOW_BYTES = 1 << 18;
+/** What is read of a file at a time: more would read weights that are passed over. */
+const WINDOW_BYTES = 1 << 15;
 
 /** What 64 bits take, seven in each byte. */
 const MAX_VARINT_BYTES = 10;
