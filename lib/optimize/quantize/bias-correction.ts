@@ -28,6 +28,8 @@ export interface MomentMatchingOptions {
 export interface BiasCorrection {
   /** What the layer makes, its bias added. */
   readonly value: string;
+  /** The new bias, one element a channel. */
+  readonly bias: Float32Array;
   /** The greatest change of a mean, in deviations of the reference's channel. */
   readonly greatestShift: number;
 }
@@ -112,7 +114,7 @@ function correct(
     replaceFloats(editor, bias, corrected);
   }
   if (deviations) replaceFloats(editor, { node, index: 1 }, weights.scaled());
-  return { value, greatestShift };
+  return { value, bias: corrected, greatestShift };
 }
 
 const momentsOf = ({ mean, variance }: Moments, channel: number): [number, number] => [

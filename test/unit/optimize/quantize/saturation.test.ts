@@ -49,6 +49,28 @@ async function run(
   return Array.from(y!.data as Int32Array);
 }
 
+/** A QLinearConv of activations of 255; `scale` is the output's. */
+function convolve(
+  weights: Int8Array,
+  dims: number[],
+  { scale, groups = 1 }: { scale: number; groups?: number },
+): Promise<number[]> {
+  const [, channels = 1, ...kernel] = dims;
+  const zero = (name: string, type: number) => makeTensor(name, type, [], new Uint8Array(1));
+  const inputs = ['x', 'one', 'z8', 'w', 'one', 'zs8', 'scale', 'z8'];
+  const attributes = { group: BigInt(groups) };
+  const constants = [
+    makeFloats('one', [1], []),
+    makeFloats('scale', [scale], []),
+    zero('z8', OnnxDataType.UINT8),
+    zero('zs8', OnnxDataType.INT8),
+    makeTensor('w', OnnxDataType.INT8, dims, weights),
+  ];
+  const sizes = [1, channels * groups, ...kernel];
+  const x = new Uint8Array(sizes.reduce((product, dim) => product * dim, 1)).fill(255);
+  return run(makeNode('QLinearConv', inputs, ['y'], { attributes }), constants, x, sizes);
+}
+
 const { saturates } = int8Support();
 
 describe('saturation', () => {
@@ -105,24 +127,10 @@ describe('saturation', () => {
         index % 2 === 0 ? 100 : 0,
       );
       const dims = [8, channels, 1, 2];
-      const zero = (name: string, type: number) => makeTensor(name, type, [], new Uint8Array(1));
-      const node = makeNode(
-        'QLinearConv',
-        ['x', 'one', 'z8', 'w', 'one', 'zs8', 'scale', 'z8'],
-        ['y'],
-      );
-      const constants = [
-        makeFloats('one', [1], []),
-        makeFloats('scale', [100 * channels], []),
-        zero('z8', OnnxDataType.UINT8),
-        zero('zs8', OnnxDataType.INT8),
-        makeTensor('w', OnnxDataType.INT8, dims, weights),
-      ];
-      const x = new Uint8Array(channels * 2).fill(255);
       const exact = 255 * 100 * channels;
       const sum = saturates ? 32767 * (channels / 2) : exact;
-      const result = await run(node, constants, x, [1, channels, 1, 2]);
-      expect(result).toEqual(Array<number>(8).fill(Math.round(sum / (100 * channels))));
+      const results = await convolve(weights, dims, { scale: exact / 255 });
+      expect(results).toEqual(Array<number>(8).fill(Math.round((sum / exact) * 255)));
       expect(saturation(makeNode('Conv', ['x', 'w'], ['y']), weights, dims)).toEqual({
         pairs: 8 * channels,
         saturating: 4 * channels,
@@ -130,4 +138,10 @@ describe('saturation', () => {
       });
     },
   );
+
+  it('is nowhere in depthwise convolutions', async () => {
+    const weights = new Int8Array(8 * 9).fill(127);
+    const results = await convolve(weights, [8, 1, 3, 3], { scale: 9 * 127, groups: 8 });
+    expect(results).toEqual(Array<number>(8).fill(255));
+  });
 });
