@@ -7,27 +7,25 @@ from graph import Graph
 
 SEED = 12
 MASKED = -1e4
-LOUDNESS = 20
 
 
 class Encoder(Graph):
-    """`x` is always [batch, sequence, width]; `loud` channels leave each normalisation so."""
+    """`x` is always [batch, sequence, width]; `gain` is that of the projections' weights."""
 
-    def __init__(self, width, heads, loud=0):
+    def __init__(self, width, heads, gain=1):
         super().__init__(SEED)
-        self.loud = loud
+        self.gain = gain
         self.width = width
         self.heads = heads
 
     def project(self, x, inputs, outputs):
-        weight = self.weights(inputs, outputs, fan_in=inputs, gain=1)
+        weight = self.weights(inputs, outputs, fan_in=inputs, gain=self.gain)
         bias = self.constant(self.random.normal(0, 0.1, outputs).astype(np.float32), "bias")
         return self.add("Add", bias, self.add("MatMul", x, weight))
 
     def layer_norm(self, x, output=None):
         """In parts, as it is traced below opset 17."""
         gamma = self.random.uniform(0.7, 1.3, self.width).astype(np.float32)
-        gamma[: self.loud] *= LOUDNESS
         beta = self.random.normal(0, 0.1, self.width).astype(np.float32)
         difference = self.add("Sub", x, self.add("ReduceMean", x, axes=[-1]))
         square = self.add("Pow", difference, self.literal(np.float32(2)))
@@ -64,9 +62,9 @@ class Encoder(Graph):
         return self.project(self.join_heads(mixed), self.width, self.width)
 
 
-def bert(layers, width, heads, hidden, words, positions, loud=0):
+def bert(layers, width, heads, hidden, words, positions, gain=1):
     """input_ids, attention_mask, token_type_ids [batch, sequence] → [batch, sequence, width]."""
-    graph = Encoder(width, heads, loud)
+    graph = Encoder(width, heads, gain)
     add, literal = graph.add, graph.literal
 
     def table(rows, name):

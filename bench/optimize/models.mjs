@@ -25,7 +25,6 @@ export const optimizeModels = {
     methods: ['dynamic', 'static-minmax', 'static-percentile', 'static-matmul', 'float16'],
     targets: { sqnr: 45, speedup: 1.8, time: 0.5, memory: 0.3 },
   },
-  encoder_loud: { methods: ['dynamic', 'static-matmul'] },
   lstm: { methods: ['dynamic'] },
   gru: { methods: ['dynamic'] },
 };

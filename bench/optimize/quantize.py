@@ -84,6 +84,7 @@ def dynamic(model, out, calibration):
         model,
         out,
         op_types_to_quantize=["MatMul", "Gemm", "LSTM"],
+        per_channel=True,
         weight_type=QuantType.QInt8,
         use_external_data_format=len(files_of(model)) > 1,
         extra_options={"MatMulConstBOnly": True},
