@@ -43,6 +43,7 @@ describe.each(documents)('%s', (document) => {
     mkdirSync(join(root, 'build'), { recursive: true });
     folder = mkdtempSync(join(root, 'build', 'docs-'));
     symlinkSync(join(root, 'models'), join(folder, 'models'), 'junction');
+    symlinkSync(join(root, 'test/fixtures/digits'), join(folder, 'digits'), 'junction');
     const bin = join(folder, 'node_modules', '.bin');
     mkdirSync(bin, { recursive: true });
     writeFileSync(
