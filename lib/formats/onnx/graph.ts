@@ -187,8 +187,10 @@ export class GraphEditor {
     return name;
   }
 
-  /** Puts another tensor in the place of one of the same name. */
+  /** Puts another tensor in the place of one of the same name, or of the node that made it. */
   setInitializer(name: string, tensor: TensorProto): void {
+    const producer = this.#producers.get(name);
+    if (producer) this.removeNode(producer);
     this.#initializers.set(name, { ...tensor, name });
     this.#types.delete(name);
   }

@@ -140,7 +140,8 @@ function foldInto(
   shift: Float64Array,
 ): boolean {
   const { weights, channelOf, channels, biasInput } = parts;
-  const { name = '', dataType, dims } = weights;
+  const { dataType, dims } = weights;
+  const [, name = ''] = node.input;
   const isShifted = shift.some((value) => value !== 0);
   const isScaled = scale.some((value) => value !== 1);
   const bias = biasOf(node, parts, editor);

@@ -3,33 +3,9 @@ import { GraphEditor, type ModelProto } from '../../formats/onnx';
 import { cloneModel } from './clone-model';
 import type { FoldOptions, Pass, PassContext } from './context';
 import { foldConstants } from './fold-constants';
-import { affineFolds } from './passes/affine-folds';
-import { commonSubexpressions } from './passes/common-subexpressions';
-import { constantNodes } from './passes/constant-nodes';
-import { gemms } from './passes/gemms';
-import { inlineIfs } from './passes/inline-ifs';
-import { noOps } from './passes/no-ops';
-import { padFolds } from './passes/pad-folds';
-import { reshapeChains } from './passes/reshape-chains';
-import { shapeArithmetic } from './passes/shape-arithmetic';
-import { sharedInitializers } from './passes/shared-initializers';
-import { transposes } from './passes/transposes';
+import { PASSES } from './passes';
 import { inferTypes } from './value-types';
 
-/** By the names that reports have. */
-const PASSES: ReadonlyMap<string, Pass> = new Map([
-  ['constant nodes', constantNodes],
-  ['constant conditions', inlineIfs],
-  ['no-operations', noOps],
-  ['shape arithmetic', shapeArithmetic],
-  ['reshapes in a row', reshapeChains],
-  ['transposes', transposes],
-  ['common subexpressions', commonSubexpressions],
-  ['batch normalisation, scale and shift into weights', affineFolds],
-  ['padding into convolutions and pools', padFolds],
-  ['products and sums into Gemm', gemms],
-  ['equal constants', sharedInitializers],
-]);
 const FOLDING = 'constant folding';
 
 /** The oldest operators whose forms the passes know. */

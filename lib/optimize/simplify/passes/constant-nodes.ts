@@ -29,7 +29,6 @@ export const constantNodes: Pass = (editor) => {
     const tensor = isStandard(node, 'Constant') ? constantTensor(node) : undefined;
     const [name = ''] = node.output;
     if (!tensor) continue;
-    editor.removeNode(node);
     editor.setInitializer(name, tensor);
     count++;
   }

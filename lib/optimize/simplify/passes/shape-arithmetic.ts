@@ -80,7 +80,6 @@ export const shapeArithmetic: Pass = (editor, context) => {
     } else if (node.output.length === 1) {
       const tensor = knownTensor(node.output[0] ?? '', values, context);
       if (!tensor) continue;
-      editor.removeNode(node);
       editor.setInitializer(tensor.name ?? '', tensor);
       count++;
     }
