@@ -130,6 +130,14 @@ describe('GraphEditor', () => {
     expect([...tensorValues(editor.constant('v')!, OnnxDataType.FLOAT)]).toEqual([1, 2]);
   });
 
+  it('reads elements of a file at any address', () => {
+    const file = Buffer.alloc(9);
+    file.writeFloatLE(0.5, 1);
+    file.writeFloatLE(-2, 5);
+    const tensor = { ...makeFloats('w', [0, 0]), rawData: file.subarray(1) };
+    expect([...tensorValues(tensor, OnnxDataType.FLOAT)]).toEqual([0.5, -2]);
+  });
+
   it('refuses values that are made twice and circles', () => {
     const invalid = expect.objectContaining({ code: 'ERR_MODEL_INVALID' }) as unknown as Error;
     const twice = model([makeNode('Relu', ['x'], ['y']), makeNode('Neg', ['x'], ['y'])]);
