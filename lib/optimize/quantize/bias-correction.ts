@@ -125,7 +125,8 @@ const momentsOf = ({ mean, variance }: Moments, channel: number): [number, numbe
 export interface OrderedMatchingOptions extends MomentMatchingOptions {
   /**
    * How often the coarser model is made and measured: layers are corrected in so many groups, the
-   * first in the graph first. 4 by default.
+   * first in the graph first, 8 by default. In one round a layer is corrected for noise that the
+   * correction of those before it takes away: that can leave more of it than there was.
    */
   readonly rounds?: number;
 }
@@ -140,7 +141,7 @@ export async function matchMomentsInOrder(
   editor: GraphEditor,
   reference: MomentsByValue,
   measure: (axes: ReadonlyMap<string, number>) => Promise<MomentsByValue>,
-  { rounds = 4, ...options }: OrderedMatchingOptions = {},
+  { rounds = 8, ...options }: OrderedMatchingOptions = {},
 ): Promise<BiasCorrection[]> {
   const axes = biasedValues(editor);
   const corrections: BiasCorrection[] = [];
