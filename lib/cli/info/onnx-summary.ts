@@ -65,7 +65,7 @@ function weightBytes(tensor: TensorProto): number {
   const bits = dataTypeBits(tensor.dataType);
   if (bits) return Math.ceil((elementCount(tensor) * bits) / 8);
   const texts = tensor.stringData.reduce((sum, item) => sum + item.byteLength, 0);
-  return tensor.rawData?.byteLength ?? texts;
+  return (tensor.source ?? tensor.rawData)?.byteLength ?? texts;
 }
 
 /** @throws OnliteError ERR_MODEL_INVALID when a tensor's dims or external data make no sense. */

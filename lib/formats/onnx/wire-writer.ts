@@ -18,6 +18,10 @@ export class WireWriter {
   /** The part of the block that is written begins at `at` and ends at `end`. */
   private at = 0;
   private end = 0;
+  /** One integer of 64 bits, its halves, the lower first, and its bytes as they are written. */
+  private readonly whole = new BigInt64Array(1);
+  private readonly halves = new Uint32Array(this.whole.buffer);
+  private readonly scratch = new Uint8Array(10);
 
   tag(id: number, wireType: number): void {
     this.varint(((id << 3) | wireType) >>> 0);
@@ -35,15 +39,21 @@ export class WireWriter {
 
   /** Of negative numbers the 64 bits are written, as protobuf does for int32 too. */
   integer(value: number | bigint): void {
-    if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) {
-      this.varint(Number(value));
+    const asNumber = Number(value);
+    if (asNumber >= 0 && asNumber <= Number.MAX_SAFE_INTEGER) {
+      this.varint(asNumber);
       return;
     }
-    const bytes: number[] = [];
-    let rest = BigInt.asUintN(64, BigInt(value));
-    for (; rest >= 128n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
-    bytes.push(Number(rest));
-    this.copy(Uint8Array.from(bytes));
+    this.whole[0] = BigInt(value);
+    let [low = 0, high = 0] = this.halves;
+    let length = 0;
+    for (; high !== 0 || low >= 128; length++) {
+      this.scratch[length] = (low & 127) | 128;
+      low = ((low >>> 7) | (high << 25)) >>> 0;
+      high >>>= 7;
+    }
+    this.scratch[length] = low;
+    this.copy(this.scratch.subarray(0, length + 1));
   }
 
   float(value: number): void {
