@@ -231,15 +231,17 @@ export class GraphEditor {
     this.#produce(node, name);
   }
 
+  /** Has a node, and the graphs in it, take another value wherever they take this one. */
+  replaceUse(node: NodeProto, from: string, to: string): void {
+    this.#unlinkUses(node);
+    node.input = node.input.map((name) => (name === from ? to : name));
+    for (const inner of subgraphs(node)) renameCaptured(inner, from, to);
+    this.#linkUses(node);
+  }
+
   /** Has all uses of one value take another; the graph's outputs keep their names. */
   replaceUses(from: string, to: string, except?: NodeProto): void {
-    for (const node of this.users(from)) {
-      if (node === except) continue;
-      this.#unlinkUses(node);
-      node.input = node.input.map((name) => (name === from ? to : name));
-      for (const inner of subgraphs(node)) renameCaptured(inner, from, to);
-      this.#linkUses(node);
-    }
+    for (const node of this.users(from)) if (node !== except) this.replaceUse(node, from, to);
   }
 
   /**

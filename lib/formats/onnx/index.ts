@@ -29,7 +29,7 @@ export {
   writeOnnxTensor,
 } from './model';
 export { openOnnxFile, type OnnxFile } from './onnx-file';
-export type { Segment, TensorSource } from './source';
+export { chunksOf, type Segment, type TensorSource } from './source';
 export { rawTensors, setTensorData, tensorBytes, tensorData } from './tensor';
 export { elementCount, tensorByteLength } from './tensor-size';
 export {

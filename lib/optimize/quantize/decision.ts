@@ -1,4 +1,5 @@
-import type { NodeProto } from '../../formats/onnx';
+import { invalidArgument } from '../../errors';
+import type { GraphEditor, NodeProto } from '../../formats/onnx';
 import type { Saturation } from './saturation';
 
 /** What became of an operator that holds or moves real numbers. */
@@ -14,10 +15,32 @@ export interface OperatorDecision {
   readonly reason?: string;
 }
 
+/** What decisions and options call a node. */
+export function nodeLabel({ name, output }: NodeProto): string {
+  return (name === undefined || name === '' ? output[0] : name) ?? '';
+}
+
 export function decision(
   node: NodeProto,
   outcome: Omit<OperatorDecision, 'node' | 'operator'>,
 ): OperatorDecision {
-  const name = node.name === undefined || node.name === '' ? node.output[0] : node.name;
-  return { node: name ?? '', operator: node.opType ?? '', ...outcome };
+  return { node: nodeLabel(node), operator: node.opType ?? '', ...outcome };
+}
+
+/**
+ * The nodes that an option names.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT for a name that no node has.
+ */
+export function nodesNamed(
+  editor: GraphEditor,
+  names: readonly string[],
+  option: string,
+): ReadonlySet<NodeProto> {
+  const wanted = new Set(names);
+  const found = new Set(editor.nodes.filter((node) => wanted.has(nodeLabel(node))));
+  for (const node of found) wanted.delete(nodeLabel(node));
+  const [missing] = wanted;
+  if (missing !== undefined) throw invalidArgument(option, 'names of nodes', missing);
+  return found;
 }
