@@ -4,6 +4,7 @@ import type { TensorValueMetadata, ValueMetadata } from '../../engine/session/me
 import type { ElementType } from '../../engine/tensor/element-type';
 import { isNumeric } from '../../engine/tensor/numbers';
 import { Tensor } from '../../engine/tensor/tensor';
+import { dataTypeBits, dataTypeOf } from '../../formats/onnx';
 import { tensorOfValues } from '../compare/real-values';
 
 /** Tensors by input name. */
@@ -70,13 +71,34 @@ function randomTensor(
     const words = Array.from({ length: size }, () => String(Math.floor(next() * integers)));
     return new Tensor('string', words, dims);
   }
-  if (!isNumeric(type)) return undefined;
+  if (!isNumeric(type) || type === 'bfloat16') return randomBits(type, dims, size, next);
   const isWhole = /^u?int|^bool$/.test(type);
   const most = type === 'bool' ? 2 : integers;
   const values = Float64Array.from({ length: size }, () =>
     isWhole ? Math.floor(next() * most) : 2 * next() - 1,
   );
   return tensorOfValues(values, dims, type, undefined);
+}
+
+/**
+ * Bits for types whose elements onlite hands through: bfloat16 from 1 to 2, whose first bits are
+ * the same, and small ones, of which each is a number.
+ */
+function randomBits(
+  type: ElementType,
+  dims: readonly number[],
+  size: number,
+  next: () => number,
+): Tensor<ElementType> | undefined {
+  if (type === 'bfloat16') {
+    const bits = Uint16Array.from({ length: size }, () => 0x3f80 + Math.floor(next() * 128));
+    return new Tensor(type, bits, dims);
+  }
+  const bitsOfOne = dataTypeBits(dataTypeOf(type));
+  if (bitsOfOne === undefined || bitsOfOne > 8) return undefined;
+  const length = Math.ceil((size * bitsOfOne) / 8);
+  const bytes = Uint8Array.from({ length }, () => Math.floor(next() * 64));
+  return new Tensor(type, bytes as never, dims);
 }
 
 function randomFeeds(
