@@ -26,6 +26,8 @@ import {
 import { layersByNoise, leastPrefix } from './sensitivity';
 import { correctBiases, StaticQuantizer, writeStatic, type WrittenModel } from './static';
 import type { Target } from './target';
+import { convertToFloat16 } from './to-float16';
+import { quantizeWeights } from './weight-only';
 import { Workspace, type ModelUse } from './workspace';
 
 /** What {@link quantizeModel} found. */
@@ -39,6 +41,7 @@ export interface QuantizeResult {
 
 /** A model that may become the result. */
 interface Made extends WrittenModel {
+  readonly method: QuantizeMethod;
   readonly name: string;
 }
 
@@ -141,7 +144,7 @@ class Quantizer {
   }
 
   #make(method: Exclude<QuantizeMethod, 'auto'>): Promise<Made | undefined> {
-    const { target } = this.#options;
+    const { target, bits, blockSize, format } = this.#options;
     switch (method) {
       case 'static':
         return this.#static();
@@ -150,14 +153,29 @@ class Quantizer {
           'dynamic',
           (exclude) => (editor, folder) => quantizeDynamic(editor, { target, exclude, folder }),
         );
-      default:
-        throw new OnliteError('ERR_UNSUPPORTED', method);
+      case 'weight-only':
+        return this.#rewritten(
+          'weight-only',
+          (exclude) => (editor, folder) =>
+            quantizeWeights(editor, {
+              ...given({ bits, blockSize, format }),
+              exclude: [...exclude],
+              folder,
+            }),
+        );
+      case 'float16':
+        return this.#rewritten(
+          'float16',
+          (exclude) => (editor, folder) =>
+            convertToFloat16(editor, { exclude: [...exclude], folder }),
+        );
     }
   }
 
   /** Has the runtime put integer operators in the place of what it fuses when it loads a model. */
   async #inFormat(made: Made | undefined): Promise<Made | undefined> {
-    if (!made || this.#options.format !== 'qoperator') return made;
+    const isInteger = made?.method === 'static' || made?.method === 'dynamic';
+    if (!isInteger || this.#options.format !== 'qoperator') return made;
     const file = this.#workspace.path('qoperator');
     const session = await InferenceSession.create(made.file, {
       ...this.#options.session,
@@ -193,7 +211,7 @@ class Quantizer {
   }
 
   async #rewritten(
-    name: string,
+    name: Exclude<QuantizeMethod, 'auto' | 'static'>,
     rewrite: (exclude: ReadonlySet<string>) => ModelUse<readonly OperatorDecision[]>,
   ): Promise<Made | undefined> {
     this.#options.onProgress?.({ stage: 'trying', name, done: 0 });
@@ -203,7 +221,7 @@ class Quantizer {
     };
     const first = await write(this.#exclude);
     if (first.decisions.every(({ as }) => as === undefined)) return undefined;
-    return { name, ...(await this.#withinLimits(this.#float, first, write)) };
+    return { method: name, name, ...(await this.#withinLimits(this.#float, first, write)) };
   }
 
   /** Watches a float model's activations on the samples. */
@@ -284,7 +302,7 @@ class Quantizer {
       const kept = await this.#withinLimits(float, written, (exclude) =>
         this.#writeStatic(float, ranges, exclude),
       );
-      return { name: `static (${name})`, ...kept };
+      return { method: 'static', name: `static (${name})`, ...kept };
     } finally {
       await plain?.release();
       await equalized?.release();
