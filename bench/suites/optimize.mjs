@@ -219,7 +219,7 @@ function pythonNote(method, model, folder) {
 }
 
 export async function run(context) {
-  const folder = mkdtempSync(join(tmpdir(), 'onlite-optimize-'));
+  const folder = mkdtempSync(join(tmpdir(), 'onlite-bench-'));
   try {
     for (const graph of exportedGraphs) await simplified(context, graph, folder);
     for (const [name, { methods, targets = {} }] of Object.entries(optimizeModels)) {
