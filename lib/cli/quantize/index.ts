@@ -30,6 +30,18 @@ function progressText({ stage, name = '', done, total, remainingMs }: QuantizePr
     : `${stage} ${name}`;
 }
 
+/** Has an interruption from the keyboard or the system end the work, which leaves no files then. */
+function interrupted(): { readonly signal: AbortSignal; readonly end: () => void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, abort);
+  const end = (): void => {
+    for (const signal of signals) process.off(signal, abort);
+  };
+  return { signal: controller.signal, end };
+}
+
 async function inputsOf(model: string): Promise<InferenceSession['inputMetadata']> {
   const session = await InferenceSession.create(model, { logSeverityLevel: 4 });
   const inputs = session.inputMetadata;
@@ -59,6 +71,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
   const split = await readSplit(command, await inputsOf(input));
   const target = command.target ?? targetOfThisMachine();
   const line = new ProgressLine(process.stderr);
+  const interruption = interrupted();
   const { candidates, chosen, holds } = await quantizeModel(input, output, {
     method,
     data: split.calibration.samples,
@@ -69,6 +82,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     force,
     format: command.format,
     session: { logSeverityLevel: 4, intraOpNumThreads: command.threads ?? 1 },
+    signal: interruption.signal,
     onProgress: (progress) => line.show(progressText(progress)),
     ...limits,
     ...(calibration ? { calibration } : {}),
@@ -76,7 +90,10 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     ...(command.blockSize ? { blockSize: command.blockSize } : {}),
     ...(judged === undefined ? {} : { output: judged }),
     ...(task ? { task } : {}),
-  }).finally(() => line.clear());
+  }).finally(() => {
+    interruption.end();
+    line.clear();
+  });
   const speed = chosen && (await speedOf(command, split));
   return {
     format: 'onlite-quantize',

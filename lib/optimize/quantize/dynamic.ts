@@ -13,6 +13,7 @@ import {
   type NodeProto,
   type TensorProto,
 } from '../../formats/onnx';
+import { computedTensor } from './computed-tensor';
 import { decision, type OperatorDecision } from './decision';
 import { quantizeArray } from './integers';
 import { weightParameters } from './parameters';
@@ -138,15 +139,18 @@ class DynamicWriter {
     const tensor = this.#editor.constant(name);
     if (tensor?.dataType !== OnnxDataType.FLOAT || tensor.dims.length !== 3) return undefined;
     const [directions = 0, rows = 0, columns = 0] = tensor.dims;
-    const values = tensorValues(tensor, OnnxDataType.FLOAT, this.#options.folder);
-    const turned = new Float32Array(values.length);
-    const size = rows * columns;
-    for (let direction = 0; direction < directions; direction++) {
-      const own = values.subarray(direction * size, (direction + 1) * size);
-      turned.set(transpose(own, rows, columns), direction * size);
-    }
     const dims = [directions, columns, rows];
-    return this.#integers(name, turned, dims, 0, [directions]);
+    const turned = (): Float32Array => {
+      const values = tensorValues(tensor, OnnxDataType.FLOAT, this.#options.folder);
+      const result = new Float32Array(values.length);
+      const size = rows * columns;
+      for (let direction = 0; direction < directions; direction++) {
+        const own = values.subarray(direction * size, (direction + 1) * size);
+        result.set(transpose(own, rows, columns), direction * size);
+      }
+      return result;
+    };
+    return this.#integers(name, turned, dims, 0);
   }
 
   #matrix(name: string, tensor: TensorProto, isTransposed: boolean): IntegerMatrix {
@@ -154,40 +158,37 @@ class DynamicWriter {
     const known = this.#matrices.get(key);
     if (known) return known;
     const [rows = 0, columns = 0] = tensor.dims;
-    const values = tensorValues(tensor, OnnxDataType.FLOAT, this.#options.folder);
+    const values = (): Float32Array =>
+      tensorValues(tensor, OnnxDataType.FLOAT, this.#options.folder);
     const made = isTransposed
-      ? this.#integers(name, transpose(values, rows, columns), [columns, rows], 1, [rows])
-      : this.#integers(name, values, tensor.dims, 1, [columns]);
+      ? this.#integers(name, () => transpose(values(), rows, columns), [columns, rows], 1)
+      : this.#integers(name, values, tensor.dims, 1);
     this.#matrices.set(key, made);
     return made;
   }
 
+  /** Integers that are computed when they are written: large weights are never there together. */
   #integers(
     name: string,
-    values: Float32Array,
+    values: () => Float32Array,
     dims: readonly number[],
     axis: number,
-    scaleDims: readonly number[],
   ): IntegerMatrix {
     const { weight: type, weightOptions } = targetTypes(this.#options.target);
-    const quantization: Quantization = weightParameters(values, dims, type, {
-      ...weightOptions,
-      axis,
-    });
-    const integers = quantizeArray(values, dims, quantization, type);
+    const options = { ...weightOptions, axis };
+    const quantization: Quantization = weightParameters(values(), dims, type, options);
+    const scaleDims = [quantization.scale.length];
     const editor = this.#editor;
+    const zeroPoints = Int8Array.from(quantization.zeroPoint);
     return {
       weight: editor.addInitializer(
-        makeTensor(`${name}_quantized`, OnnxDataType.INT8, dims, integers),
+        computedTensor(`${name}_quantized`, OnnxDataType.INT8, dims, () => [
+          quantizeArray(values(), dims, quantization, type),
+        ]),
       ),
       scale: editor.addInitializer(makeFloats(`${name}_scale`, quantization.scale, scaleDims)),
       zeroPoint: editor.addInitializer(
-        makeTensor(
-          `${name}_zero_point`,
-          OnnxDataType.INT8,
-          scaleDims,
-          Int8Array.from(quantization.zeroPoint),
-        ),
+        makeTensor(`${name}_zero_point`, OnnxDataType.INT8, scaleDims, zeroPoints),
       ),
     };
   }

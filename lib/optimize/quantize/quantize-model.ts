@@ -1,5 +1,6 @@
 import type { TensorLike } from '../../engine/run/feeds';
 import { InferenceSession } from '../../engine/session/session';
+import { throwIfAborted } from '../../engine/run/abort';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { cpuModel, int8Support } from '../../cpu';
 import { OnliteError } from '../../errors';
@@ -45,17 +46,20 @@ interface Made extends WrittenModel {
   readonly name: string;
 }
 
-/** A static model with what it was made of. */
-interface StaticModel {
+/** How a static model is made. */
+interface StaticRecipe {
   readonly name: string;
-  /** The float model that it was made of. */
+  /** The float model. */
   readonly float: string;
   readonly ranges: ReadonlyMap<string, Range>;
-  readonly written: WrittenModel;
+}
+
+interface StaticModel extends WrittenModel {
+  readonly name: string;
   readonly sqnr: number;
 }
 
-type Write = (exclude: ReadonlySet<string>) => Promise<WrittenModel>;
+type Write<Model extends WrittenModel> = (exclude: ReadonlySet<string>) => Promise<Model>;
 
 /** Ranges are found by each of these, and those of least noise are kept. */
 const RANGE_METHODS: readonly RangeMethod[] = [
@@ -135,6 +139,7 @@ class Quantizer {
     const methods = method === 'auto' ? (['static', 'dynamic'] as const) : [method];
     const found: { made: Made; measured: QuantizeCandidate }[] = [];
     for (const each of methods) {
+      throwIfAborted(this.#options.signal);
       const made = await this.#inFormat(await this.#make(each));
       if (!made) continue;
       const limits = { ...this.#options, minSpeedup };
@@ -187,8 +192,13 @@ class Quantizer {
   }
 
   /** Leaves those layers float that add most noise, until the limits hold. */
-  async #withinLimits(float: string, first: WrittenModel, write: Write): Promise<WrittenModel> {
+  async #withinLimits<Model extends WrittenModel>(
+    float: string,
+    first: Model,
+    write: Write<Model>,
+  ): Promise<Model> {
     const judge = async ({ file }: WrittenModel): Promise<boolean> => {
+      throwIfAborted(this.#options.signal);
       const fidelity = await measureFidelity(file, this.#measuring.heldOut(), this.#measuring);
       return fidelityFaults(fidelity, this.#options).length === 0;
     };
@@ -215,7 +225,7 @@ class Quantizer {
     rewrite: (exclude: ReadonlySet<string>) => ModelUse<readonly OperatorDecision[]>,
   ): Promise<Made | undefined> {
     this.#options.onProgress?.({ stage: 'trying', name, done: 0 });
-    const write: Write = async (exclude) => {
+    const write: Write<WrittenModel> = async (exclude) => {
       const { file, result } = await this.#workspace.rewrite(this.#float, name, rewrite(exclude));
       return { file, decisions: result };
     };
@@ -248,7 +258,7 @@ class Quantizer {
   #writeStatic(
     float: string,
     ranges: ReadonlyMap<string, Range>,
-    exclude = this.#exclude,
+    exclude: ReadonlySet<string>,
   ): Promise<WrittenModel> {
     const { target } = this.#options;
     return writeStatic(float, this.#workspace, ranges, { target, exclude });
@@ -256,35 +266,39 @@ class Quantizer {
 
   /** A static model with its noise on the samples that calibrated it. */
   async #tried(
-    name: string,
-    float: string,
-    ranges: ReadonlyMap<string, Range>,
+    { name, float, ranges }: StaticRecipe,
+    exclude: ReadonlySet<string>,
   ): Promise<StaticModel> {
+    throwIfAborted(this.#options.signal);
     this.#options.onProgress?.({ stage: 'trying', name: `static (${name})`, done: 0 });
-    const written = await this.#writeStatic(float, ranges);
+    const written = await this.#writeStatic(float, ranges, exclude);
     const { sqnr } = await measureFidelity(written.file, this.#options.data(), this.#measuring);
-    return { name, float, ranges, written, sqnr };
+    return { name, ...written, sqnr };
   }
 
   /** Every way to find the ranges, on one float model. */
-  async #ranged(quantizer: StaticQuantizer, name: string): Promise<StaticModel[]> {
+  #recipes(quantizer: StaticQuantizer, name: string): StaticRecipe[] {
     const { calibration } = this.#options;
-    const found: StaticModel[] = [];
-    for (const method of calibration ? [calibration] : RANGE_METHODS) {
-      const ranges = quantizer.ranges(method);
-      found.push(await this.#tried(`${name}${method.method}`, quantizer.file, ranges));
-    }
-    return found;
+    return (calibration ? [calibration] : RANGE_METHODS).map((method) => ({
+      name: `${name}${method.method}`,
+      float: quantizer.file,
+      ranges: quantizer.ranges(method),
+    }));
   }
 
-  async #corrected({ name, float, ranges }: StaticModel): Promise<StaticModel | undefined> {
+  /** With biases that make up for what is quantised, where that leaves less noise. */
+  async #corrected(recipe: StaticRecipe, exclude: ReadonlySet<string>): Promise<StaticModel> {
     const { data, signal } = this.#options;
     const session = { ...this.#options.session, ...this.#measuring.exact };
+    const plain = await this.#tried(recipe, exclude);
+    const { name, float, ranges } = recipe;
     const quantize = async (file: string): Promise<string> =>
-      (await this.#writeStatic(file, ranges)).file;
+      (await this.#writeStatic(file, ranges, exclude)).file;
     const options = given({ session, signal });
     const file = await correctBiases(float, this.#workspace, quantize, data, options);
-    return file === undefined ? undefined : this.#tried(`${name}, biases corrected`, file, ranges);
+    if (file === undefined) return plain;
+    const other = { name: `${name}, biases corrected`, float: file, ranges };
+    return leastNoise([plain, await this.#tried(other, exclude)]);
   }
 
   async #static(): Promise<Made | undefined> {
@@ -293,16 +307,19 @@ class Quantizer {
     try {
       if (!plain) return undefined;
       equalized = await this.#equalized(plain);
-      const models = [
-        ...(await this.#ranged(plain, '')),
-        ...(equalized ? await this.#ranged(equalized, 'equalised, ') : []),
+      const recipes = [
+        ...this.#recipes(plain, ''),
+        ...(equalized ? this.#recipes(equalized, 'equalised, ') : []),
       ];
-      const best = leastNoise(models);
-      const { name, float, ranges, written } = leastNoise([best, await this.#corrected(best)]);
-      const kept = await this.#withinLimits(float, written, (exclude) =>
-        this.#writeStatic(float, ranges, exclude),
+      const tried = new Map<StaticModel, StaticRecipe>();
+      for (const recipe of recipes) tried.set(await this.#tried(recipe, this.#exclude), recipe);
+      const recipe = tried.get(leastNoise([...tried.keys()]));
+      if (!recipe) return undefined;
+      const first = await this.#corrected(recipe, this.#exclude);
+      const { name, ...kept } = await this.#withinLimits(recipe.float, first, (exclude) =>
+        this.#corrected(recipe, exclude),
       );
-      return { method: 'static', name: `static (${name})`, ...kept };
+      return { method: 'static', ...kept, name: `static (${name})` };
     } finally {
       await plain?.release();
       await equalized?.release();
@@ -310,11 +327,9 @@ class Quantizer {
   }
 }
 
-const leastNoise = (models: readonly (StaticModel | undefined)[]): StaticModel => {
-  const [best] = models.flatMap((model) => model ?? []).sort((a, b) => b.sqnr - a.sqnr);
-  if (!best) throw new RangeError('no models');
-  return best;
-};
+function leastNoise(models: readonly StaticModel[]): StaticModel {
+  return models.reduce((best, model) => (model.sqnr > best.sqnr ? model : best));
+}
 
 /** The key of a quantised model's metadata that says how it was made and what was measured. */
 const METADATA = 'onlite.quantization';
