@@ -5,6 +5,7 @@
 #include "napi/histogram/native_histogram.h"
 #include "napi/process/gpu_job.h"
 #include "napi/process/pages.h"
+#include "napi/process/pinned_memory.h"
 #include "napi/process/provider_library_job.h"
 #include "napi/process/runtime_functions.h"
 #include "napi/run/held_result.h"
@@ -90,6 +91,8 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<Safe<onlite::DescribeFile>>(env, "describeForeignFile"));
   exports.Set("takeResult", Napi::Function::New<Safe<onlite::TakeResult>>(env, "takeResult"));
   exports.Set("discardPages", Napi::Function::New<Safe<onlite::DiscardPages>>(env, "discardPages"));
+  exports.Set("pinMemory", Napi::Function::New<Safe<onlite::PinMemoryOf>>(env, "pinMemory"));
+  exports.Set("unpinMemory", Napi::Function::New<Safe<onlite::UnpinMemoryOf>>(env, "unpinMemory"));
   exports.Set("sampleGpus", Napi::Function::New<Safe<onlite::SampleGpus>>(env, "sampleGpus"));
   exports.Set("registerProviderLibrary",
               Napi::Function::New<Safe<onlite::RegisterProviderLibraryJob>>(

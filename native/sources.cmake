@@ -16,6 +16,7 @@ set(ONLITE_CORE_SOURCES
   native/core/tensor.cc)
 
 set(ONLITE_RUNTIMES_SOURCES
+  native/runtimes/cuda_driver.cc
   native/runtimes/default_threads.cc
   native/runtimes/dynamic_library.cc
   native/runtimes/foreign_file.cc
@@ -30,6 +31,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/empty_tensors.cc
   native/runtimes/ort/environment.cc
   native/runtimes/ort/external_data.cc
+  native/runtimes/ort/graph_binding.cc
   native/runtimes/ort/library.cc
   native/runtimes/ort/model_info.cc
   native/runtimes/ort/model_scan.cc
@@ -104,6 +106,7 @@ set(ONLITE_ADDON_SOURCES
   native/napi/histogram/native_histogram.cc
   native/napi/process/gpu_job.cc
   native/napi/process/pages.cc
+  native/napi/process/pinned_memory.cc
   native/napi/process/provider_library_job.cc
   native/napi/process/runtime_functions.cc
   native/napi/run/binding_run_job.cc

@@ -5,7 +5,13 @@ import { output, run, runMain } from './lib/native-tools.mjs';
 import { at } from './lib/project.mjs';
 import { hasGpu, useSwiftShader } from './lib/swiftshader.mjs';
 
-const files = ['device-provider', 'device-outputs', 'provider-library'];
+const files = [
+  'device-provider',
+  'device-outputs',
+  'cuda-graphs',
+  'pinned-memory',
+  'provider-library',
+];
 
 /** Prints why a provider cannot be used; nothing if it can. In a process of its own, which may end. */
 const probe = `

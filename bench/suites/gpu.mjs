@@ -1,5 +1,5 @@
 import { interleave, sampleAsync } from 'onlite/bench';
-import { InferenceSession, Tensor } from 'onlite';
+import { InferenceSession, Tensor, TensorPool } from 'onlite';
 
 import { againstRaw } from '../harness/against-raw.mjs';
 import { fromInterleaved, fromValues } from '../harness/context.mjs';
@@ -16,29 +16,49 @@ export const description = 'on a GPU: host and device bindings, a decoder whose 
 /** A run that takes longer is not measured: the device is made of software. */
 const patienceMs = 300;
 
-function bound(session, mode) {
+/** How tensors are bound: onlite's binding, and the raw program's that it is compared with. */
+const waysOf = (provider) => [
+  { what: 'host bindings', raw: 'bound' },
+  { what: 'outputs on the device', raw: 'device', isOnDevice: true },
+  ...(provider === 'cuda'
+    ? [
+        { what: 'host bindings in page-locked memory', raw: 'bound', isPinned: true },
+        { what: 'host bindings with CUDA graphs', raw: 'bound', hasGraphs: true },
+        { what: 'page-locked with CUDA graphs', raw: 'bound', isPinned: true, hasGraphs: true },
+      ]
+    : []),
+];
+
+function bound(session, { isOnDevice, isPinned }) {
   const outputs = Object.fromEntries(
     session.outputNames.map((output) => [output, { location: 'device' }]),
   );
-  const binding = session.bind(mode === 'device' ? { outputs } : {});
+  const binding = session.bind({
+    ...(isOnDevice ? { outputs } : {}),
+    ...(isPinned ? { pool: new TensorPool({ pinned: true }) } : {}),
+  });
   for (const [input, { data }] of Object.entries(feedsFor(session))) {
     binding.inputs[input].data.set(data);
   }
   return () => binding.runSync();
 }
 
-async function bindings(context, { provider, device }, model, mode) {
-  const name = `${device}: ${model}, ${mode === 'device' ? 'outputs on the device' : 'host bindings'} / raw C`;
+async function bindings(context, { provider, device }, model, way) {
+  const name = `${device}: ${model}, ${way.what} / raw C, ${way.isOnDevice ? 'the same' : 'host bindings'}`;
   await context.case({ name, unit: 'ratio' }, async () => {
-    const session = await createSession(model, { executionProviders: [provider] });
+    const options = way.hasGraphs ? { enable_cuda_graph: '1' } : {};
+    const session = await createSession(model, {
+      executionProviders: [{ name: provider, ...options }],
+    });
     try {
-      const run = bound(session, mode);
+      const run = bound(session, way);
       run(); // compiles the kernels
+      run(); // captures the graph
       const before = performance.now();
       run();
       const took = performance.now() - before;
       if (took > patienceMs) throw new Skip(`a run takes ${(took / 1000).toFixed(1)} s here`);
-      return await againstRaw(context, { name, model, mode, run, provider });
+      return await againstRaw(context, { name, model, mode: way.raw, run, provider });
     } finally {
       await session.release();
     }
@@ -109,7 +129,7 @@ export async function run(context) {
   const device = await findDevice();
   for (const batch of context.isQuick ? batches.slice(0, 2) : batches) {
     for (const model of [`mobilenet_v2_b${batch}.onnx`, `encoder_b${batch}.onnx`]) {
-      for (const mode of ['bound', 'device']) await bindings(context, device, model, mode);
+      for (const way of waysOf(device.provider)) await bindings(context, device, model, way);
     }
   }
   await decoder(context, device);

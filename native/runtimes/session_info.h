@@ -86,6 +86,8 @@ struct SessionInfo {
   size_t concurrency = 1;
   /// Any number of threads may run it beside those, as the JS thread does.
   bool reentrant = false;
+  /// A binding's runs are captured once and replayed from then on: there is one binding at a time.
+  bool captures_graphs = false;
   /// Its runs take turns with those of other such sessions, and are kBusy beside one if
   /// they cannot be cancelled.
   bool takes_turns = false;

@@ -68,6 +68,8 @@ export interface NativeSessionInfo {
     custom: [string, string][];
   };
   hasVariables: boolean;
+  /** A binding's runs are captured and replayed, and there is one at a time. */
+  capturesGraphs: boolean;
   concurrency: number;
 }
 
@@ -371,6 +373,10 @@ export interface NativeAddon {
   describeForeignFile(bytes: Uint8Array): string;
   /** Gives whole pages within the memory back to the system; how many bytes. */
   discardPages(memory: Uint8Array): number;
+  /** Page-locks memory for CUDA, which must not be freed until it is unlocked; an empty one starts the driver. */
+  pinMemory(memory: Uint8Array, library: string): void;
+  /** @param memory - as it was locked */
+  unpinMemory(memory: Uint8Array): void;
   /**
    * Asks NVIDIA's management library. The job's result: [uuid, name, total bytes, used bytes,
    * busy percent, memory busy percent, …], -1 for what is unknown.

@@ -2,6 +2,7 @@ import { checkArray } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import type { NativeValueInfo } from '../addon/native';
 import { maxRank } from '../tensor/element-type';
+import type { TensorPool } from '../tensor/pool/tensor-pool';
 import type { Tensor } from '../tensor/tensor';
 import type { DeviceLocation, DeviceTensor } from './device-tensor';
 import type { TensorLike } from './feeds';
@@ -32,6 +33,11 @@ export interface BindOptions {
    * is in flight. A run that fails leaves the state as it was. See {@link IoBinding.resetCarry}.
    */
   carry?: Readonly<Record<string, string>>;
+  /**
+   * Where the tensors that are left out come from, such as a pool of page-locked memory for CUDA
+   * ({@link TensorPoolOptions.pinned}). They go back to it with {@link IoBinding.dispose}.
+   */
+  pool?: TensorPool;
   /** The signature whose inputs and outputs these are (TensorFlow Lite). */
   signature?: string;
 }
@@ -42,6 +48,7 @@ export const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
   'outputs',
   'dims',
   'carry',
+  'pool',
   'signature',
 ]);
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isAbsolute, join, win32 } from 'node:path';
+import { dirname, isAbsolute, join, win32 } from 'node:path';
 
 import { checkArray, checkString, ownProperties } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
@@ -141,7 +141,17 @@ export async function useProvider(name: string): Promise<ProviderDevice[]> {
   );
   if (provider.kind === 'plugin') return registerProviderLibrary(library, { name });
   useRuntime(name, library, dependencies);
+  if (name === 'cuda') await listCudaDevices(library);
   return providerDevices(native().describeRuntime('onnxruntime').devices);
+}
+
+/** Has ONNX Runtime list the devices of its own provider, as it does with a plugin's. */
+async function listCudaDevices(runtime: string): Promise<void> {
+  const windows = process.platform === 'win32';
+  const file = windows ? 'onnxruntime_providers_cuda.dll' : 'libonnxruntime_providers_cuda.so';
+  const options = { name: 'CUDAExecutionProvider' };
+  // Where there is no driver, it is the sessions that say so.
+  await registerProviderLibrary(join(dirname(runtime), file), options).catch(() => undefined);
 }
 
 function useRuntime(name: string, library: string, dependencies: readonly string[]): void {

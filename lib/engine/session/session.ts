@@ -35,6 +35,7 @@ import { planSignature, requireSignature, type SignaturePlan } from '../run/sign
 import { defaultPool } from '../run/own-pools';
 import type { PreparedRun } from '../run/prepared-run';
 import { PreparedShapes } from '../run/prepared-shapes';
+import { isTensorPool } from '../tensor/pool/tensor-pool';
 import type { Tensor } from '../tensor/tensor';
 import { zeroFeeds } from '../run/warm-up';
 
@@ -89,6 +90,8 @@ export class InferenceSession implements AsyncDisposable {
     this.#isBatched = origin.options.batching !== undefined;
     // Only ONNX models are loaded once more, for profiles.
     this.#origin = info.engine === 'onnxruntime' ? origin : { ...origin, model: undefined };
+    // The only binding is the program's.
+    if (info.capturesGraphs) this.#prepared = null;
     this.#primary = planSignature(primary, 0);
     this.#plainRequest = readRequest(() => this.#primary, undefined, undefined);
     this.#plans = new Map(
@@ -301,8 +304,10 @@ export class InferenceSession implements AsyncDisposable {
     this.#requireOpen();
     const checked = checkOptions(options, 'options', bindKeys) as BindOptions;
     const plan = this.#plan(checked.signature);
+    const { pool = defaultPool() } = checked;
+    if (!isTensorPool(pool)) throw invalidArgument('options.pool', 'a TensorPool', pool);
     const binding = this.#native.bind(plan.index);
-    return new IoBinding(binding, plan, checked, defaultPool(), this.#observer);
+    return new IoBinding(binding, plan, checked, pool, this.#observer);
   }
 
   /**

@@ -95,6 +95,7 @@ Napi::Object SessionInfoToJs(Napi::Env env, const SessionInfo& info) {
              }));
   object.Set("metadata", MetadataToJs(env, info.metadata));
   object.Set("hasVariables", info.has_variables);
+  object.Set("capturesGraphs", info.captures_graphs);
   object.Set("concurrency", static_cast<double>(info.concurrency));
   return object;
 }

@@ -501,6 +501,7 @@ void Environment::Close() {
     // The process may end before what was left behind does.
     GuardExit();
   }
+  pinned.UnpinAll();
   napi_release_threadsafe_function(wake, napi_tsfn_abort);
   napi_release_threadsafe_function(turn_, napi_tsfn_abort);
 }

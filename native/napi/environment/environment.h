@@ -9,6 +9,7 @@
 #include "core/executor.h"
 #include "napi/environment/job.h"
 #include "napi/environment/mailbox.h"
+#include "napi/process/pinned_memory.h"
 
 namespace onlite {
 
@@ -66,6 +67,8 @@ class Environment {
   Napi::FunctionReference histogram_class;
   /// JavaScript's own, as it was when the addon was set up.
   Napi::FunctionReference array_buffer_class;
+
+  PinnedMemory pinned;
 
   /// A reference to what is to live as long as the exports do, or a job.
   Napi::FunctionReference Hold(const Napi::Function& function);

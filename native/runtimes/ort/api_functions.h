@@ -189,6 +189,8 @@
   F(312, 22, const char*, EpDevice_EpName, (const OrtEpDevice*))                                  \
   F(314, 22, const OrtKeyValuePairs*, EpDevice_EpMetadata, (const OrtEpDevice*))                  \
   F(316, 22, const OrtHardwareDevice*, EpDevice_Device, (const OrtEpDevice*))                     \
+  F(380, 23, OrtStatus*, SessionGetMemoryInfoForInputs,                                           \
+    (const OrtSession*, const OrtMemoryInfo**, size_t))                                           \
   F(381, 23, OrtStatus*, SessionGetMemoryInfoForOutputs,                                          \
     (const OrtSession*, const OrtMemoryInfo**, size_t))                                           \
   F(386, 23, OrtStatus*, CopyTensors,                                                             \

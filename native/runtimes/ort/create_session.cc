@@ -183,8 +183,11 @@ Status CreateOrtSession(const Environment& environment, ModelSource source,
   info.engine = Engine::kOnnxRuntime;
   for (const Asked& provider : asked) info.providers.push_back(provider.request.name);
   info.takes_turns = TraitsOf(info.providers).takes_turns;
-  // The profiler of a pool of threads bears one run at a time.
-  info.reentrant = options.profile_prefix.empty() && !info.takes_turns;
+  info.captures_graphs = std::any_of(asked.begin(), asked.end(), [](const Asked& provider) {
+    return CapturesGraphs(provider.request);
+  });
+  // The profiler of a pool of threads bears one run at a time, and so do graphs.
+  info.reentrant = options.profile_prefix.empty() && !info.takes_turns && !info.captures_graphs;
   info.concurrency = info.reentrant && options.concurrency > 0 ? options.concurrency : 1;
   if (info.providers.empty() || info.providers.back() != "cpu") info.providers.emplace_back("cpu");
   SignatureInfo signature;

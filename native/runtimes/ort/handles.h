@@ -14,6 +14,7 @@ namespace onlite::ort {
   using name##Handle = std::unique_ptr<type, name##Deleter>
 
 ONLITE_ORT_HANDLE(Status, OrtStatus, ReleaseStatus);
+ONLITE_ORT_HANDLE(Allocator, OrtAllocator, ReleaseAllocator);
 ONLITE_ORT_HANDLE(MemoryInfo, OrtMemoryInfo, ReleaseMemoryInfo);
 ONLITE_ORT_HANDLE(Session, OrtSession, ReleaseSession);
 ONLITE_ORT_HANDLE(Value, OrtValue, ReleaseValue);

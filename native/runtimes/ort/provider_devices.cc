@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <string_view>
 #include <utility>
 
 #include "runtimes/library_file.h"
@@ -133,6 +134,23 @@ Status RegisterLibrary(OrtEnv* env, const std::string& name, const std::string& 
   }
   *devices = ListInto(&registry, env);
   return Status::Ok();
+}
+
+std::string CudaLibraryBeside(const std::string& library) {
+#ifdef _WIN32
+  constexpr std::string_view kFile = "onnxruntime_providers_cuda.dll";
+  const size_t slash = library.find_last_of("/\\");
+#else
+  constexpr std::string_view kFile = "libonnxruntime_providers_cuda.so";
+  const size_t slash = library.rfind('/');
+#endif
+  return library.substr(0, slash == std::string::npos ? 0 : slash + 1).append(kFile);
+}
+
+bool UsesCuda(const std::vector<std::string>& providers) {
+  return std::any_of(providers.begin(), providers.end(), [](const std::string& provider) {
+    return provider == "cuda" || provider == "tensorrt";
+  });
 }
 
 std::shared_lock<std::shared_mutex> KeepLibraries() {

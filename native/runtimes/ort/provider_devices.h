@@ -17,6 +17,12 @@ namespace onlite::ort {
 Status RegisterLibrary(OrtEnv* env, const std::string& name, const std::string& path,
                        std::vector<ProviderDevice>* devices);
 
+/// ONNX Runtime's own CUDA provider, which has to be registered like a plugin for CopyTensors to
+/// know its memory: under this name and from the library's folder.
+constexpr const char* kCudaName = "CUDAExecutionProvider";
+std::string CudaLibraryBeside(const std::string& library);
+bool UsesCuda(const std::vector<std::string>& providers);
+
 /// While this is held no library is added: for who reads what of the environment a library adds to.
 std::shared_lock<std::shared_mutex> KeepLibraries();
 

@@ -149,6 +149,16 @@ ProviderTraits TraitsOf(const std::vector<std::string>& providers) {
   return traits;
 }
 
+bool CapturesGraphs(const ProviderRequest& request) {
+  const std::string_view option = request.name == "cuda"       ? "enable_cuda_graph"
+                                  : request.name == "tensorrt" ? "trt_cuda_graph_enable"
+                                                               : "";
+  return std::any_of(request.options.begin(), request.options.end(), [&](const auto& entry) {
+    const auto& [key, value] = entry;
+    return key == option && (value == "1" || value == "true" || value == "True");
+  });
+}
+
 std::vector<std::string> AvailableProviders() {
   char** names = nullptr;
   int count = 0;

@@ -22,6 +22,9 @@ struct ProviderTraits {
 /// By the providers' public names.
 ProviderTraits TraitsOf(const std::vector<std::string>& providers);
 
+/// Whether the request's options have the provider capture runs in graphs.
+bool CapturesGraphs(const ProviderRequest& request);
+
 /// The public name of what the runtime calls e.g. "CUDAExecutionProvider".
 std::string PublicName(std::string_view available);
 

@@ -44,4 +44,22 @@ Status MakeRunOptions(const RunRequest& request, RunOptionsHandle* result) {
   return Status::Ok();
 }
 
+Status MakeRunOptionsWithoutGraph(const RunRequest& request, RunOptionsHandle* result) {
+  for (const auto& [key, value] : request.options.config_entries) {
+    if (key != kGraphId || value == kNoGraph) continue;
+    return {ErrorCode::kUnsupported,
+            "extra.gpu_graph_id: a run whose tensors lie elsewhere each time cannot be replayed; "
+            "bind does that, with a graph for each binding"};
+  }
+  ONLITE_RETURN_IF_ERROR(MakeRunOptions(request, result));
+  if (*result == nullptr) {
+    OrtRunOptions* handle = nullptr;
+    ONLITE_ORT_RETURN_IF_ERROR(Functions().CreateRunOptions(&handle), Stage::kConfigure,
+                               "run options");
+    result->reset(handle);
+  }
+  return Check(Functions().AddRunConfigEntry(result->get(), kGraphId, kNoGraph), Stage::kConfigure,
+               "run options");
+}
+
 }  // namespace onlite::ort

@@ -44,7 +44,12 @@ class OnnxRuntimeLibrary final : public Runtime {
                        std::unique_ptr<Session>* session) override {
     ort::Environment environment;
     ONLITE_RETURN_IF_ERROR(Loaded(&environment));
-    return ort::CreateOrtSession(environment, std::move(source), options, session);
+    ONLITE_RETURN_IF_ERROR(ort::CreateOrtSession(environment, std::move(source), options, session));
+    if (ort::UsesCuda((*session)->info().providers)) {
+      // Only then can its tensors be copied. Without it nothing else is missing.
+      static_cast<void>(RegisterLibrary(ort::kCudaName, ort::CudaLibraryBeside(Describe().path)));
+    }
+    return Status::Ok();
   }
 
   Status RegisterLibrary(const std::string& name, const std::string& path) {

@@ -163,7 +163,8 @@ Status OrtModelSession::RunOnce(const RunRequest& request, const std::vector<boo
   Arguments arguments;
   ONLITE_RETURN_IF_ERROR(Bind(signature, request, given, cpu_.get(), &arguments));
   RunOptionsHandle options;
-  ONLITE_RETURN_IF_ERROR(MakeRunOptions(request, &options));
+  ONLITE_RETURN_IF_ERROR(info_.captures_graphs ? MakeRunOptionsWithoutGraph(request, &options)
+                                               : MakeRunOptions(request, &options));
 
   Status status;
   const int64_t bound = MonotonicNow();
@@ -210,9 +211,11 @@ Status OrtModelSession::CreateBinding(size_t signature, std::unique_ptr<Binding>
   if (signature >= info_.signatures.size()) {
     return {ErrorCode::kInvalidArgument, "signature: the model has one only"};
   }
-  return OrtBinding::Create({env_, session_.get(), info_.signatures[signature], passed_through_,
-                             guard_, cpu_.get(), traits_},
-                            binding);
+  const BoundSession session = {
+      env_,       session_.get(), info_.signatures[signature], passed_through_, guard_,
+      cpu_.get(), traits_};
+  return info_.captures_graphs ? GraphBinding::Create(session, &graphs_, binding)
+                               : OrtBinding::Create(session, binding);
 }
 
 Status OrtModelSession::EndProfiling(std::string* file) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtimes/ort/empty_tensors.h"
+#include "runtimes/ort/graph_binding.h"
 #include "runtimes/ort/handles.h"
 #include "runtimes/ort/providers.h"
 #include "runtimes/runtime.h"
@@ -51,6 +52,7 @@ class OrtModelSession final : public Session {
   /// leaves memory given for them as it was, without an error.
   std::vector<bool> passed_through_;
   std::vector<std::atomic<Shape>> shapes_;
+  Graphs graphs_;
   // Destroyed from the last to the first: the session before what it reads.
   std::vector<SharedBytes> read_;
   MemoryInfoHandle cpu_;

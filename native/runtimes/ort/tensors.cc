@@ -89,8 +89,9 @@ Status CopyElements(const OrtEnv* env, const OrtValue* from, OrtValue* to, size_
   DeviceType device = kDeviceCpu;
   api.MemoryInfoGetDeviceType(memory, &device);
   if (device != kDeviceCpu) {
-    const auto lock = KeepLibraries();
-    return Done(api.CopyTensors(env, &from, &to, nullptr, 1), "cannot copy a tensor of the device");
+    TensorCopies copies;
+    copies.Add(from, to);
+    return copies.Make(env);
   }
   void* source = nullptr;
   void* target = nullptr;
@@ -199,6 +200,18 @@ void ClearPadding(const TensorView& tensor) {
   const size_t used = ElementCount(tensor.dims).value_or(0) * bits;
   if (used % 8 == 0) return;
   static_cast<uint8_t*>(tensor.data)[used / 8] &= static_cast<uint8_t>((1U << used % 8) - 1);
+}
+
+void TensorCopies::Add(const OrtValue* from, OrtValue* to) {
+  from_.push_back(from);
+  to_.push_back(to);
+}
+
+Status TensorCopies::Make(const OrtEnv* env) const {
+  if (from_.empty()) return Status::Ok();
+  const auto lock = KeepLibraries();
+  return Done(Functions().CopyTensors(env, from_.data(), to_.data(), nullptr, from_.size()),
+              "cannot copy a tensor of the device");
 }
 
 Status CopyValueToHost(const OrtEnv* env, const OrtValue* value, const std::string& name,

@@ -24,6 +24,17 @@ Status TakeValue(ValueHandle value, const std::string& name, Value* result);
 Status CopyValueToHost(const OrtEnv* env, const OrtValue* value, const std::string& name,
                        Value* result);
 
+/// Copies of tensors, from one memory to one other, to tensors of the same types and shapes.
+class TensorCopies {
+ public:
+  void Add(const OrtValue* from, OrtValue* to);
+  Status Make(const OrtEnv* env) const;
+
+ private:
+  std::vector<const OrtValue*> from_;
+  std::vector<OrtValue*> to_;
+};
+
 /// Zeroes the bits of the last byte that are no element: the kernels leave there
 /// what was in memory.
 void ClearPadding(const TensorView& tensor);

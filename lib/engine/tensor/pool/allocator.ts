@@ -3,6 +3,7 @@ import { OnliteError } from '../../../errors';
 import { lengthOf } from '../typed-array';
 import { Block, Slab, type BlockOwner, type Watch } from './block';
 import { discardPages } from './pages';
+import { pin, unpin } from './pinning';
 import {
   alignment,
   largeBytes,
@@ -52,7 +53,7 @@ export class Allocator implements BlockOwner {
    */
   constructor(
     maxBytes: number,
-    private readonly shared: boolean,
+    private readonly kind: { readonly shared: boolean; readonly pinned: boolean },
     private readonly onForgotten: ((block: Block) => void) | undefined,
   ) {
     this.maxBytes = Math.ceil(maxBytes / alignment) * alignment;
@@ -121,9 +122,10 @@ export class Allocator implements BlockOwner {
   trim(): number {
     let bytes = 0;
     for (const slab of this.slabs) {
-      bytes += discardFree(slab);
+      // A device would go on with the pages that have been given back.
+      if (!this.kind.pinned) bytes += discardFree(slab);
       if (slab.live === 0) {
-        if (!slab.memory.stable) bytes += slab.top;
+        if (!slab.memory.stable || this.kind.pinned) bytes += slab.top;
         this.drop(slab);
       }
     }
@@ -178,10 +180,11 @@ export class Allocator implements BlockOwner {
   private slabFor(bytes: number): Slab {
     if (this.open !== undefined && this.open.capacity - this.open.top >= bytes) return this.open;
     const capacity = Math.max(bytes, largeBytes);
-    const stable = allocateStable(capacity, this.shared);
+    const { shared, pinned } = this.kind;
+    const stable = allocateStable(capacity, shared);
     if (stable === undefined) {
-      // Its owner can detach it, so it is no other tensor's.
-      const plain = allocatePlain(bytes, this.shared);
+      // Its owner can detach it, so it is no other tensor's, and not to be locked.
+      const plain = pinned ? undefined : allocatePlain(bytes, shared);
       if (plain === undefined) {
         throw new OnliteError('ERR_OUT_OF_MEMORY', `out of memory for a tensor of ${bytes} bytes`);
       }
@@ -196,6 +199,7 @@ export class Allocator implements BlockOwner {
 
   private addSlab(memory: SlabMemory, capacity: number): Slab {
     const slab = new Slab(this, memory, capacity);
+    if (this.kind.pinned) pin(slab);
     this.slabs.add(slab);
     this.idleSlabs++;
     return slab;
@@ -264,6 +268,7 @@ export class Allocator implements BlockOwner {
   /** Forgets a slab without live blocks; the garbage collector frees it. */
   private drop(slab: Slab): void {
     slab.dropped = true;
+    if (this.kind.pinned) unpin(slab);
     this.slabs.delete(slab);
     this.idleSlabs--;
     if (this.open === slab) this.open = undefined;

@@ -12,6 +12,7 @@ import { OnliteError, invalidArgument } from '../../../errors';
 import { pooledTensor, type Tensor } from '../tensor';
 import { Allocator } from './allocator';
 import type { Block } from './block';
+import { requirePinning } from './pinning';
 
 /** Options of {@link TensorPool}. */
 export interface TensorPoolOptions {
@@ -22,6 +23,14 @@ export interface TensorPoolOptions {
   maxBytes?: number;
   /** SharedArrayBuffer memory, which worker_threads use without a copy; false by default. */
   shared?: boolean;
+  /**
+   * Page-locked memory, from and to which CUDA copies without a detour: for what is bound or fed
+   * to a session with `'cuda'` or `'tensorrt'`. Take it for tensors that are used again and again, since locking
+   * is slow and the system cannot move or swap such memory. Default false.
+   *
+   * ERR_UNSUPPORTED without NVIDIA's driver and a GPU.
+   */
+  pinned?: boolean;
   /** Fill each acquired tensor with zeros; false by default. */
   zero?: boolean;
   /**
@@ -55,7 +64,7 @@ export let acquireFrom: (
   dims: readonly number[],
 ) => Tensor;
 
-const optionKeys = new Set(['maxBytes', 'shared', 'zero', 'debug']);
+const optionKeys = new Set(['maxBytes', 'shared', 'pinned', 'zero', 'debug']);
 const defaultMaxBytes = 2 ** 30;
 const maxMaxBytes = 2 ** 46;
 
@@ -83,6 +92,8 @@ export class TensorPool {
   readonly maxBytes: number;
   /** Whether its memory is SharedArrayBuffers. */
   readonly shared: boolean;
+  /** Whether its memory is page-locked. */
+  readonly pinned: boolean;
   readonly #zero: boolean;
   readonly #debug: boolean;
   readonly #allocator: Allocator;
@@ -93,20 +104,22 @@ export class TensorPool {
     acquireFrom = (pool, type, dims) => pool.#acquire(type, [...dims]);
   }
 
-  /** @throws OnliteError ERR_INVALID_ARGUMENT for a bad or unknown option */
+  /** @throws OnliteError ERR_INVALID_ARGUMENT for a bad or unknown option; ERR_UNSUPPORTED, see `pinned` */
   constructor(options?: TensorPoolOptions) {
     const checked = checkOptions(options, 'options', optionKeys);
     const maxBytes =
       optionalInteger(checked, 'maxBytes', 'options', 1, maxMaxBytes) ?? defaultMaxBytes;
     this.shared = optionalBoolean(checked, 'shared', 'options') ?? false;
+    this.pinned = optionalBoolean(checked, 'pinned', 'options') ?? false;
     this.#zero = optionalBoolean(checked, 'zero', 'options') ?? false;
     this.#debug = optionalBoolean(checked, 'debug', 'options') ?? false;
     this.#allocator = new Allocator(
       maxBytes,
-      this.shared,
+      { shared: this.shared, pinned: this.pinned },
       this.#debug ? leakReporter() : undefined,
     );
     this.maxBytes = this.#allocator.maxBytes;
+    if (this.pinned) requirePinning();
     remember(this);
   }
 
