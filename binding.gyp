@@ -20,6 +20,7 @@
         "native/core/status.cc",
         "native/core/tensor.cc",
         "native/runtimes/cuda_driver.cc",
+        "native/runtimes/cuda_turn.cc",
         "native/runtimes/default_threads.cc",
         "native/runtimes/dynamic_library.cc",
         "native/runtimes/foreign_file.cc",

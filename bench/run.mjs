@@ -119,12 +119,13 @@ async function main() {
   buildRaw();
   progress.clear();
 
-  const machine = describeMachine();
   const command = commandLine(options, positionals);
   const rows = [];
   for (const suite of suites) await runSuite(suite, { options, progress, rows });
   endRawPrograms();
 
+  // Not before: it loads an ONNX Runtime, and a suite may bring its own.
+  const machine = describeMachine();
   const pace = options.quick ? 'quick' : 'full';
   const described = suites.map(({ name, description }) => ({ name, description }));
   const results = { format: 1, machine, command, pace, suites: described, rows };

@@ -17,6 +17,7 @@ set(ONLITE_CORE_SOURCES
 
 set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/cuda_driver.cc
+  native/runtimes/cuda_turn.cc
   native/runtimes/default_threads.cc
   native/runtimes/dynamic_library.cc
   native/runtimes/foreign_file.cc

@@ -41,7 +41,8 @@ function tellRawPrograms() {
 export async function findDevice() {
   // Before anything else, as it brings an ONNX Runtime of its own.
   await useProvider('cuda').then(tellRawPrograms, () => {});
-  const isSoftware = !existsSync('/dev/dri') && existsSync(swiftShader);
+  const hasGpu = existsSync('/dev/dri') || existsSync('/dev/nvidiactl');
+  const isSoftware = !hasGpu && existsSync(swiftShader);
   if (isSoftware) process.env.VK_ICD_FILENAMES ??= swiftShader;
   const reasons = [];
   for (const provider of ['cuda', 'webgpu']) {
@@ -51,7 +52,7 @@ export async function findDevice() {
       continue;
     }
     const device = provider === 'webgpu' && isSoftware ? 'webgpu on SwiftShader' : provider;
-    return { provider, device };
+    return { provider, device, isSoftware: provider === 'webgpu' && isSoftware };
   }
   throw new Skip(`no GPU can be used (${reasons.join('; ')})`);
 }

@@ -125,9 +125,11 @@ async function refusal(context) {
 }
 
 export async function run(context) {
+  // First of all: CUDA has an ONNX Runtime of its own.
+  const device = await findDevice().catch((reason) => reason);
   await refusal(context);
-  const device = await findDevice();
-  for (const batch of context.isQuick ? batches.slice(0, 2) : batches) {
+  if (device instanceof Error) throw device;
+  for (const batch of context.isQuick && device.isSoftware ? batches.slice(0, 2) : batches) {
     for (const model of [`mobilenet_v2_b${batch}.onnx`, `encoder_b${batch}.onnx`]) {
       for (const way of waysOf(device.provider)) await bindings(context, device, model, way);
     }

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "runtimes/cuda_turn.h"
 #include "runtimes/dynamic_library.h"
 
 namespace onlite {
@@ -110,6 +111,7 @@ Shared& TheDriver() {
 Status PinMemory(const std::string& library, void* memory, size_t bytes) {
   Shared& shared = TheDriver();
   const std::lock_guard lock(shared.mutex);
+  const CudaTurn turn(CudaTurn::Kind::kBesideOthers);
   if (!shared.driver) ONLITE_RETURN_IF_ERROR(CudaDriver::Open(library, &shared.driver));
   if (bytes == 0) return Status::Ok();
   const Result result = shared.driver->Pin(memory, bytes);
@@ -122,6 +124,7 @@ Status PinMemory(const std::string& library, void* memory, size_t bytes) {
 void UnpinMemory(void* memory) {
   Shared& shared = TheDriver();
   const std::lock_guard lock(shared.mutex);
+  const CudaTurn turn(CudaTurn::Kind::kBesideOthers);
   if (shared.driver) shared.driver->Unpin(memory);
 }
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 const description = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 /** Whether Linux has a GPU's driver here. */
-export const hasGpu = () => existsSync('/dev/dri');
+export const hasGpu = () => existsSync('/dev/dri') || existsSync('/dev/nvidiactl');
 
 /**
  * Has Vulkan, and so WebGPU, use SwiftShader if it is here, unless the environment chooses a device.

@@ -143,6 +143,23 @@ describe.each(['add4.onnx', 'add4.tflite'])('a binding of %s', (file) => {
     });
   });
 
+  it('takes what is left out from the pool that is named, and gives it back', async () => {
+    using pool = new TensorPool();
+    const io = session.bind<Floats, Floats>({ pool });
+    expect(pool.stats.bytesInUse).toBe(3 * 64);
+    io.inputs[a]!.data.set([1, 2, 3, 4]);
+    io.inputs[b]!.data.set([10, 20, 30, 40]);
+    await io.run();
+    expect(io.outputs[sum]!.data).toEqual(Float32Array.of(11, 22, 33, 44));
+    io.dispose();
+    expect(pool.stats.bytesInUse).toBe(0);
+    await expectError(
+      () => session.bind({ pool: {} as TensorPool }),
+      'ERR_INVALID_ARGUMENT',
+      /options\.pool: expected a TensorPool/,
+    );
+  });
+
   it('runs many bindings side by side', async () => {
     const bindings = Array.from({ length: 32 }, (_, index) => {
       const io = session.bind<Floats, Floats>();

@@ -67,7 +67,9 @@ async function referencesOf(source: string, requests: readonly Request[]): Promi
   return outcomes;
 }
 
-/** The provider has no such operator, or not for a device without float16. */
+/** The provider has no such operator, or not for a device without float16, or not for no elements. */
+const refusal = /device does not support it|is not supported yet|reduce on dim with value of 0/;
+
 async function isRefused(
   session: InferenceSession,
   requests: readonly Request[],
@@ -77,7 +79,7 @@ async function isRefused(
       () => undefined,
       (error: unknown) => (error as OnliteError).cause as Error,
     );
-    if (/device does not support it|is not supported yet/.test(failure?.message ?? '')) return true;
+    if (refusal.test(failure?.message ?? '')) return true;
   }
   return false;
 }

@@ -41,27 +41,30 @@ describe.skipIf(reason !== undefined)(`page-locked memory for ${provider}${skipp
   const create = (): Promise<InferenceSession> =>
     InferenceSession.create(doubler, { executionProviders: [provider] });
 
-  it.each([false, true])('is read and written by every way of running (shared: %s)', async (shared) => {
-    await using session = await create();
-    using pool = new TensorPool({ pinned: true, shared });
-    expect(pool.pinned).toBe(true);
-    for (const n of [1, 1000, 300_000, 5_000_000]) {
-      using x = pool.acquire('float32', [n]);
-      using io = session.bind({ inputs: { x }, dims: { n }, pool });
-      for (let step = 0; step < 4; step++) {
-        fill(x, step);
-        expect(wrongAt((await session.run({ x }, { pool }))['y'] as Tensor, step)).toBe(-1);
-        fill(x, step + 1);
-        expect(wrongAt(session.runSync({ x })['y'] as Tensor, step + 1)).toBe(-1);
-        fill(x, step + 2);
-        await io.run();
-        expect(wrongAt(io.outputs['y']!, step + 2)).toBe(-1);
-        fill(x, step + 3);
-        io.runSync();
-        expect(wrongAt(io.outputs['y']!, step + 3)).toBe(-1);
+  it.each([false, true])(
+    'is read and written by every way of running (shared: %s)',
+    async (shared) => {
+      await using session = await create();
+      using pool = new TensorPool({ pinned: true, shared });
+      expect(pool.pinned).toBe(true);
+      for (const n of [1, 1000, 300_000, 5_000_000]) {
+        using x = pool.acquire('float32', [n]);
+        using io = session.bind({ inputs: { x }, dims: { n }, pool });
+        for (let step = 0; step < 4; step++) {
+          fill(x, step);
+          expect(wrongAt((await session.run({ x }, { pool }))['y'] as Tensor, step)).toBe(-1);
+          fill(x, step + 1);
+          expect(wrongAt(session.runSync({ x })['y'] as Tensor, step + 1)).toBe(-1);
+          fill(x, step + 2);
+          await io.run();
+          expect(wrongAt(io.outputs['y']!, step + 2)).toBe(-1);
+          fill(x, step + 3);
+          io.runSync();
+          expect(wrongAt(io.outputs['y']!, step + 3)).toBe(-1);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('goes back, by hand and when it is forgotten, and is had again', async () => {
     await using session = await create();

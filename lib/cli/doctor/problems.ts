@@ -103,7 +103,9 @@ function providerProblems(runtime: RuntimeState, machine: Machine): Problem[] {
       severity: 'warning',
       problem:
         'an NVIDIA driver is there, but this ONNX Runtime has no CUDA provider library beside it',
-      remedy: 'set ONLITE_ORT_PATH to the library of an ONNX Runtime built with CUDA',
+      remedy:
+        "`npx onlite install cuda` and useProvider('cuda') in the program, or set ONLITE_ORT_PATH to " +
+        'the library of an ONNX Runtime built with CUDA',
     });
   }
   return problems;

@@ -1,8 +1,8 @@
-import { checkArray } from '../../checks';
+import { checkArray, checkOptions } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import type { NativeValueInfo } from '../addon/native';
 import { maxRank } from '../tensor/element-type';
-import type { TensorPool } from '../tensor/pool/tensor-pool';
+import { isTensorPool, type TensorPool } from '../tensor/pool/tensor-pool';
 import type { Tensor } from '../tensor/tensor';
 import type { DeviceLocation, DeviceTensor } from './device-tensor';
 import type { TensorLike } from './feeds';
@@ -42,8 +42,7 @@ export interface BindOptions {
   signature?: string;
 }
 
-/** The keys of {@link BindOptions}. */
-export const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
+const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
   'inputs',
   'outputs',
   'dims',
@@ -51,6 +50,16 @@ export const bindKeys: ReadonlySet<string> = new Set<keyof BindOptions>([
   'pool',
   'signature',
 ]);
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT naming the option */
+export function checkBindOptions(value: unknown): BindOptions {
+  const options = checkOptions(value, 'options', bindKeys);
+  const pool = options['pool'];
+  if (pool !== undefined && !isTensorPool(pool)) {
+    throw invalidArgument('options.pool', 'a TensorPool', pool);
+  }
+  return options;
+}
 
 /** Bound tensors by name. */
 export type Tensors = Readonly<Record<string, Tensor | DeviceTensor>>;

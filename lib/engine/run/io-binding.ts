@@ -10,7 +10,6 @@ import {
   resolveShape,
   unknownShape,
   type BindOptions,
-  type TensorSource,
   type Tensors,
 } from './bind-options';
 import { BindingJob } from './binding-job';
@@ -38,6 +37,7 @@ import {
   type NativeValueInfo,
 } from '../addon/native';
 import type { Resolve } from '../addon/rejection';
+import { defaultPool } from './own-pools';
 import { OwnTensors } from './own-tensors';
 import { release, retain } from '../tensor/pool/lease';
 import { runChannel, type RunObserver } from './run-channel';
@@ -98,14 +98,13 @@ export class IoBinding<
     native: NativeBinding,
     plan: SignaturePlan,
     options: BindOptions,
-    source: TensorSource,
     observer: RunObserver,
   ) {
     this.#native = native;
     this.#observer = observer;
     this.#runNative = native.runSync;
     this.#plan = plan;
-    this.#own = new OwnTensors(source);
+    this.#own = new OwnTensors(options.pool ?? defaultPool());
     try {
       this.#bindAll(options);
     } catch (error) {

@@ -1,9 +1,8 @@
 import type { InferenceSession as CommonSession } from 'onnxruntime-common';
 
 import { abortable, throwIfAborted } from '../run/abort';
-import { bindKeys, type BindOptions, type Tensors } from '../run/bind-options';
+import { checkBindOptions, type BindOptions, type Tensors } from '../run/bind-options';
 import { IoBinding } from '../run/io-binding';
-import { checkOptions } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import { encodeFeeds, type TensorLike } from '../run/feeds';
 import { promiseJob, type StartedJob } from '../addon/jobs';
@@ -32,10 +31,8 @@ import type { Feeds, Fetches, RunResult } from '../run/run-types';
 import { withRemedy } from '../runtime/runtime-locations';
 import { checkSessionOptions, type SessionOptions } from './session-options';
 import { planSignature, requireSignature, type SignaturePlan } from '../run/signature-plan';
-import { defaultPool } from '../run/own-pools';
 import type { PreparedRun } from '../run/prepared-run';
 import { PreparedShapes } from '../run/prepared-shapes';
-import { isTensorPool } from '../tensor/pool/tensor-pool';
 import type { Tensor } from '../tensor/tensor';
 import { zeroFeeds } from '../run/warm-up';
 
@@ -51,7 +48,7 @@ export class InferenceSession implements AsyncDisposable {
   readonly #native: NativeSession;
   readonly #plans: ReadonlyMap<string, SignaturePlan>;
   readonly #primary: SignaturePlan;
-  /** Made at the first run; null if the model's tensors are not small. */
+  /** Made at the first run; null if the model's tensors are not small, or its one binding is the program's. */
   #prepared: PreparedShapes | null | undefined;
   /** Of a run without fetches and options. */
   readonly #plainRequest: RunRequest;
@@ -90,7 +87,6 @@ export class InferenceSession implements AsyncDisposable {
     this.#isBatched = origin.options.batching !== undefined;
     // Only ONNX models are loaded once more, for profiles.
     this.#origin = info.engine === 'onnxruntime' ? origin : { ...origin, model: undefined };
-    // The only binding is the program's.
     if (info.capturesGraphs) this.#prepared = null;
     this.#primary = planSignature(primary, 0);
     this.#plainRequest = readRequest(() => this.#primary, undefined, undefined);
@@ -302,12 +298,10 @@ export class InferenceSession implements AsyncDisposable {
     Outputs extends Tensors = Record<string, Tensor>,
   >(options: BindOptions = {}): IoBinding<Inputs, Outputs> {
     this.#requireOpen();
-    const checked = checkOptions(options, 'options', bindKeys) as BindOptions;
+    const checked = checkBindOptions(options);
     const plan = this.#plan(checked.signature);
-    const { pool = defaultPool() } = checked;
-    if (!isTensorPool(pool)) throw invalidArgument('options.pool', 'a TensorPool', pool);
     const binding = this.#native.bind(plan.index);
-    return new IoBinding(binding, plan, checked, pool, this.#observer);
+    return new IoBinding(binding, plan, checked, this.#observer);
   }
 
   /**

@@ -191,6 +191,7 @@ Status OrtBinding::FeedBack(size_t output, size_t input) {
 Status OrtBinding::CopyToHost(Place place, CancelToken* cancel, Value* value) {
   DeviceTurn turn;
   if (session_.traits.takes_turns) ONLITE_RETURN_IF_ERROR(turn.Wait(cancel));
+  const CudaTurn cuda_turn(session_.traits.cuda_turn);
   if (place.is_input) {
     if (place.index >= inputs_.size() || !fed_back_[place.index]) {
       return {ErrorCode::kInvalidArgument, "inputs: nothing was fed back"};
@@ -244,6 +245,7 @@ Status OrtBinding::RenewDynamicOutputs() {
 }
 
 Status OrtBinding::Run(CancelToken* cancel, RunTimes* times) {
+  const CudaTurn cuda_turn(session_.traits.cuda_turn);
   if (!session_.traits.takes_turns) return RunBound(cancel, times);
   DeviceTurn turn;
   ONLITE_RETURN_IF_ERROR(turn.TakeForRun(cancel));

@@ -92,10 +92,10 @@ Status CreateWith(const Attempt& attempt, std::vector<Asked>* asked, SessionHand
   return {ErrorCode::kCancelled, "the load was cancelled", status.cause()};
 }
 
-bool TakesTurns(const std::vector<Asked>& asked) {
-  return std::any_of(asked.begin(), asked.end(), [](const Asked& provider) {
-    return TraitsOf({provider.request.name}).takes_turns;
-  });
+std::vector<std::string> NamesOf(const std::vector<Asked>& asked) {
+  std::vector<std::string> names;
+  for (const Asked& provider : asked) names.push_back(provider.request.name);
+  return names;
 }
 
 bool IsCpuOnly(const std::vector<Asked>& asked) {
@@ -171,7 +171,9 @@ Status CreateOrtSession(const Environment& environment, ModelSource source,
   std::vector<Asked> asked = AskedProviders(options);
   // Until the session's handle has gone into safe hands, or is released.
   DeviceTurn turn;
-  if (TakesTurns(asked)) ONLITE_RETURN_IF_ERROR(turn.Wait(options.cancel));
+  const ProviderTraits traits = TraitsOf(NamesOf(asked));
+  if (traits.takes_turns) ONLITE_RETURN_IF_ERROR(turn.Wait(options.cancel));
+  const CudaTurn cuda_turn(traits.cuda_turn);
   SessionHandle handle;
   const Status created = CreateWithFallback(attempt, &asked, &handle);
   if (from_file && !source.file->IsUnchanged()) {
@@ -181,7 +183,7 @@ Status CreateOrtSession(const Environment& environment, ModelSource source,
 
   SessionInfo info;
   info.engine = Engine::kOnnxRuntime;
-  for (const Asked& provider : asked) info.providers.push_back(provider.request.name);
+  info.providers = NamesOf(asked);
   info.takes_turns = TraitsOf(info.providers).takes_turns;
   info.captures_graphs = std::any_of(asked.begin(), asked.end(), [](const Asked& provider) {
     return CapturesGraphs(provider.request);

@@ -1,6 +1,7 @@
 #include "runtimes/ort/graph_binding.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "core/clock.h"
@@ -27,6 +28,13 @@ Status NotOnDevice(const char* list, const std::string& name) {
           std::string(list) + "." + name +
               ": the model has it in the processor's memory, where a captured run does not reach; "
               "create the session without graphs"};
+}
+
+/// As long as the process lives, unlike a thread's id.
+uint64_t ThisThread() {
+  static std::atomic<uint64_t> count{0};
+  thread_local const uint64_t number = ++count;
+  return number;
 }
 
 Status OptionsOf(const std::string& graph, RunOptionsHandle* options) {
@@ -94,6 +102,7 @@ Status GraphBinding::FindDevices() {
 }
 
 Status GraphBinding::RenewGraph() {
+  captured_on_.clear();
   return OptionsOf(std::to_string(++graphs_->last_id), &with_graph_);
 }
 
@@ -121,6 +130,7 @@ Status GraphBinding::BindInput(size_t index, const TensorView& tensor) {
 }
 
 Status GraphBinding::PlaceInput(size_t index, const TensorView& tensor) {
+  const CudaTurn turn(CudaTurn::Kind::kBesideOthers);
   const Api& api = Functions();
   Input& input = inputs_[index];
   if (input.place != nullptr && input.dims == tensor.dims) return Status::Ok();
@@ -189,8 +199,11 @@ Status GraphBinding::Run(CancelToken* cancel, RunTimes* times) {
 }
 
 Status GraphBinding::RunOnce() {
+  const bool captures = placed_ && captured_on_.count(ThisThread()) == 0;
+  const CudaTurn turn(captures ? CudaTurn::Kind::kAlone : CudaTurn::Kind::kBesideOthers);
   ONLITE_RETURN_IF_ERROR(CopyIn());
   ONLITE_RETURN_IF_ERROR(placed_ ? Invoke(with_graph_.get()) : PlaceOutputs());
+  if (captures) captured_on_.insert(ThisThread());
   return CopyOut();
 }
 
@@ -300,6 +313,7 @@ Status GraphBinding::FeedBack(size_t output, size_t input) {
 }
 
 Status GraphBinding::CopyToHost(Place place, CancelToken* /*cancel*/, Value* value) {
+  const CudaTurn turn(CudaTurn::Kind::kBesideOthers);
   if (!place.is_input) {
     ONLITE_RETURN_IF_ERROR(CheckLeft(place.index));
     return CopyValueToHost(session_.env, outputs_[place.index].place.get(),

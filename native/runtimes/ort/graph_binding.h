@@ -1,9 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
+#include <set>
 #include <vector>
 
 #include "runtimes/ort/binding.h"
@@ -80,6 +81,8 @@ class GraphBinding final : public Binding {
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
   bool placed_ = false;
+  /// The provider captures for each thread anew.
+  std::set<uint64_t> captured_on_;
   bool succeeded_ = false;
   // Destroyed first: it refers to the values.
   IoBindingHandle binding_;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "runtimes/cuda_turn.h"
 #include "runtimes/library_file.h"
 #include "runtimes/ort/library.h"
 #include "runtimes/ort/path.h"
@@ -114,6 +115,8 @@ Status RegisterLibrary(OrtEnv* env, const std::string& name, const std::string& 
             "this ONNX Runtime library takes no provider libraries; 1.22 and newer ones do"};
   }
   Registry& registry = TheRegistry();
+  // Many a library asks CUDA for devices.
+  const CudaTurn cuda_turn(CudaTurn::Kind::kBesideOthers);
   const std::lock_guard lock(registry.mutex);
   if (registry.libraries.count(path) == 0) {
     for (const auto& [other, known] : registry.libraries) {

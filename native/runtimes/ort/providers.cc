@@ -145,6 +145,9 @@ ProviderTraits TraitsOf(const std::vector<std::string>& providers) {
   for (const std::string& name : providers) {
     if (name != "cpu") traits.reads_at_bind = true;
     if (name == "webgpu") traits.takes_turns = true;
+    if (name == "cuda" || name == "tensorrt" || name == "nvtensorrtrtx") {
+      traits.cuda_turn = CudaTurn::Kind::kBesideOthers;
+    }
   }
   return traits;
 }

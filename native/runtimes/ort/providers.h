@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/status.h"
+#include "runtimes/cuda_turn.h"
 #include "runtimes/ort/api_types.h"
 #include "runtimes/session_options.h"
 
@@ -17,6 +18,8 @@ struct ProviderTraits {
   bool reads_at_bind = false;
   /// The process's sessions must not use the provider at a time (device_turn.h).
   bool takes_turns = false;
+  /// What uses the device asks for this first.
+  CudaTurn::Kind cuda_turn = CudaTurn::Kind::kNone;
 };
 
 /// By the providers' public names.

@@ -108,6 +108,9 @@ OrtModelSession::OrtModelSession(const OrtEnv* env, SessionInfo info, EmptyTenso
 OrtModelSession::~OrtModelSession() {
   DeviceTurn turn;
   if (traits_.takes_turns) static_cast<void>(turn.Wait(nullptr));
+  // Such a provider keeps contexts for the threads that ran it, and takes them out of the threads'
+  // own lists at its end, without a lock.
+  const CudaTurn cuda_turn(info_.captures_graphs ? CudaTurn::Kind::kAlone : traits_.cuda_turn);
   session_.reset();
 }
 
@@ -140,6 +143,7 @@ Status OrtModelSession::Run(const RunRequest& request, RunResult* result) {
   ONLITE_RETURN_IF_ERROR(guard_.Check(info_.signatures[request.signature], request));
   DeviceTurn turn;
   if (traits_.takes_turns) ONLITE_RETURN_IF_ERROR(turn.TakeForRun(request.cancel));
+  const CudaTurn cuda_turn(traits_.cuda_turn);
   std::vector<bool> given = GivenOutputs(request);
   Status status = RunOnce(request, given, started, result);
   if (status.code() != ErrorCode::kRunFailed && status.code() != ErrorCode::kShapeMismatch) {
