@@ -154,7 +154,7 @@ describe.each(['add4.onnx', 'add4.tflite'])('a binding of %s', (file) => {
     io.dispose();
     expect(pool.stats.bytesInUse).toBe(0);
     await expectError(
-      () => session.bind({ pool: {} as TensorPool }),
+      () => session.bind({ pool: {} as never }),
       'ERR_INVALID_ARGUMENT',
       /options\.pool: expected a TensorPool/,
     );
