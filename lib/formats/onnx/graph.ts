@@ -287,7 +287,9 @@ export class GraphEditor {
         for (const [from, to] of renamed) renameCaptured(graph, from, to);
       }
       const [input, output] = [inner.input.map(current), inner.output.map(current)];
-      this.addNode({ ...inner, input, output });
+      // Names of nodes are unique in a graph, but not among graphs.
+      const { name: _, ...rest } = inner;
+      this.addNode({ ...rest, input, output });
     }
     branch.output.forEach(({ name }, index) => {
       const result = node.output[index] ?? '';

@@ -1,6 +1,13 @@
 import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
-import { graphOf, type GraphProto, type ModelProto, type ValueInfoProto } from '../../formats/onnx';
+import {
+  graphOf,
+  isStandard,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type ValueInfoProto,
+} from '../../formats/onnx';
 import { allNodes, operatorName } from './measure';
 import { writtenByRuntime } from './runtime-model';
 
@@ -29,6 +36,23 @@ function importsOf(original: ModelProto, written: ModelProto): ModelProto['opset
   return [...original.opsetImport, ...added];
 }
 
+const casts = (nodes: readonly NodeProto[]): number =>
+  nodes.filter((node) => isStandard(node, 'Cast')).length;
+
+/** @throws OnliteError ERR_UNSUPPORTED where ONNX Runtime wrote what only it, or only its CPU, needs. */
+function checkPortable(model: ModelProto, written: ModelProto): void {
+  const [before, after] = [allNodes(model), allNodes(written)];
+  const known = new Set(before.map(operatorName));
+  const foreign = after.map(operatorName).find((name) => name.includes('.') && !known.has(name));
+  if (foreign !== undefined) {
+    throw new OnliteError('ERR_UNSUPPORTED', `they bring ${foreign} in, which is not portable`);
+  }
+  // It computes float16 in float32 where its CPU has no kernel.
+  if (casts(after) > casts(before)) {
+    throw new OnliteError('ERR_UNSUPPORTED', 'they bring casts in, which are for this CPU');
+  }
+}
+
 /**
  * The model after ONNX Runtime's own optimisations: what it says of itself, its inputs and outputs
  * and the versions of its operators are the original's.
@@ -44,14 +68,7 @@ export async function runtimeOptimized(
   const graphOptimizationLevel = LEVELS[level];
   const written = await writtenByRuntime(model, { ...options, graphOptimizationLevel });
   const { node = [], initializer = [], sparseInitializer = [] } = written.graph ?? {};
-  const before = new Set(allNodes(model).map(operatorName));
-  const foreign = allNodes(written).find(
-    (found) => operatorName(found).includes('.') && !before.has(operatorName(found)),
-  );
-  if (foreign && level === 'portable') {
-    const what = operatorName(foreign);
-    throw new OnliteError('ERR_UNSUPPORTED', `ONNX Runtime's level brings ${what} in`);
-  }
+  if (level === 'portable') checkPortable(model, written);
   const graph = { ...original, node, initializer, sparseInitializer };
   return {
     ...model,
