@@ -6,7 +6,7 @@ import { applyAll, applyPass, distance, operators, run } from './graphs';
 import { randomModel } from './random-graph';
 
 /** ONLITE_SIMPLIFY_SEEDS asks for more of them. */
-const SEEDS = Number(process.env['ONLITE_SIMPLIFY_SEEDS'] ?? 8);
+const SEEDS = Number(process.env['ONLITE_SIMPLIFY_SEEDS'] ?? 24);
 /** Of a graph's greatest value: sums in another order are rounded otherwise. */
 const NOISE = 1e-5;
 
