@@ -94,6 +94,7 @@ Status CreateWith(const Attempt& attempt, std::vector<Asked>* asked, SessionHand
 
 std::vector<std::string> NamesOf(const std::vector<Asked>& asked) {
   std::vector<std::string> names;
+  names.reserve(asked.size());
   for (const Asked& provider : asked) names.push_back(provider.request.name);
   return names;
 }

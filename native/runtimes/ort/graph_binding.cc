@@ -189,7 +189,7 @@ Status GraphBinding::Run(CancelToken* cancel, RunTimes* times) {
   ArmedToken armed(cancel, [] {});
   if (!armed.MayStart()) return {ErrorCode::kCancelled, "the run was cancelled"};
   const int64_t started = MonotonicNow();
-  const Status status = RunOnce();
+  Status status = RunOnce();
   if (times != nullptr) times->invoke_ns = MonotonicNow() - started;
   succeeded_ = status.ok();
   // What a failed capture has left is never replayed.
