@@ -44,6 +44,7 @@ TEST(CudaTurnTest, NobodyHasOneBesideWhoIsAlone) {
 TEST(CudaTurnTest, WhoWantsToBeAloneIsNotPassedBy) {
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int index = 0; index < 4; ++index) {
     threads.emplace_back([&] {
       while (!done) {
