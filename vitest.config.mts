@@ -7,12 +7,18 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { versio
 
 const isSanitized = process.env['ONLITE_SANITIZER'] !== undefined;
 
+const notSanitized = [
+  // A sanitizer's quarantine keeps freed memory, so the resident set says nothing under it.
+  'test/stress/leaks.test.ts',
+  // Minutes of JavaScript, and runs that other tests make as well.
+  'test/integration/*{optimize,quantize}*.test.ts',
+];
+
 export default defineConfig({
   define: { ONLITE_VERSION: JSON.stringify(version) },
   test: {
     include: ['test/{unit,integration,lifecycle,stress,compat,packaging,docs}/**/*.test.ts'],
-    // A sanitizer's quarantine keeps freed memory, so the resident set says nothing under it.
-    exclude: [...configDefaults.exclude, ...(isSanitized ? ['test/stress/leaks.test.ts'] : [])],
+    exclude: [...configDefaults.exclude, ...(isSanitized ? notSanitized : [])],
     // 'onlite' is found through our own "exports", as a user finds it. Node must load it, not
     // Vite: a transformed copy would be a second instance beside the one that require() gives.
     server: { deps: { external: [/[\\/]dist[\\/].*\.js$/] } },
