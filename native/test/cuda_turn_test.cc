@@ -23,6 +23,7 @@ TEST(CudaTurnTest, NobodyHasOneBesideWhoIsAlone) {
   std::atomic<int> alone{0};
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int index = 0; index < 8; ++index) {
     threads.emplace_back([&, index] {
       for (int round = 0; round < 2000; ++round) {
