@@ -59,7 +59,7 @@ describe('onlite quantize', () => {
         'Gemm',
       ]);
     }
-    expect(found.samples).toEqual({ calibration: 100, heldOut: 599 });
+    expect(found.samples).toMatchObject({ calibration: 100, heldOut: 599, areApart: true });
     expect(found.output?.bytes).toBe(statSync(file).size);
     expect(found.speed?.models).toHaveLength(2);
     for (const { p50, peakMemory } of found.speed!.models) {
@@ -101,7 +101,7 @@ describe('onlite quantize', () => {
     const args = ['--method', 'float16', '--no-speed', '--json'];
     const { status, stdout } = onlite(['quantize', digits('mlp.onnx'), outputFile(), ...args]);
     expect(status, stdout).toBe(0);
-    expect((JSON.parse(stdout) as Result).samples).toEqual({ calibration: 8, heldOut: 2 });
+    expect((JSON.parse(stdout) as Result).samples).toMatchObject({ source: 'random' });
   });
 
   it('leaves no files when it is interrupted', async () => {
@@ -178,7 +178,7 @@ describe('onlite quantize', () => {
       file,
       ...args,
     ]) as Result;
-    expect(found).toEqual({ calibration: 75, heldOut: 25 });
+    expect(found).toMatchObject({ calibration: 75, heldOut: 25, areApart: true });
     expect(candidates[0]!.fidelity.accuracy).toBeUndefined();
   });
 

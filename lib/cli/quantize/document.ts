@@ -16,7 +16,14 @@ export interface QuantizeDocument {
   readonly input: ModelFile;
   readonly target: string;
   /** How many samples calibrated and how many judged. */
-  readonly samples: { readonly calibration: number; readonly heldOut: number };
+  readonly samples: {
+    readonly calibration: number;
+    readonly heldOut: number;
+    /** Where they came from: a path, or `random`. */
+    readonly source: string;
+    /** Whether none of those that judge has calibrated. */
+    readonly areApart: boolean;
+  };
   readonly candidates: readonly QuantizeCandidate[];
   /** The name of the one that was written. */
   readonly chosen?: string;

@@ -1,10 +1,9 @@
-import { stat } from 'node:fs/promises';
-
 import type { TensorLike } from '../../engine/run/feeds';
 import { InferenceSession } from '../../engine/session/session';
 import { firstFeeds } from '../../optimize/quantize/evaluate';
 import { quantizeModel } from '../../optimize/quantize/quantize-model';
 import type { QuantizeProgress } from '../../optimize/quantize/quantize-options';
+import { modelByteLength } from '../../optimize/quantize/workspace';
 import { targetOfThisMachine } from '../../optimize/quantize/target';
 import { describeSystem, describeVersions } from '../bench/document';
 import { ProgressLine, progressBar } from '../bench/progress';
@@ -102,13 +101,18 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     command: process.argv.slice(2),
     machine,
     versions: describeVersions(),
-    input: file,
+    input: { ...file, bytes: modelByteLength(input) },
     target,
-    samples: { calibration: split.calibration.count, heldOut: split.heldOut.count },
+    samples: {
+      calibration: split.calibration.count,
+      heldOut: split.heldOut.count,
+      source: command.data ?? 'random',
+      areApart: split.areApart,
+    },
     candidates,
     ...(speed ? { speed } : {}),
     ...(chosen
-      ? { chosen: chosen.name, output: { path: output, bytes: (await stat(output)).size } }
+      ? { chosen: chosen.name, output: { path: output, bytes: modelByteLength(output) } }
       : {}),
     holds,
   };

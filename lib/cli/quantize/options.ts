@@ -95,6 +95,11 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
     throw new UsageError('--bits and --block-size: need --method weight-only');
   }
   const format = choice(args, 'format', ['qdq', 'qoperator'] as const);
+  const usesRanges = method === 'auto' || method === 'static';
+  const calibration = rangeMethod(args);
+  if (calibration && !usesRanges) {
+    throw new UsageError(`--calibration: --method ${method} looks at no activation before it runs`);
+  }
   const speed: Protocol = {
     processes: wholeNumber(args, 'processes', 1) ?? PROCESSES,
     blocks: BLOCKS,
@@ -119,7 +124,7 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
     ...given('test', text(args, 'test')),
     ...given('labels', text(args, 'labels')),
     ...given('samples', wholeNumber(args, 'samples', 1)),
-    ...given('calibration', rangeMethod(args)),
+    ...given('calibration', calibration),
     ...given('bits', bits === undefined ? undefined : Number(bits)),
     ...given('blockSize', size),
     ...given('target', choice(args, 'target', targets)),

@@ -5,7 +5,7 @@ import { html, type Markup } from '../report/markup';
 import { renderPage, titleOf } from '../report/page';
 import { dataTable } from '../report/table';
 import type { QuantizeDocument } from './document';
-import { candidateRows, decisionRows } from './text';
+import { candidateRows, decisionRows, samplesText } from './text';
 
 const table = (caption: string, { header, rows }: Rows, numeric = true): Markup =>
   dataTable(caption, header, rows, { numeric });
@@ -34,7 +34,7 @@ function verdictPart({ candidates, chosen, holds, output }: QuantizeDocument): P
 }
 
 function candidatePart(document: QuantizeDocument): Part {
-  const body = html`${table('Candidates on samples that calibration has not seen', candidateRows(document))}
+  const body = html`${table('Candidates', candidateRows(document))}
     <p class="sub">
       SQNR is the power of the float model’s values to that of the differences, of the worst output.
       Speed-up is the float model’s median time of a run to the candidate’s, both in one process, in
@@ -73,7 +73,7 @@ export function renderReport(document: QuantizeDocument): string {
         ${body}
       </section>`,
   );
-  const { samples, input, speed, target } = document;
+  const { input, speed, target } = document;
   return renderPage({
     document,
     title: titleOf([input.path]),
@@ -81,6 +81,6 @@ export function renderReport(document: QuantizeDocument): string {
     models: [input],
     protocol: speed && protocolText(speed),
     main: html`${sections}`,
-    footer: `Written by onlite quantize for ${target}: ${samples.calibration} samples calibrated, ${samples.heldOut} judged.`,
+    footer: `Written by onlite quantize for ${target}. Samples: ${samplesText(document)}.`,
   });
 }

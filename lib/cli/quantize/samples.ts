@@ -1,5 +1,6 @@
 import type { ValueMetadata } from '../../engine/session/metadata';
 import type { Sample } from '../../optimize/compare/sample';
+import { OnliteError } from '../../errors';
 import { readLabels } from '../feeds/labels';
 import { randomSamples, readSamples } from '../feeds/sample-set';
 import type { SampleSet } from '../feeds/samples';
@@ -15,6 +16,8 @@ export interface Rerun {
 export interface Split {
   readonly calibration: Rerun;
   readonly heldOut: Rerun;
+  /** Whether none of those that judge has calibrated. */
+  readonly areApart: boolean;
 }
 
 type LabelsOf = ((index: number) => Sample['labels']) | undefined;
@@ -37,6 +40,20 @@ function rerun(set: SampleSet, indices: readonly number[], labels: LabelsOf): Re
 
 const firstOf = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
+/** Samples of noise, for methods that look at no activation. */
+async function noise(inputs: readonly ValueMetadata[]): Promise<SampleSet> {
+  const set = randomSamples(inputs, { count: RANDOM_SAMPLES, seed: 0, shapes: [] });
+  await set.sample(0).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new OnliteError(
+      'ERR_INVALID_ARGUMENT',
+      `--data: samples are needed, random ones do not fit the model (${reason})`,
+      { cause },
+    );
+  });
+  return set;
+}
+
 /**
  * The samples of `--data`, of which every fourth judges the result, or all of `--test` do.
  *
@@ -48,7 +65,7 @@ export async function readSplit(
 ): Promise<Split> {
   const set =
     data === undefined
-      ? randomSamples(inputs, { count: RANDOM_SAMPLES, seed: 0, shapes: [] })
+      ? await noise(inputs)
       : await readSamples(data, inputs, {
           images,
           ...(samples === undefined ? {} : { limit: samples }),
@@ -60,11 +77,13 @@ export async function readSplit(
     return {
       calibration: rerun(set, all, undefined),
       heldOut: rerun(others, firstOf(others.count), truth),
+      areApart: true,
     };
   }
   const truth = await readLabels(labels, set.labels, set.count);
   if (all.length < LEAST_TO_SPLIT) {
-    return { calibration: rerun(set, all, undefined), heldOut: rerun(set, all, truth) };
+    const both = { calibration: rerun(set, all, undefined), heldOut: rerun(set, all, truth) };
+    return { ...both, areApart: false };
   }
   const isHeldOut = (index: number): boolean => index % HELD_OUT === HELD_OUT - 1;
   return {
@@ -74,5 +93,6 @@ export async function readSplit(
       undefined,
     ),
     heldOut: rerun(set, all.filter(isHeldOut), truth),
+    areApart: true,
   };
 }

@@ -75,13 +75,21 @@ function verdict({ candidates, chosen, output, holds }: QuantizeDocument): strin
   return `${reasons}\n${holds ? green('held') : red('not held')}: ${written}\n`;
 }
 
+/** What the figures stand on. */
+export function samplesText({ samples }: QuantizeDocument): string {
+  const { calibration, heldOut, source, areApart } = samples;
+  if (source === 'random') return `${heldOut} of random noise judge: give --data for real ones`;
+  const same = areApart ? '' : ', the same: give more, or --test';
+  return `${calibration} calibrate, ${heldOut} judge${same}`;
+}
+
 export function renderText(document: QuantizeDocument): string {
-  const { input, samples, target, speed } = document;
+  const { input, target, speed } = document;
   const facts = [
     ...machineFacts(document),
     ['model', `${input.path}, ${byteSize(input.bytes)}`],
     ['target', target],
-    ['samples', `${samples.calibration} calibrate, ${samples.heldOut} judge`],
+    ['samples', samplesText(document)],
   ];
   const candidates = candidateRows(document);
   const shown = chosenOf(document) ?? document.candidates[0];

@@ -315,7 +315,8 @@ export class GraphEditor {
     }
     for (const node of this.#nodes) if (!needed.has(node)) this.removeNode(node);
     for (const name of this.#initializers.keys()) {
-      if (!values.has(name)) this.#initializers.delete(name);
+      // An input keeps its default though nothing uses it: else it would have to be given.
+      if (!values.has(name) && !this.#inputs.has(name)) this.#initializers.delete(name);
     }
   }
 

@@ -1,9 +1,8 @@
-import { stat } from 'node:fs/promises';
-
 import type { SessionOptions } from '../../engine/session/session-options';
 import type { Task } from '../compare/quality';
 import type { Samples } from '../compare/sample';
 import type { OperatorDecision } from './decision';
+import { modelByteLength } from './workspace';
 import { evaluate, measureSpeedup, type Fidelity, type Speedup } from './evaluate';
 
 /** What must hold for a quantised model to be worth having. */
@@ -92,16 +91,13 @@ export async function measureCandidate(
 ): Promise<QuantizeCandidate> {
   const { name, file, decisions } = made;
   const fidelity = await measureFidelity(file, measuring.heldOut(), measuring);
-  const speedup = await measureSpeedup(
-    [measuring.float, file],
-    measuring.heldOut(),
-    measuring.session,
-  );
+  const { session, signal } = measuring;
+  const models = [measuring.float, file] as const;
+  const speedup = await measureSpeedup(models, measuring.heldOut(), session, signal);
   const refused = fidelityFaults(fidelity, limits);
   if (speedup.ratio < limits.minSpeedup) {
     const found = speedup.ratio.toFixed(2);
     refused.push(`${found} × the float model's speed, ${limits.minSpeedup} × was wanted`);
   }
-  const { size: bytes } = await stat(file);
-  return { name, fidelity, speedup, bytes, decisions, refused };
+  return { name, fidelity, speedup, bytes: modelByteLength(file), decisions, refused };
 }

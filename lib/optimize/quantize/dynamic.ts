@@ -17,6 +17,7 @@ import { computedTensor } from './computed-tensor';
 import { decision, type OperatorDecision } from './decision';
 import { quantizeArray } from './integers';
 import { weightParameters } from './parameters';
+import { saturation, type Saturation } from './saturation';
 import { targetTypes, type Target } from './target';
 
 const MICROSOFT = 'com.microsoft';
@@ -33,10 +34,14 @@ export interface DynamicOptions {
 
 /** A matrix of weights, `[K, N]`, in integers. */
 interface IntegerMatrix {
+  readonly saturation: Saturation | undefined;
   readonly weight: string;
   readonly scale: string;
   readonly zeroPoint: string;
 }
+
+/** How a layer computes now, or why it stays as it was. */
+type Outcome = Omit<OperatorDecision, 'node' | 'operator'>;
 
 const AS = 'dynamic uint8 × int8 per channel';
 
@@ -56,8 +61,7 @@ class DynamicWriter {
     this.#options = options;
   }
 
-  /** @returns how the layer computes now, or why it stays as it was */
-  rewrite(node: NodeProto): { as: string } | { reason: string } {
+  rewrite(node: NodeProto): Outcome {
     switch (node.opType) {
       case 'MatMul':
         return this.#matMul(node);
@@ -77,7 +81,7 @@ class DynamicWriter {
     return tensor.dims.length === 2 ? tensor : 'its weight is no matrix';
   }
 
-  #matMul(node: NodeProto): { as: string } | { reason: string } {
+  #matMul(node: NodeProto): Outcome {
     const [left = '', right = ''] = node.input;
     const weight = this.#floatMatrix(right);
     if (this.#editor.constant(left)) return { reason: 'its first input is a constant' };
@@ -86,10 +90,10 @@ class DynamicWriter {
     const matrix = this.#matrix(right, weight, false);
     this.#editor.removeNode(node);
     this.#product(left, matrix, output);
-    return { as: AS };
+    return outcome(AS, [matrix]);
   }
 
-  #gemm(node: NodeProto): { as: string } | { reason: string } {
+  #gemm(node: NodeProto): Outcome {
     const [left = '', right = '', bias = ''] = node.input;
     const weight = this.#floatMatrix(right);
     if (this.#editor.constant(left)) return { reason: 'its first input is a constant' };
@@ -107,11 +111,11 @@ class DynamicWriter {
       this.#product(left, matrix, product);
       this.#editor.addNode(makeNode('Add', [product, bias], [output], { name: `${output}_bias` }));
     }
-    return { as: AS };
+    return outcome(AS, [matrix]);
   }
 
   /** The layout of com.microsoft's operator: weights transposed, a scale for each direction. */
-  #lstm(node: NodeProto): { as: string } | { reason: string } {
+  #lstm(node: NodeProto): Outcome {
     const editor = this.#editor;
     const [, weight = '', recurrence = ''] = node.input;
     if (findAttribute(node, 'layout') && intAttribute(node, 'layout', 0) !== 0) {
@@ -131,7 +135,7 @@ class DynamicWriter {
       attribute: node.attribute.filter(({ name }) => name !== 'layout'),
     });
     editor.requireOpset(MICROSOFT, 1);
-    return { as: 'dynamic uint8 × int8' };
+    return outcome('dynamic uint8 × int8', [w, r]);
   }
 
   /** `[directions, 4 · hidden, inputs]` as `[directions, inputs, 4 · hidden]` of integers. */
@@ -180,11 +184,11 @@ class DynamicWriter {
     const scaleDims = [quantization.scale.length];
     const editor = this.#editor;
     const zeroPoints = Int8Array.from(quantization.zeroPoint);
+    const integers = (): Int8Array => quantizeArray(values(), dims, quantization, 'int8');
     return {
+      saturation: saturationOf(integers(), dims),
       weight: editor.addInitializer(
-        computedTensor(`${name}_quantized`, OnnxDataType.INT8, dims, () => [
-          quantizeArray(values(), dims, quantization, type),
-        ]),
+        computedTensor(`${name}_quantized`, OnnxDataType.INT8, dims, () => [integers()]),
       ),
       scale: editor.addInitializer(makeFloats(`${name}_scale`, quantization.scale, scaleDims)),
       zeroPoint: editor.addInitializer(
@@ -223,6 +227,31 @@ class DynamicWriter {
     this.#activations.set(name, names);
     return names;
   }
+}
+
+/** Of matrices `[K, N]`, one after the other: activations are of uint8 whatever the target. */
+function saturationOf(integers: Int8Array, dims: readonly number[]): Saturation | undefined {
+  const matrix = dims.slice(-2);
+  const size = matrix.reduce((product, dim) => product * dim, 1);
+  const sum = { pairs: 0, saturating: 0, worst: 0 };
+  for (let start = 0; size > 0 && start < integers.length; start += size) {
+    const own = saturation(
+      makeNode('MatMul', [], []),
+      integers.subarray(start, start + size),
+      matrix,
+    );
+    sum.pairs += own?.pairs ?? 0;
+    sum.saturating += own?.saturating ?? 0;
+    sum.worst = Math.max(sum.worst, own?.worst ?? 0);
+  }
+  return sum.saturating > 0 ? sum : undefined;
+}
+
+/** How a layer computes now. */
+function outcome(as: string, matrices: readonly IntegerMatrix[]): Outcome {
+  const found = matrices.flatMap((matrix) => matrix.saturation ?? []);
+  const worst = found.sort((a, b) => b.worst - a.worst)[0];
+  return { as, ...(worst ? { saturation: worst } : {}) };
 }
 
 function transpose(values: Float32Array, rows: number, columns: number): Float32Array {

@@ -2,6 +2,7 @@ import { interleave } from '../../bench/interleave';
 import { batchFor, sampleSync } from '../../bench/sample';
 import type { Summary } from '../../bench/statistics';
 import type { TensorLike } from '../../engine/run/feeds';
+import { throwIfAborted } from '../../engine/run/abort';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { compareModels, type ModelComparison } from '../compare/compare-models';
@@ -100,13 +101,17 @@ export function measureSpeedup(
   models: readonly [reference: string, candidate: string],
   samples: Samples,
   session?: SessionOptions,
+  signal?: AbortSignal,
 ): Promise<Speedup> {
   return withSessions(models, { intraOpNumThreads: 1, ...session }, async (sessions) => {
     const feeds = (await firstFeeds(samples)) as Record<string, TensorLike>;
     const slices = (each: InferenceSession): (() => Summary) => {
       const run = (): unknown => each.runSync(feeds);
       const { p50 } = sampleSync(run, { ms: SLICE_MS });
-      return () => sampleSync(run, { ms: SLICE_MS, batch: batchFor(p50) });
+      return () => {
+        throwIfAborted(signal);
+        return sampleSync(run, { ms: SLICE_MS, batch: batchFor(p50) });
+      };
     };
     const [baseline, subject] = [slices(sessions[0]), slices(sessions[1])];
     const { ratio, ...found } = await interleave({ subject, baseline, repetitions: REPETITIONS });

@@ -8,10 +8,13 @@ import {
   tensorValues,
   type GraphEditor,
   type NodeProto,
+  type TensorProto,
 } from '../../formats/onnx';
+import { OnliteError } from '../../errors';
 import { quantizeArray } from './integers';
 import {
   biasParameters,
+  channelLayout,
   rangeParameters,
   weightParameters,
   type IntegerType,
@@ -77,6 +80,8 @@ class QdqWriter {
   readonly #options: QdqOptions;
   readonly #activations: ReadonlyMap<string, Quantization>;
   readonly #names = new Map<string, ParameterNames>();
+  /** What stands for a constant, by its name and parameters: layers may share it. */
+  readonly #constants = new Map<string, string>();
 
   constructor(editor: GraphEditor, plan: StaticPlan, options: QdqOptions) {
     this.#editor = editor;
@@ -143,14 +148,15 @@ class QdqWriter {
       if (onlyIntegers) editor.replaceUses(name, target);
     }
     const parameters = [names.scale, names.zeroPoint];
+    // Nodes are called after what they make, which nothing else makes.
     editor.addNode(
       makeNode('QuantizeLinear', [source, ...parameters], [quantized], {
-        name: `${name}_QuantizeLinear`,
+        name: `${quantized}_QuantizeLinear`,
       }),
     );
     editor.addNode(
       makeNode('DequantizeLinear', [quantized, ...parameters], [target], {
-        name: `${name}_DequantizeLinear`,
+        name: `${target}_DequantizeLinear`,
       }),
     );
   }
@@ -160,10 +166,12 @@ class QdqWriter {
     const { folder } = this.#options;
     const values = tensorValues(weight, OnnxDataType.FLOAT, folder);
     const axis = this.#channelAxis(node);
-    let parameters = weightParameters(values, weight.dims, type, {
-      ...weightOptions,
-      ...(axis === undefined ? {} : { axis }),
-    });
+    const options = { ...weightOptions, ...(axis === undefined ? {} : { axis }) };
+    let parameters = usefulScales(
+      layerParameters(weight, values, type, options),
+      values,
+      weight.dims,
+    );
     const biasValues = bias && tensorValues(bias, OnnxDataType.FLOAT, folder);
     if (biasValues) {
       const [inputScale = 1] = this.#parametersOf(node.input[0] ?? '').scale;
@@ -213,8 +221,14 @@ class QdqWriter {
   ): void {
     const editor = this.#editor;
     const { name, dims, values, quantization, type } = constant;
+    const key = JSON.stringify([name, type, quantization]);
+    const known = this.#constants.get(key);
     const integers = quantizeArray(values, dims, quantization, type);
     if (integers instanceof Int8Array) this.#checkSaturation(node, integers, dims);
+    if (known !== undefined) {
+      editor.setInput(node, index, known);
+      return;
+    }
     const quantized = editor.addInitializer(
       makeTensor(`${name}_quantized`, DATA_TYPES[type], dims, integers),
     );
@@ -223,12 +237,54 @@ class QdqWriter {
     const { axis } = quantization;
     editor.addNode(
       makeNode('DequantizeLinear', [quantized, scale, zeroPoint], [output], {
-        name: `${name}_DequantizeLinear`,
+        name: `${output}_DequantizeLinear`,
         attributes: axis === undefined ? {} : { axis: BigInt(axis) },
       }),
     );
+    this.#constants.set(key, output);
     editor.setInput(node, index, output);
   }
+}
+
+/** @throws OnliteError ERR_UNSUPPORTED for a weight that is not finite, with its name. */
+function layerParameters(
+  { name = '', dims }: TensorProto,
+  values: Float32Array,
+  type: IntegerType,
+  options: Parameters<typeof weightParameters>[3],
+): Quantization {
+  try {
+    return weightParameters(values, dims, type, options);
+  } catch (cause) {
+    throw new OnliteError('ERR_UNSUPPORTED', `weight '${name}' has values that are not finite`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * Gives a channel whose weights are all 0, and whose scale is therefore 1, the least scale of the
+ * others: its bias has that scale, and would be lost in steps of 1.
+ */
+function usefulScales(
+  quantization: Quantization,
+  values: Float32Array,
+  dims: readonly number[],
+): Quantization {
+  const { outer, channels, inner } = channelLayout(dims, quantization.axis);
+  const isZero = (channel: number): boolean => {
+    for (let block = 0; block < outer; block++) {
+      const start = (block * channels + channel) * inner;
+      if (values.subarray(start, start + inner).some((value) => value !== 0)) return false;
+    }
+    return true;
+  };
+  const zeros = quantization.scale.map((each, channel) => each === 1 && isZero(channel));
+  const others = quantization.scale.filter((_, channel) => zeros[channel] !== true);
+  if (others.length === 0) return quantization;
+  const least = others.reduce((one, other) => Math.min(one, other));
+  const scale = quantization.scale.map((each, channel) => (zeros[channel] === true ? least : each));
+  return { ...quantization, scale };
 }
 
 /**

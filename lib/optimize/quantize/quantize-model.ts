@@ -1,5 +1,9 @@
+import { realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
 import type { TensorLike } from '../../engine/run/feeds';
 import { InferenceSession } from '../../engine/session/session';
+import { checkString } from '../../checks';
 import { throwIfAborted } from '../../engine/run/abort';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { cpuModel, int8Support } from '../../cpu';
@@ -21,9 +25,13 @@ import { firstFeeds } from './evaluate';
 import type { Range } from './parameters';
 import {
   checkQuantizeOptions,
+  type CheckedQuantizeOptions,
   type QuantizeMethod,
   type QuantizeOptions,
 } from './quantize-options';
+import { upgradeOpset } from './upgrade';
+import { excludedNodes } from './excluded';
+import { foldNormalizations } from './smooth';
 import { layersByNoise, leastPrefix } from './sensitivity';
 import { correctBiases, StaticQuantizer, writeStatic, type WrittenModel } from './static';
 import type { Target } from './target';
@@ -73,13 +81,13 @@ const RANGE_METHODS: readonly RangeMethod[] = [
 const SMALLER: ReadonlySet<QuantizeMethod> = new Set(['weight-only', 'float16'] as const);
 
 /** Leaves out what is undefined: optional properties may not be. */
-function given<Options extends object>(
+function defined<Options extends object>(
   options: Options,
 ): {
   [Key in keyof Options]: Exclude<Options[Key], undefined>;
 } {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as ReturnType<typeof given<Options>>;
+  return Object.fromEntries(entries) as ReturnType<typeof defined<Options>>;
 }
 
 /**
@@ -94,7 +102,7 @@ const EXACT: SessionOptions = { extra: { session: { x64quantprecision: '1' } } }
 class Quantizer {
   /** The model after what makes it simpler. */
   readonly #float: string;
-  readonly #options: QuantizeOptions;
+  readonly #options: CheckedQuantizeOptions;
   readonly #workspace: Workspace;
   readonly #measuring: Measuring;
   readonly #exclude: ReadonlySet<string>;
@@ -102,28 +110,29 @@ class Quantizer {
   private constructor(
     input: string,
     float: string,
-    options: QuantizeOptions,
+    options: CheckedQuantizeOptions,
     workspace: Workspace,
   ) {
     const { data, heldOut = data, session, output, task, signal, target } = options;
     this.#float = float;
     this.#options = options;
     this.#workspace = workspace;
-    this.#exclude = new Set(options.exclude);
+    this.#exclude = excludedNodes([input, float], options.exclude ?? []);
     const exact = target === 'x64' ? EXACT : undefined;
     this.#measuring = {
       float: input,
       heldOut,
-      ...given({ session, output, task, signal, exact }),
+      ...defined({ session, output, task, signal, exact }),
     };
   }
 
   /** Makes the model simpler first: what is folded need not be quantised. */
   static async create(
     input: string,
-    options: QuantizeOptions,
+    options: CheckedQuantizeOptions,
     workspace: Workspace,
   ): Promise<Quantizer> {
+    throwIfAborted(options.signal);
     const float = workspace.path('float');
     options.onProgress?.({ stage: 'simplifying', done: 0 });
     const feeds = await firstFeeds(options.data());
@@ -144,6 +153,7 @@ class Quantizer {
       if (!made) continue;
       const limits = { ...this.#options, minSpeedup };
       found.push({ made, measured: await measureCandidate(made, this.#measuring, limits) });
+      throwIfAborted(this.#options.signal);
     }
     return found;
   }
@@ -163,7 +173,7 @@ class Quantizer {
           'weight-only',
           (exclude) => (editor, folder) =>
             quantizeWeights(editor, {
-              ...given({ bits, blockSize, format }),
+              ...defined({ bits, blockSize, format }),
               exclude: [...exclude],
               folder,
             }),
@@ -208,13 +218,14 @@ class Quantizer {
       first.decisions.flatMap(({ node, as }) => (as === undefined ? [] : [node])),
     );
     const models = [float, first.file] as const;
-    const worst = await layersByNoise(models, layers, data(), given({ session, signal }));
+    const worst = await layersByNoise(models, layers, data(), defined({ session, signal }));
     let kept = first;
     // With none of them in integers there is nothing to write.
     await leastPrefix(worst.slice(0, -1), async (head) => {
       const made = await write(new Set([...this.#exclude, ...head]));
       const holds = await judge(made);
-      if (holds) kept = made;
+      await this.#workspace.discard(holds ? kept.file : made.file);
+      if (holds) kept = { ...made, decisions: tooNoisy(made.decisions, head) };
       return holds;
     });
     return kept;
@@ -234,13 +245,19 @@ class Quantizer {
     return { method: name, name, ...(await this.#withinLimits(this.#float, first, write)) };
   }
 
+  /** The float model with operators that take a scale for each channel, where it can be had. */
+  async #upgraded(): Promise<string> {
+    const { file } = await this.#workspace.rewrite(this.#float, 'upgraded', upgradeOpset);
+    return file;
+  }
+
   /** Watches a float model's activations on the samples. */
   #calibrated(file: string): Promise<StaticQuantizer | undefined> {
     const { data, session, signal, count: total, onProgress } = this.#options;
     return StaticQuantizer.calibrate(file, data(), {
-      ...given({ session, signal, total }),
+      ...defined({ session, signal, total }),
       onProgress: ({ done, remainingMs }) =>
-        onProgress?.({ stage: 'calibrating', done, ...given({ total, remainingMs }) }),
+        onProgress?.({ stage: 'calibrating', done, ...defined({ total, remainingMs }) }),
     });
   }
 
@@ -250,7 +267,10 @@ class Quantizer {
     const { file, result } = await this.#workspace.rewrite(
       quantizer.file,
       'equalized',
-      (editor, folder) => equalizeLayers(editor, { folder, ranges }),
+      (editor, folder) => [
+        ...foldNormalizations(editor, { folder }),
+        ...equalizeLayers(editor, { folder, ranges }),
+      ],
     );
     return result.length === 0 ? undefined : this.#calibrated(file);
   }
@@ -294,15 +314,19 @@ class Quantizer {
     const { name, float, ranges } = recipe;
     const quantize = async (file: string): Promise<string> =>
       (await this.#writeStatic(file, ranges, exclude)).file;
-    const options = given({ session, signal });
+    const options = defined({ session, signal });
     const file = await correctBiases(float, this.#workspace, quantize, data, options);
     if (file === undefined) return plain;
     const other = { name: `${name}, biases corrected`, float: file, ranges };
-    return leastNoise([plain, await this.#tried(other, exclude)]);
+    const corrected = await this.#tried(other, exclude);
+    await this.#workspace.discard(file);
+    const best = leastNoise([plain, corrected]);
+    await this.#workspace.discard((best === plain ? corrected : plain).file);
+    return best;
   }
 
   async #static(): Promise<Made | undefined> {
-    const plain = await this.#calibrated(this.#float);
+    const plain = await this.#calibrated(await this.#upgraded());
     let equalized: StaticQuantizer | undefined;
     try {
       if (!plain) return undefined;
@@ -314,6 +338,7 @@ class Quantizer {
       const tried = new Map<StaticModel, StaticRecipe>();
       for (const recipe of recipes) tried.set(await this.#tried(recipe, this.#exclude), recipe);
       const recipe = tried.get(leastNoise([...tried.keys()]));
+      for (const { file } of tried.keys()) await this.#workspace.discard(file);
       if (!recipe) return undefined;
       const first = await this.#corrected(recipe, this.#exclude);
       const { name, ...kept } = await this.#withinLimits(recipe.float, first, (exclude) =>
@@ -325,6 +350,15 @@ class Quantizer {
       await equalized?.release();
     }
   }
+}
+
+/** Says of layers that were left float by the limits that it was these. */
+function tooNoisy(
+  decisions: readonly OperatorDecision[],
+  layers: readonly string[],
+): OperatorDecision[] {
+  const reason = 'it adds more noise than the limits allow';
+  return decisions.map((each) => (layers.includes(each.node) ? { ...each, reason } : each));
 }
 
 function leastNoise(models: readonly StaticModel[]): StaticModel {
@@ -357,11 +391,37 @@ async function writeResult(
   }
 }
 
-/** Those that hold come first, then the quicker ones, or the smaller where speed does not matter. */
-function better(a: QuantizeCandidate, b: QuantizeCandidate, bySize: boolean): number {
+/**
+ * Those that are right come first, then those that hold all limits, then the quicker ones, or the
+ * smaller where speed does not matter.
+ */
+function better(a: QuantizeCandidate, b: QuantizeCandidate, options: QuantizeOptions): number {
+  const wrong = (one: QuantizeCandidate): number => fidelityFaults(one.fidelity, options).length;
+  if (wrong(a) !== wrong(b)) return wrong(a) - wrong(b);
+  if (wrong(a) > 0) return b.fidelity.sqnr - a.fidelity.sqnr;
   const faults = a.refused.length - b.refused.length;
   if (faults !== 0) return faults;
+  const bySize = options.minSpeedup !== undefined && options.minSpeedup <= 0;
   return bySize ? a.bytes - b.bytes : b.speedup.ratio - a.speedup.ratio;
+}
+
+/** Before the work: the float model must stay, and the result must have a place. */
+async function checkPaths(input: string, output: string): Promise<void> {
+  checkString(input, 'input');
+  checkString(output, 'output');
+  const realPath = (path: string): Promise<string | undefined> =>
+    realpath(path).catch(() => undefined);
+  const [source, target] = [await realPath(input), await realPath(output)];
+  if (source !== undefined && source === target) {
+    throw new OnliteError('ERR_INVALID_ARGUMENT', 'output: it is the input, which is to be kept');
+  }
+  const folder = await stat(dirname(output)).catch((cause: unknown) => {
+    throw new OnliteError('ERR_INVALID_ARGUMENT', `output: no folder for '${output}'`, { cause });
+  });
+  const isFolder = (await stat(output).catch(() => undefined))?.isDirectory() === true;
+  if (!folder.isDirectory() || isFolder) {
+    throw new OnliteError('ERR_INVALID_ARGUMENT', `output: '${output}' cannot be a file`);
+  }
 }
 
 /**
@@ -377,9 +437,10 @@ function better(a: QuantizeCandidate, b: QuantizeCandidate, bySize: boolean): nu
 export async function quantizeModel(
   input: string,
   output: string,
-  options: QuantizeOptions,
+  given: QuantizeOptions,
 ): Promise<QuantizeResult> {
-  checkQuantizeOptions(options);
+  const options = checkQuantizeOptions(given);
+  await checkPaths(input, output);
   const workspace = await Workspace.create();
   try {
     const found = await (await Quantizer.create(input, options, workspace)).candidates();
@@ -389,8 +450,7 @@ export async function quantizeModel(
         `'${input}' has nothing to quantise: no layer with constant float32 weights`,
       );
     }
-    const bySize = options.minSpeedup !== undefined && options.minSpeedup <= 0;
-    found.sort((a, b) => better(a.measured, b.measured, bySize));
+    found.sort((a, b) => better(a.measured, b.measured, options));
     const candidates = found.map(({ measured }) => measured);
     const [best] = found;
     const holds = best?.measured.refused.length === 0;

@@ -5,6 +5,7 @@ import {
   optionalBoolean,
   optionalChoice,
   optionalInteger,
+  optionalString,
 } from '../../checks';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { invalidArgument } from '../../errors';
@@ -12,7 +13,7 @@ import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Task } from '../compare/quality';
 import type { Samples } from '../compare/sample';
 import type { QuantizeLimits } from './candidate';
-import { targets, type Target } from './target';
+import { targetOfThisMachine, targets, type Target } from './target';
 
 /** `auto` tries those that can make a model quicker: static and dynamic. */
 export type QuantizeMethod = 'auto' | 'static' | 'dynamic' | 'weight-only' | 'float16';
@@ -40,7 +41,8 @@ export interface QuantizeOptions extends QuantizeLimits {
   readonly heldOut?: () => Samples;
   /** How a static model's ranges are found. Default the method of least noise. */
   readonly calibration?: RangeMethod;
-  readonly target: Target;
+  /** What processors the model is for. Default this machine's. */
+  readonly target?: Target;
   /** Bits of a weight, with `weight-only`. Default 4. */
   readonly bits?: 4 | 8;
   /** Weights that share a scale, with `weight-only`: a power of two from 16 to 256. Default 32. */
@@ -90,8 +92,13 @@ const wordsOf = (...words: string[]): ReadonlyMap<string, string> =>
   new Map(words.map((word) => [word, word]));
 const methods = wordsOf('auto', 'static', 'dynamic', 'weight-only', 'float16');
 
+/** How the options are used, once they are checked. */
+export type CheckedQuantizeOptions = QuantizeOptions & { readonly target: Target };
+
+const ranges = wordsOf('minmax', 'percentile', 'entropy', 'mse');
+
 /** @throws OnliteError ERR_INVALID_ARGUMENT */
-export function checkQuantizeOptions(options: QuantizeOptions): void {
+export function checkQuantizeOptions(options: QuantizeOptions): CheckedQuantizeOptions {
   const checked = checkOptions(options, 'options', optionKeys);
   optionalChoice(checked, 'method', 'options', methods);
   optionalChoice(checked, 'target', 'options', wordsOf(...targets));
@@ -110,9 +117,28 @@ export function checkQuantizeOptions(options: QuantizeOptions): void {
       throw invalidArgument(`options.${name}`, 'a number', value);
     }
   }
+  const { onProgress, signal, calibration, bits } = checked;
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidArgument('options.onProgress', 'a function', onProgress);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgument('options.signal', 'an AbortSignal', signal);
+  }
+  if (calibration !== undefined) {
+    const keys = new Set(['method', 'percentile', 'levels', 'symmetric']);
+    const method = checkOptions(calibration, 'options.calibration', keys);
+    optionalChoice(method, 'method', 'options.calibration', ranges);
+  }
+  if (bits !== undefined && bits !== 4 && bits !== 8) {
+    throw invalidArgument('options.bits', '4 or 8', bits);
+  }
+  optionalInteger(checked, 'blockSize', 'options', 16, 256);
+  optionalString(checked, 'output', 'options');
   if (checked['exclude'] !== undefined) {
     checkArray(checked['exclude'], 'options.exclude', MAX_EXCLUDED).forEach((name, index) =>
       checkString(name, `options.exclude[${index}]`),
     );
   }
+  const all = checked as unknown as QuantizeOptions;
+  return { ...all, target: all.target ?? targetOfThisMachine() };
 }

@@ -9,7 +9,6 @@ import type { Range } from './parameters';
 import { writeQdq } from './qdq';
 import { planStatic } from './static-plan';
 import { targetTypes, type Target } from './target';
-import { upgradeOpset } from './upgrade';
 import { inspectModel, type Workspace } from './workspace';
 
 export interface StaticOptions {
@@ -79,8 +78,6 @@ export async function writeStatic(
   const { activation, weight } = targetTypes(target);
   const as = `${activation} × ${weight}`;
   const { file, result } = await workspace.rewrite(float, 'static', (editor, folder) => {
-    // Where it cannot be, weights get one scale for all channels.
-    upgradeOpset(editor);
     const plan = planStatic(editor, { as, ...(exclude ? { exclude } : {}) });
     const saturation = writeQdq(editor, plan, { ranges, target, folder });
     const found = new Map([...saturation].map(([node, each]) => [decision(node, {}).node, each]));
@@ -131,7 +128,10 @@ export async function correctBiases(
       async (own) => {
         const copy = workspace.path('partly-corrected');
         await writeOnnxFile(editor.model, copy);
-        return momentsOf(await quantize(copy), own, samples(), options);
+        const quantized = await quantize(copy);
+        const moments = await momentsOf(quantized, own, samples(), options);
+        for (const file of [copy, quantized]) await workspace.discard(file);
+        return moments;
       },
       { folder },
     ),

@@ -45,6 +45,9 @@ export function upgradeOpset(editor: GraphEditor): string | undefined {
   if (nodes.some((node) => subgraphs(node).length > 0) || editor.model.functions.length > 0) {
     return 'it has graphs within its nodes';
   }
+  if (nodes.some((node) => isStandard(node, 'Dropout') && findAttribute(node, 'ratio'))) {
+    return 'it has a Dropout of old';
+  }
   const flattening = nodes.filter((node) => isStandard(node, ...FLATTENING));
   const other = flattening.find((node) => !isOverLastDim(editor, node));
   if (other) return `a ${other.opType ?? ''} of old is over more than the last dimension`;

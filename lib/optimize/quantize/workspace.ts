@@ -1,8 +1,9 @@
+import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { GraphEditor, openOnnxFile, writeOnnxFile } from '../../formats/onnx';
+import { GraphEditor, onnxByteLength, openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 
 /** What is done with a model; `folder` is where its external data lies. */
 export type ModelUse<Result> = (editor: GraphEditor, folder: string) => Result;
@@ -12,6 +13,16 @@ export function inspectModel<Result>(file: string, use: ModelUse<Result>): Resul
   const opened = openOnnxFile(file);
   try {
     return use(new GraphEditor(opened.model), dirname(file));
+  } finally {
+    opened.close();
+  }
+}
+
+/** A model's bytes, those of its external data too. */
+export function modelByteLength(file: string): number {
+  const opened = openOnnxFile(file);
+  try {
+    return opened.hasExternalData ? onnxByteLength(opened.model) : statSync(file).size;
   } finally {
     opened.close();
   }
@@ -52,6 +63,12 @@ export class Workspace {
     } finally {
       opened.close();
     }
+  }
+
+  /** Removes a model that will not be the result. */
+  async discard(file: string): Promise<void> {
+    await rm(file, { force: true });
+    await rm(`${file}.data`, { force: true });
   }
 
   async remove(): Promise<void> {

@@ -2,7 +2,8 @@ import {
   findAttribute,
   isStandard,
   makeFloats,
-  makeInt64s,
+  makeTensor,
+  OnnxDataType,
   type NodeProto,
   type TensorProto,
 } from '../../../formats/onnx';
@@ -15,12 +16,16 @@ function constantTensor(node: NodeProto): TensorProto | undefined {
   const float = findAttribute(node, 'value_float')?.f;
   if (float !== undefined) return makeFloats('', [float], []);
   const int = findAttribute(node, 'value_int')?.i;
-  if (int !== undefined) return makeInt64s('', [Number(int)], []);
+  if (int !== undefined) return int64Tensor([int], []);
   const floats = findAttribute(node, 'value_floats')?.floats;
   if (floats) return makeFloats('', floats);
   const ints = findAttribute(node, 'value_ints')?.ints;
-  return ints && makeInt64s('', ints.map(Number));
+  return ints && int64Tensor(ints, [ints.length]);
 }
+
+/** Without a way over numbers, which do not hold the greatest integers: a usual end of Slice. */
+const int64Tensor = (values: Iterable<bigint>, dims: readonly number[]): TensorProto =>
+  makeTensor('', OnnxDataType.INT64, dims, BigInt64Array.from(values));
 
 /** Makes initializers of Constant nodes. */
 export const constantNodes: Pass = (editor) => {
