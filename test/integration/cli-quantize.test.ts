@@ -145,7 +145,7 @@ describe('onlite quantize', () => {
     const wanted = all.fidelity.sqnr + 1;
     const some = quantize('mlp.onnx', ...args, '--min-sqnr', String(wanted)).candidates[0]!;
     expect(some.fidelity.sqnr).toBeGreaterThanOrEqual(wanted);
-    const kept = some.decisions.filter(({ reason }) => reason === 'it was to stay float');
+    const kept = some.decisions.filter(({ reason }) => reason?.includes('more noise') === true);
     expect(kept.length).toBeGreaterThan(0);
     expect(kept.length).toBeLessThan(3);
   });
