@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { realpath, rename, rm, writeFile } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
+import { mkdtemp, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 
 import { OnliteError, type OnliteErrorCode } from './errors';
 import { isError } from './realms';
@@ -45,28 +46,60 @@ export interface NewFile {
  * Writes files beside the places where they belong, and moves them there when all are complete: until
  * then the files that are there stay as they are, and may be what is being read.
  *
- * @throws OnliteError ERR_INVALID_ARGUMENT when a file cannot be written; or what its chunks throw
+ * @throws OnliteError ERR_INVALID_ARGUMENT when a file cannot be written, or what is there is no file,
+ *   such as a device; or what its chunks throw
  */
 export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
-  const moves: { from: string; to: string }[] = [];
+  const moves: { path: string; from: string; to: string }[] = [];
   try {
     for (const { path, chunks } of files) {
-      const to = await realpath(path).catch(() => path);
-      const from = `${to}.${randomUUID()}.tmp`;
-      moves.push({ from, to });
-      await writeFile(from, chunks, { flag: 'wx' });
+      const to = await placeOf(path).catch(asUnwritable(path));
+      // Not the file's name and more, which may be longer than names can be.
+      const from = join(dirname(to), `${randomUUID()}.tmp`);
+      moves.push({ path, from, to });
+      await writeFile(from, chunks, { flag: 'wx' }).catch(asUnwritable(path));
     }
-    for (const { from, to } of moves) await rename(from, to);
-  } catch (cause) {
-    await Promise.all(moves.map(({ from }) => rm(from, { force: true })));
-    throw isSystemError(cause) ? unwritable(cause) : cause;
+    for (const { path, from, to } of moves) await rename(from, to).catch(asUnwritable(path));
+  } catch (error) {
+    await Promise.allSettled(moves.map(({ from }) => rm(from, { force: true })));
+    throw error;
   }
+}
+
+/** Where a file is or will be: what links lead to, which may not be there yet. */
+async function placeOf(path: string): Promise<string> {
+  try {
+    const place = await realpath(path);
+    if (!(await stat(place)).isFile()) {
+      throw new OnliteError('ERR_INVALID_ARGUMENT', `cannot write '${path}': it is no file`);
+    }
+    return place;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const target = await readlink(path).catch(() => undefined);
+    if (target === undefined) return path;
+    return placeOf(resolve(await realpath(dirname(path)), target));
+  }
+}
+
+/**
+ * Makes an empty folder among the system's temporary ones.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT where there can be none
+ */
+export async function makeTemporaryFolder(prefix: string): Promise<string> {
+  return mkdtemp(join(tmpdir(), prefix)).catch(asUnwritable(tmpdir()));
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return isError(error) && 'syscall' in error;
 }
 
-function unwritable(cause: NodeJS.ErrnoException): OnliteError {
-  return new OnliteError('ERR_INVALID_ARGUMENT', `cannot write: ${cause.message}`, { cause });
+/** Throws a system's error as that of the path, and others as they are. */
+function asUnwritable(path: string): (cause: unknown) => never {
+  return (cause) => {
+    if (!isSystemError(cause)) throw cause;
+    const message = `cannot write '${path}': ${cause.message}`;
+    throw new OnliteError('ERR_INVALID_ARGUMENT', message, { cause });
+  };
 }

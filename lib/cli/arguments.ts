@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { UsageError, type Command, type ParsedArguments } from './command';
@@ -81,6 +83,34 @@ export function decimal(args: ParsedArguments, name: string): number | undefined
     throw new UsageError(`--${name}: expected a number, got '${value}'`);
   }
   return Number(value);
+}
+
+/** A file by the one name that all its links have. */
+function realName(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return resolve(file);
+  }
+}
+
+/**
+ * Checks that no option names a model as the file that it writes.
+ *
+ * @throws UsageError
+ */
+export function checkOutputs(
+  args: ParsedArguments,
+  options: readonly string[],
+  models: readonly string[],
+): void {
+  const names = new Map(models.map((model) => [realName(model), model]));
+  for (const option of options) {
+    const file = text(args, option);
+    const model = file === undefined ? undefined : names.get(realName(file));
+    if (model !== undefined)
+      throw new UsageError(`--${option}: would replace the model '${model}'`);
+  }
 }
 
 /** The one positional argument of a command that takes one. */

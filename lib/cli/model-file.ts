@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 
+import { OnliteError } from '../errors';
 import { unreadable } from '../files';
 import { isError } from '../realms';
 
 /** @throws OnliteError ERR_MODEL_NOT_FOUND, or ERR_MODEL_UNREADABLE when there is one. */
 export async function readModelFile(file: string): Promise<Buffer> {
   try {
-    return await readFile(file);
+    // To open a pipe would wait for somebody who writes to it.
+    if ((await stat(file)).isFile()) return await readFile(file);
   } catch (cause) {
     const reason = isError(cause) ? cause.message : String(cause);
     throw unreadable(`cannot read '${file}': ${reason}`, cause);
   }
+  throw new OnliteError('ERR_MODEL_NOT_FOUND', `'${file}' is no file`);
 }
 
 export function sha256(bytes: Uint8Array): string {

@@ -1,9 +1,20 @@
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import type { ModelSize, Verification } from 'onlite/optimize';
-import { afterAll, describe, expect, it } from 'vitest';
+import { optimizeModel, type ModelSize, type Verification } from 'onlite/optimize';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 
 import { model, models, onlite, onliteJson } from './cli-support';
 
@@ -22,6 +33,22 @@ const scratch = mkdtempSync(path.join(os.tmpdir(), 'onlite-optimize-'));
 afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
+
+const waiting = { timeout: 60_000, interval: 5 };
+
+/** The command as it goes on, with temporary files in a folder of its own. */
+function start(name: string, input: string, ...args: readonly string[]) {
+  const temporary = path.join(scratch, name);
+  mkdirSync(temporary);
+  const output = path.join(scratch, `${name}.onnx`);
+  const main = path.join(import.meta.dirname, '../../dist/cli/main.js');
+  const child = spawn(
+    process.execPath,
+    [main, 'optimize', path.join(models, '../simplify', input), output, ...args],
+    { env: { ...process.env, TMPDIR: temporary }, stdio: 'ignore' },
+  );
+  return { temporary, output, child, ended: once(child, 'close') };
+}
 
 const resnet = path.join(models, '../simplify/resnet.onnx');
 const optimize = (...args: string[]): Result => onliteJson(['optimize', ...args]) as Result;
@@ -63,5 +90,57 @@ describe('onlite optimize', () => {
     expect(onlite(['optimize', resnet]).status).toBe(2);
     expect(onlite(['optimize', resnet, output, '--level', 'best']).status).toBe(2);
     expect(readdirSync(scratch)).not.toContain('nothing.onnx');
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'leaves no files at %s while it optimises',
+    async (signal) => {
+      const { temporary, output, child, ended } = start(signal, 'encoder.onnx', '--no-speed');
+      await vi.waitFor(() => expect(readdirSync(temporary)).toHaveLength(2), waiting);
+      child.kill(signal);
+      expect(await ended).toEqual([1, null]);
+      expect(readdirSync(temporary)).toEqual([]);
+      expect(existsSync(output)).toBe(false);
+    },
+  );
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'leaves no files at %s while it measures',
+    async (signal) => {
+      const { temporary, child, ended } = start(
+        `measure-${signal}`,
+        'nhwc.onnx',
+        '--duration',
+        '60',
+      );
+      const isMeasuring = (): boolean =>
+        readdirSync(temporary).some((name) => name.startsWith('onlite-compare-'));
+      await vi.waitFor(() => expect(isMeasuring()).toBe(true), waiting);
+      child.kill(signal);
+      expect(await ended).toEqual([null, signal]);
+      expect(readdirSync(temporary)).toEqual([]);
+    },
+  );
+
+  it.skipIf(process.platform === 'win32')('does not wait for a pipe', async () => {
+    const pipe = path.join(scratch, 'pipe');
+    spawnSync('mkfifo', [pipe]);
+    const { status, stderr } = onlite(['optimize', pipe, path.join(scratch, 'piped.onnx')]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('is no file')]);
+    await expect(optimizeModel(pipe)).rejects.toThrow('is no file');
+  });
+
+  it('replaces no model by what it prints', () => {
+    const input = path.join(scratch, 'input.onnx');
+    const link = path.join(scratch, 'link.onnx');
+    copyFileSync(resnet, input);
+    symlinkSync(input, link);
+    const output = path.join(scratch, 'output.onnx');
+    for (const saved of [input, link, output]) {
+      const { status, stderr } = onlite(['optimize', input, output, '--save', saved]);
+      expect([status, stderr]).toEqual([2, expect.stringContaining('--save')]);
+    }
+    expect(readFileSync(input).equals(readFileSync(resnet))).toBe(true);
+    expect(existsSync(output)).toBe(false);
   });
 });

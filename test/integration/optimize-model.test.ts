@@ -32,6 +32,47 @@ async function faceOf(bytes: Uint8Array): Promise<Face> {
 const BEST = { resnet: 22, detector: 50, nhwc: 21, lstm_if: 9, attention: 92, encoder: 83 };
 
 describe('optimizeModel', () => {
+  it.each([
+    [null, 'options: expected an object, got null'],
+    [5, 'options: expected an object'],
+    [{ levels: 'portable' }, 'options: expected one of level'],
+    [{ level: 'best' }, "options.level: expected one of 'portable', 'runtime'"],
+    [{ samples: 'x' }, 'options.samples: expected an array'],
+    [{ samples: [] }, 'options.samples: expected at least one sample'],
+    [{ samples: [5] }, 'options.samples[0]: expected an object'],
+    [{ session: 5 }, 'options.session: expected an object'],
+    [{ signal: {} }, 'options.signal: expected an AbortSignal'],
+  ])('says what is wrong with the options %j', async (options, message) => {
+    const optimized = optimizeModel(model('add4.onnx'), undefined, options as never);
+    await expect(optimized).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  it('says what is wrong with the files', async () => {
+    for (const output of [null, 5, 'a\0b']) {
+      const optimized = optimizeModel(model('add4.onnx'), output as never);
+      await expect(optimized).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+        message: expect.stringContaining('output: expected a string') as string,
+      });
+    }
+    await expect(optimizeModel('a\0b')).rejects.toThrow('input: expected a string without NUL');
+  });
+
+  it('ends when its signal says so', async () => {
+    const output = path.join(scratch, 'cancelled.onnx');
+    const input = path.join(exported, 'encoder.onnx');
+    const early = optimizeModel(input, output, { signal: AbortSignal.abort() });
+    await expect(early).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
+    const controller = new AbortController();
+    const late = optimizeModel(input, output, { signal: controller.signal });
+    setImmediate(() => controller.abort());
+    await expect(late).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
+    expect(readdirSync(scratch)).not.toContain('cancelled.onnx');
+  });
+
   it.each(Object.entries(BEST))('leaves no more nodes of %s than others do', async (name, best) => {
     const original = readFileSync(path.join(exported, `${name}.onnx`));
     const { before, after, verification, bytes } = await optimizeModel(original);

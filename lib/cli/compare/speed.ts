@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { TensorLike } from '../../engine/run/feeds';
@@ -10,6 +9,7 @@ import { measureWithProgress } from '../bench/progress';
 import type { Measured } from '../bench/result';
 import type { Protocol, SettingOutcome } from '../bench/schedule';
 import type { Setting } from '../bench/setting';
+import { withTemporaryFolder } from '../temporary-folder';
 
 /** Latency and memory of one model, in processes of its own. */
 export interface ModelSpeed {
@@ -84,8 +84,7 @@ export async function measureSpeed(
   feeds: readonly Readonly<Record<string, TensorLike>>[],
   protocol: Protocol,
 ): Promise<Speed> {
-  const folder = await mkdtemp(join(tmpdir(), 'onlite-compare-'));
-  try {
+  return withTemporaryFolder('onlite-compare-', async (folder) => {
     const inputs = new Map<string, readonly string[]>();
     for (const [index, { model }] of settings.entries()) {
       const own = await mkdtemp(join(folder, 'model-'));
@@ -107,7 +106,5 @@ export async function measureSpeed(
     });
     const { processes, blocks, total, warmUpMs } = protocol;
     return { protocol: { processes, blocks, total, warmUpMs }, models };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }

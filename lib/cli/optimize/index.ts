@@ -1,5 +1,4 @@
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 
 import { InferenceSession } from '../../engine/session/session';
@@ -10,9 +9,11 @@ import type { Setting } from '../bench/setting';
 import type { Command } from '../command';
 import { measureSpeed, type Speed } from '../compare/speed';
 import { readSamples } from '../feeds/sample-set';
+import { interrupted } from '../interrupted';
 import { readModelFile, sha256, type ModelFile } from '../model-file';
 import { toJson } from '../output';
 import { writeOutput } from '../output-file';
+import { withTemporaryFolder } from '../temporary-folder';
 import type { OptimizeDocument } from './document';
 import { parseOptimizeOptions, type OptimizeCommand } from './options';
 import { renderText } from './text';
@@ -55,17 +56,18 @@ function measure(
 async function optimizeFile(command: OptimizeCommand): Promise<OptimizeDocument> {
   const date = new Date().toISOString();
   const { input, output, level, data } = command;
-  const folder = await mkdtemp(join(tmpdir(), 'onlite-optimize-'));
-  try {
+  return withTemporaryFolder('onlite-optimize-', async (folder) => {
     const before = await describeFile(input);
     const samples = await samplesOf(command);
     const isReplaced = resolve(input) === resolve(output);
     const original = isReplaced ? join(folder, basename(input)) : input;
     if (isReplaced) await copyFile(input, original);
+    const interruption = interrupted();
     const optimized = await optimizeModel(input, output, {
       level,
+      signal: interruption.signal,
       ...(samples ? { samples } : {}),
-    });
+    }).finally(interruption.end);
     const speed = await measure(command, original, optimized);
     const { sample: _, ...found } = optimized;
     return {
@@ -81,9 +83,7 @@ async function optimizeFile(command: OptimizeCommand): Promise<OptimizeDocument>
       ...found,
       ...(speed ? { speed } : {}),
     };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 export const optimize: Command = {

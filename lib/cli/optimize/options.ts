@@ -1,5 +1,5 @@
 import type { OptimizeLevel } from '../../optimize/simplify/runtime-level';
-import { choice, seconds, text, wholeNumber } from '../arguments';
+import { checkOutputs, choice, seconds, text, wholeNumber } from '../arguments';
 import type { Protocol } from '../bench/schedule';
 import { UsageError, type ParsedArguments } from '../command';
 
@@ -43,6 +43,7 @@ export function parseOptimizeOptions(args: ParsedArguments): OptimizeCommand {
   const [input, output, unexpected] = args.positionals;
   if (input === undefined || output === undefined) throw new UsageError('IN and OUT are needed');
   if (unexpected !== undefined) throw new UsageError(`unexpected argument '${unexpected}'`);
+  checkOutputs(args, ['save'], [input, output]);
   const data = text(args, 'data');
   const samples = wholeNumber(args, 'samples', 1);
   if (samples !== undefined && data === undefined) throw new UsageError('--samples: needs --data');

@@ -10,6 +10,7 @@ import { ProgressLine, progressBar } from '../bench/progress';
 import type { Command } from '../command';
 import { measureSpeed } from '../compare/speed';
 import { imageHelp, imageOptions } from '../feeds/image-options';
+import { interrupted } from '../interrupted';
 import { readModels } from '../model-file';
 import { toJson } from '../output';
 import { writeOutput } from '../output-file';
@@ -27,18 +28,6 @@ function progressText({ stage, name = '', done, total, remainingMs }: QuantizePr
   return stage === 'calibrating'
     ? `${progressBar(share)} calibrating: ${done} samples${left}`
     : `${stage} ${name}`;
-}
-
-/** Has an interruption from the keyboard or the system end the work, which leaves no files then. */
-function interrupted(): { readonly signal: AbortSignal; readonly end: () => void } {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort();
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.once(signal, abort);
-  const end = (): void => {
-    for (const signal of signals) process.off(signal, abort);
-  };
-  return { signal: controller.signal, end };
 }
 
 async function inputsOf(model: string): Promise<InferenceSession['inputMetadata']> {

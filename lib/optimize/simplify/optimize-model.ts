@@ -1,6 +1,9 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
+import { checkArray, checkOptions, checkString, optionalChoice } from '../../checks';
+import { throwIfAborted } from '../../engine/run/abort';
+import { checkLimits } from '../../engine/run/run-options';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { invalidArgument, OnliteError } from '../../errors';
 import { unreadable } from '../../files';
@@ -28,6 +31,27 @@ export interface OptimizeOptions {
   readonly samples?: readonly Feeds[];
   /** What a session of the model needs, such as libraries of custom operators. */
   readonly session?: SessionOptions;
+  readonly signal?: AbortSignal;
+}
+
+const optionKeys = new Set<keyof OptimizeOptions>(['level', 'samples', 'session', 'signal']);
+const levels = new Map(['portable', 'runtime'].map((level) => [level, level]));
+const MAX_SAMPLES = 2 ** 20;
+
+function checkOptimizeOptions(options: OptimizeOptions): void {
+  const checked = checkOptions(options, 'options', optionKeys);
+  optionalChoice(checked, 'level', 'options', levels);
+  checkLimits(checked, 'options');
+  const { samples, session } = checked;
+  if (session !== undefined) requireObject(session, 'options.session');
+  if (samples === undefined) return;
+  const given = checkArray(samples, 'options.samples', MAX_SAMPLES);
+  if (given.length === 0) throw invalidArgument('options.samples', 'at least one sample', samples);
+  for (const [index, feeds] of given.entries()) requireObject(feeds, `options.samples[${index}]`);
+}
+
+function requireObject(value: unknown, path: string): void {
+  if (typeof value !== 'object' || value === null) throw invalidArgument(path, 'an object', value);
 }
 
 /** What was made of a model. */
@@ -54,22 +78,27 @@ interface Original {
 }
 
 async function firstBytes(path: string): Promise<Uint8Array> {
-  const reason = (cause: unknown): Error => unreadable(`cannot read '${path}'`, cause);
-  const file = await open(path).catch((cause: unknown) => {
-    throw reason(cause);
-  });
+  const fail = (cause: unknown): never => {
+    throw unreadable(`cannot read '${path}'`, cause);
+  };
+  // To open a pipe would wait for somebody who writes to it.
+  if (!(await stat(path).catch(fail)).isFile()) {
+    throw new OnliteError('ERR_MODEL_NOT_FOUND', `'${path}' is no file`);
+  }
+  const file = await open(path).catch(fail);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
     return buffer.subarray(0, bytesRead);
   } catch (cause) {
-    throw reason(cause);
+    return fail(cause);
   } finally {
     await file.close();
   }
 }
 
 async function openOriginal(input: string | Uint8Array): Promise<Original> {
-  if (typeof input !== 'string' && !(input instanceof Uint8Array)) {
+  if (typeof input === 'string') checkString(input, 'input');
+  else if (!(input instanceof Uint8Array)) {
     throw invalidArgument('input', 'a path or the bytes of a model', input);
   }
   if (isTfliteModel(typeof input === 'string' ? await firstBytes(input) : input)) {
@@ -98,17 +127,18 @@ async function write(
  *   anything fails. External data of the input stays outside, in a file beside the output's.
  * @throws OnliteError ERR_UNSUPPORTED for a model in TensorFlow Lite's format and where the model
  *   takes none of the random samples; ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE or
- *   ERR_MODEL_INVALID; ERR_INVALID_ARGUMENT.
+ *   ERR_MODEL_INVALID; ERR_INVALID_ARGUMENT; ERR_CANCELLED or ERR_TIMEOUT, by the signal.
  */
 export async function optimizeModel(
   input: string | Uint8Array,
   output?: string,
   options: OptimizeOptions = {},
 ): Promise<OptimizedModel> {
-  const { level = 'portable', samples, session = {} } = options;
-  if (!['portable', 'runtime'].includes(level)) {
-    throw invalidArgument('options.level', "'portable' or 'runtime'", level);
-  }
+  checkOptimizeOptions(options);
+  if (output !== undefined) checkString(output, 'output');
+  const { level = 'portable', samples, signal } = options;
+  throwIfAborted(signal, 'optimising');
+  const session = { ...options.session, ...(signal ? { signal } : {}) };
   const original = await openOriginal(input);
   try {
     const reference = await Reference.of(original.model, samples, session);
@@ -117,6 +147,7 @@ export async function optimizeModel(
     const portable = await search.simplest(start, 'portable');
     const best = level === 'portable' ? portable : await search.simplest(portable, level);
     const verification = await reference.verify(best.model);
+    throwIfAborted(signal, 'optimising');
     const isThere = typeof input === 'string' && resolve(input) === resolve(output ?? '');
     if (output !== undefined && !(isThere && best === start)) await write(best, original, output);
     return {

@@ -1,14 +1,14 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
+import { makeTemporaryFolder } from '../../files';
 import { readOnnxModel, writeOnnxFile, type ModelProto } from '../../formats/onnx';
 
 /** A folder that is there while it is used. */
 async function withFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), 'onlite-optimize-'));
+  const folder = await makeTemporaryFolder('onlite-optimize-');
   try {
     return await use(folder);
   } finally {

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../../engine/run/abort';
 import type { SessionOptions } from '../../engine/session/session-options';
 import type { ModelProto } from '../../formats/onnx';
 import { isSimpler, measureModel, type ModelSize } from './measure';
@@ -43,7 +44,10 @@ export class Search {
   readonly #session: SessionOptions;
   readonly #maxBytes: number;
 
-  /** @param maxBytes - of a model; larger ones are not considered */
+  /**
+   * @param session - what its sessions need; its signal ends the search
+   * @param maxBytes - of a model; larger ones are not considered
+   */
   constructor(reference: Reference, session: SessionOptions, maxBytes: number) {
     this.#maxBytes = maxBytes;
     this.#reference = reference;
@@ -85,7 +89,7 @@ export class Search {
       await this.#reference.verify(model);
       return true;
     } catch (error) {
-      this.leftOut.add(`a model of ${size.nodes} nodes: ${reason(error)}`);
+      this.#leaveOut(`a model of ${size.nodes} nodes: `, error);
       return false;
     }
   }
@@ -103,7 +107,7 @@ export class Search {
       for (const what of leftOut) this.leftOut.add(what);
       return candidate(simplified, sum(passes, applied));
     } catch (error) {
-      this.leftOut.add(reason(error));
+      this.#leaveOut('', error);
       return undefined;
     }
   }
@@ -124,8 +128,14 @@ export class Search {
       const written = await runtimeOptimized(model, level, { ...this.#session, extra });
       return candidate(written, sum(passes, { [RUNTIME_PASS]: 1 }));
     } catch (error) {
-      this.leftOut.add(`${RUNTIME_PASS}: ${reason(error)}`);
+      this.#leaveOut(`${RUNTIME_PASS}: `, error);
       return undefined;
     }
+  }
+
+  /** Goes on without what has failed, unless it failed because the search was to end. */
+  #leaveOut(what: string, error: unknown): void {
+    throwIfAborted(this.#session.signal, 'optimising');
+    this.leftOut.add(`${what}${reason(error)}`);
   }
 }

@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   copyFileSync,
+  existsSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -319,6 +322,37 @@ describe('writing a model', () => {
     expect(await codeOfAsync(write('none/m.onnx'))).toBe('ERR_INVALID_ARGUMENT');
     expect(await codeOfAsync(write('folder'))).toBe('ERR_INVALID_ARGUMENT');
     expect(readdirSync(folder)).toEqual(['folder']);
+  });
+
+  it.skipIf(process.platform === 'win32')('replaces nothing that is no file', async () => {
+    spawnSync('mkfifo', [inFolder('fifo')]);
+    symlinkSync('fifo', inFolder('link'));
+    for (const name of ['fifo', 'link']) {
+      const write = writeOnnxFile(modelOf([]), inFolder(name));
+      await expect(write).rejects.toThrow(`cannot write '${inFolder(name)}': it is no file`);
+    }
+    expect(statSync(inFolder('fifo')).isFIFO()).toBe(true);
+    expect(readdirSync(folder).sort()).toEqual(['fifo', 'link']);
+  });
+
+  it.skipIf(process.platform === 'win32')('writes what a link leads to', async () => {
+    mkdirSync(inFolder('there'));
+    symlinkSync('other', inFolder('link'));
+    symlinkSync('there/m.onnx', inFolder('other'));
+    await writeOnnxFile(modelOf([]), inFolder('link'));
+    expect(existsSync(inFolder('there/m.onnx'))).toBe(true);
+    expect(lstatSync(inFolder('link')).isSymbolicLink()).toBe(true);
+  });
+
+  it('writes files of long names, and names what it cannot write', async () => {
+    await writeOnnxFile(modelOf([]), inFolder('m'.repeat(250)));
+    expect(readdirSync(folder)).toEqual(['m'.repeat(250)]);
+    const tooLong = inFolder('m'.repeat(300));
+    for (const file of [tooLong, inFolder('none/m.onnx')]) {
+      const error = await writeOnnxFile(modelOf([]), file).catch((caught: unknown) => caught);
+      expect(error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+      expect((error as Error).message).toContain(`cannot write '${file}'`);
+    }
   });
 
   it('refuses more than protobuf can have in one file', async () => {
