@@ -1,14 +1,17 @@
 import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
+import { types } from 'node:util';
 
-import { checkOptions } from '../../checks';
+import { checkArray, checkOptions, checkString, optionalBoolean } from '../../checks';
 import type { TensorLike } from '../../engine/run/feeds';
+import { checkLimits } from '../../engine/run/run-options';
 import type { TensorValueMetadata, ValueMetadata } from '../../engine/session/metadata';
 import { type InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import type { ElementType } from '../../engine/tensor/element-type';
 import { TensorPool } from '../../engine/tensor/pool/tensor-pool';
 import { isTensor, type Tensor } from '../../engine/tensor/tensor';
-import { OnliteError } from '../../errors';
+import { invalidArgument, OnliteError } from '../../errors';
 import { feedsFor } from '../compare/feeds';
 import { matchValues } from '../compare/match';
 import { realValues } from '../compare/real-values';
@@ -45,6 +48,31 @@ export interface CollectOptions {
 const calibratorKeys = new Set<keyof CalibratorOptions>(['histograms', 'moments', 'session']);
 const collectKeys = new Set<keyof CollectOptions>(['total', 'signal', 'onProgress']);
 
+const MAX_TENSORS = 2 ** 20;
+
+function checkCalibratorOptions(options: CalibratorOptions): void {
+  const checked = checkOptions(options, 'options', calibratorKeys);
+  optionalBoolean(checked, 'histograms', 'options');
+  const { moments } = checked;
+  if (moments === undefined) return;
+  if (!types.isMap(moments)) {
+    throw invalidArgument('options.moments', 'a Map of dimensions by tensor', moments);
+  }
+  for (const name of moments.keys()) checkString(name, 'options.moments');
+}
+
+function checkCollectOptions(options: CollectOptions): void {
+  const checked = checkOptions(options, 'options', collectKeys);
+  checkLimits(checked, 'options');
+  const { total, onProgress } = checked;
+  if (total !== undefined && !(typeof total === 'number' && total >= 0)) {
+    throw invalidArgument('options.total', 'a number of samples', total);
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidArgument('options.onProgress', 'a function', onProgress);
+  }
+}
+
 const FLOATS: ReadonlySet<ElementType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 
 /** A tensor of real numbers. */
@@ -70,6 +98,7 @@ export class Calibrator implements AsyncDisposable {
   readonly #inputs: readonly TensorObserver[];
   readonly #outputs: readonly TensorObserver[];
   #samples = 0;
+  #isReleased = false;
 
   private constructor(
     session: InferenceSession,
@@ -97,18 +126,21 @@ export class Calibrator implements AsyncDisposable {
    *
    * @param model - a path, or the bytes of a model without external data
    * @param tensors - names of inputs, outputs, and tensors between operators of the main graph
-   * @throws OnliteError ERR_INVALID_ARGUMENT for a name that is none of these, ERR_TYPE_MISMATCH for
-   *   a tensor that is not of floats, and what loading throws.
+   * @throws OnliteError ERR_INVALID_ARGUMENT for a name that is none of these, and other arguments that
+   *   are wrong, ERR_TYPE_MISMATCH for a tensor that is not of floats, and what loading throws.
    */
   static async create(
     model: string | Uint8Array,
     tensors: readonly string[],
     options: CalibratorOptions = {},
   ): Promise<Calibrator> {
-    checkOptions(options, 'options', calibratorKeys);
+    checkCalibratorOptions(options);
+    const wanted = checkArray(tensors, 'tensors', MAX_TENSORS).map((name, index) =>
+      checkString(name, `tensors[${index}]`),
+    );
     const layered = typeof model === 'string' ? await readLayeredModel(model) : layeredModel(model);
     const layers = new Set(layered.layers.map(({ name }) => name));
-    const names = [...new Set([...tensors, ...(options.moments?.keys() ?? [])])];
+    const names = [...new Set([...wanted, ...(options.moments?.keys() ?? [])])];
     const session = await openWithLayers(
       layered,
       names.filter((name) => layers.has(name)),
@@ -146,15 +178,16 @@ export class Calibrator implements AsyncDisposable {
    * Runs the model on samples; those of further calls count with the earlier ones.
    *
    * @throws OnliteError ERR_RUN_FAILED where a tensor is NaN (the message names it), ERR_CANCELLED,
+   *   ERR_SESSION_RELEASED after {@link Calibrator.release},
    *   and what a run throws. What was counted until then stays.
    */
   async collect(samples: Samples, options: CollectOptions = {}): Promise<void> {
-    checkOptions(options, 'options', collectKeys);
-    const { onProgress, total } = options;
+    checkCollectOptions(options);
+    const { onProgress, total, signal } = options;
     const start = performance.now();
     let done = 0;
-    for await (const sample of checkedSamples(samples)) {
-      await this.#add(sample, options.signal);
+    for await (const sample of checkedSamples(samples, signal)) {
+      await this.#add(sample, signal);
       done++;
       if (!onProgress) continue;
       const elapsedMs = performance.now() - start;
@@ -164,12 +197,17 @@ export class Calibrator implements AsyncDisposable {
   }
 
   async #add({ feeds }: Sample, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#isReleased) {
+      throw new OnliteError('ERR_SESSION_RELEASED', 'the calibrator has been released');
+    }
     const { inputMetadata } = this.#session;
     const inputs = matchValues(inputMetadata, inputMetadata, 'inputs');
     const given = feedsFor(inputs, inputMetadata, new Map(), feeds);
     const names = this.#outputs.map(({ name }) => name);
     const options = { pool: this.#pool, ...(signal ? { signal } : {}) };
     const results = names.length > 0 ? await this.#session.run<Outputs>(given, names, options) : {};
+    // Without a run nothing lets the program's other work go on.
+    if (names.length === 0) await setImmediate();
     try {
       this.#observe(this.#inputs, given);
       this.#observe(this.#outputs, results);
@@ -213,6 +251,7 @@ export class Calibrator implements AsyncDisposable {
 
   /** Frees the model and its tensors; what was found stays. */
   async release(): Promise<void> {
+    this.#isReleased = true;
     await this.#session.release();
     this.#pool.dispose();
   }

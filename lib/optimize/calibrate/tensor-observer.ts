@@ -24,12 +24,15 @@ const MOST_LEVELS = 1024;
 
 /** @throws OnliteError ERR_INVALID_ARGUMENT */
 export function checkRangeMethod(request: RangeMethod): void {
+  if (typeof (request as unknown) !== 'object' || (request as unknown) === null) {
+    throw invalidArgument('method', 'an object with the method', request);
+  }
   switch (request.method) {
     case 'minmax':
       return;
     case 'percentile': {
       const { percentile = PERCENTILE } = request;
-      if (percentile > 0 && percentile <= 100) return;
+      if (Number.isFinite(percentile) && percentile > 0 && percentile <= 100) return;
       throw invalidArgument('percentile', 'a number above 0, up to 100', percentile);
     }
     case 'entropy':

@@ -1,4 +1,5 @@
 import { checkArray, checkOptions, optionalChoice, optionalString } from '../../checks';
+import { checkLimits } from '../../engine/run/run-options';
 import type { TensorValueMetadata } from '../../engine/session/metadata';
 import { InferenceSession } from '../../engine/session/session';
 import { OnliteError, invalidArgument } from '../../errors';
@@ -49,6 +50,7 @@ function checkCompareOptions(options: CompareOptions): void {
   const checked = checkOptions(options, 'options', optionKeys);
   if (checked['temperature'] !== undefined) requireTemperature(checked['temperature']);
   optionalString(checked, 'output', 'options');
+  checkLimits(checked, 'options');
   optionalChoice(checked, 'task', 'options', tasks);
 }
 
@@ -161,7 +163,7 @@ export async function compareModels(
     if (options.output !== undefined) requireOutput(contender, options.output);
   }
   let done = 0;
-  for await (const { feeds, labels } of checkedSamples(samples)) {
+  for await (const { feeds, labels } of checkedSamples(samples, signal)) {
     const expected = await first.contender.run(feeds, signal);
     if (labels) first.judge(expected, labels, judged);
     for (const other of others) {

@@ -1,3 +1,5 @@
+import { abortError, throwIfAborted } from '../../engine/run/abort';
+import { whenAborted } from '../../engine/run/abort-listeners';
 import type { TensorLike } from '../../engine/run/feeds';
 import { OnliteError, invalidArgument } from '../../errors';
 import type { Label } from './quality';
@@ -13,6 +15,9 @@ export interface Sample {
 /** Samples of anything that can be iterated. */
 export type Samples = Iterable<Sample> | AsyncIterable<Sample>;
 
+/** What is cancelled, in messages. */
+const WORK = 'going through the samples';
+
 function checkedSample(sample: unknown, path: string): Sample {
   if (typeof sample !== 'object' || sample === null)
     throw invalidArgument(path, 'an object', sample);
@@ -24,23 +29,95 @@ function checkedSample(sample: unknown, path: string): Sample {
   if (!Array.isArray(labels) || labels.length === 0) {
     throw invalidArgument(`${path}.labels`, 'an array with a label for each row', labels);
   }
+  for (const [index, label] of labels.entries()) {
+    if (isLabel(label)) continue;
+    const expected = 'a finite number, or an array of them';
+    throw invalidArgument(`${path}.labels[${index}]`, expected, label);
+  }
   return { feeds, labels };
 }
 
-/**
- * The samples, each checked when it is its turn.
- *
- * @throws OnliteError ERR_INVALID_ARGUMENT for what is no sample, and for none.
- */
-export async function* checkedSamples(samples: Samples): AsyncGenerator<Sample> {
+function isLabel(label: unknown): boolean {
+  const numbers: readonly unknown[] = Array.isArray(label) ? label : [label];
+  return numbers.length > 0 && numbers.every((number) => Number.isFinite(number));
+}
+
+type SampleIterator = Iterator<unknown> | AsyncIterator<unknown>;
+
+function iteratorOf(samples: Samples): SampleIterator {
   const iterable = samples as Partial<Iterable<Sample> & AsyncIterable<Sample>> | null | undefined;
-  if (!iterable?.[Symbol.iterator] && !iterable?.[Symbol.asyncIterator]) {
+  const make: unknown = iterable?.[Symbol.asyncIterator] ?? iterable?.[Symbol.iterator];
+  if (typeof make !== 'function') {
     throw invalidArgument('samples', 'an iterable of samples', samples);
   }
+  const iterator: unknown = Reflect.apply(make, samples, []);
+  if (typeof (iterator as Partial<SampleIterator> | null | undefined)?.next !== 'function') {
+    throw invalidArgument('samples', 'an iterator with a method next', iterator);
+  }
+  return iterator as SampleIterator;
+}
+
+/** @returns undefined at the end */
+async function nextOf(iterator: SampleIterator): Promise<{ value: unknown } | undefined> {
+  const result: unknown = await iterator.next();
+  if (typeof result !== 'object' || result === null) {
+    throw invalidArgument('samples', 'an iterator whose next gives objects', result);
+  }
+  const { done, value } = result as IteratorResult<unknown, unknown>;
+  return done === true ? undefined : { value: await value };
+}
+
+/** What something comes to, unless the signal fires before. */
+async function unlessAborted<Value>(
+  pending: Promise<Value>,
+  signal: AbortSignal | undefined,
+): Promise<Value> {
+  if (!signal) return pending;
+  let forget: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    forget = whenAborted(signal, () => reject(abortError(signal.reason, WORK)));
+  });
+  try {
+    return await Promise.race([pending, aborted]);
+  } finally {
+    forget?.();
+  }
+}
+
+/** Tells an iterator that no more is wanted. One that was given up may never answer. */
+async function close(iterator: SampleIterator, isGivenUp: boolean): Promise<void> {
+  const closed = (async () => iterator.return?.())();
+  if (isGivenUp) closed.catch(() => undefined);
+  else await closed;
+}
+
+/**
+ * The samples, each checked when it is its turn. The signal ends the wait for one that does not
+ * come, too.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT for what is no sample, and for none; ERR_CANCELLED or
+ *   ERR_TIMEOUT; and what the iterable itself throws.
+ */
+export async function* checkedSamples(
+  samples: Samples,
+  signal?: AbortSignal,
+): AsyncGenerator<Sample> {
+  throwIfAborted(signal, WORK);
+  const iterator = iteratorOf(samples);
+  let isOpen = true;
   let count = 0;
-  for await (const sample of samples) {
-    yield checkedSample(sample, `samples[${count}]`);
-    count++;
+  try {
+    for (;;) {
+      const next = await unlessAborted(nextOf(iterator), signal);
+      if (!next) break;
+      throwIfAborted(signal, WORK);
+      yield checkedSample(next.value, `samples[${count}]`);
+      throwIfAborted(signal, WORK);
+      count++;
+    }
+    isOpen = false;
+  } finally {
+    if (isOpen) await close(iterator, signal?.aborted === true);
   }
   if (count === 0) throw new OnliteError('ERR_INVALID_ARGUMENT', 'samples: there are none');
 }

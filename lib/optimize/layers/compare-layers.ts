@@ -1,4 +1,5 @@
 import { checkOptions } from '../../checks';
+import { checkLimits } from '../../engine/run/run-options';
 import type { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
@@ -124,7 +125,7 @@ async function addSamples(
   const sums = new Map<string, DifferenceSums>();
   const options = signal ? { signal } : {};
   let done = 0;
-  for await (const { feeds } of checkedSamples(samples)) {
+  for await (const { feeds } of checkedSamples(samples, signal)) {
     const names = reference.inputMetadata;
     const results = await reference.run(feedsFor(own, names, new Map(), feeds), options);
     const others = await candidate.run(feedsFor(inputs, names, layouts, feeds), options);
@@ -158,7 +159,7 @@ export async function compareLayers(
   samples: Samples,
   options: LayerOptions = {},
 ): Promise<LayerComparison> {
-  checkOptions(options, 'options', optionKeys);
+  checkLimits(checkOptions(options, 'options', optionKeys), 'options');
   const [reference, candidate] = [
     await readLayeredModel(models[0]),
     await readLayeredModel(models[1]),

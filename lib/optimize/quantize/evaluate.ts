@@ -89,8 +89,8 @@ const REPETITIONS = 8;
 const SLICE_MS = 40;
 
 /** What the first of the samples is fed. */
-export async function firstFeeds(samples: Samples): Promise<Sample['feeds']> {
-  const iterator = checkedSamples(samples);
+export async function firstFeeds(samples: Samples, signal?: AbortSignal): Promise<Sample['feeds']> {
+  const iterator = checkedSamples(samples, signal);
   const first = await iterator.next();
   await iterator.return(undefined);
   return first.done === true ? {} : first.value.feeds;

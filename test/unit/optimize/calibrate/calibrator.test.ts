@@ -24,6 +24,11 @@ const sample = (...values: number[]): Sample => ({
 });
 const samples = [sample(1, 2, 3, 4), sample(0, -1, -2, -3, 5, 6, 7, 8)];
 
+const invalidWith = (message: string) => ({
+  code: 'ERR_INVALID_ARGUMENT',
+  message: expect.stringContaining(message) as string,
+});
+
 describe('a calibrator', () => {
   it('finds the ranges of inputs and of tensors on the way', async () => {
     await using calibrator = await Calibrator.create(model, ['x', 'h', 'r', 'y'], options);
@@ -161,5 +166,51 @@ describe('a calibrator', () => {
     expect(() => calibrator.ranges({ method: 'percentile', percentile: 0 })).toThrow(/percentile/);
     expect(() => calibrator.ranges({ method: 'mse', levels: 2 })).toThrow(/levels/);
     expect(() => calibrator.ranges({ method: 'median' as 'mse' })).toThrow(/method/);
+  });
+
+  it.each([
+    [null, {}, 'tensors: expected an array'],
+    [[5], {}, 'tensors[0]: expected a string'],
+    [['h'], { moments: { h: 1 } }, 'options.moments: expected a Map'],
+    [['h'], { moments: new Map([[5, 1]]) }, 'options.moments: expected a string'],
+    [['h'], { histograms: 'yes' }, 'options.histograms: expected a boolean'],
+  ])('says what is wrong with %j and %j', async (tensors, wrong, message) => {
+    const created = Calibrator.create(model, tensors as never, { ...options, ...wrong } as never);
+    await expect(created).rejects.toMatchObject(invalidWith(message));
+  });
+
+  it('says what is wrong with what it is asked', async () => {
+    await using calibrator = await Calibrator.create(model, ['h'], options);
+    const asked = [
+      [{ onProgress: 5 }, 'options.onProgress: expected a function'],
+      [{ total: NaN }, 'options.total: expected a number'],
+      [{ signal: {} }, 'options.signal: expected an AbortSignal'],
+    ] as const;
+    for (const [wrong, message] of asked) {
+      const collected = calibrator.collect(samples, wrong as never);
+      await expect(collected).rejects.toMatchObject(invalidWith(message));
+    }
+    expect(calibrator.samples).toBe(0);
+    await calibrator.collect(samples);
+    expect(() => calibrator.ranges(null as never)).toThrow('method: expected an object');
+    const percentile = { method: 'percentile', percentile: '5' } as never;
+    expect(() => calibrator.ranges(percentile)).toThrow('percentile: expected a number');
+  });
+
+  it('lets other work go on, and ends, where nothing is run', async () => {
+    await using calibrator = await Calibrator.create(model, ['x'], options);
+    const many = Array.from({ length: 1000 }, () => samples[0]!);
+    const controller = new AbortController();
+    setImmediate(() => controller.abort());
+    const collected = calibrator.collect(many, { signal: controller.signal });
+    await expect(collected).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
+    expect(calibrator.samples).toBeLessThan(1000);
+  });
+
+  it('takes no samples when it has been released', async () => {
+    const calibrator = await Calibrator.create(model, ['x'], options);
+    await calibrator.release();
+    const collected = calibrator.collect(samples);
+    await expect(collected).rejects.toMatchObject({ code: 'ERR_SESSION_RELEASED' });
   });
 });
