@@ -4,7 +4,7 @@ import type { QuantizeLimits } from '../../optimize/quantize/candidate';
 import type { QuantizeMethod } from '../../optimize/quantize/quantize-options';
 import { targets, type Target } from '../../optimize/quantize/target';
 import type { Protocol } from '../bench/schedule';
-import { choice, decimal, seconds, text, texts, wholeNumber } from '../arguments';
+import { checkOutputs, choice, decimal, seconds, text, texts, wholeNumber } from '../arguments';
 import { UsageError, type ParsedArguments } from '../command';
 import { parseImageOptions } from '../feeds/image-options';
 import type { ImageOptions } from '../feeds/images';
@@ -84,6 +84,7 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
   const [input, output, more] = args.positionals;
   if (input === undefined || output === undefined) throw new UsageError('IN and OUT are needed');
   if (more !== undefined) throw new UsageError(`unexpected '${more}'`);
+  checkOutputs(args, ['save', 'report'], [input, output]);
   const method = choice(args, 'method', METHODS) ?? 'auto';
   const data = text(args, 'data');
   if (data === undefined && !WITHOUT_DATA.has(method)) {

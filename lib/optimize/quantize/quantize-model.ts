@@ -135,10 +135,10 @@ class Quantizer {
     throwIfAborted(options.signal);
     const float = workspace.path('float');
     options.onProgress?.({ stage: 'simplifying', done: 0 });
-    const feeds = await firstFeeds(options.data());
+    const feeds = await firstFeeds(options.data(), options.signal);
     await optimizeModel(input, float, {
       samples: [feeds as Readonly<Record<string, TensorLike>>],
-      ...(options.session ? { session: options.session } : {}),
+      ...defined({ session: options.session, signal: options.signal }),
     });
     return new Quantizer(input, float, options, workspace);
   }

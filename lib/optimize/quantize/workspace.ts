@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+
+import { makeTemporaryFolder } from '../../files';
 
 import { GraphEditor, onnxByteLength, openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 
@@ -38,7 +39,7 @@ export class Workspace {
   }
 
   static async create(): Promise<Workspace> {
-    return new Workspace(await mkdtemp(join(tmpdir(), 'onlite-optimize-')));
+    return new Workspace(await makeTemporaryFolder('onlite-optimize-'));
   }
 
   /** A path that nothing has yet. */
