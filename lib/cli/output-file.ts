@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 
 import { OnliteError } from '../errors';
+import { toJson } from './output';
 
 /**
  * Writes a file that an option names.
@@ -14,4 +15,14 @@ export async function writeOutput(option: string, file: string, content: string)
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new OnliteError('ERR_INVALID_ARGUMENT', `--${option}: ${reason}`, { cause });
   }
+}
+
+/** Writes a command's result where `--save` and `--report` ask for it. */
+export async function writeResults(
+  files: { readonly save?: string; readonly report?: string },
+  document: object,
+  renderReport: () => Promise<string>,
+): Promise<void> {
+  if (files.save !== undefined) await writeOutput('save', files.save, `${toJson(document)}\n`);
+  if (files.report !== undefined) await writeOutput('report', files.report, await renderReport());
 }

@@ -17,8 +17,7 @@ import { readLabels } from '../feeds/labels';
 import { randomSamples, readSamples } from '../feeds/sample-set';
 import type { SampleSet } from '../feeds/samples';
 import { readModels } from '../model-file';
-import { toJson } from '../output';
-import { writeOutput } from '../output-file';
+import { writeResults } from '../output-file';
 import type { ComparedModel, CompareDocument } from './document';
 import { parseCompareOptions, type CompareCommand } from './options';
 import { measureSpeed, type Speed } from './speed';
@@ -255,13 +254,10 @@ export const compare: Command = {
   async run(args) {
     const command = parseCompareOptions(args);
     const document = await compareAll(command);
-    if (command.save !== undefined) {
-      await writeOutput('save', command.save, `${toJson(document)}\n`);
-    }
-    if (command.report !== undefined) {
+    await writeResults(command, document, async () => {
       const { renderReport } = await import('./report.js');
-      await writeOutput('report', command.report, renderReport(document));
-    }
+      return renderReport(document);
+    });
     return {
       json: document,
       text: () => renderText(document),

@@ -12,8 +12,7 @@ import { measureSpeed } from '../compare/speed';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { interrupted } from '../interrupted';
 import { readModels } from '../model-file';
-import { toJson } from '../output';
-import { writeOutput } from '../output-file';
+import { writeResults } from '../output-file';
 import type { QuantizeDocument } from './document';
 import { parseQuantizeOptions, type QuantizeCommand } from './options';
 import { readSplit, type Split } from './samples';
@@ -187,13 +186,10 @@ export const quantize: Command = {
   async run(args) {
     const command = parseQuantizeOptions(args);
     const document = await quantizeAll(command);
-    if (command.save !== undefined) {
-      await writeOutput('save', command.save, `${toJson(document)}\n`);
-    }
-    if (command.report !== undefined) {
+    await writeResults(command, document, async () => {
       const { renderReport } = await import('./report.js');
-      await writeOutput('report', command.report, renderReport(document));
-    }
+      return renderReport(document);
+    });
     return {
       json: document,
       text: () => renderText(document),

@@ -14,6 +14,7 @@ import {
   type TensorProto,
 } from '../../formats/onnx';
 import { computedTensor } from './computed-tensor';
+import { transpose } from './transpose';
 import { decision, type OperatorDecision } from './decision';
 import { quantizeArray } from './integers';
 import { weightParameters } from './parameters';
@@ -252,16 +253,6 @@ function outcome(as: string, matrices: readonly IntegerMatrix[]): Outcome {
   const found = matrices.flatMap((matrix) => matrix.saturation ?? []);
   const worst = found.sort((a, b) => b.worst - a.worst)[0];
   return { as, ...(worst ? { saturation: worst } : {}) };
-}
-
-function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      result[column * rows + row] = values[row * columns + column] ?? 0;
-    }
-  }
-  return result;
 }
 
 const CONSIDERED = ['MatMul', 'Gemm', 'LSTM', 'GRU', 'RNN', 'Conv', 'ConvTranspose'] as const;

@@ -23,9 +23,7 @@ import {
 import { saturation, type Saturation } from './saturation';
 import type { LayerWeights, StaticPlan } from './static-plan';
 import { targetTypes, type Target } from './target';
-
-/** The first version of the operators whose DequantizeLinear has a scale for each channel. */
-const PER_CHANNEL_OPSET = 13;
+import { PER_CHANNEL_OPSET } from './upgrade';
 
 const DATA_TYPES = {
   int8: OnnxDataType.INT8,

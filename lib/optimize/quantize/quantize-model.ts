@@ -29,7 +29,7 @@ import {
   type QuantizeMethod,
   type QuantizeOptions,
 } from './quantize-options';
-import { upgradeOpset } from './upgrade';
+import { PER_CHANNEL_OPSET, upgradeOpset } from './upgrade';
 import { excludedNodes } from './excluded';
 import { foldNormalizations } from './smooth';
 import { layersByNoise, leastPrefix } from './sensitivity';
@@ -37,7 +37,7 @@ import { correctBiases, StaticQuantizer, writeStatic, type WrittenModel } from '
 import type { Target } from './target';
 import { convertToFloat16 } from './to-float16';
 import { quantizeWeights } from './weight-only';
-import { Workspace, type ModelUse } from './workspace';
+import { inspectModel, Workspace, type ModelUse } from './workspace';
 
 /** What {@link quantizeModel} found. */
 export interface QuantizeResult {
@@ -247,6 +247,8 @@ class Quantizer {
 
   /** The float model with operators that take a scale for each channel, where it can be had. */
   async #upgraded(): Promise<string> {
+    const opset = inspectModel(this.#float, (editor) => editor.opset());
+    if (opset >= PER_CHANNEL_OPSET) return this.#float;
     const { file } = await this.#workspace.rewrite(this.#float, 'upgraded', upgradeOpset);
     return file;
   }

@@ -10,7 +10,7 @@ import {
 } from '../../formats/onnx';
 
 /** The first version whose DequantizeLinear takes a scale for each channel. */
-const PER_CHANNEL_OPSET = 13;
+export const PER_CHANNEL_OPSET = 13;
 /** The oldest version from which every other operator means the same in 13. */
 const LEAST_OPSET = 11;
 

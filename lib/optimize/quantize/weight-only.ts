@@ -18,6 +18,7 @@ import {
 } from '../../formats/onnx';
 import { blockedQdq, matMulNBits, type BlockOptions, type QuantizedBlocks } from './blocks';
 import { computedTensor } from './computed-tensor';
+import { transpose } from './transpose';
 import { decision, nodeLabel, nodesNamed, type OperatorDecision } from './decision';
 
 const { FLOAT, INT4, INT8, UINT4, UINT8 } = OnnxDataType;
@@ -76,16 +77,6 @@ function blockOptions(options: WeightOnlyOptions): BlockOptions {
     throw invalidArgument('accuracyLevel', 'an integer from 0 to 4', accuracyLevel);
   }
   return { bits, blockSize, symmetric };
-}
-
-function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let row = 0, from = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++, from++) {
-      result[column * rows + row] = values[from] ?? 0;
-    }
-  }
-  return result;
 }
 
 /**
@@ -255,7 +246,7 @@ class WeightOnlyQuantizer {
     const quantize = this.#isBlockedQdq ? blockedQdq : matMulNBits;
     const weight = new BlockedWeight(() => {
       const values = tensorValues(tensor, FLOAT, folder);
-      return quantize(isTransposed ? transposed(values, n, k) : values, k, n, this.#blocks);
+      return quantize(isTransposed ? transpose(values, n, k) : values, k, n, this.#blocks);
     });
     const add = (part: QuantizedTensor, suffix: string, type: number, dims: number[]): string =>
       this.#editor.addInitializer(
