@@ -1,12 +1,6 @@
 import { makeFloats, type GraphEditor } from '../../formats/onnx';
-import {
-  biasOf,
-  constantFloats,
-  isPlain,
-  LayerWeights,
-  replaceFloats,
-  type ConstantInput,
-} from './layer-weights';
+import { constantFloats, replaceFloats, type ConstantInput } from '../linear/constant-input';
+import { biasOf, isPlain, LinearLayer } from '../linear/linear-layer';
 
 /** Mean and variance of each channel of a value over calibration samples. */
 export interface Moments {
@@ -35,7 +29,7 @@ export interface BiasCorrection {
 }
 
 interface BiasedLayer {
-  readonly weights: LayerWeights;
+  readonly weights: LinearLayer;
   /** The input, which is '' where the layer has none yet. */
   readonly bias: ConstantInput;
   readonly value: string;
@@ -43,7 +37,7 @@ interface BiasedLayer {
 
 function biasedLayers(editor: GraphEditor, folder?: string): BiasedLayer[] {
   return editor.nodes.flatMap((node) => {
-    const weights = LayerWeights.of(editor, node, folder);
+    const weights = LinearLayer.of(editor, node, folder);
     if (!weights) return [];
     const hasNone = isPlain(node) && (node.input[2] ?? '') === '';
     const bias = hasNone ? { node, index: 2 } : biasOf(editor, weights);

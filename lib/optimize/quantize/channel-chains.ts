@@ -10,15 +10,16 @@ import {
   type GraphEditor,
   type NodeProto,
 } from '../../formats/onnx';
-import { LayerWeights, type ConstantInput } from './layer-weights';
+import type { ConstantInput } from '../linear/constant-input';
+import { LinearLayer } from '../linear/linear-layer';
 
 /** What calibration found of tensors by name. */
 export type TensorRanges = ReadonlyMap<string, { readonly max: number }>;
 
 /** A layer and the one that alone takes its channels, with nothing between that mixes these. */
 export interface Chain {
-  readonly first: LayerWeights;
-  readonly second: LayerWeights;
+  readonly first: LinearLayer;
+  readonly second: LinearLayer;
   /** What is added to each of the first layer's channels, its own bias among it. */
   readonly shifts: readonly ConstantInput[];
   /** Clips from 0 between the two that never reach their upper bound. */
@@ -32,9 +33,9 @@ export interface ChainOptions {
 }
 
 export function findChains(editor: GraphEditor, options: ChainOptions): Chain[] {
-  const layers = new Map<NodeProto, LayerWeights>();
+  const layers = new Map<NodeProto, LinearLayer>();
   for (const node of editor.nodes) {
-    const layer = LayerWeights.of(editor, node, options.folder);
+    const layer = LinearLayer.of(editor, node, options.folder);
     if (layer) layers.set(node, layer);
   }
   return [...layers.values()].flatMap((first) => {
@@ -46,21 +47,21 @@ export function findChains(editor: GraphEditor, options: ChainOptions): Chain[] 
 /** Follows the value that a layer makes through operators that scale with it. */
 class ChainWalk {
   readonly #editor: GraphEditor;
-  readonly #first: LayerWeights;
+  readonly #first: LinearLayer;
   readonly #options: ChainOptions;
   readonly #shifts: ConstantInput[] = [];
   readonly #clips: NodeProto[] = [];
   /** Dimensions behind the channels': 0 from the first matrix, or flattening, on. */
   #trailing: number;
 
-  constructor(editor: GraphEditor, first: LayerWeights, options: ChainOptions) {
+  constructor(editor: GraphEditor, first: LinearLayer, options: ChainOptions) {
     this.#editor = editor;
     this.#first = first;
     this.#options = options;
     this.#trailing = first.layout.rank;
   }
 
-  to(layers: ReadonlyMap<NodeProto, LayerWeights>): Chain | undefined {
+  to(layers: ReadonlyMap<NodeProto, LinearLayer>): Chain | undefined {
     const { node: start } = this.#first;
     if (!this.#takesBias(start)) return undefined;
     let value = start.output[0];
@@ -77,7 +78,7 @@ class ChainWalk {
     }
   }
 
-  #fits({ layout }: LayerWeights): boolean {
+  #fits({ layout }: LinearLayer): boolean {
     const { outputs, rank } = this.#first.layout;
     if (this.#trailing !== layout.rank) return false;
     const isFlattened = rank > 0 && layout.rank === 0;

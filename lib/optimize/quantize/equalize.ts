@@ -1,11 +1,7 @@
 import type { GraphEditor, NodeProto } from '../../formats/onnx';
+import { constantFloats, replaceFloats, type ConstantInput } from '../linear/constant-input';
+import type { LinearLayer } from '../linear/linear-layer';
 import { findChains, type Chain, type TensorRanges } from './channel-chains';
-import {
-  constantFloats,
-  replaceFloats,
-  type ConstantInput,
-  type LayerWeights,
-} from './layer-weights';
 
 export interface EqualizeOptions {
   /** The model file's, for external data. */
@@ -91,7 +87,7 @@ function shiftMaxima(editor: GraphEditor, { first, shifts }: Chain, folder?: str
 }
 
 /** The greatest magnitude of the weights of each channel, and of what is added to it. */
-function channelRanges(layer: LayerWeights, shifts: Float64Array): Float64Array {
+function channelRanges(layer: LinearLayer, shifts: Float64Array): Float64Array {
   return layer
     .outputMaxima()
     .map((weight, channel) =>

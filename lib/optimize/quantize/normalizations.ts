@@ -1,5 +1,6 @@
 import { isStandard, type GraphEditor, type NodeProto } from '../../formats/onnx';
-import { constantOperand, isRow, LayerWeights, type ConstantInput } from './layer-weights';
+import { constantOperand, isRow, type ConstantInput } from '../linear/constant-input';
+import { LinearLayer } from '../linear/linear-layer';
 
 /** Channels that are scaled, and perhaps shifted, by constants before matrices take them. */
 export interface Normalization {
@@ -9,7 +10,7 @@ export interface Normalization {
   readonly scale: ConstantInput;
   readonly shift?: ConstantInput;
   /** All that use the value. */
-  readonly matrices: readonly LayerWeights[];
+  readonly matrices: readonly LinearLayer[];
 }
 
 const NORMALIZATIONS = ['LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization'];
@@ -29,7 +30,7 @@ export function findNormalizations(editor: GraphEditor, folder?: string): Normal
     const [first] = matrices;
     if (!first) return [];
     const channels = first.layout.inputs;
-    const fits = (matrix: LayerWeights | undefined): matrix is LayerWeights =>
+    const fits = (matrix: LinearLayer | undefined): matrix is LinearLayer =>
       matrix?.layout.inputs === channels;
     const inputs = [found.scale, ...(found.shift ? [found.shift] : [])];
     if (!matrices.every(fits) || !inputs.every((input) => isRow(editor, input, channels)))
@@ -61,8 +62,8 @@ function matrixOf(
   user: NodeProto,
   value: string,
   folder: string | undefined,
-): LayerWeights | undefined {
+): LinearLayer | undefined {
   if (user.input[0] !== value || user.input.lastIndexOf(value) !== 0) return undefined;
-  const matrix = LayerWeights.of(editor, user, folder);
+  const matrix = LinearLayer.of(editor, user, folder);
   return matrix?.layout.rank === 0 ? matrix : undefined;
 }

@@ -1,6 +1,5 @@
 import type { Quantization } from '../../engine/session/metadata';
 import {
-  intAttribute,
   makeFloats,
   makeNode,
   makeTensor,
@@ -11,6 +10,7 @@ import {
   type TensorProto,
 } from '../../formats/onnx';
 import { OnliteError } from '../../errors';
+import { weightLayout } from '../linear/weight-layout';
 import { quantizeArray } from './integers';
 import {
   biasParameters,
@@ -21,7 +21,7 @@ import {
   type Range,
 } from './parameters';
 import { saturation, type Saturation } from './saturation';
-import type { LayerWeights, StaticPlan } from './static-plan';
+import type { LayerConstants, StaticPlan } from './static-plan';
 import { targetTypes, type Target } from './target';
 import { PER_CHANNEL_OPSET } from './upgrade';
 
@@ -159,11 +159,11 @@ class QdqWriter {
     );
   }
 
-  #layer(node: NodeProto, { weight, bias }: LayerWeights): void {
+  #layer(node: NodeProto, { weight, bias }: LayerConstants): void {
     const { weight: type, weightOptions } = targetTypes(this.#options.target);
     const { folder } = this.#options;
     const values = tensorValues(weight, OnnxDataType.FLOAT, folder);
-    const axis = this.#channelAxis(node);
+    const axis = this.#channelAxis(node, weight);
     const options = { ...weightOptions, ...(axis === undefined ? {} : { axis }) };
     let parameters = usefulScales(
       layerParameters(weight, values, type, options),
@@ -199,10 +199,10 @@ class QdqWriter {
     if (found && found.saturating > 0) this.saturation.set(node, found);
   }
 
-  #channelAxis(node: NodeProto): number | undefined {
+  /** The weight's dimension of the channels that the layer makes. */
+  #channelAxis(node: NodeProto, { dims }: TensorProto): number | undefined {
     if (this.#editor.opset() < PER_CHANNEL_OPSET) return undefined;
-    if (node.opType === 'Conv') return 0;
-    return node.opType === 'Gemm' && intAttribute(node, 'transB', 0) !== 0 ? 0 : 1;
+    return weightLayout(node, dims)?.inputsFirst === true ? 1 : 0;
   }
 
   /** Has a node take integers and their DequantizeLinear in a constant's place. */

@@ -1,5 +1,5 @@
-import type { NodeProto } from '../../formats/onnx';
-import { layoutOf } from './layer-weights';
+import { isStandard, type NodeProto } from '../../formats/onnx';
+import { weightLayout } from '../linear/weight-layout';
 
 /** Two activations of 255 times weights of this sum are the last that fit 16 bits: 255 · 128. */
 export const SATURATION_LIMIT = 128;
@@ -32,8 +32,8 @@ export function saturation(
   weights: Int8Array,
   dims: readonly number[],
 ): Saturation | undefined {
-  const layout = layoutOf(node, dims);
-  if (!layout) return undefined;
+  const layout = weightLayout(node, dims);
+  if (!layout || isStandard(node, 'ConvTranspose')) return undefined;
   const { inputs, outputs, groups, kernel: places, inputsFirst } = layout;
   const inputsOfGroup = inputs / groups;
   if (groups > 1 && inputsOfGroup === 1) return { pairs: 0, saturating: 0, worst: 0 };

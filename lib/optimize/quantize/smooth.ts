@@ -1,5 +1,6 @@
 import type { GraphEditor } from '../../formats/onnx';
-import { biasOf, constantFloats, replaceFloats, type ConstantInput } from './layer-weights';
+import { constantFloats, replaceFloats, type ConstantInput } from '../linear/constant-input';
+import { biasOf } from '../linear/linear-layer';
 import { findNormalizations, type Normalization } from './normalizations';
 
 export interface SmoothOptions {

@@ -8,6 +8,7 @@ import {
   type NodeProto,
   type TensorProto,
 } from '../../formats/onnx';
+import { weightLayout } from '../linear/weight-layout';
 import { decision, type OperatorDecision } from './decision';
 
 /** Operators whose integer kernels take different parameters on their ends. */
@@ -56,12 +57,12 @@ const NO_KERNEL = new Set([
 ]);
 
 /** A layer's weight and bias, as far as they are constants that integers can stand for. */
-export interface LayerWeights {
+export interface LayerConstants {
   readonly weight: TensorProto;
   readonly bias?: TensorProto;
 }
 
-function layerWeights(editor: GraphEditor, node: NodeProto): LayerWeights | string {
+function layerConstants(editor: GraphEditor, node: NodeProto): LayerConstants | string {
   const [left, right, third] = node.input;
   if (editor.constant(left)) return 'its first input is a constant';
   const weight = editor.constant(right);
@@ -69,7 +70,7 @@ function layerWeights(editor: GraphEditor, node: NodeProto): LayerWeights | stri
     return node.opType === 'MatMul' ? 'both inputs are activations' : 'its weight is no constant';
   if (weight.dataType !== OnnxDataType.FLOAT) return 'its weight is not float32';
   if (node.opType === 'MatMul') {
-    return weight.dims.length === 2 ? { weight } : 'its weight is no matrix';
+    return weightLayout(node, weight.dims) ? { weight } : 'its weight is no matrix';
   }
   if (node.opType === 'Gemm') {
     if (intAttribute(node, 'transA', 0) !== 0) return 'its first input is transposed';
@@ -81,7 +82,7 @@ function layerWeights(editor: GraphEditor, node: NodeProto): LayerWeights | stri
   if (bias.dataType !== OnnxDataType.FLOAT) return 'its bias is not float32';
   if (node.opType === 'Gemm') {
     if (floatAttribute(node, 'beta', 1) !== 1) return 'beta is not 1';
-    const channels = weight.dims[intAttribute(node, 'transB', 0) === 0 ? 1 : 0];
+    const channels = weightLayout(node, weight.dims)?.outputs;
     if (bias.dims.at(-1) !== channels || bias.dims.slice(0, -1).some((dim) => dim !== 1)) {
       return 'its bias is not one value a channel';
     }
@@ -115,7 +116,7 @@ function isActivation(editor: GraphEditor, node: NodeProto): boolean {
 
 /** What a model's static quantisation will be; no tensor has been looked at. */
 export interface StaticPlan {
-  readonly layers: ReadonlyMap<NodeProto, LayerWeights>;
+  readonly layers: ReadonlyMap<NodeProto, LayerConstants>;
   /** The activations that become integers, which calibration must know. */
   readonly tensors: ReadonlySet<string>;
   /** What computes in integers: the layers and operators between them. */
@@ -166,7 +167,7 @@ function reach(
  * kernel, stays float without a conversion around it.
  */
 export function planStatic(editor: GraphEditor, { exclude, as }: PlanOptions): StaticPlan {
-  const layers = new Map<NodeProto, LayerWeights>();
+  const layers = new Map<NodeProto, LayerConstants>();
   const decisions: OperatorDecision[] = [];
   const candidates = new Set<NodeProto>();
   for (const node of editor.nodes) {
@@ -175,7 +176,7 @@ export function planStatic(editor: GraphEditor, { exclude, as }: PlanOptions): S
     if (exclude?.has(keep.node)) {
       decisions.push(keep);
     } else if (isStandard(node) && LAYERS.has(type)) {
-      const found = layerWeights(editor, node);
+      const found = layerConstants(editor, node);
       if (typeof found === 'string') decisions.push(decision(node, { reason: found }));
       else layers.set(node, found);
     } else if (canJoin(editor, node)) {

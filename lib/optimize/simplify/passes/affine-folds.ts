@@ -8,7 +8,7 @@ import {
   type TensorProto,
 } from '../../../formats/onnx';
 import type { Pass } from '../context';
-import { linearLayer, type LinearLayer } from '../linear-layer';
+import { affineLayer, type AffineLayer } from '../affine-layer';
 import { realValuesOf } from '../weights';
 
 /** y = scale · x + shift, with a value of each for every channel. */
@@ -26,7 +26,7 @@ const constantAffine = (channels: number, scale: number, shift: number): Affine 
 function batchNorm(
   node: NodeProto,
   editor: GraphEditor,
-  { channels, channelAxis }: LinearLayer,
+  { channels, channelAxis }: AffineLayer,
 ): Affine | undefined {
   if (channelAxis !== 1 || intAttribute(node, 'training_mode', 0) !== 0) return undefined;
   const [, ...others] = node.output;
@@ -44,7 +44,7 @@ function batchNorm(
 /** A constant's value for each channel, if it has but one for each and leaves the shape as it is. */
 function perChannel(
   tensor: TensorProto,
-  { channels, channelAxis, rank }: LinearLayer,
+  { channels, channelAxis, rank }: AffineLayer,
 ): Float64Array | undefined {
   const { dims } = tensor;
   const count = elementCount(tensor);
@@ -57,7 +57,7 @@ function perChannel(
 }
 
 /** Addition to a layer's result, or multiplication by a constant. */
-function arithmetic(node: NodeProto, editor: GraphEditor, layer: LinearLayer): Affine | undefined {
+function arithmetic(node: NodeProto, editor: GraphEditor, layer: AffineLayer): Affine | undefined {
   const at = editor.constant(node.input[1]) ? 1 : 0;
   const tensor = editor.constant(node.input[at]);
   const values = tensor && perChannel(tensor, layer);
@@ -78,7 +78,7 @@ function arithmetic(node: NodeProto, editor: GraphEditor, layer: LinearLayer): A
 function affineOf(
   node: NodeProto | undefined,
   editor: GraphEditor,
-  layer: LinearLayer,
+  layer: AffineLayer,
 ): Affine | undefined {
   if (isStandard(node, 'BatchNormalization')) return batchNorm(node, editor, layer);
   if (isStandard(node, 'Mul', 'Div', 'Add', 'Sub')) return arithmetic(node, editor, layer);
@@ -91,7 +91,7 @@ export const affineFolds: Pass = (editor, context) => {
   for (const node of editor.nodes) {
     const next = editor.onlyUser(node.output[0]);
     if (!next) continue;
-    const layer = linearLayer(node, editor, context);
+    const layer = affineLayer(node, editor, context);
     const affine = layer && affineOf(next, editor, layer);
     if (!affine || !layer.fold(affine.scale, affine.shift)) continue;
     const [result = ''] = next.output;
