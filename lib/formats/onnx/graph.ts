@@ -60,7 +60,7 @@ function collectNames(graph: GraphProto, names: Set<string>): void {
 }
 
 /**
- * A model's main graph while it is edited: what makes each value and what uses it. Nodes are
+ * A graph of a model while it is edited: what makes each value and what uses it. Nodes are
  * changed through the editor's methods alone, or `input` and `output` would not be what it knows.
  * A value that a branch or a body takes from around it is used by the node that holds them.
  * {@link GraphEditor.commit} writes the result into the model.
@@ -77,12 +77,23 @@ export class GraphEditor {
   readonly #inputs = new Set<string>();
   readonly #outputs = new Set<string>();
   readonly #types = new Map<string, ValueInfoProto>();
-  readonly #names = new Set<string>();
+  /** Of all values of the model. */
+  readonly #names: Set<string>;
+  readonly #outer: GraphEditor | undefined;
 
-  constructor(model: ModelProto) {
+  /**
+   * @param inside - for a branch or a body instead of the main graph, with the editor of the graph
+   *   whose node holds it; that one is not used for editing as long as this one is
+   */
+  constructor(
+    model: ModelProto,
+    inside?: { readonly graph: GraphProto; readonly outer: GraphEditor },
+  ) {
     this.model = model;
-    this.graph = graphOf(model);
-    collectNames(this.graph, this.#names);
+    this.graph = inside?.graph ?? graphOf(model);
+    this.#outer = inside?.outer;
+    this.#names = this.#outer ? this.#outer.#names : new Set();
+    if (!this.#outer) collectNames(this.graph, this.#names);
     for (const { name = '' } of this.graph.input) this.#inputs.add(name);
     for (const { name = '' } of this.graph.output) this.#outputs.add(name);
     for (const tensor of this.graph.initializer) this.#initializers.set(tensor.name ?? '', tensor);
@@ -153,14 +164,23 @@ export class GraphEditor {
 
   /**
    * A value that never changes: an initializer (but not one that an input of the same name may
-   * replace) or the tensor of a Constant.
+   * replace) or the tensor of a Constant, of this graph or one around it.
    */
   constant(name: string | undefined): TensorProto | undefined {
     if (name === undefined || name === '') return undefined;
-    const tensor = this.#inputs.has(name) ? undefined : this.#initializers.get(name);
+    if (this.#inputs.has(name)) return undefined;
+    const tensor = this.#initializers.get(name);
     if (tensor) return tensor;
     const node = this.#producers.get(name);
+    if (!node) return this.#outer?.constant(name);
     return isStandard(node, 'Constant') ? findAttribute(node, 'value')?.t : undefined;
+  }
+
+  /** Whether a value is of a graph around this one, which may use it too. */
+  isCaptured(name: string): boolean {
+    const isOwn =
+      this.#inputs.has(name) || this.#initializers.has(name) || this.#producers.has(name);
+    return !isOwn && this.#outer !== undefined;
   }
 
   /** Declared or inferred type and shape. */

@@ -32,9 +32,9 @@ interface Parts {
   readonly biasInput: number | undefined;
 }
 
-/** Whether a constant is used once and may change: it is no output of the graph either. */
+/** Whether a constant is used once and may change: it is no output of the graph, nor another graph's. */
 const isOwn = (name: string, editor: GraphEditor): boolean =>
-  editor.users(name).length === 1 && !editor.isOutput(name);
+  editor.users(name).length === 1 && !editor.isOutput(name) && !editor.isCaptured(name);
 
 /** The bias of each channel: of none zeros, undefined for one that is no constant of this form. */
 function biasOf(

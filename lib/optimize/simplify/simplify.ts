@@ -1,10 +1,10 @@
 import { OnliteError } from '../../errors';
-import { GraphEditor, type ModelProto } from '../../formats/onnx';
+import { GraphEditor, subgraphs, type ModelProto } from '../../formats/onnx';
 import { cloneModel } from './clone-model';
 import type { FoldOptions, Pass, PassContext } from './context';
 import { foldConstants } from './fold-constants';
 import { PASSES } from './passes';
-import { inferTypes } from './value-types';
+import { inferTypes, type GraphTypes } from './value-types';
 
 const FOLDING = 'constant folding';
 
@@ -49,9 +49,15 @@ class Simplification {
   /** @returns whether anything was changed, so that more may be known of the graph now */
   async round(): Promise<boolean> {
     const { types, failed } = await inferTypes(this.model, this.#options.session);
-    if (failed) this.leftOut.add(`types and shapes are not inferred: ${reason(failed)}`);
-    const editor = new GraphEditor(this.model);
-    const context: PassContext = { types };
+    for (const error of failed) {
+      this.leftOut.add(`types and shapes are not inferred: ${reason(error)}`);
+    }
+    return (await this.#graph(new GraphEditor(this.model), types)) > 0;
+  }
+
+  /** Simplifies a graph, then the branches and bodies that its nodes hold. */
+  async #graph(editor: GraphEditor, typesOf: GraphTypes): Promise<number> {
+    const context: PassContext = { types: typesOf(editor.graph) };
     let count = 0;
     for (let before = -1; before !== count;) {
       before = count;
@@ -60,7 +66,10 @@ class Simplification {
     count += await this.#fold(editor, context);
     editor.removeUnused();
     editor.commit();
-    return count > 0;
+    for (const graph of editor.nodes.flatMap(subgraphs)) {
+      count += await this.#graph(new GraphEditor(this.model, { graph, outer: editor }), typesOf);
+    }
+    return count;
   }
 
   async #fold(editor: GraphEditor, context: PassContext): Promise<number> {

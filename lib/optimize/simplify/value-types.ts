@@ -1,10 +1,14 @@
 import type { TensorValueMetadata } from '../../engine/session/metadata';
 import type { SessionOptions } from '../../engine/session/session-options';
 import {
+  capturedNames,
   dataTypeOf,
   elementCount,
+  findAttribute,
   graphOf,
+  isStandard,
   makeNode,
+  subgraphs,
   type GraphProto,
   type ModelProto,
   type NodeProto,
@@ -46,9 +50,18 @@ const tensorType = ({ dataType, dims }: TensorProto): ValueType => ({
 /** The types and shapes of a graph's values, as far as they are known. */
 export class ValueTypes {
   readonly #types = new Map<string, ValueType>();
+  readonly #outer: ValueTypes | undefined;
 
-  /** @param inferred - what the graph does not say */
-  constructor(graph: GraphProto, inferred: ReadonlyMap<string, ValueType> = new Map()) {
+  /**
+   * @param inferred - what the graph does not say
+   * @param outer - of the graph around it, whose values it may take
+   */
+  constructor(
+    graph: GraphProto,
+    inferred: ReadonlyMap<string, ValueType> = new Map(),
+    outer?: ValueTypes,
+  ) {
+    this.#outer = outer;
     for (const info of [...graph.output, ...graph.valueInfo]) {
       this.#types.set(info.name ?? '', declaredType(info));
     }
@@ -59,12 +72,12 @@ export class ValueTypes {
 
   /** A value of `OnnxDataType`; undefined where it is not known, or no tensor. */
   elementType(name: string | undefined): number | undefined {
-    return this.#types.get(name ?? '')?.elementType;
+    return this.#of(name)?.elementType;
   }
 
   /** Undefined where the rank is not known. */
   dims(name: string | undefined): readonly Dim[] | undefined {
-    return this.#types.get(name ?? '')?.dims;
+    return this.#of(name)?.dims;
   }
 
   rank(name: string | undefined): number | undefined {
@@ -76,13 +89,31 @@ export class ValueTypes {
     const dims = this.dims(name);
     return dims?.every((dim) => typeof dim === 'number') ? dims : undefined;
   }
+
+  #of(name = ''): ValueType | undefined {
+    const own = this.#types.get(name);
+    return own ?? (this.#outer ? this.#outer.#of(name) : undefined);
+  }
 }
 
-/** An input that stands for a tensor: of its type and shape. */
-function declared({ name, dataType, dims }: TensorProto): ValueInfoProto {
-  const shape = { dim: dims.map((dimValue) => ({ dimValue })) };
-  const tensorType = { ...(dataType === undefined ? {} : { elemType: dataType }), shape };
-  return { ...(name === undefined ? {} : { name }), type: { tensorType }, metadataProps: [] };
+/** Types and shapes by graph: the main one, and the branches and bodies that nodes hold. */
+export type GraphTypes = (graph: GraphProto) => ValueTypes;
+
+/** An input of a type and a shape, as far as they are known. */
+function declared(
+  name: string,
+  elementType: number | undefined,
+  dims: readonly Dim[] | undefined,
+): ValueInfoProto {
+  const shape = dims?.map((dim) => {
+    if (dim === undefined) return {};
+    return typeof dim === 'number' ? { dimValue: dim } : { dimParam: dim };
+  });
+  const tensorType = {
+    ...(elementType === undefined ? {} : { elemType: elementType }),
+    ...(shape ? { shape: { dim: shape } } : {}),
+  };
+  return { name, type: { tensorType }, metadataProps: [] };
 }
 
 /** The model with inputs in the place of its weights: what the runtime infers from is small. */
@@ -92,7 +123,9 @@ function withoutWeights(model: ModelProto, graph: GraphProto): ModelProto & { gr
   const isWeight = (tensor: TensorProto): boolean =>
     elementCount(tensor) > LARGE && !outputs.has(tensor.name);
   const weights = graph.initializer.filter(isWeight);
-  const input = [...graph.input, ...weights.filter(({ name }) => !inputs.has(name)).map(declared)];
+  const own = weights.filter(({ name }) => !inputs.has(name));
+  const stands = own.map(({ name = '', dataType, dims }) => declared(name, dataType, dims));
+  const input = [...graph.input, ...stands];
   const initializer = graph.initializer.filter((tensor) => !isWeight(tensor));
   return { ...model, graph: { ...graph, input, initializer, valueInfo: [] } };
 }
@@ -130,26 +163,21 @@ async function scalarsOf(
   );
 }
 
-/**
- * Types and shapes as ONNX Runtime infers them.
- *
- * @returns what the model declares, and why there is no more, where the runtime does not load it
- */
-export async function inferTypes(
-  model: ModelProto,
+/** What the runtime infers of the values that nodes make. */
+async function inferredTypes(
+  model: ModelProto & { graph: GraphProto },
   session: SessionOptions,
-): Promise<{ types: ValueTypes; failed?: unknown }> {
-  const graph = graphOf(model);
-  try {
-    const small = withoutWeights(model, graph);
-    const outputs = new Set(graph.output.map(({ name }) => name));
-    const names = graph.node
-      .flatMap(({ output }) => output)
-      .filter((name) => name !== '' && !outputs.has(name));
-    const values = await outputTypes(small, [], names, session);
-    const flat = values.filter(({ shape }) => shape.length === 0).map(({ name }) => name);
-    const scalars = await scalarsOf(small, flat, session);
-    const inferred = values.map(({ name, type, shape }): [string, ValueType] => {
+): Promise<ReadonlyMap<string, ValueType>> {
+  const { graph } = model;
+  const outputs = new Set(graph.output.map(({ name }) => name));
+  const names = graph.node
+    .flatMap(({ output }) => output)
+    .filter((name) => name !== '' && !outputs.has(name));
+  const values = await outputTypes(model, [], names, session);
+  const flat = values.filter(({ shape }) => shape.length === 0).map(({ name }) => name);
+  const scalars = await scalarsOf(model, flat, session);
+  return new Map(
+    values.map(({ name, type, shape }): [string, ValueType] => {
       const isRanked = shape.length > 0 || scalars.has(name);
       const elementType = dataTypeOf(type);
       return [
@@ -159,9 +187,86 @@ export async function inferTypes(
           ...(isRanked ? { dims: shape.map((dim) => (dim === '' ? undefined : dim)) } : {}),
         },
       ];
-    });
-    return { types: new ValueTypes(graph, new Map(inferred)) };
-  } catch (failed) {
-    return { types: new ValueTypes(graph), failed };
+    }),
+  );
+}
+
+/** What the graphs inside a graph may take from it. */
+interface Scope {
+  readonly types: ValueTypes;
+  readonly constants: ReadonlyMap<string, TensorProto>;
+}
+
+/** A branch or a body with inputs, or constants, for what it takes from around it. */
+function standalone(graph: GraphProto, { types, constants }: Scope): GraphProto {
+  const captured = [...capturedNames(graph)];
+  const taken = captured.filter((name) => !constants.has(name));
+  const known = captured.flatMap((name) => constants.get(name) ?? []);
+  return {
+    ...graph,
+    input: [
+      ...graph.input,
+      ...taken.map((name) => declared(name, types.elementType(name), types.dims(name))),
+    ],
+    initializer: [...graph.initializer, ...known],
+  };
+}
+
+/** The constants of a graph, but those that its inputs may replace, and of the graphs around it. */
+function constantsOf({ initializer, input, node }: GraphProto, outer?: Scope): Scope['constants'] {
+  const constants = new Map(outer?.constants);
+  for (const tensor of initializer) constants.set(tensor.name ?? '', tensor);
+  for (const { name = '' } of input) constants.delete(name);
+  for (const made of node) {
+    const tensor = isStandard(made, 'Constant') ? findAttribute(made, 'value')?.t : undefined;
+    const [name = ''] = made.output;
+    if (tensor) constants.set(name, { ...tensor, name });
   }
+  return constants;
+}
+
+/** Infers the types of a graph after the other. */
+class TypeInference {
+  readonly known = new Map<GraphProto, ValueTypes>();
+  readonly failed: unknown[] = [];
+  readonly #model: ModelProto;
+  readonly #session: SessionOptions;
+
+  constructor(model: ModelProto, session: SessionOptions) {
+    this.#model = model;
+    this.#session = session;
+  }
+
+  /** Of a graph, and of the branches and bodies that its nodes hold. */
+  async infer(graph: GraphProto, outer?: Scope): Promise<void> {
+    const whole = outer ? standalone(graph, outer) : graph;
+    const inferred = await inferredTypes(withoutWeights(this.#model, whole), this.#session).catch(
+      (error: unknown) => {
+        this.failed.push(error);
+        return undefined;
+      },
+    );
+    const types = new ValueTypes(graph, inferred, outer?.types);
+    this.known.set(graph, types);
+    const inner = graph.node.flatMap(subgraphs);
+    if (inner.length === 0) return;
+    const scope = { types, constants: constantsOf(graph, outer) };
+    for (const each of inner) await this.infer(each, scope);
+  }
+}
+
+/**
+ * Types and shapes as ONNX Runtime infers them; branches and bodies are given to it as models of
+ * their own.
+ *
+ * @returns of a graph that the runtime does not load, what that declares, and why there is no more
+ */
+export async function inferTypes(
+  model: ModelProto,
+  session: SessionOptions,
+): Promise<{ types: GraphTypes; failed: readonly unknown[] }> {
+  const inference = new TypeInference(model, session);
+  await inference.infer(graphOf(model));
+  const { known, failed } = inference;
+  return { types: (graph) => known.get(graph) ?? new ValueTypes(graph), failed };
 }

@@ -2,9 +2,13 @@ import { InferenceSession, Tensor, type TensorLike } from 'onlite';
 
 import {
   GraphEditor,
+  makeAttribute,
+  OnnxAttributeType,
   OnnxDataType,
   readOnnxModel,
+  walkModel,
   writeOnnxModel,
+  type AttributeProto,
   type GraphProto,
   type ModelProto,
   type NodeProto,
@@ -69,8 +73,22 @@ export function modelOf(
   };
 }
 
+/** An attribute that holds a graph, as branches and bodies are. */
+export function graphAttribute(name: string, g: GraphProto): AttributeProto {
+  const attribute = makeAttribute(name, 0n);
+  delete attribute.i;
+  return { ...attribute, type: OnnxAttributeType.GRAPH, g };
+}
+
 export const operators = ({ graph }: ModelProto): string[] =>
   graph!.node.map(({ opType = '' }) => opType);
+
+/** Those of branches and bodies too. */
+export function allOperators(model: ModelProto): string[] {
+  const found: string[] = [];
+  walkModel(model, { node: ({ opType = '' }) => found.push(opType) });
+  return found;
+}
 
 /** One pass by the name that reports have, until it finds no more; constants are folded with it. */
 export function applyPass(model: ModelProto, name: string): Promise<Simplified> {

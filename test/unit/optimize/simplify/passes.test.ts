@@ -1,23 +1,24 @@
+import { Tensor } from 'onlite';
 import { describe, expect, it } from 'vitest';
 
 import {
   integerValues,
   intsAttribute,
-  makeAttribute,
   makeFloats,
   makeInt64s,
   makeNode,
   makeTensor,
-  OnnxAttributeType,
   OnnxDataType,
   type GraphProto,
   type ModelProto,
   type NodeProto,
 } from '../../../../lib/formats/onnx';
 import {
+  allOperators,
   applyAll,
   distance,
   floats,
+  graphAttribute,
   graphOf,
   modelOf,
   operators,
@@ -50,17 +51,79 @@ const branch = (name: string, operator: string, taken: string): GraphProto =>
 
 function branches(condition: string, output: string): NodeProto {
   const node = makeNode('If', [condition], [output]);
-  for (const [name, operator] of [
-    ['then_branch', 'Exp'],
-    ['else_branch', 'Neg'],
-  ] as const) {
-    const attribute = makeAttribute(name, 0n);
-    delete attribute.i;
-    const g = branch(name, operator, 'x');
-    node.attribute.push({ ...attribute, type: OnnxAttributeType.GRAPH, g });
-  }
+  node.attribute = [
+    graphAttribute('then_branch', branch('then', 'Exp', 'x')),
+    graphAttribute('else_branch', branch('else', 'Neg', 'x')),
+  ];
   return node;
 }
+
+/** A model whose branches are chosen by what `x` of 1 × 3 × 2 × 4 is, and their operators simplified. */
+async function insideBranches(
+  branches: readonly [then: GraphProto, otherwise: GraphProto],
+  constants: GraphProto['initializer'] = [],
+): Promise<{ operators: string[]; applied: Readonly<Record<string, number>> }> {
+  const attributes = { keepdims: 0n };
+  const node = makeNode('If', ['positive'], ['y']);
+  node.attribute = [
+    graphAttribute('then_branch', branches[0]),
+    graphAttribute('else_branch', branches[1]),
+  ];
+  const nodes = [
+    makeNode('ReduceMax', ['x'], ['most'], { attributes }),
+    makeNode('Greater', ['most', 'zero'], ['positive']),
+    node,
+  ];
+  const model = modelOf(
+    nodes,
+    [floats('x', [1, 3, 2, 'n'])],
+    ['y'],
+    [makeFloats('zero', [0], []), ...constants],
+  );
+  const { model: simpler, applied } = await applyAll(model);
+  for (const sign of [1, -1]) {
+    const values = waves(24).map((value) => sign * Math.abs(value));
+    const feeds = { x: new Tensor('float32', values, [1, 3, 2, 4]) };
+    expect(distance(await run(model, feeds), await run(simpler, feeds))).toBeLessThan(1e-6);
+  }
+  return { operators: allOperators(simpler).slice(3), applied };
+}
+
+describe('passes inside branches', () => {
+  const result = [untyped('result')];
+
+  it('know the shapes of values there and constants around', async () => {
+    const node = [
+      makeNode('Transpose', ['x'], ['a'], { attributes: { perm: [0n, 2n, 3n, 1n] } }),
+      makeNode('Mul', ['a', 'one'], ['b']),
+      makeNode('Transpose', ['b'], ['c'], { attributes: { perm: [0n, 3n, 1n, 2n] } }),
+      makeNode('Shape', ['c'], ['shape']),
+      makeNode('Reshape', ['c', 'shape'], ['d']),
+      makeNode('Exp', ['d'], ['result']),
+    ];
+    const other = graphOf({ name: 'other', node: [makeNode('Neg', ['x'], ['result'])] });
+    const found = await insideBranches(
+      [graphOf({ name: 'then', node, output: result }), { ...other, output: result }],
+      [makeFloats('one', [1], [])],
+    );
+    expect(found.operators).toEqual(['Exp', 'Neg']);
+  });
+
+  it('fold into weights that are there, not into those of the graph around', async () => {
+    const scaled = (name: string, weights: string): GraphProto =>
+      graphOf({
+        name,
+        node: [makeNode('Conv', ['x', weights], ['a']), makeNode('Mul', ['a', 'two'], ['result'])],
+        initializer: weights === 'own' ? [makeFloats('own', waves(9), [3, 3, 1, 1])] : [],
+        output: result,
+      });
+    const found = await insideBranches(
+      [scaled('then', 'own'), scaled('else', 'outer')],
+      [makeFloats('outer', waves(9, 2), [3, 3, 1, 1]), makeFloats('two', [2], [])],
+    );
+    expect(found.operators).toEqual(['Conv', 'Conv', 'Mul']);
+  });
+});
 
 describe('passes', () => {
   it('put the branch of a constant condition into the graph', async () => {

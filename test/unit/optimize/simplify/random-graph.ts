@@ -1,15 +1,30 @@
 import type { TensorLike } from 'onlite';
 
 import {
+  makeAttribute,
   makeFloats,
   makeInt64s,
   makeNode,
+  makeTensor,
+  OnnxDataType,
+  type AttributeProto,
   type AttributeValue,
+  type GraphProto,
   type ModelProto,
   type NodeProto,
   type TensorProto,
+  type ValueInfoProto,
 } from '../../../../lib/formats/onnx';
-import { floats, modelOf, tensor, waves, type Dim } from './graphs';
+import {
+  floats,
+  graphAttribute,
+  graphOf,
+  modelOf,
+  tensor,
+  untyped,
+  waves,
+  type Dim,
+} from './graphs';
 
 interface Value {
   readonly name: string;
@@ -29,20 +44,44 @@ function numbers(seed: number): () => number {
 
 const isNumber = (dim: Dim | undefined): dim is number => typeof dim === 'number';
 
+/** Graphs inside graphs inside graphs are enough. */
+const DEEPEST = 2;
+
 /** Makes a graph node by node, as an exporter that simplifies nothing would. */
 class RandomGraph {
   readonly #next: () => number;
   readonly #nodes: NodeProto[] = [];
   readonly #constants: TensorProto[] = [];
   readonly #values: Value[] = [];
-  #names = 0;
+  /** Names are unique among all graphs of a model. */
+  readonly #name: (base: string) => string;
+  readonly #depth: number;
 
-  constructor(seed: number, inputs: readonly Value[]) {
-    this.#next = numbers(seed);
+  /** @param outer - the graph around this one, whose values it may take */
+  constructor(
+    next: () => number,
+    inputs: readonly Value[],
+    outer?: { readonly name: (base: string) => string; readonly depth: number },
+  ) {
+    this.#next = next;
     this.#values.push(...inputs);
+    let names = 0;
+    this.#name = outer?.name ?? ((base) => `${base}_${names++}`);
+    this.#depth = (outer?.depth ?? -1) + 1;
   }
 
   build(size: number, inputs: readonly Value[]): ModelProto {
+    this.#grow(size);
+    const used = new Set(this.#nodes.flatMap(({ input }) => input));
+    const ends = this.#values.filter(
+      ({ name }) => !used.has(name) && !inputs.some((i) => i.name === name),
+    );
+    const outputs = ends.slice(-3).map(({ name }) => name);
+    const declared = inputs.map(({ name, dims }) => floats(name, dims));
+    return modelOf(this.#nodes, declared, outputs, this.#constants);
+  }
+
+  #grow(size: number): void {
     const steps = [
       this.#unary,
       this.#arithmetic,
@@ -58,13 +97,9 @@ class RandomGraph {
       this.#twoSides,
     ];
     for (let step = 0; step < size; step++) this.#pick(steps).call(this);
-    const used = new Set(this.#nodes.flatMap(({ input }) => input));
-    const ends = this.#values.filter(
-      ({ name }) => !used.has(name) && !inputs.some((i) => i.name === name),
-    );
-    const outputs = ends.slice(-3).map(({ name }) => name);
-    const declared = inputs.map(({ name, dims }) => floats(name, dims));
-    return modelOf(this.#nodes, declared, outputs, this.#constants);
+    if (this.#depth < DEEPEST && this.#next() < 0.5) {
+      this.#pick([this.#branches, this.#loop, this.#scan]).call(this);
+    }
   }
 
   #below(count: number): number {
@@ -79,10 +114,6 @@ class RandomGraph {
   #value(): Value {
     const recent = this.#values.slice(-3);
     return this.#pick(this.#next() < 0.7 ? recent : this.#values);
-  }
-
-  #name(base: string): string {
-    return `${base}_${this.#names++}`;
   }
 
   #constant(make: (name: string) => TensorProto): string {
@@ -295,6 +326,87 @@ class RandomGraph {
     this.#add('ReduceMean', [name], reduced, attributes);
   }
 
+  /** A graph that takes values of this one, with one that has the shape of `like` as its result. */
+  #inner(like: Value, inputs: readonly Value[] = []): { graph: GraphProto; result: string } {
+    const graph = new RandomGraph(this.#next, [...this.#values.slice(-4), ...inputs, like], {
+      name: this.#name,
+      depth: this.#depth,
+    });
+    graph.#grow(2 + this.#below(5));
+    const last = graph.#value();
+    const axes = { axes: last.dims.map((_, axis) => BigInt(axis)), keepdims: 0n };
+    const mean =
+      last.dims.length === 0 ? last.name : graph.#hidden('ReduceMean', [last.name], axes);
+    const result = graph.#hidden('Add', [like.name, graph.#hidden('Tanh', [mean])]);
+    const made = graphOf({
+      name: this.#name('inner'),
+      node: graph.#nodes,
+      initializer: graph.#constants,
+      input: inputs.map(({ name, dims }) => floats(name, dims)),
+      output: [untyped(result)],
+    });
+    return { graph: made, result };
+  }
+
+  #holding(
+    opType: string,
+    inputs: readonly string[],
+    { dims }: Value,
+    attributes: readonly AttributeProto[],
+  ): void {
+    const value = { name: this.#name(opType), dims };
+    const node = makeNode(opType, inputs, [value.name]);
+    this.#nodes.push({ ...node, attribute: [...attributes] });
+    this.#values.push(value);
+  }
+
+  #branches(): void {
+    const like = this.#value();
+    const axes = { axes: like.dims.map((_, axis) => BigInt(axis)), keepdims: 0n };
+    const mean = like.dims.length === 0 ? like.name : this.#hidden('ReduceMean', [like.name], axes);
+    const zero = this.#constant((name) => makeFloats(name, [0], []));
+    const condition = this.#hidden('Greater', [mean, zero]);
+    this.#holding('If', [condition], like, [
+      graphAttribute('then_branch', this.#inner(like).graph),
+      graphAttribute('else_branch', this.#inner(like).graph),
+    ]);
+  }
+
+  /** Twice what a body makes of the value that it made before. */
+  #loop(): void {
+    const like = this.#value();
+    const carried = { name: this.#name('carried'), dims: like.dims };
+    const { graph } = this.#inner(carried, [carried]);
+    const [iteration, before, after] = ['iteration', 'before', 'after'].map((name) =>
+      this.#name(name),
+    ) as [string, string, string];
+    graph.node.push(makeNode('Identity', [before], [after]));
+    const scalar = (name: string, elemType: number): ValueInfoProto => ({
+      ...untyped(name),
+      type: { tensorType: { elemType, shape: { dim: [] } } },
+    });
+    graph.input.unshift(scalar(iteration, OnnxDataType.INT64), scalar(before, OnnxDataType.BOOL));
+    graph.output.unshift(scalar(after, OnnxDataType.BOOL));
+    const truth = this.#constant((name) =>
+      makeTensor(name, OnnxDataType.BOOL, [], Uint8Array.of(1)),
+    );
+    this.#holding('Loop', [this.#ints([2], []), truth, like.name], like, [
+      graphAttribute('body', graph),
+    ]);
+  }
+
+  /** What a body makes of each row of a value. */
+  #scan(): void {
+    const like = this.#value();
+    const [, ...rest] = like.dims;
+    if (rest.length === 0) return;
+    const row = { name: this.#name('row'), dims: rest };
+    this.#holding('Scan', [like.name], like, [
+      makeAttribute('num_scan_inputs', 1n),
+      graphAttribute('body', this.#inner(row, [row]).graph),
+    ]);
+  }
+
   /** Two values of one shape, which may have come there on different ways. */
   #twoSides(): void {
     const one = this.#value();
@@ -313,7 +425,7 @@ export function randomModel(seed: number): {
     { name: 'image', dims: ['n', 3, 6, 5] },
     { name: 'fixed', dims: [2, 3, 4] },
   ];
-  const model = new RandomGraph(seed, inputs).build(6 + (seed % 14), inputs);
+  const model = new RandomGraph(numbers(seed), inputs).build(6 + (seed % 14), inputs);
   const feeds = [1, 3].map((n) =>
     Object.fromEntries(
       inputs.map(({ name, dims }) => [name, tensor(dims.map((dim) => (isNumber(dim) ? dim : n)))]),

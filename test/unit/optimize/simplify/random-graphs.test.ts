@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { ModelProto } from '../../../../lib/formats/onnx';
 import { PASSES } from '../../../../lib/optimize/simplify/passes';
-import { applyAll, applyPass, distance, operators, run } from './graphs';
+import { allOperators, applyAll, applyPass, distance, operators, run } from './graphs';
 import { randomModel } from './random-graph';
 
 /** ONLITE_SIMPLIFY_SEEDS asks for more of them. */
@@ -41,18 +41,23 @@ describe('random graphs', () => {
         NOISE,
       );
     }
-    // If is not among the operators of the random graphs.
+    // The conditions of the random graphs depend on what they are given.
     if (name !== 'constant conditions') expect(applied).toBeGreaterThan(0);
   });
 
   it('give the same after all passes, with no more nodes, and stay so', async () => {
+    let innerSimplified = 0;
     for (const reference of references) {
       const { model: simplified, leftOut } = await applyAll(reference.model);
       const seed = `seed ${reference.seed}`;
       expect(leftOut, seed).toEqual([]);
-      expect(operators(simplified).length).toBeLessThanOrEqual(operators(reference.model).length);
+      const [before, after] = [reference.model, simplified].map(allOperators);
+      expect(after!.length).toBeLessThanOrEqual(before!.length);
+      const inner = before!.length - operators(reference.model).length;
+      if (inner > 0 && after!.length - operators(simplified).length < inner) innerSimplified++;
       expect(await apart(simplified, reference), seed).toBeLessThan(NOISE);
       expect((await applyAll(simplified)).applied, seed).toEqual({});
     }
+    expect(innerSimplified).toBeGreaterThan(SEEDS / 4);
   });
 });
