@@ -10,8 +10,8 @@ import { tensorData } from './tensor';
 import type { ModelProto, TensorProto } from './types';
 import { walkModel } from './walk';
 
-/** Models above this size get external data by default. */
-const INLINE_BYTES = 2 ** 30;
+/** Models above this size get external data, by what {@link WriteOnnxFileOptions} says. */
+const INLINE_BYTES = { auto: 2 ** 30, mappable: 2 ** 26, never: Infinity } as const;
 
 /** As ONNX's own tools have it: small initializers are not worth a look into another file. */
 const DEFAULT_THRESHOLD = 1024;
@@ -36,9 +36,10 @@ export interface ExternalDataOptions {
 export interface WriteOnnxFileOptions {
   /**
    * Whether initializers are written to a file of their own: `'auto'` does so for models above 1 GiB,
-   * and is the default. Protobuf allows 2 GiB in one file.
+   * and is the default. Protobuf allows 2 GiB in one file. `'mappable'` does so above 64 MiB: a session
+   * maps such a file, where it copies the weights of the model's own more than once.
    */
-  readonly externalData?: 'auto' | 'never' | ExternalDataOptions;
+  readonly externalData?: 'auto' | 'mappable' | 'never' | ExternalDataOptions;
 }
 
 /** What is written to one file of external data, and the tensors that then say so. */
@@ -132,14 +133,14 @@ export async function writeOnnxFile(
 function filesOf(
   model: ModelProto,
   path: string,
-  externalData: 'auto' | 'never' | ExternalDataOptions,
+  externalData: NonNullable<WriteOnnxFileOptions['externalData']>,
 ): FileContent[] {
   if (typeof externalData === 'object') return externalFiles(model, path, externalData);
   const original = unchangedOriginal(model);
-  if (original) return [{ path, segments: original }];
-  const segments = encodeModel(model);
-  const isLarge = externalData === 'auto' && byteLengthOf(segments) > INLINE_BYTES;
-  if (isLarge) return externalFiles(model, path);
+  const segments = original ?? encodeModel(model);
+  const isLarge = byteLengthOf(segments) > INLINE_BYTES[externalData];
+  // What was one file stays one, unless it is to be mapped.
+  if (isLarge && (externalData === 'mappable' || !original)) return externalFiles(model, path);
   checkMessageSize(segments);
   return [{ path, segments }];
 }

@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../errors';
+import { columnRanges, type ChannelRanges } from './parameters';
 
 /** How the rows of a MatMul's weight are quantised, a block of each column at a time. */
 export interface BlockOptions {
@@ -53,31 +54,9 @@ function requireBlocks(values: Float32Array, k: number, n: number, options: Bloc
   }
 }
 
-/** The least and the greatest value of each column in rows, 0 among them. */
-function columnRanges(
-  values: Float32Array,
-  n: number,
-  rows: { readonly start: number; readonly end: number },
-): { minima: Float32Array; maxima: Float32Array } {
-  const minima = new Float32Array(n);
-  const maxima = new Float32Array(n);
-  // Stays 0 unless a value is NaN or infinite.
-  let poison = 0;
-  for (let index = rows.start * n, row = rows.start; row < rows.end; row++) {
-    for (let column = 0; column < n; column++, index++) {
-      const value = values[index] ?? 0;
-      if (value < (minima[column] ?? 0)) minima[column] = value;
-      if (value > (maxima[column] ?? 0)) maxima[column] = value;
-      poison += value * 0;
-    }
-  }
-  if (poison !== 0) throw invalidArgument('values', 'finite numbers', NaN);
-  return { minima, maxima };
-}
-
 /** As MLAS's BlockwiseQuantizer: min to max in all levels, or the greatest magnitude to the least. */
 function blockParameters(
-  { minima, maxima }: { minima: Float32Array; maxima: Float32Array },
+  { minima, maxima }: ChannelRanges,
   symmetric: boolean,
   { least, most, middle }: Levels,
 ): BlockParameters {
@@ -133,7 +112,11 @@ function* quantizedBlocks(
 ): Generator<QuantizedRows> {
   for (let start = 0, block = 0; start < k; start += blockSize, block++) {
     const rows = { start, end: Math.min(start + blockSize, k) };
-    const parameters = blockParameters(columnRanges(values, n, rows), symmetric, levels);
+    const parameters = blockParameters(
+      columnRanges(values.subarray(rows.start * n, rows.end * n), n),
+      symmetric,
+      levels,
+    );
     yield { block, levels: quantizeRows(values, n, rows, parameters, levels), ...parameters };
   }
 }

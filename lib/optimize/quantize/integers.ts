@@ -44,6 +44,23 @@ function quantizeWideRow(
   }
 }
 
+/** Rows of one value of each channel, as {@link quantizeRow}. */
+function quantizeColumns(
+  from: Float32Array,
+  to: Integers,
+  { scale, zeroPoint }: Quantization,
+  { min, max }: { min: number; max: number },
+): void {
+  const [scales, zeroPoints] = [Float64Array.from(scale), Float64Array.from(zeroPoint)];
+  for (let index = 0; index < from.length;) {
+    for (let channel = 0; channel < scales.length; channel++, index++) {
+      const quotient = Math.fround((from[index] ?? 0) / (scales[channel] ?? 1));
+      const rounded = quotient + TO_INTEGER - TO_INTEGER + (zeroPoints[channel] ?? 0);
+      to[index] = rounded < min ? min : rounded > max ? max : rounded;
+    }
+  }
+}
+
 function requireFit(length: number, quantization: Quantization, dims: readonly number[]): void {
   const { outer, channels, inner } = channelLayout(dims, quantization.axis);
   if (length !== outer * channels * inner) {
@@ -74,6 +91,10 @@ export function quantizeArray<Type extends keyof IntegerArrays>(
   const result = new array(values.length);
   const quantizer = type === 'int32' ? quantizeWideRow : quantizeRow;
   const { outer, channels, inner } = channelLayout(dims, quantization.axis);
+  if (inner === 1 && type !== 'int32') {
+    quantizeColumns(values, result, quantization, { min, max });
+    return result as IntegerArrays[Type];
+  }
   let start = 0;
   for (let block = 0; block < outer; block++) {
     for (let channel = 0; channel < channels; channel++, start += inner) {

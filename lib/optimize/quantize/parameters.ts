@@ -120,28 +120,62 @@ export function channelLayout(dims: readonly number[], axis: number | undefined)
 }
 
 /** The least and the greatest value of each channel, 0 among them. */
-function channelRanges(values: Float32Array, { outer, channels, inner }: ChannelLayout): Range[] {
+export interface ChannelRanges {
+  readonly minima: Float32Array;
+  readonly maxima: Float32Array;
+}
+
+/** @param poison - 0 unless a value is NaN or infinite */
+function requireFinite(poison: number): void {
+  if (poison !== 0) throw invalidArgument('values', 'finite numbers', NaN);
+}
+
+/**
+ * Of rows of as many values as there are channels, one of each.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT for values that are not finite.
+ */
+export function columnRanges(values: Float32Array, channels: number): ChannelRanges {
   const minima = new Float32Array(channels);
   const maxima = new Float32Array(channels);
+  let poison = 0;
+  for (let index = 0; index < values.length;) {
+    for (let channel = 0; channel < channels; channel++, index++) {
+      const value = values[index] ?? 0;
+      if (value < (minima[channel] ?? 0)) minima[channel] = value;
+      if (value > (maxima[channel] ?? 0)) maxima[channel] = value;
+      poison += value * 0;
+    }
+  }
+  requireFinite(poison);
+  return { minima, maxima };
+}
+
+function channelRanges(
+  values: Float32Array,
+  { outer, channels, inner }: ChannelLayout,
+): ChannelRanges {
+  if (inner === 1 && channels > 0) return columnRanges(values, channels);
+  const minima = new Float32Array(channels);
+  const maxima = new Float32Array(channels);
+  let poison = 0;
   let start = 0;
   for (let block = 0; block < outer; block++) {
     for (let channel = 0; channel < channels; channel++, start += inner) {
       let min = minima[channel] ?? 0;
       let max = maxima[channel] ?? 0;
-      // Stays 0 unless a value is NaN or infinite.
-      let poison = 0;
       for (let index = start; index < start + inner; index++) {
         const value = values[index] ?? 0;
         if (value < min) min = value;
         if (value > max) max = value;
         poison += value * 0;
       }
-      if (poison !== 0) throw invalidArgument('values', 'finite numbers', NaN);
       minima[channel] = min;
       maxima[channel] = max;
     }
   }
-  return Array.from(minima, (min, channel) => ({ min, max: maxima[channel] ?? 0 }));
+  requireFinite(poison);
+  return { minima, maxima };
 }
 
 /**
@@ -161,8 +195,9 @@ export function weightParameters(
   const { axis } = options;
   const symmetric = options.symmetric ?? true;
   const integers = integersOf(type, { ...options, symmetric });
-  const found = channelRanges(values, channelLayout(dims, axis)).map((range) =>
-    scaleAndZeroPoint(range, integers, symmetric),
+  const { minima, maxima } = channelRanges(values, channelLayout(dims, axis));
+  const found = Array.from(minima, (min, channel) =>
+    scaleAndZeroPoint({ min, max: maxima[channel] ?? 0 }, integers, symmetric),
   );
   return {
     scale: found.map(([scale]) => scale),

@@ -59,7 +59,7 @@ export class Workspace {
       const result = await edit(editor, dirname(file));
       editor.removeUnused();
       const target = this.path(name);
-      await writeOnnxFile(editor.commit(), target);
+      await writeOnnxFile(editor.commit(), target, { externalData: 'mappable' });
       return { file: target, result };
     } finally {
       opened.close();

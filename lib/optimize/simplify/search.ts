@@ -20,7 +20,7 @@ export const candidate = (
 ): Candidate => ({ model, size: measureModel(model), passes });
 
 const RUNTIME_PASS = "ONNX Runtime's optimisations";
-/** ONNX Runtime has to hold what it writes in memory, and writes 2 GiB at most. */
+/** Larger models would take minutes: each try writes the model, for the runtime to map its weights. */
 const MAX_RUNTIME_BYTES = 2 ** 30;
 /** Bytes by which folding one node may make a model larger; what is won elsewhere may pay for it. */
 const GROWTHS = [1024, 0];

@@ -1,11 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
 import { afterAll, expect, it } from 'vitest';
 
-import { writeOnnxFile } from '../../../../lib/formats/onnx';
+import { openOnnxFile, writeOnnxFile } from '../../../../lib/formats/onnx';
 import { bundled } from './bundle';
 import { externalTensor, modelOf } from './models';
 
@@ -49,4 +57,19 @@ it('a model is written with its structure in memory alone', async () => {
   rmSync(output);
   expect(statSync(again).size).toBeLessThan(10_000);
   expect(statSync(`${again}.data`).size).toBe(MODEL_BYTES);
+});
+
+it('a model is mappable from 64 MiB on, one that was one file too', async () => {
+  const mappable = async (byteLength: number, name: string): Promise<string[]> => {
+    const hollow = openOnnxFile(await hollowModel('hollow.onnx', byteLength));
+    await writeOnnxFile(hollow.model, inScratch('one.onnx'), { externalData: 'never' });
+    hollow.close();
+    const one = openOnnxFile(inScratch('one.onnx'));
+    await writeOnnxFile(one.model, inScratch(name), { externalData: 'mappable' });
+    one.close();
+    return readdirSync(scratch).filter((each) => each.startsWith(name));
+  };
+  expect(await mappable(2 ** 20, 'small.onnx')).toEqual(['small.onnx']);
+  expect(await mappable(2 ** 26, 'large.onnx')).toEqual(['large.onnx', 'large.onnx.data']);
+  expect(statSync(inScratch('large.onnx.data')).size).toBe(2 ** 26);
 });

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
-import { makeFloats, makeNode, type ModelProto } from '../../../../lib/formats/onnx';
+import {
+  makeFloats,
+  makeNode,
+  OnnxDataType,
+  tensorValues,
+  type ModelProto,
+} from '../../../../lib/formats/onnx';
 import { runtimeOptimized } from '../../../../lib/optimize/simplify/runtime-level';
 import { floats, modelOf, operators, waves } from './graphs';
 
@@ -33,6 +39,30 @@ describe("ONNX Runtime's optimisations", () => {
     const written = await runtimeOptimized(model, 'portable', {});
     expect(operators(written)).toEqual(['LayerNormalization']);
     expect([written.opsetImport, written.producerName]).toEqual([model.opsetImport, 'exporter']);
+  });
+
+  it('leave large weights where they are, and give back those that they change', async () => {
+    const rows = 2 ** 22;
+    const large = new Float32Array(rows * 4).fill(0.5);
+    const nodes = [
+      makeNode('Identity', ['x'], ['same']),
+      makeNode('MatMul', ['same', 'large'], ['product']),
+      makeNode('Neg', ['other'], ['negated']),
+      makeNode('Add', ['product', 'negated'], ['y']),
+    ];
+    const constants = [
+      makeFloats('large', large, [4, rows]),
+      makeFloats('other', [1, 2, 3, 4, 5], [5, 1]),
+    ];
+    const written = await runtimeOptimized(
+      modelOf(nodes, [floats('x', [5, 4])], ['y'], constants),
+      'portable',
+      {},
+    );
+    expect(operators(written)).toEqual(['Gemm']);
+    const [one, other] = written.graph!.initializer.sort((a, b) => b.dims[1]! - a.dims[1]!);
+    expect(one!.rawData).toBe(constants[0]!.rawData);
+    expect(tensorValues(other!, OnnxDataType.FLOAT)).toEqual(Float32Array.of(-1, -2, -3, -4, -5));
   });
 
   it('bring no operator in that is newer than the version that the model imports', async () => {
