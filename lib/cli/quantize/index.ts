@@ -30,7 +30,12 @@ function progressText({ stage, name = '', done, total, remainingMs }: QuantizePr
 }
 
 async function inputsOf(model: string): Promise<InferenceSession['inputMetadata']> {
-  const session = await InferenceSession.create(model, { logSeverityLevel: 4 });
+  const session = await InferenceSession.create(model, {
+    logSeverityLevel: 4,
+    // It is not run: its weights need no room.
+    graphOptimizationLevel: 'disabled',
+    extra: { 'session.disable_prepacking': '1' },
+  });
   const inputs = session.inputMetadata;
   await session.release();
   return inputs;

@@ -43,20 +43,17 @@ export function saturation(
   const offset = (index: number): number =>
     ((index % inputsOfGroup) * places + Math.floor(index / inputsOfGroup)) * stride;
   const result = { pairs: 0, saturating: 0, worst: 0 };
-  // Outputs go innermost: those of a matrix lie side by side.
-  for (let index = 0; index < length; index += 2) {
-    const isPair = index + 1 < length;
-    const [one, other] = [offset(index), isPair ? offset(index + 1) : 0];
-    for (let output = 0; output < outputs; output++) {
-      const start = inputsFirst ? output : output * length;
-      const first = weights[start + one] ?? 0;
-      const second = isPair ? (weights[start + other] ?? 0) : 0;
-      const positive = (first > 0 ? first : 0) + (second > 0 ? second : 0);
+  for (let output = 0; output < outputs; output++) {
+    const start = inputsFirst ? output : output * length;
+    for (let index = 0; index < length; index += 2) {
+      const first = weights[start + offset(index)] ?? 0;
+      const second = index + 1 < length ? (weights[start + offset(index + 1)] ?? 0) : 0;
+      const positive = Math.max(first, 0) + Math.max(second, 0);
       const sum = Math.max(positive, positive - first - second);
+      result.pairs++;
       if (sum > SATURATION_LIMIT) result.saturating++;
       if (sum > result.worst) result.worst = sum;
     }
-    result.pairs += outputs;
   }
   return result;
 }
