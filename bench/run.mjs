@@ -1,5 +1,5 @@
 // npm run bench: the runner of every suite.
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -9,7 +9,7 @@ import { describeMachine } from './harness/machine.mjs';
 import { BENCH } from './harness/paths.mjs';
 import { Progress } from './harness/progress.mjs';
 import { buildRaw, endRawPrograms } from './harness/raw.mjs';
-import { markdown, rowLine } from './harness/report.mjs';
+import { markdown, markdownWith, rowLine } from './harness/report.mjs';
 import { Skip } from './harness/skip.mjs';
 import { prepareModels } from './models/prepare.mjs';
 
@@ -38,7 +38,7 @@ Suites: ${order.join(', ')}. Without a name, all of them.
   --quick         a tenth of the time; for a look, not for publishing
   --only TEXT     only cases whose name contains TEXT
   --json FILE     write everything that was measured
-  --write         write bench/RESULTS.md
+  --write         write bench/RESULTS.md; of suites that are named, their sections of it
   --prepare       make the MobileNetV2 models that are missing, in a Python environment of their
                   own (build/bench-venv), and what the suites that are named need of their own;
                   stop if none is named
@@ -90,6 +90,12 @@ function commandLine(options, suites) {
   return ['npm run bench', ...(words.length > 0 ? ['--', ...words] : [])].join(' ');
 }
 
+function writeResults(results, isPart) {
+  const path = join(BENCH, 'RESULTS.md');
+  const adds = isPart && existsSync(path);
+  writeFileSync(path, adds ? markdownWith(readFileSync(path, 'utf8'), results) : markdown(results));
+}
+
 async function main() {
   const { values: options, positionals } = parseArgs({
     allowPositionals: true,
@@ -130,7 +136,7 @@ async function main() {
   const described = suites.map(({ name, description }) => ({ name, description }));
   const results = { format: 1, machine, command, pace, suites: described, rows };
   if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
-  if (options.write) writeFileSync(join(BENCH, 'RESULTS.md'), markdown(results));
+  if (options.write) writeResults(results, positionals.length > 0);
   const withTarget = rows.filter((row) => row.met !== undefined);
   const missed = withTarget.filter((row) => !row.met).length;
   const failed = rows.filter((row) => row.failed);

@@ -36,36 +36,48 @@ export function rowLine(row) {
 const escape = (text) => text.replaceAll('|', '\\|');
 const tableLine = (cells) => `| ${cells.map(escape).join(' | ')} |`;
 
-function figureTable(rows) {
-  const lines = figures.flatMap((figure) => {
-    const outcome = verdict(figure, rows);
-    return outcome === undefined ? [] : [tableLine([figure, outcome])];
-  });
-  if (lines.length === 0) return [];
-  return ['## Figures', '', tableLine(['figure', 'verdict']), '|---|---|', ...lines, ''];
+/** The lines of the figures that these rows decide, by figure. */
+function figureLines(rows) {
+  const outcomes = figures.map((figure) => [figure, verdict(figure, rows)]);
+  const decided = outcomes.filter(([, outcome]) => outcome !== undefined);
+  return new Map(decided.map((cells) => [cells[0], tableLine(cells)]));
 }
 
-function suiteTable(suite, rows) {
+function figureTable(lines) {
+  if (lines.size === 0) return [];
+  const inOrder = figures.flatMap((figure) => lines.get(figure) ?? []);
+  return ['## Figures', '', tableLine(['figure', 'verdict']), '|---|---|', ...inOrder, ''];
+}
+
+function suiteTable(suite, rows, facts = []) {
+  const last = rows.some(({ note }) => note) ? 'notes' : 'Node / raw C';
+  const cells = (row) => [row.name, valueText(row), targetText(row), row.note ?? sidesText(row)];
   return [
     `## ${suite.name}: ${suite.description}`,
     '',
-    tableLine(['case', 'median (least – greatest)', 'target', 'Node / raw C']),
+    ...(facts.length > 0 ? [...facts, ''] : []),
+    tableLine(['case', 'median (least – greatest)', 'target', last]),
     '|---|---|---|---|',
-    ...rows.map((row) => tableLine([row.name, valueText(row), targetText(row), sidesText(row)])),
+    ...rows.map((row) => tableLine(cells(row))),
     '',
   ];
 }
 
-/** bench/RESULTS.md. */
-export function markdown({ machine, command, pace, suites, rows }) {
-  const facts = [
-    `- CPU: ${machine.cpu}, ${machine.cores} cores; ${machine.memoryGiB} GiB`,
+function factLines({ machine, command, pace }) {
+  const int8 = { true: ', with VNNI', false: ', without VNNI' }[machine.hasVnni] ?? '';
+  return [
+    `- CPU: ${machine.cpu}, ${machine.cores} cores${int8}; ${machine.memoryGiB} GiB`,
     `- system: ${machine.system}; load average at the start ${machine.loadAverage.toFixed(2)}`,
     `- onlite ${machine.onlite} (${machine.commit}), Node ${machine.node}, V8 ${machine.v8}`,
     `- ONNX Runtime ${machine.onnxruntime}, TensorFlow Lite ${machine.tflite} with XNNPACK`,
     `- date: ${machine.date}`,
     `- command: \`${command}\` (${pace} pace)`,
   ];
+}
+
+/** bench/RESULTS.md. */
+export function markdown(results) {
+  const { suites, rows } = results;
   return [
     '# Benchmark results',
     '',
@@ -75,9 +87,9 @@ export function markdown({ machine, command, pace, suites, rows }) {
     'raw C itself varied by more than a quarter in each of three attempts. Of several attempts the',
     'one with the steadiest raw C counts, whatever its ratio.',
     '',
-    ...facts,
+    ...factLines(results),
     '',
-    ...figureTable(rows),
+    ...figureTable(figureLines(rows)),
     ...suites.flatMap((suite) =>
       suiteTable(
         suite,
@@ -85,4 +97,27 @@ export function markdown({ machine, command, pace, suites, rows }) {
       ),
     ),
   ].join('\n');
+}
+
+/** bench/RESULTS.md with the sections of some suites, which were run apart, replaced or added. */
+export function markdownWith(text, results) {
+  const [head, ...sections] = text.split(/^(?=## )/m);
+  const isFigures = (section) => section.startsWith('## Figures');
+  const before = sections.find(isFigures) ?? '';
+  const old = before.split('\n').flatMap((line) => {
+    const figure = figures.find((each) => line.startsWith(`${tableLine([each]).slice(0, -1)}|`));
+    return figure === undefined ? [] : [[figure, line]];
+  });
+  const lines = new Map([...old, ...figureLines(results.rows)]);
+  const others = new Map(
+    sections
+      .filter((each) => !isFigures(each))
+      .map((each) => [each.match(/^## ([^:\n]*)/)[1], each]),
+  );
+  for (const suite of results.suites) {
+    const rows = results.rows.filter((row) => row.suite === suite.name);
+    others.set(suite.name, suiteTable(suite, rows, factLines(results)).join('\n'));
+  }
+  const parts = [head, figureTable(lines).join('\n'), ...others.values()];
+  return `${parts.map((part) => part.trim()).join('\n\n')}\n`;
 }

@@ -1,7 +1,7 @@
 // One model quantised by us and by the references. Everything is made at first use, and once.
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { hasVnni } from '../harness/machine.mjs';
 import { Skip } from '../harness/skip.mjs';
 import { runPython } from './environments.mjs';
 import { filesOf } from './models.mjs';
@@ -13,20 +13,18 @@ function once(make) {
   return () => (made ??= Promise.resolve().then(make));
 }
 
-/** Whether this CPU adds products of uint8 and int8 in 32 bits, as the models for `x64` expect. */
-const hasVnni = () =>
-  process.platform === 'linux' && / avx(512)?_vnni\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
-
-/** The target that this machine is. */
+/** The target that this machine is; what cannot be asked is taken for a new one. */
 export const ownTarget =
-  process.arch !== 'x64'
-    ? 'arm'
-    : process.platform !== 'linux' || hasVnni()
-      ? 'x64'
-      : 'x64-no-vnni';
+  process.arch !== 'x64' ? 'arm' : hasVnni() === false ? 'x64-no-vnni' : 'x64';
 
 const MOST_ACCURACY_LOST = 0.01;
 const LEAST_SQNR = 20;
+
+/** Where Python says what went wrong. */
+export const lastLine = (text) => text.trim().split('\n').at(-1);
+
+/** Without those that failed. */
+export const working = (references) => references.filter(({ error }) => error === undefined);
 
 /** No error at all is above every number. */
 const decibels = ({ sqnr }) => sqnr ?? Infinity;
@@ -42,7 +40,7 @@ export class Contest {
     this.name = name;
     this.folder = folder;
     this.methods = methods;
-    /** What quantize.py says of each method that worked, with its path, and `wallSeconds`. */
+    /** What quantize.py says of each method, with its path and `wallSeconds`, or its `error`. */
     this.references = once(() => this.#quantizeByReferences());
     this.ours = { [ownTarget]: this.#ours(ownTarget) };
     this.ours.x64 ??= this.#ours('x64');
@@ -72,8 +70,13 @@ export class Contest {
     return this.methods.map((method) => {
       const start = performance.now();
       const path = this.path(method);
-      const [found] = runPython('quantize', 'quantize.py', [method, model, path, calibration]);
-      return { ...found, path, wallSeconds: (performance.now() - start) / 1000 };
+      try {
+        const [found] = runPython('quantize', 'quantize.py', [method, model, path, calibration]);
+        return { ...found, path, wallSeconds: (performance.now() - start) / 1000 };
+      } catch (error) {
+        if (error instanceof Skip) throw error;
+        return { method, error: lastLine(error.message) };
+      }
     });
   }
 
@@ -95,22 +98,20 @@ export class Contest {
     return found;
   }
 
-  /** By evaluate.py: `float`, `ours`, and `references` that load, with their methods. */
+  /** By evaluate.py: `float`, `ours`, and `references` with their methods; some have an `error`. */
   #evaluated(target, options) {
     return once(async () => {
       const { model, heldOut } = filesOf(this.name);
       const references = await this.references();
       const ours = await this.ours[target]();
-      const paths = [model, ours.path, ...references.map(({ path }) => path)];
+      const paths = [model, ours.path, ...working(references).map(({ path }) => path)];
       const lines = runPython('quantize', 'evaluate.py', [...options, heldOut, ...paths]);
       const of = (path) => lines.find((line) => line.model === path);
       if (of(ours.path).error) throw new Error(`Python cannot load ours: ${of(ours.path).error}`);
       return {
         float: of(model),
         ours: of(ours.path),
-        references: references
-          .map(({ method, path, bytes }) => ({ method, path, bytes, ...of(path) }))
-          .filter(({ error }) => error === undefined),
+        references: references.map((each) => ({ ...each, ...of(each.path) })),
       };
     });
   }
@@ -118,7 +119,7 @@ export class Contest {
   /** The reference that is quickest here among those whose accuracy holds; undefined if none does. */
   async fastestReference() {
     const { float, references } = await this.evaluated[ownTarget]();
-    const good = references.filter((reference) => holds(float, reference));
+    const good = working(references).filter((reference) => holds(float, reference));
     return good.sort((a, b) => a.milliseconds - b.milliseconds)[0];
   }
 }
