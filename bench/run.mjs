@@ -40,8 +40,8 @@ Suites: ${order.join(', ')}. Without a name, all of them.
   --json FILE     write everything that was measured
   --write         write bench/RESULTS.md; of suites that are named, their sections of it
   --prepare       make the MobileNetV2 models that are missing, in a Python environment of their
-                  own (build/bench-venv), and what the suites that are named need of their own;
-                  stop if none is named
+                  own (build/bench-venv), and what the suites that are named need of their own
+                  (optimize needs no other); stop if none is named
   --python VENV   a virtual environment: of requirements.txt for --prepare, of onnxruntime and
                   ai-edge-litert for the Python peers
 `;
@@ -114,15 +114,19 @@ async function main() {
     return;
   }
   const progress = new Progress();
+  const suites = await loadSuites(positionals);
+  const isAlone = suites.every((suite) => suite.isStandalone);
+  const show = (text) => progress.show(text);
   if (options.prepare) {
-    prepareModels({ venv: options.python, log: (text) => progress.show(text) });
+    if (!isAlone) prepareModels({ venv: options.python, log: show });
     progress.clear();
     if (positionals.length === 0) return;
+    for (const suite of suites) suite.prepare?.(show);
   }
-  const suites = await loadSuites(positionals);
-  if (options.prepare) for (const suite of suites) suite.prepare?.((text) => progress.show(text));
-  progress.show('building the raw C programs');
-  buildRaw();
+  if (!isAlone) {
+    show('building the raw C programs');
+    buildRaw();
+  }
   progress.clear();
 
   const command = commandLine(options, positionals);

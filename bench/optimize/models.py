@@ -70,8 +70,8 @@ STAGES = [
 
 
 def mobilenet_v2():
-    """96×96, trained."""
-    data = Data(lambda images: enlarged(images, 96, channels=3))
+    """64×64, trained."""
+    data = Data(lambda images: enlarged(images, 64, channels=3))
     graph = Graph(SEED)
     bounds = [graph.constant(np.float32(value), "bound") for value in (0, 6)]
 
@@ -95,8 +95,8 @@ def mobilenet_v2():
     x = activated(x, inputs, 1280, kernel=1)
     x = graph.add("Flatten", graph.add("GlobalAveragePool", x))
     graph.dense(x, 1280, CLASSES, output="scores")
-    model = classifier(graph, "mobilenet_v2", size=96, channels=3)
-    train(model, data.training, data.labels, epochs=4)
+    model = classifier(graph, "mobilenet_v2", size=64, channels=3)
+    train(model, data.training, data.labels, epochs=3)
     set_statistics(model, data.training[-64:])
     return model, data
 

@@ -17,6 +17,8 @@ import { onlite } from '../optimize/onlite.mjs';
 export const name = 'optimize';
 export const description = `models simplified and quantised, ours and Python's; target ${ownTarget}`;
 export const prepare = prepareOptimize;
+/** It needs neither the other suites' models nor the raw C programs. */
+export const isStandalone = true;
 
 const figure = {
   nodes: 'simplified: nodes / the fewest of the references',

@@ -18,7 +18,7 @@ import { transpose } from './transpose';
 import { decision, type OperatorDecision } from './decision';
 import { quantizeArray } from './integers';
 import { weightParameters } from './parameters';
-import { saturation, type Saturation } from './saturation';
+import { saturation, withoutSaturation, type Saturation } from './saturation';
 import { targetTypes, type Target } from './target';
 
 const MICROSOFT = 'com.microsoft';
@@ -179,9 +179,9 @@ class DynamicWriter {
     dims: readonly number[],
     axis: number,
   ): IntegerMatrix {
-    const { weight: type, weightOptions } = targetTypes(this.#options.target);
-    const options = { ...weightOptions, axis };
-    const quantization: Quantization = weightParameters(values(), dims, type, options);
+    const { weight: type, addsInPairs } = targetTypes(this.#options.target);
+    const plain = weightParameters(values(), dims, type, { axis });
+    const quantization = addsInPairs ? exactParameters(values(), dims, plain) : plain;
     const scaleDims = [quantization.scale.length];
     const editor = this.#editor;
     const zeroPoints = Int8Array.from(quantization.zeroPoint);
@@ -246,6 +246,24 @@ function saturationOf(integers: Int8Array, dims: readonly number[]): Saturation 
     sum.worst = Math.max(sum.worst, own?.worst ?? 0);
   }
   return sum.saturating > 0 ? sum : undefined;
+}
+
+/** Parameters of matrices `[K, N]`, one after the other, whose sums never saturate. */
+function exactParameters(
+  values: Float32Array,
+  dims: readonly number[],
+  quantization: Quantization,
+): Quantization {
+  const product = makeNode('MatMul', [], []);
+  const matrix = dims.slice(-2);
+  if (matrix.length === dims.length) return withoutSaturation(product, values, dims, quantization);
+  const size = matrix.reduce((elements, dim) => elements * dim, 1);
+  const scale = quantization.scale.map((each, index) => {
+    const own = values.subarray(index * size, (index + 1) * size);
+    const one = { scale: [each], zeroPoint: [0] };
+    return withoutSaturation(product, own, matrix, one).scale[0] ?? each;
+  });
+  return { ...quantization, scale };
 }
 
 /** How a layer computes now. */

@@ -20,7 +20,7 @@ import {
   type IntegerType,
   type Range,
 } from './parameters';
-import { saturation, type Saturation } from './saturation';
+import { saturation, withoutSaturation, type Saturation } from './saturation';
 import type { LayerConstants, StaticPlan } from './static-plan';
 import { targetTypes, type Target } from './target';
 import { PER_CHANNEL_OPSET } from './upgrade';
@@ -160,16 +160,16 @@ class QdqWriter {
   }
 
   #layer(node: NodeProto, { weight, bias }: LayerConstants): void {
-    const { weight: type, weightOptions } = targetTypes(this.#options.target);
+    const { weight: type, addsInPairs } = targetTypes(this.#options.target);
     const { folder } = this.#options;
     const values = tensorValues(weight, OnnxDataType.FLOAT, folder);
     const axis = this.#channelAxis(node, weight);
-    const options = { ...weightOptions, ...(axis === undefined ? {} : { axis }) };
     let parameters = usefulScales(
-      layerParameters(weight, values, type, options),
+      layerParameters(weight, values, type, axis === undefined ? {} : { axis }),
       values,
       weight.dims,
     );
+    if (addsInPairs) parameters = withoutSaturation(node, values, weight.dims, parameters);
     const biasValues = bias && tensorValues(bias, OnnxDataType.FLOAT, folder);
     if (biasValues) {
       const [inputScale = 1] = this.#parametersOf(node.input[0] ?? '').scale;

@@ -1,5 +1,7 @@
+import type { Quantization } from '../../engine/session/metadata';
 import { isStandard, type NodeProto } from '../../formats/onnx';
-import { weightLayout } from '../linear/weight-layout';
+import { weightLayout, type WeightLayout } from '../linear/weight-layout';
+import { quantizeArray } from './integers';
 
 /** Two activations of 255 times weights of this sum are the last that fit 16 bits: 255 · 128. */
 export const SATURATION_LIMIT = 128;
@@ -15,14 +17,58 @@ export interface Saturation {
 }
 
 /**
- * Which sums of a layer of uint8 activations and int8 weights can saturate where `vpmaddubsw` adds
- * the products of two activations and two weights in 16 bits. Activations are not negative, so it
- * is weights of the same sign that add up.
+ * Visits the pairs of weights whose products ONNX Runtime's kernels (MLAS) add in 16 bits: elements
+ * 2j and 2j + 1 of what a row of weights is multiplied with, the last alone if their number is odd;
+ * in a convolution that order is by place in the kernel first, then by input channel of the group.
+ * Depthwise convolutions multiply in 32 bits: they have no pairs.
  *
- * The pairs are those of ONNX Runtime's kernels (MLAS): elements 2j and 2j + 1 of what a row of
- * weights is multiplied with, the last alone if their number is odd; in a convolution that order is
- * by place in the kernel first, then by input channel of the group. Depthwise convolutions multiply
- * in 32 bits: they have no pairs.
+ * @param visit - with the indices of both, −1 for one that is not there, in the order in which
+ *   weights lie as far as that can be
+ */
+function forEachPair(
+  { inputs, outputs, groups, kernel: places, inputsFirst }: WeightLayout,
+  visit: (output: number, first: number, second: number) => void,
+): void {
+  const inputsOfGroup = inputs / groups;
+  if (groups > 1 && inputsOfGroup === 1) return;
+  const length = inputsOfGroup * places;
+  if (inputsFirst) {
+    for (let index = 0; index < length; index += 2) {
+      const first = index * outputs;
+      const second = index + 1 < length ? first + outputs : -1;
+      for (let output = 0; output < outputs; output++) {
+        visit(output, first + output, second < 0 ? -1 : second + output);
+      }
+    }
+    return;
+  }
+  // Where weight number `index` of a row lies, in the order in which they are multiplied.
+  const offset = (index: number): number =>
+    (index % inputsOfGroup) * places + Math.floor(index / inputsOfGroup);
+  for (let output = 0; output < outputs; output++) {
+    const start = output * length;
+    for (let index = 0; index < length; index += 2) {
+      const second = index + 1 < length ? start + offset(index + 1) : -1;
+      visit(output, start + offset(index), second);
+    }
+  }
+}
+
+/** Undefined for operators that no kernel multiplies in pairs. */
+const pairedLayout = (node: NodeProto, dims: readonly number[]): WeightLayout | undefined =>
+  isStandard(node, 'ConvTranspose') ? undefined : weightLayout(node, dims);
+
+/** The greatest sum of a pair's weights of one sign: activations are not negative. */
+function pairSum(weights: ArrayLike<number>, first: number, second: number): number {
+  const one = weights[first] ?? 0;
+  const other = weights[second] ?? 0;
+  const positive = Math.max(one, 0) + Math.max(other, 0);
+  return Math.max(positive, positive - one - other);
+}
+
+/**
+ * Which sums of a layer of uint8 activations and int8 weights can saturate where `vpmaddubsw` adds
+ * the products of two activations and two weights in 16 bits.
  *
  * @param node - a Conv, Gemm or MatMul; undefined is returned for others
  * @param weights - its weights, quantised with zero point 0
@@ -32,28 +78,61 @@ export function saturation(
   weights: Int8Array,
   dims: readonly number[],
 ): Saturation | undefined {
-  const layout = weightLayout(node, dims);
-  if (!layout || isStandard(node, 'ConvTranspose')) return undefined;
-  const { inputs, outputs, groups, kernel: places, inputsFirst } = layout;
-  const inputsOfGroup = inputs / groups;
-  if (groups > 1 && inputsOfGroup === 1) return { pairs: 0, saturating: 0, worst: 0 };
-  // Where weight number `index` of a row lies, in the order in which they are multiplied.
-  const stride = inputsFirst ? outputs : 1;
-  const length = inputsOfGroup * places;
-  const offset = (index: number): number =>
-    ((index % inputsOfGroup) * places + Math.floor(index / inputsOfGroup)) * stride;
+  const layout = pairedLayout(node, dims);
+  if (!layout) return undefined;
   const result = { pairs: 0, saturating: 0, worst: 0 };
-  for (let output = 0; output < outputs; output++) {
-    const start = inputsFirst ? output : output * length;
-    for (let index = 0; index < length; index += 2) {
-      const first = weights[start + offset(index)] ?? 0;
-      const second = index + 1 < length ? (weights[start + offset(index + 1)] ?? 0) : 0;
-      const positive = Math.max(first, 0) + Math.max(second, 0);
-      const sum = Math.max(positive, positive - first - second);
-      result.pairs++;
-      if (sum > SATURATION_LIMIT) result.saturating++;
-      if (sum > result.worst) result.worst = sum;
-    }
-  }
+  forEachPair(layout, (_output, first, second) => {
+    const sum = pairSum(weights, first, second);
+    result.pairs++;
+    if (sum > SATURATION_LIMIT) result.saturating++;
+    if (sum > result.worst) result.worst = sum;
+  });
   return result;
+}
+
+/** The greatest {@link pairSum} of each channel that a layer makes. */
+function worstSums(layout: WeightLayout, weights: ArrayLike<number>): Float64Array {
+  const worst = new Float64Array(layout.outputs);
+  forEachPair(layout, (output, first, second) => {
+    const sum = pairSum(weights, first, second);
+    if (sum > (worst[output] ?? 0)) worst[output] = sum;
+  });
+  return worst;
+}
+
+/**
+ * Raises the scales of a layer's int8 weights by as much as keeps every pair from saturating: twice
+ * where the two greatest weights of a channel are a pair, and less where they are not.
+ *
+ * @param node - a Conv, Gemm or MatMul; the parameters of others are given back as they are
+ * @param quantization - symmetric, with one scale or one for each channel that the layer makes
+ */
+export function withoutSaturation(
+  node: NodeProto,
+  values: Float32Array,
+  dims: readonly number[],
+  quantization: Quantization,
+): Quantization {
+  const layout = pairedLayout(node, dims);
+  if (!layout) return quantization;
+  const scale = [...quantization.scale];
+  const raise = (sums: Float64Array, unit: (channel: number) => number): boolean => {
+    let isRaised = false;
+    sums.forEach((sum, output) => {
+      const channel = scale.length === 1 ? 0 : output;
+      const least = Math.fround((sum / SATURATION_LIMIT) * unit(channel));
+      if (least <= (scale[channel] ?? 1)) return;
+      scale[channel] = least;
+      isRaised = true;
+    });
+    return isRaised;
+  };
+  raise(worstSums(layout, values), () => 1);
+  // Rounding can take a sum just beyond the limit.
+  for (;;) {
+    const integers = quantizeArray(values, dims, { ...quantization, scale }, 'int8');
+    const before = [...scale];
+    if (!raise(worstSums(layout, integers), (channel) => before[channel] ?? 1)) break;
+  }
+  return { ...quantization, scale };
 }

@@ -1,25 +1,24 @@
 import { int8Support } from '../../cpu';
-import type { IntegerType, ParameterOptions } from './parameters';
+import type { IntegerType } from './parameters';
 
 /**
  * What processors a model is quantised for. Without VNNI, x64 adds pairs of products in 16 bits,
- * which 8-bit activations and weights can overflow: `any` and `x64-no-vnni` keep weights in 7 bits.
+ * which 8-bit activations and weights can overflow: for `any` and `x64-no-vnni` weights are smaller.
  */
 export type Target = 'x64' | 'x64-no-vnni' | 'arm' | 'any';
 
 export interface TargetTypes {
   readonly activation: IntegerType;
   readonly weight: IntegerType;
-  readonly weightOptions: ParameterOptions;
+  /** Weights are made so small that no pair of products saturates. */
+  readonly addsInPairs: boolean;
 }
 
-const uint8 = { activation: 'uint8', weight: 'int8' } as const;
-
 const TARGETS: Readonly<Record<Target, TargetTypes>> = {
-  x64: { ...uint8, weightOptions: {} },
-  'x64-no-vnni': { ...uint8, weightOptions: { reduceRange: true } },
-  arm: { activation: 'int8', weight: 'int8', weightOptions: {} },
-  any: { ...uint8, weightOptions: { reduceRange: true } },
+  x64: { activation: 'uint8', weight: 'int8', addsInPairs: false },
+  'x64-no-vnni': { activation: 'uint8', weight: 'int8', addsInPairs: true },
+  arm: { activation: 'int8', weight: 'int8', addsInPairs: false },
+  any: { activation: 'uint8', weight: 'int8', addsInPairs: true },
 };
 
 export const targets = Object.keys(TARGETS) as readonly Target[];

@@ -11,7 +11,13 @@ import {
   type NodeProto,
   type TensorProto,
 } from '../../../../lib/formats/onnx';
-import { saturation } from '../../../../lib/optimize/quantize/saturation';
+import { quantizeArray } from '../../../../lib/optimize/quantize/integers';
+import { weightParameters } from '../../../../lib/optimize/quantize/parameters';
+import {
+  saturation,
+  SATURATION_LIMIT,
+  withoutSaturation,
+} from '../../../../lib/optimize/quantize/saturation';
 import { floatModel, randomFloats } from './float-model';
 
 const int8s = (length: number, seed: number, greatest = 127): Int8Array =>
@@ -143,5 +149,67 @@ describe('saturation', () => {
     const weights = new Int8Array(8 * 9).fill(127);
     const results = await convolve(weights, [8, 1, 3, 3], { scale: 9 * 127, groups: 8 });
     expect(results).toEqual(Array<number>(8).fill(255));
+  });
+});
+
+describe('withoutSaturation', () => {
+  /** Cubes, of which few are great. */
+  const heavyTailed = (length: number, seed: number): Float32Array =>
+    randomFloats(length, seed).map((value) => value ** 3);
+
+  it.each([
+    ['MatMul', [33, 16], 1],
+    ['Gemm', [16, 33], 0],
+    ['Conv', [16, 3, 3, 3], 0],
+    ['MatMul', [64, 16], undefined],
+  ] as const)('raises the scales of %s by as much as is needed', (operator, dims, axis) => {
+    const attributes = operator === 'Gemm' ? { transB: 1n } : {};
+    const node = makeNode(operator, ['x', 'w'], ['y'], { attributes });
+    const values = heavyTailed(
+      dims.reduce((product, dim) => product * dim, 1),
+      7,
+    );
+    const plain = weightParameters(values, dims, 'int8', axis === undefined ? {} : { axis });
+    const raised = withoutSaturation(node, values, dims, plain);
+    const sums = (parameters: typeof plain) =>
+      saturation(node, quantizeArray(values, dims, parameters, 'int8') as Int8Array, dims)!;
+    expect(sums(plain).saturating).toBeGreaterThan(0);
+    expect(sums(raised)).toMatchObject({ saturating: 0, worst: SATURATION_LIMIT });
+    // The two greatest of a channel are seldom a pair: 7 bits would double every scale.
+    const ratios = raised.scale.map((scale, channel) => scale / plain.scale[channel]!);
+    expect(Math.min(...ratios)).toBeGreaterThanOrEqual(1);
+    expect(ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length).toBeLessThan(1.9);
+  });
+
+  it('leaves depthwise convolutions and other operators alone', () => {
+    const values = new Float32Array(36).fill(1);
+    const plain = weightParameters(values, [4, 1, 3, 3], 'int8', { axis: 0 });
+    const depthwise = makeNode('Conv', [], [], { attributes: { group: 4n } });
+    expect(withoutSaturation(depthwise, values, [4, 1, 3, 3], plain)).toEqual(plain);
+    expect(withoutSaturation(makeNode('Relu', [], []), values, [36], plain)).toEqual(plain);
+  });
+
+  it.runIf(saturates === true).each([
+    [[8, 3, 3, 3], 1],
+    [[8, 5, 1, 2], 1],
+    [[8, 1, 3, 3], 1],
+    [[8, 3, 1, 3], 2],
+  ])('has this processor add exactly: kernels %j in %i groups', async (dims, groups) => {
+    const size = dims.slice(1).reduce((product, dim) => product * dim, 1);
+    const values = randomFloats(8 * size, 8).map((value) => 1 + value / 4);
+    const node = makeNode('Conv', ['x', 'w'], ['y'], { attributes: { group: BigInt(groups) } });
+    const plain = weightParameters(values, dims, 'int8', { axis: 0 });
+    const stepsOff = async (parameters: typeof plain): Promise<number> => {
+      const weights = quantizeArray(values, dims, parameters, 'int8') as Int8Array;
+      const scale = 127 * size;
+      const results = await convolve(weights, dims, { scale, groups });
+      const exact = results.map((_, output) => {
+        const own = weights.subarray(output * size, (output + 1) * size);
+        return (255 * own.reduce((sum, weight) => sum + weight, 0)) / scale;
+      });
+      return Math.max(...results.map((result, output) => Math.abs(result - exact[output]!)));
+    };
+    expect(await stepsOff(plain)).toBeGreaterThan(2);
+    expect(await stepsOff(withoutSaturation(node, values, dims, plain))).toBeLessThanOrEqual(0.51);
   });
 });
