@@ -1,6 +1,6 @@
 // The command line of the package, as its users run it.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { childScript } from '../harness/child.mjs';
@@ -15,15 +15,15 @@ const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
  * command that this build does not have is a Skip.
  *
  * @param folder - for what is passed from the process
- * @returns its `document`, `seconds` from start to end, and `peakBytes`
+ * @returns its `document`, `seconds` from start to end, and `peakBytes` and `cpuSeconds` by usage.cjs
  */
 export function onlite(words, folder) {
-  const peakFile = join(folder, 'peak');
+  const usageFile = join(folder, 'usage.json');
   const start = performance.now();
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ['--require', childScript('peak.cjs'), join(ROOT, bin.onlite), ...words, '--json'],
-    { encoding: 'utf8', maxBuffer: 2 ** 28, env: { ...process.env, PEAK_FILE: peakFile } },
+    ['--require', childScript('usage.cjs'), join(ROOT, bin.onlite), ...words, '--json'],
+    { encoding: 'utf8', maxBuffer: 2 ** 28, env: { ...process.env, USAGE_FILE: usageFile } },
   );
   const seconds = (performance.now() - start) / 1000;
   if (/no command is called|unknown command/i.test(stderr)) {
@@ -32,6 +32,6 @@ export function onlite(words, folder) {
   if (status !== 0 && status !== NOT_HELD) {
     throw new Error(`onlite ${words.join(' ')} ended with ${status}: ${stderr.trim()}`);
   }
-  const peakBytes = existsSync(peakFile) ? Number(readFileSync(peakFile, 'utf8')) : NaN;
-  return { document: JSON.parse(stdout), seconds, peakBytes };
+  const usage = JSON.parse(readFileSync(usageFile, 'utf8'));
+  return { document: JSON.parse(stdout), seconds, ...usage };
 }

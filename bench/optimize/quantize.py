@@ -3,8 +3,8 @@
 usage: quantize.py METHOD MODEL OUT [CALIBRATION.npz]
 
 METHOD is one of those below. Prints a line of JSON: `seconds` without Python's imports,
-`peakBytes` of the process, `importedBytes`, what the imports alone took, `bytes` and `nodes` of
-OUT. The calibration data has all samples of each input along the first axis.
+`cpuSeconds` and `peakBytes` of the process, `importedBytes`, what the imports alone took, `bytes`
+and `nodes` of OUT. The calibration data has all samples of each input along the first axis.
 """
 
 import json
@@ -149,6 +149,7 @@ def main():
             {
                 "method": method,
                 "seconds": seconds,
+                "cpuSeconds": time.process_time(),
                 "peakBytes": peak,
                 "importedBytes": imported,
                 "bytes": sum(file.stat().st_size for file in files_of(out)),
