@@ -85,6 +85,19 @@ export function decimal(args: ParsedArguments, name: string): number | undefined
   return Number(value);
 }
 
+/** A share of a whole, from 0 to 1. */
+export function share(args: ParsedArguments, name: string): number | undefined {
+  const value = decimal(args, name);
+  if (value !== undefined && (value < 0 || value > 1)) {
+    throw new UsageError(`--${name}: expected a share from 0 to 1, got ${value}`);
+  }
+  return value;
+}
+
+/** A property for what was said on the command line; none for what was not. */
+export const given = (name: string, value: unknown): object =>
+  value === undefined ? {} : { [name]: value };
+
 /** A file by the one name that all its links have. */
 function realName(file: string): string {
   try {

@@ -27,5 +27,8 @@ export interface Command {
   run(args: ParsedArguments): Promise<CommandResult>;
 }
 
+/** Exit code where the work was done and a limit is not held. */
+export const NOT_HELD = 3;
+
 /** The command line itself is wrong: usage on stderr and exit code 2. */
 export class UsageError extends Error {}

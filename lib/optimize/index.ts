@@ -21,6 +21,8 @@ export {
 export { type OutputComparison } from './compare/output-comparison';
 export { type Label, type Quality, type Task } from './compare/quality';
 export { type Sample, type Samples } from './compare/sample';
+export { type Fidelity, type Speedup } from './guard/evaluate';
+export { type Guarded, type GuardLimits } from './guard/guard';
 export {
   compareLayers,
   type LayerComparison,
@@ -37,9 +39,8 @@ export {
 export { difference, type Difference } from './measures/difference';
 export { klDivergence, type DivergenceOptions, type ScoreKind } from './measures/divergence';
 export { regressionMetrics, type RegressionMetrics } from './measures/regression';
-export { type QuantizeCandidate, type QuantizeLimits } from './quantize/candidate';
+export { type QuantizeCandidate } from './quantize/candidate';
 export { type OperatorDecision } from './quantize/decision';
-export { type Fidelity, type Speedup } from './quantize/evaluate';
 export { quantizeModel, type QuantizeResult } from './quantize/quantize-model';
 export {
   type QuantizeMethod,

@@ -1,58 +1,17 @@
-import { loadavg, release, type } from 'node:os';
-
 import { OnliteError } from '../../errors';
-import { runtimeInfo } from '../../engine/runtime/runtime-info';
-import { describeMachine, type Machine } from '../machine';
+import type { DocumentHead } from '../document';
 import type { BaselineComparison } from './baseline';
 import type { Protocol } from './schedule';
 import type { SettingResult } from './result';
 import type { SideBySide } from './side-by-side';
 
-export interface Versions {
-  readonly onlite: string;
-  readonly node: string;
-  readonly v8: string;
-  readonly onnxruntime?: string;
-  readonly tflite?: string;
-}
-
 /** What `--json` prints and `--baseline` reads. */
-export interface BenchDocument {
-  readonly format: 'onlite-bench';
-  readonly version: 1;
-  /** ISO 8601. */
-  readonly date: string;
-  /** The command's words after `onlite`. */
-  readonly command: readonly string[];
-  readonly machine: Machine & { readonly system: string; readonly loadAverage: number };
-  readonly versions: Versions;
+export interface BenchDocument extends DocumentHead<'onlite-bench'> {
   readonly protocol: Omit<Protocol, 'profileRuns'>;
   readonly settings: readonly SettingResult[];
   /** Every setting against the first one that was measured. */
   readonly comparison?: readonly SideBySide[];
   readonly baseline?: BaselineComparison;
-}
-
-/** Before the measurement: the load average after it would be our own. */
-export function describeSystem(): BenchDocument['machine'] {
-  return {
-    ...describeMachine(),
-    system: `${type()} ${release()}`,
-    loadAverage: loadavg()[0] ?? 0,
-  };
-}
-
-/** Opens the runtimes' libraries, so not in a process that measures. */
-export function describeVersions(): Versions {
-  const { onlite, runtimes } = runtimeInfo({ load: true });
-  const { onnxruntime, tflite } = runtimes;
-  return {
-    onlite,
-    node: process.versions.node,
-    v8: process.versions.v8,
-    ...(onnxruntime.version === undefined ? {} : { onnxruntime: onnxruntime.version }),
-    ...(tflite.version === undefined ? {} : { tflite: tflite.version }),
-  };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

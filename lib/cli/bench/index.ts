@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { OnliteError } from '../../errors';
 import { compareWithBaseline } from './baseline';
 import { aggregate, pooledLatency } from './aggregate';
-import { describeSystem, describeVersions, parseDocument, type BenchDocument } from './document';
+import { parseDocument, type BenchDocument } from './document';
 import { intervalLog } from './hdr-log';
 import { parseBenchOptions, type BenchOptions } from './options';
 import { measureWithProgress } from './progress';
@@ -14,6 +14,7 @@ import { sideBySide } from './side-by-side';
 import { histogramLines } from './terminal-histogram';
 import { renderText } from './text';
 import type { Command } from '../command';
+import { documentHead } from '../document';
 import { readModels } from '../model-file';
 import { toJson } from '../output';
 import { writeOutput } from '../output-file';
@@ -50,10 +51,9 @@ async function runBench(options: BenchOptions): Promise<{
   const { settings, tolerance, metric } = options;
   const baseline = await readBaseline(options.baseline);
   const models = await readModels(settings.map(({ model }) => model));
-  const machine = describeSystem();
+  const head = documentHead('onlite-bench');
   const labels = labelsOf(settings);
   const keys = keysOf(settings);
-  const date = new Date().toISOString();
   const inputs = (): readonly string[] => options.inputs;
   const outcomes = await measureWithProgress({ ...options, inputs }, labels);
   const results = settings.map((setting, index): SettingResult => {
@@ -71,12 +71,7 @@ async function runBench(options: BenchOptions): Promise<{
   const comparison = sideBySide(results, tolerance);
   const { processes, blocks, total, warmUpMs } = options;
   const measured: BenchDocument = {
-    format: 'onlite-bench',
-    version: 1,
-    date,
-    command: process.argv.slice(2),
-    machine,
-    versions: describeVersions(),
+    ...head,
     protocol: { processes, blocks, total, warmUpMs },
     settings: results,
     ...(comparison ? { comparison } : {}),

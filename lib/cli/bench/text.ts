@@ -1,3 +1,4 @@
+import type { DocumentHead } from '../document';
 import {
   bold,
   byteSize,
@@ -66,7 +67,7 @@ export function protocolText({ protocol }: Pick<BenchDocument, 'protocol'>): str
 export function machineFacts({
   machine,
   versions,
-}: Pick<BenchDocument, 'machine' | 'versions'>): string[][] {
+}: Pick<DocumentHead, 'machine' | 'versions'>): string[][] {
   const runtimes = [
     versions.onnxruntime === undefined ? '' : `ONNX Runtime ${versions.onnxruntime}`,
     versions.tflite === undefined ? '' : `TensorFlow Lite ${versions.tflite}`,

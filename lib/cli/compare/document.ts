@@ -1,6 +1,6 @@
 import type { ModelComparison } from '../../optimize/compare/compare-models';
 import type { LayerComparison } from '../../optimize/layers/compare-layers';
-import type { BenchDocument, Versions } from '../bench/document';
+import type { DocumentHead } from '../document';
 import type { ModelFile } from '../model-file';
 import type { Limit } from './options';
 import type { Speed } from './speed';
@@ -25,15 +25,7 @@ export interface LimitVerdict {
 }
 
 /** What `onlite compare --json` prints. JSON has null for what is infinite or no number. */
-export interface CompareDocument {
-  readonly format: 'onlite-compare';
-  readonly version: 1;
-  /** ISO 8601. */
-  readonly date: string;
-  /** The command's words after `onlite`. */
-  readonly command: readonly string[];
-  readonly machine: BenchDocument['machine'];
-  readonly versions: Versions;
+export interface CompareDocument extends DocumentHead<'onlite-compare'> {
   readonly models: readonly ComparedModel[];
   /** Where the samples came from: a path, or `random:SEED`. */
   readonly source: string;

@@ -8,10 +8,10 @@ import {
 import { Contender } from '../../optimize/compare/contender';
 import type { Sample } from '../../optimize/compare/sample';
 import { compareLayers, type LayerComparison } from '../../optimize/layers/compare-layers';
-import { describeSystem, describeVersions } from '../bench/document';
 import { ProgressLine, progressBar } from '../bench/progress';
 import { labelsOf, type Setting } from '../bench/setting';
-import { UsageError, type Command } from '../command';
+import { NOT_HELD, UsageError, type Command } from '../command';
+import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { readLabels } from '../feeds/labels';
 import { randomSamples, readSamples } from '../feeds/sample-set';
@@ -24,8 +24,6 @@ import { measureSpeed, type Speed } from './speed';
 import { renderText } from './text';
 import { judge } from './verdict';
 
-/** Exit code where a limit is not held. */
-const NOT_HELD = 3;
 const RANDOM_SAMPLES = 10;
 
 function sessionOptions({ provider, threads }: CompareCommand): SessionOptions {
@@ -158,18 +156,12 @@ async function find(command: CompareCommand): Promise<Found> {
 }
 
 async function compareAll(command: CompareCommand): Promise<CompareDocument> {
-  const date = new Date().toISOString();
-  const machine = describeSystem();
+  const head = documentHead('onlite-compare');
   const { comparison, models, layers, speed } = await find(command);
   const labels = models.map(({ label }) => label);
   const limits = judge(command.limits, { comparison, speed }, labels);
   return {
-    format: 'onlite-compare',
-    version: 1,
-    date,
-    command: process.argv.slice(2),
-    machine,
-    versions: describeVersions(),
+    ...head,
     models,
     source: command.data ?? `random:${command.seed}`,
     comparison,

@@ -1,5 +1,6 @@
 import type { Task } from '../../optimize/compare/quality';
-import { choice, decimal, seconds, text, texts, wholeNumber } from '../arguments';
+import { choice, decimal, given, share, text, texts, wholeNumber } from '../arguments';
+import { refuseWithoutSpeed, speedProtocol } from '../bench/protocol-options';
 import { UsageError, type ParsedArguments } from '../command';
 import type { Protocol } from '../bench/schedule';
 import { parseImageOptions } from '../feeds/image-options';
@@ -36,39 +37,12 @@ export interface CompareCommand {
   readonly report?: string;
 }
 
-const BLOCKS = 4;
-const WARM_UP_MS = 500;
-
-function protocol(args: ParsedArguments): Protocol | undefined {
-  const duration = seconds(args, 'duration', 0.001);
-  const processes = wholeNumber(args, 'processes', 1);
-  if (args.values['no-speed'] === true) {
-    const asked = ['duration', 'processes', 'min-speedup'].find(
-      (name) => args.values[name] !== undefined,
-    );
-    if (asked !== undefined) throw new UsageError(`--no-speed and --${asked}: give one of them`);
-    return undefined;
-  }
-  return {
-    processes: processes ?? 5,
-    blocks: BLOCKS,
-    total: { seconds: duration ?? 3 },
-    warmUpMs: WARM_UP_MS,
-    profileRuns: 0,
-  };
-}
-
-const given = (name: string, value: unknown): object =>
-  value === undefined ? {} : { [name]: value };
-
 /** @throws UsageError */
 export function parseCompareOptions(args: ParsedArguments): CompareCommand {
   const models = args.positionals;
   if (models.length < 2) throw new UsageError('two MODELs or more are needed');
-  const accuracy = decimal(args, 'min-accuracy');
-  if (accuracy !== undefined && (accuracy < 0 || accuracy > 1)) {
-    throw new UsageError(`--min-accuracy: expected a share from 0 to 1, got ${accuracy}`);
-  }
+  const speed = speedProtocol(args, { seconds: 3, processes: 5, warmUpMs: 500 });
+  refuseWithoutSpeed(args, ['min-speedup']);
   const temperature = decimal(args, 'temperature');
   if (temperature !== undefined && temperature <= 0) {
     throw new UsageError(`--temperature: expected a number above 0, got ${temperature}`);
@@ -86,7 +60,7 @@ export function parseCompareOptions(args: ParsedArguments): CompareCommand {
     limits: {
       ...given('max-error', decimal(args, 'max-error')),
       ...given('min-sqnr', decimal(args, 'min-sqnr')),
-      ...given('min-accuracy', accuracy),
+      ...given('min-accuracy', share(args, 'min-accuracy')),
       ...given('min-speedup', decimal(args, 'min-speedup')),
     },
     ...given('data', data),
@@ -97,7 +71,7 @@ export function parseCompareOptions(args: ParsedArguments): CompareCommand {
     ...given('temperature', temperature),
     ...given('provider', text(args, 'provider')),
     ...given('threads', wholeNumber(args, 'threads', 1)),
-    ...given('speed', protocol(args)),
+    ...given('speed', speed),
     ...given('save', text(args, 'save')),
     ...given('report', text(args, 'report')),
   };

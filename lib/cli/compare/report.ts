@@ -1,7 +1,8 @@
 import type { ClassificationMetrics } from '../../optimize/measures/classification';
 import { protocolText } from '../bench/text';
 import { html, type Markup } from '../report/markup';
-import { renderPage, titleOf, type PageLink } from '../report/page';
+import { renderPage, titleOf } from '../report/page';
+import { sectionsOf, type Part } from '../report/parts';
 import { dataTable } from '../report/table';
 import type { CompareDocument, LimitVerdict } from './document';
 import {
@@ -17,11 +18,6 @@ import {
 
 /** More classes than this make a confusion matrix that nobody reads. */
 const MAX_CLASSES = 30;
-
-/** A part of the page with a heading. */
-interface Part extends PageLink {
-  readonly body: Markup;
-}
 
 const table = (caption: string, { header, rows }: Rows): Markup => dataTable(caption, header, rows);
 
@@ -139,20 +135,13 @@ export function renderReport(document: CompareDocument): string {
     ...layerPart(document),
     ...speedPart(document),
   ];
-  const sections = parts.map(
-    ({ id, title, body }) =>
-      html`<section aria-labelledby="${id}">
-        <h2 id="${id}">${title}</h2>
-        ${body}
-      </section>`,
-  );
   return renderPage({
     document,
     title: titleOf(models.map(({ path }) => path)),
     links: parts,
     models,
     protocol: speed && protocolText(speed),
-    main: html`${tiles(document)}${sections}`,
+    main: html`${tiles(document)}${sectionsOf(parts)}`,
     footer: `Written by onlite compare. Samples: ${document.source}.`,
   });
 }

@@ -1,32 +1,49 @@
-import { copyFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { InferenceSession } from '../../engine/session/session';
+import type { Sample } from '../../optimize/compare/sample';
 import { optimizeModel, type OptimizedModel } from '../../optimize/simplify/optimize-model';
 import type { Feeds } from '../../optimize/simplify/samples';
-import { describeSystem, describeVersions } from '../bench/document';
-import type { Setting } from '../bench/setting';
-import type { Command } from '../command';
-import { measureSpeed, type Speed } from '../compare/speed';
+import { NOT_HELD, type Command } from '../command';
+import { documentHead } from '../document';
+import { imageHelp, imageOptions } from '../feeds/image-options';
+import { readLabels } from '../feeds/labels';
 import { readSamples } from '../feeds/sample-set';
+import { measureBoth } from '../guard/measure';
+import { guardHelp, guardOptions } from '../guard/options';
 import { interrupted } from '../interrupted';
 import { readModelFile, sha256, type ModelFile } from '../model-file';
-import { toJson } from '../output';
-import { writeOutput } from '../output-file';
+import { writeResults } from '../output-file';
 import { withTemporaryFolder } from '../temporary-folder';
 import type { OptimizeDocument } from './document';
+import { guardOptimized, MIN_SPEEDUP, writeOptimized, type GuardedOptimization } from './guarded';
 import { parseOptimizeOptions, type OptimizeCommand } from './options';
 import { renderText } from './text';
 
-/** The samples that `--data` names, as many of them as are wanted. */
-async function samplesOf({ input, data, samples }: OptimizeCommand): Promise<Feeds[] | undefined> {
+interface GivenSample extends Sample {
+  readonly feeds: Feeds;
+}
+
+/** The samples that `--data` names with their labels, as many of them as are wanted. */
+async function samplesOf({
+  input,
+  data,
+  images,
+  labels,
+  samples,
+}: OptimizeCommand): Promise<GivenSample[] | undefined> {
   if (data === undefined) return undefined;
   const session = await InferenceSession.create(input, { logSeverityLevel: 4 });
   try {
-    const set = await readSamples(data, session.inputMetadata);
+    const limit = samples === undefined ? {} : { limit: samples };
+    const set = await readSamples(data, session.inputMetadata, { images, ...limit });
+    const truth = await readLabels(labels, set.labels, set.count);
     const count = Math.min(set.count, samples ?? Infinity);
-    const found: Feeds[] = [];
-    for (let index = 0; index < count; index++) found.push(await set.sample(index));
+    const found: GivenSample[] = [];
+    for (let index = 0; index < count; index++) {
+      const own = truth?.(index);
+      found.push({ feeds: await set.sample(index), ...(own ? { labels: own } : {}) });
+    }
     return found;
   } finally {
     await session.release();
@@ -38,50 +55,59 @@ async function describeFile(path: string): Promise<ModelFile> {
   return { path, sha256: sha256(bytes), bytes: bytes.length };
 }
 
-/** @param before - the input, or a copy of it where it was replaced */
-function measure(
-  { output, speed }: OptimizeCommand,
-  before: string,
-  { sample }: OptimizedModel,
-): Promise<Speed> | undefined {
-  // The model's own time, without the hand-over to a thread.
-  const settings = [before, output].map((model): Setting => ({
-    model,
-    concurrency: 1,
-    api: 'sync',
-  }));
-  return speed && measureSpeed(settings, ['before', 'after'], [sample, sample], speed);
+/** What became of a model, while it is in a place of its own. */
+interface Made extends GuardedOptimization {
+  readonly optimized: Omit<OptimizedModel, 'samples'>;
+  readonly samples: readonly Sample[];
+}
+
+/** Makes the simpler model and measures it beside the original. */
+async function make(command: OptimizeCommand, file: string): Promise<Made> {
+  const { input, level } = command;
+  const given = await samplesOf(command);
+  const interruption = interrupted();
+  const { signal } = interruption;
+  try {
+    const { samples: feeds, ...optimized } = await optimizeModel(input, file, {
+      level,
+      signal,
+      ...(given ? { samples: given.map((sample) => sample.feeds) } : {}),
+    });
+    const samples = given ?? feeds.map((each) => ({ feeds: each }));
+    const guarded = await guardOptimized(file, command, samples, optimized.verification, signal);
+    return { optimized, samples, ...guarded };
+  } finally {
+    interruption.end();
+  }
 }
 
 async function optimizeFile(command: OptimizeCommand): Promise<OptimizeDocument> {
-  const date = new Date().toISOString();
-  const { input, output, level, data } = command;
+  const head = documentHead('onlite-optimize');
+  const { input, output, data, force } = command;
   return withTemporaryFolder('onlite-optimize-', async (folder) => {
-    const before = await describeFile(input);
-    const samples = await samplesOf(command);
-    const isReplaced = resolve(input) === resolve(output);
-    const original = isReplaced ? join(folder, basename(input)) : input;
-    if (isReplaced) await copyFile(input, original);
-    const interruption = interrupted();
-    const optimized = await optimizeModel(input, output, {
-      level,
-      signal: interruption.signal,
-      ...(samples ? { samples } : {}),
-    }).finally(interruption.end);
-    const speed = await measure(command, original, optimized);
-    const { sample: _, ...found } = optimized;
+    const original = await describeFile(input);
+    const file = join(folder, 'optimized.onnx');
+    const { optimized, samples, ...guarded } = await make(command, file);
+    const speed = await measureBoth([input, file], ['before', 'after'], samples, command);
+    const holds = guarded.refused.length === 0;
+    const isWritten = holds || force;
+    const isThere =
+      resolve(input) === resolve(output) && Object.keys(optimized.passes).length === 0;
+    const { after } = optimized;
+    const bytes =
+      isWritten && !isThere
+        ? await writeOptimized(file, output, optimized, guarded)
+        : optimized.after.bytes;
     return {
-      format: 'onlite-optimize',
-      version: 1,
-      date,
-      command: process.argv.slice(2),
-      machine: describeSystem(),
-      versions: describeVersions(),
-      input: before,
-      output: await describeFile(output),
+      ...head,
+      input: original,
+      ...(isWritten ? { output: await describeFile(output) } : {}),
       source: data ?? 'random',
-      ...found,
+      ...optimized,
+      after: { ...after, bytes },
+      ...guarded,
       ...(speed ? { speed } : {}),
+      holds,
     };
   });
 }
@@ -94,36 +120,46 @@ export const optimize: Command = {
     'Folds constants, shape arithmetic, BatchNormalization and padding, takes out what does nothing or is',
     'computed twice, and writes the simplest model that gives what the original gives. Inputs, outputs,',
     'dynamic dims, metadata and the version of the operators stay. OUT may be IN; nothing is written',
-    'where anything fails. External data stays outside, in OUT.data.',
+    'where anything fails, or a limit is not held. External data stays outside, in OUT.data.',
     '',
     '  --level NAME         portable (default): standard operators, and those of other domains that IN',
     "                       has. runtime: ONNX Runtime's own too, which nothing else runs",
-    '  --data D             samples on which both are compared, as of onlite compare (default: random ones)',
-    '  --samples N          so many of them (default all)',
-    '  --duration S         seconds of measured runs for each model (default 1)',
-    '  --processes N        processes for each model (default 5; fewer than 2 give no intervals)',
-    '  --no-speed           without load time, latency and memory',
-    '  --json               print JSON',
-    '  --save FILE          write that JSON to a file as well',
-    '  -h, --help           print this',
     '',
-    'Exit code: 0 written, 1 failed, 2 wrong command line.',
+    'Samples:',
+    "  --data D             samples on which both are compared, as 'onlite compare' takes them",
+    '                       (default: random ones)',
+    '  --labels L           the true classes, or numbers, of these samples',
+    '  --samples N          so many of them (default all)',
+    ...imageHelp,
+    '  --task NAME          classification or regression (default: by labels and output)',
+    '  --output NAME        the output that labels are for (default the first)',
+    '',
+    ...guardHelp(
+      `${MIN_SPEEDUP}, where\n                       the 95 % interval leaves no doubt`,
+      'without speed-up, load time, latency and memory',
+    ),
   ].join('\n'),
   options: {
     level: { type: 'string' },
     data: { type: 'string' },
+    labels: { type: 'string' },
     samples: { type: 'string' },
-    duration: { type: 'string' },
-    processes: { type: 'string' },
-    'no-speed': { type: 'boolean' },
-    save: { type: 'string' },
+    ...imageOptions,
+    task: { type: 'string' },
+    output: { type: 'string' },
+    ...guardOptions,
   },
   async run(args) {
     const command = parseOptimizeOptions(args);
     const document = await optimizeFile(command);
-    if (command.save !== undefined) {
-      await writeOutput('save', command.save, `${toJson(document)}\n`);
-    }
-    return { json: document, text: () => renderText(document) };
+    await writeResults(command, document, async () => {
+      const { renderReport } = await import('./report.js');
+      return renderReport(document);
+    });
+    return {
+      json: document,
+      text: () => renderText(document),
+      exitCode: document.holds ? 0 : NOT_HELD,
+    };
   },
 };

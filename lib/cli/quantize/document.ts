@@ -1,18 +1,10 @@
 import type { QuantizeCandidate } from '../../optimize/quantize/candidate';
-import type { BenchDocument, Versions } from '../bench/document';
 import type { Speed } from '../compare/speed';
+import type { DocumentHead } from '../document';
 import type { ModelFile } from '../model-file';
 
 /** What `onlite quantize --json` prints. JSON has null for what is infinite or no number. */
-export interface QuantizeDocument {
-  readonly format: 'onlite-quantize';
-  readonly version: 1;
-  /** ISO 8601. */
-  readonly date: string;
-  /** The command's words after `onlite`. */
-  readonly command: readonly string[];
-  readonly machine: BenchDocument['machine'];
-  readonly versions: Versions;
+export interface QuantizeDocument extends DocumentHead<'onlite-quantize'> {
   readonly input: ModelFile;
   readonly target: string;
   /** How many samples calibrated and how many judged. */

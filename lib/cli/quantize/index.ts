@@ -1,25 +1,21 @@
-import type { TensorLike } from '../../engine/run/feeds';
 import { InferenceSession } from '../../engine/session/session';
-import { firstFeeds } from '../../optimize/quantize/evaluate';
+import { modelByteLength } from '../../optimize/guard/byte-length';
 import { quantizeModel } from '../../optimize/quantize/quantize-model';
 import type { QuantizeProgress } from '../../optimize/quantize/quantize-options';
-import { modelByteLength } from '../../optimize/quantize/workspace';
 import { targetOfThisMachine } from '../../optimize/quantize/target';
-import { describeSystem, describeVersions } from '../bench/document';
 import { ProgressLine, progressBar } from '../bench/progress';
-import type { Command } from '../command';
-import { measureSpeed } from '../compare/speed';
+import { NOT_HELD, type Command } from '../command';
+import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
+import { measureBoth } from '../guard/measure';
+import { guardHelp, guardOptions } from '../guard/options';
+import { readSplit } from '../guard/samples';
 import { interrupted } from '../interrupted';
 import { readModels } from '../model-file';
 import { writeResults } from '../output-file';
 import type { QuantizeDocument } from './document';
 import { parseQuantizeOptions, type QuantizeCommand } from './options';
-import { readSplit, type Split } from './samples';
 import { renderText } from './text';
-
-/** Exit code where no candidate holds the limits. */
-const NOT_HELD = 3;
 
 function progressText({ stage, name = '', done, total, remainingMs }: QuantizeProgress): string {
   const share = total === undefined || total === 0 ? 0 : done / total;
@@ -41,23 +37,10 @@ async function inputsOf(model: string): Promise<InferenceSession['inputMetadata'
   return inputs;
 }
 
-async function speedOf(command: QuantizeCommand, split: Split): Promise<QuantizeDocument['speed']> {
-  if (!command.speed) return undefined;
-  const models = [command.input, command.output];
-  const settings = models.map((model) => ({
-    model,
-    concurrency: 1,
-    api: 'sync' as const,
-    threads: command.threads ?? 1,
-  }));
-  const feeds = (await firstFeeds(split.heldOut.samples())) as Record<string, TensorLike>;
-  return measureSpeed(settings, ['float', 'quantised'], [feeds, feeds], command.speed);
-}
-
 async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> {
-  const { input, output, limits, method, calibration, exclude, force, judged, task } = command;
-  const date = new Date().toISOString();
-  const machine = describeSystem();
+  const { input, output, limits, method, calibration, exclude, force, judged, task, threads } =
+    command;
+  const head = documentHead('onlite-quantize');
   const file = (await readModels([input])).get(input);
   if (!file) throw new RangeError(input);
   const split = await readSplit(command, await inputsOf(input));
@@ -73,7 +56,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     exclude,
     force,
     format: command.format,
-    session: { logSeverityLevel: 4, intraOpNumThreads: command.threads ?? 1 },
+    session: { logSeverityLevel: 4, intraOpNumThreads: threads },
     signal: interruption.signal,
     onProgress: (progress) => line.show(progressText(progress)),
     ...limits,
@@ -86,14 +69,11 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     interruption.end();
     line.clear();
   });
-  const speed = chosen && (await speedOf(command, split));
+  const speed =
+    chosen &&
+    (await measureBoth([input, output], ['float', 'quantised'], split.heldOut.samples(), command));
   return {
-    format: 'onlite-quantize',
-    version: 1,
-    date,
-    command: process.argv.slice(2),
-    machine,
-    versions: describeVersions(),
+    ...head,
     input: { ...file, bytes: modelByteLength(input) },
     target,
     samples: {
@@ -141,25 +121,10 @@ export const quantize: Command = {
     '  --block-size N       weights that share a scale, with --method weight-only (default 32)',
     '  --exclude NODE       a node that stays float; more than once for more',
     '',
-    'What must hold:',
-    '  --min-sqnr DB        signal to noise ratio of the worst output (default 20 without labels)',
-    '  --max-accuracy-loss X  accuracy by the labels, as a share (default 0.01)',
-    '  --min-speedup X      how much quicker it is (default 1; 0 for weight-only and float16)',
-    '  --force              write the best candidate though a limit is not held',
-    '',
-    'Measuring:',
-    '  --threads N          threads inside one run (default 1)',
-    '  --duration S         seconds of measured runs for each model at last (default 1.5)',
-    '  --processes N        processes for each model (default 3)',
-    '  --no-speed           without those last figures of latency and memory',
-    '',
-    'What comes out:',
-    '  --json               print JSON',
-    '  --save FILE          write that JSON to a file as well',
-    '  --report FILE.html   write a page; it needs nothing but a browser',
-    '  -h, --help           print this',
-    '',
-    'Exit code: 0 written, 1 failed, 2 wrong command line, 3 a limit is not held.',
+    ...guardHelp(
+      '1; 0 for weight-only and float16',
+      'without those last figures of latency and memory',
+    ),
   ].join('\n'),
   options: {
     data: { type: 'string' },
@@ -177,16 +142,7 @@ export const quantize: Command = {
     bits: { type: 'string' },
     'block-size': { type: 'string' },
     exclude: { type: 'string', multiple: true },
-    'min-sqnr': { type: 'string' },
-    'max-accuracy-loss': { type: 'string' },
-    'min-speedup': { type: 'string' },
-    force: { type: 'boolean' },
-    threads: { type: 'string' },
-    duration: { type: 'string' },
-    processes: { type: 'string' },
-    'no-speed': { type: 'boolean' },
-    save: { type: 'string' },
-    report: { type: 'string' },
+    ...guardOptions,
   },
   async run(args) {
     const command = parseQuantizeOptions(args);

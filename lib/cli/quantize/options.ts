@@ -1,23 +1,17 @@
 import type { RangeMethod } from '../../optimize/calibrate/tensor-observer';
 import type { Task } from '../../optimize/compare/quality';
-import type { QuantizeLimits } from '../../optimize/quantize/candidate';
 import type { QuantizeMethod } from '../../optimize/quantize/quantize-options';
 import { targets, type Target } from '../../optimize/quantize/target';
-import type { Protocol } from '../bench/schedule';
-import { checkOutputs, choice, decimal, seconds, text, texts, wholeNumber } from '../arguments';
+import { checkOutputs, choice, decimal, given, text, texts, wholeNumber } from '../arguments';
 import { UsageError, type ParsedArguments } from '../command';
 import { parseImageOptions } from '../feeds/image-options';
-import type { ImageOptions } from '../feeds/images';
+import { guardOutputs, parseGuardOptions, type GuardSettings } from '../guard/options';
+import type { SampleOptions } from '../guard/samples';
 
 /** Everything a command line of `onlite quantize` says. */
-export interface QuantizeCommand {
+export interface QuantizeCommand extends SampleOptions, GuardSettings {
   readonly input: string;
   readonly output: string;
-  readonly data?: string;
-  readonly images: ImageOptions;
-  readonly test?: string;
-  readonly labels?: string;
-  readonly samples?: number;
   readonly method: QuantizeMethod;
   readonly calibration?: RangeMethod;
   readonly format: 'qdq' | 'qoperator';
@@ -27,19 +21,7 @@ export interface QuantizeCommand {
   readonly exclude: readonly string[];
   readonly task?: Task;
   readonly judged?: string;
-  readonly limits: QuantizeLimits;
-  readonly force: boolean;
-  readonly threads?: number;
-  /** How latency and memory are measured at last; undefined if they are not. */
-  readonly speed?: Protocol;
-  readonly save?: string;
-  readonly report?: string;
 }
-
-const BLOCKS = 4;
-const WARM_UP_MS = 300;
-const PROCESSES = 3;
-const SECONDS = 1.5;
 
 const METHODS = ['auto', 'static', 'dynamic', 'weight-only', 'float16'] as const;
 const CALIBRATIONS = ['minmax', 'percentile', 'entropy', 'mse'] as const;
@@ -60,14 +42,6 @@ function rangeMethod(args: ParsedArguments): RangeMethod | undefined {
   return method && { method };
 }
 
-function share(args: ParsedArguments, name: string): number | undefined {
-  const value = decimal(args, name);
-  if (value !== undefined && (value < 0 || value > 1)) {
-    throw new UsageError(`--${name}: expected a share from 0 to 1, got ${value}`);
-  }
-  return value;
-}
-
 function blockSize(args: ParsedArguments): number | undefined {
   const size = wholeNumber(args, 'block-size', 16);
   if (size !== undefined && (size > 256 || (size & (size - 1)) !== 0)) {
@@ -76,15 +50,12 @@ function blockSize(args: ParsedArguments): number | undefined {
   return size;
 }
 
-const given = (name: string, value: unknown): object =>
-  value === undefined ? {} : { [name]: value };
-
 /** @throws UsageError */
 export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
   const [input, output, more] = args.positionals;
   if (input === undefined || output === undefined) throw new UsageError('IN and OUT are needed');
   if (more !== undefined) throw new UsageError(`unexpected '${more}'`);
-  checkOutputs(args, ['save', 'report'], [input, output]);
+  checkOutputs(args, guardOutputs, [input, output]);
   const method = choice(args, 'method', METHODS) ?? 'auto';
   const data = text(args, 'data');
   if (data === undefined && !WITHOUT_DATA.has(method)) {
@@ -101,13 +72,6 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
   if (calibration && !usesRanges) {
     throw new UsageError(`--calibration: --method ${method} looks at no activation before it runs`);
   }
-  const speed: Protocol = {
-    processes: wholeNumber(args, 'processes', 1) ?? PROCESSES,
-    blocks: BLOCKS,
-    total: { seconds: seconds(args, 'duration', 0.001) ?? SECONDS },
-    warmUpMs: WARM_UP_MS,
-    profileRuns: 0,
-  };
   return {
     input,
     output,
@@ -115,12 +79,7 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
     format: format ?? (method === 'weight-only' ? 'qoperator' : 'qdq'),
     exclude: texts(args, 'exclude'),
     images: parseImageOptions(args),
-    force: args.values['force'] === true,
-    limits: {
-      ...given('minSqnr', decimal(args, 'min-sqnr')),
-      ...given('maxAccuracyLoss', share(args, 'max-accuracy-loss')),
-      ...given('minSpeedup', decimal(args, 'min-speedup')),
-    },
+    ...parseGuardOptions(args),
     ...given('data', data),
     ...given('test', text(args, 'test')),
     ...given('labels', text(args, 'labels')),
@@ -131,9 +90,5 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
     ...given('target', choice(args, 'target', targets)),
     ...given('task', choice(args, 'task', ['classification', 'regression'] as const)),
     ...given('judged', text(args, 'output')),
-    ...given('threads', wholeNumber(args, 'threads', 1)),
-    ...given('speed', args.values['no-speed'] === true ? undefined : speed),
-    ...given('save', text(args, 'save')),
-    ...given('report', text(args, 'report')),
   };
 }

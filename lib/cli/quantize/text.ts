@@ -1,39 +1,14 @@
 import type { QuantizeCandidate } from '../../optimize/quantize/candidate';
 import type { OperatorDecision } from '../../optimize/quantize/decision';
-import { decibels, percent, speedRows, type Rows } from '../compare/text';
-import { bold, byteSize, green, nanoseconds, red, section, table } from '../output';
+import { speedRows, type Rows } from '../compare/text';
+import { guardedRows, verdictText, type Verdict } from '../guard/text';
+import { byteSize, section, table } from '../output';
 import { machineFacts } from '../bench/text';
 import type { QuantizeDocument } from './document';
 
-const ratio = (value: number): string => `${value.toFixed(2)} ×`;
-
 /** The candidates' figures. */
-export function candidateRows({ candidates, input }: QuantizeDocument): Rows {
-  const hasAccuracy = candidates.some(({ fidelity }) => fidelity.accuracy);
-  const header = [
-    'candidate',
-    'SQNR',
-    'agreement',
-    ...(hasAccuracy ? ['accuracy', 'float'] : []),
-    'speed-up',
-    '95 % interval',
-    'run',
-    'bytes',
-    'of float',
-  ];
-  const rows = candidates.map(({ name, fidelity, speedup, bytes }) => [
-    name,
-    decibels(fidelity.sqnr),
-    percent(fidelity.agreement),
-    ...(hasAccuracy ? [percent(fidelity.accuracy?.[1]), percent(fidelity.accuracy?.[0])] : []),
-    ratio(speedup.ratio),
-    `${speedup.interval[0].toFixed(2)} – ${speedup.interval[1].toFixed(2)}`,
-    nanoseconds(speedup.times[1]),
-    byteSize(bytes),
-    percent(bytes / input.bytes),
-  ]);
-  return { header, rows };
-}
+export const candidateRows = ({ candidates, input }: QuantizeDocument): Rows =>
+  guardedRows(candidates, { name: 'float', bytes: input.bytes });
 
 /** Operators of one type that all became the same, or stayed for the same reason. */
 export function decisionRows(decisions: readonly OperatorDecision[]): Rows {
@@ -63,16 +38,13 @@ const numbers = ({ header }: Rows): { header: readonly string[]; right: number[]
 export const chosenOf = ({ candidates, chosen }: QuantizeDocument): QuantizeCandidate | undefined =>
   candidates.find(({ name }) => name === chosen);
 
-function verdict({ candidates, chosen, output, holds }: QuantizeDocument): string {
-  const lines = candidates.flatMap(({ name, refused }) =>
-    refused.map((why) => `  ${name}: ${why}`),
+export function verdictOf({ candidates, chosen, output, holds }: QuantizeDocument): Verdict {
+  const refused = candidates.flatMap(({ name, refused: faults }) =>
+    faults.map((fault) => `${name}: ${fault}`),
   );
-  const reasons = lines.length > 0 ? `\n${bold('Refused')}\n${lines.join('\n')}\n` : '';
-  const written =
-    output && chosen !== undefined
-      ? `${chosen} is written to ${output.path}, ${byteSize(output.bytes)}`
-      : 'nothing is written; --force keeps the best of them all the same';
-  return `${reasons}\n${holds ? green('held') : red('not held')}: ${written}\n`;
+  if (!output || chosen === undefined) return { holds, refused };
+  const written = `${chosen} is written to ${output.path}, ${byteSize(output.bytes)}`;
+  return { holds, refused, written };
 }
 
 /** What the figures stand on. */
@@ -110,6 +82,6 @@ export function renderText(document: QuantizeDocument): string {
           numbers(speedRows([], [])),
         )
       : '',
-    verdict(document),
+    verdictText(verdictOf(document)),
   ].join('');
 }

@@ -1,4 +1,4 @@
-import type { BenchDocument } from '../bench/document';
+import type { DocumentHead } from '../document';
 import type { ModelFile } from '../model-file';
 import { byteSize } from '../output';
 import { html, Markup, moment } from './markup';
@@ -12,7 +12,7 @@ export interface PageLink {
 
 /** What the pages of all commands have. */
 export interface Page {
-  readonly document: Pick<BenchDocument, 'machine' | 'versions' | 'command' | 'date'>;
+  readonly document: DocumentHead;
   readonly title: string;
   readonly links: readonly PageLink[];
   readonly models: readonly ModelFile[];

@@ -6,22 +6,17 @@ import { InferenceSession } from '../../engine/session/session';
 import { checkString } from '../../checks';
 import { throwIfAborted } from '../../engine/run/abort';
 import type { SessionOptions } from '../../engine/session/session-options';
-import { cpuModel, int8Support } from '../../cpu';
 import { OnliteError } from '../../errors';
 import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import { optimizeModel } from '../simplify/optimize-model';
-import {
-  fidelityFaults,
-  measureCandidate,
-  measureFidelity,
-  type Measuring,
-  type QuantizeCandidate,
-} from './candidate';
+import { firstFeeds } from '../guard/evaluate';
+import { fidelityFaults, measureFidelity, type Measuring } from '../guard/guard';
+import { setProvenance } from '../guard/provenance';
+import { measureCandidate, type QuantizeCandidate } from './candidate';
 import type { OperatorDecision } from './decision';
 import { quantizeDynamic } from './dynamic';
 import { equalizeLayers } from './equalize';
-import { firstFeeds } from './evaluate';
 import type { Range } from './parameters';
 import {
   checkQuantizeOptions,
@@ -120,7 +115,7 @@ class Quantizer {
     this.#exclude = excludedNodes([input, float], options.exclude ?? []);
     const exact = target === 'x64' ? EXACT : undefined;
     this.#measuring = {
-      float: input,
+      reference: input,
       heldOut,
       ...defined({ session, output, task, signal, exact }),
     };
@@ -374,19 +369,12 @@ const METADATA = 'onlite.quantization';
 async function writeResult(
   file: string,
   output: string,
-  { name, fidelity, speedup }: QuantizeCandidate,
+  candidate: QuantizeCandidate,
   target: Target,
 ): Promise<void> {
   const opened = openOnnxFile(file);
   try {
-    const { sqnr, accuracy } = fidelity;
-    const cpu = `${cpuModel()}, ${int8Support().kind}`;
-    const facts = { method: name, target, sqnr, accuracy, speedup: speedup.ratio, cpu };
-    const others = opened.model.metadataProps.filter(({ key }) => key !== METADATA);
-    const value = JSON.stringify(facts, (_, fact: unknown) =>
-      typeof fact === 'number' ? Number(fact.toPrecision(4)) : fact,
-    );
-    opened.model.metadataProps = [...others, { key: METADATA, value }];
+    setProvenance(opened.model, METADATA, { method: candidate.name, target }, candidate);
     await writeOnnxFile(opened.model, output);
   } finally {
     opened.close();

@@ -12,7 +12,7 @@ import { invalidArgument } from '../../errors';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Task } from '../compare/quality';
 import type { Samples } from '../compare/sample';
-import type { QuantizeLimits } from './candidate';
+import type { GuardLimits } from '../guard/guard';
 import { targetOfThisMachine, targets, type Target } from './target';
 
 /** `auto` tries those that can make a model quicker: static and dynamic. */
@@ -31,7 +31,7 @@ export interface QuantizeProgress {
 }
 
 /** How `quantizeModel` quantises, and what must hold of the result. */
-export interface QuantizeOptions extends QuantizeLimits {
+export interface QuantizeOptions extends GuardLimits {
   readonly method?: QuantizeMethod;
   /** Samples whose activations say which ranges integers must cover; iterated several times. */
   readonly data: () => Samples;

@@ -1,10 +1,9 @@
-import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { makeTemporaryFolder } from '../../files';
 
-import { GraphEditor, onnxByteLength, openOnnxFile, writeOnnxFile } from '../../formats/onnx';
+import { GraphEditor, openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 
 /** What is done with a model; `folder` is where its external data lies. */
 export type ModelUse<Result> = (editor: GraphEditor, folder: string) => Result;
@@ -14,16 +13,6 @@ export function inspectModel<Result>(file: string, use: ModelUse<Result>): Resul
   const opened = openOnnxFile(file);
   try {
     return use(new GraphEditor(opened.model), dirname(file));
-  } finally {
-    opened.close();
-  }
-}
-
-/** A model's bytes, those of its external data too. */
-export function modelByteLength(file: string): number {
-  const opened = openOnnxFile(file);
-  try {
-    return opened.hasExternalData ? onnxByteLength(opened.model) : statSync(file).size;
   } finally {
     opened.close();
   }

@@ -64,8 +64,8 @@ export interface OptimizedModel {
   /** What could not be done, and why. */
   readonly leftOut: readonly string[];
   readonly verification: Verification;
-  /** One of the samples that it was compared on. */
-  readonly sample: Feeds;
+  /** What it was compared on. */
+  readonly samples: readonly Feeds[];
   /** The model with all its data, where it was not written to a file. */
   readonly bytes?: Uint8Array;
 }
@@ -157,7 +157,7 @@ export async function optimizeModel(
       passes: best.passes,
       leftOut: [...search.leftOut],
       verification,
-      sample: reference.sample,
+      samples: reference.samples,
       ...(output === undefined ? { bytes: writeOnnxModel(best.model) } : {}),
     };
   } finally {

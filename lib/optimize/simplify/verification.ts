@@ -165,9 +165,8 @@ export class Reference {
     });
   }
 
-  /** The first of the samples. */
-  get sample(): Feeds {
-    return this.#runs[0]?.feeds ?? {};
+  get samples(): readonly Feeds[] {
+    return this.#runs.map(({ feeds }) => feeds);
   }
 
   /**

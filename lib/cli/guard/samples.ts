@@ -3,8 +3,17 @@ import type { Sample } from '../../optimize/compare/sample';
 import { OnliteError } from '../../errors';
 import { readLabels } from '../feeds/labels';
 import { randomSamples, readSamples } from '../feeds/sample-set';
+import type { ImageOptions } from '../feeds/images';
 import type { SampleSet } from '../feeds/samples';
-import type { QuantizeCommand } from './options';
+
+/** Where samples come from, by option. */
+export interface SampleOptions {
+  readonly data?: string;
+  readonly images: ImageOptions;
+  readonly test?: string;
+  readonly labels?: string;
+  readonly samples?: number;
+}
 
 /** Samples that can be gone through again. */
 export interface Rerun {
@@ -60,7 +69,7 @@ async function noise(inputs: readonly ValueMetadata[]): Promise<SampleSet> {
  * @throws OnliteError ERR_INVALID_ARGUMENT where they cannot be read.
  */
 export async function readSplit(
-  { data, images, test, labels, samples }: QuantizeCommand,
+  { data, images, test, labels, samples }: SampleOptions,
   inputs: readonly ValueMetadata[],
 ): Promise<Split> {
   const set =

@@ -23,11 +23,14 @@ export interface EvaluateOptions {
   readonly session?: SessionOptions;
   readonly output?: string;
   readonly task?: Task;
+  /** Outputs that are not the same from run to run, and say nothing. */
+  readonly random?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
-function fidelityOf({ candidates, quality }: ModelComparison): Fidelity {
-  const outputs = candidates[0]?.outputs ?? [];
+function fidelityOf({ candidates, quality }: ModelComparison, random: readonly string[]): Fidelity {
+  const all = candidates[0]?.outputs ?? [];
+  const outputs = all.filter(({ name }) => !random.includes(name));
   const sqnr = Math.min(...outputs.map(({ difference }) => difference.sqnr));
   const agreement = outputs.find((output) => output.agreement)?.agreement?.top1;
   const [reference, candidate] = (quality ?? []).map((found) =>
@@ -65,7 +68,7 @@ async function withSessions<Result>(
 export function evaluate(
   models: readonly [reference: string, candidate: string],
   samples: Samples,
-  { session, output, task, signal }: EvaluateOptions = {},
+  { session, output, task, random = [], signal }: EvaluateOptions = {},
 ): Promise<Fidelity> {
   const options = {
     ...(output === undefined ? {} : { output }),
@@ -73,7 +76,7 @@ export function evaluate(
     ...(signal === undefined ? {} : { signal }),
   };
   return withSessions(models, session, async (sessions) =>
-    fidelityOf(await compareModels(sessions, samples, options)),
+    fidelityOf(await compareModels(sessions, samples, options), random),
   );
 }
 
