@@ -4,10 +4,14 @@ import { ByteBuffer } from 'flatbuffers';
 export class FlatbufferError extends Error {}
 
 /**
- * Total items that one file's tables may hand out. Vectors of a flatbuffer can be shared, so a
- * few hostile bytes can describe far more objects than there are bytes.
+ * What a file's tables may describe, in bytes for each byte of it and beyond that. Parts of a
+ * flatbuffer can be shared, so a few hostile bytes can describe far more than there are bytes.
  */
-const ITEM_BUDGET = 10_000_000;
+const BUDGET_SHARE = 4;
+const LEAST_BUDGET = 2 ** 20;
+
+/** A table is an offset to it and one to its field list at least. */
+const TABLE_BYTES = 8;
 
 /**
  * A bounds-checked view of a flatbuffer. The `flatbuffers` package reads whatever an offset points
@@ -16,10 +20,11 @@ const ITEM_BUDGET = 10_000_000;
  */
 export class Flatbuffer {
   private readonly buffer: ByteBuffer;
-  private budget = ITEM_BUDGET;
+  private budget: number;
 
   constructor(readonly bytes: Uint8Array) {
     this.buffer = new ByteBuffer(bytes);
+    this.budget = LEAST_BUDGET + BUDGET_SHARE * bytes.length;
   }
 
   get size(): number {
@@ -32,9 +37,10 @@ export class Flatbuffer {
     }
   }
 
-  spend(items: number): void {
-    this.budget -= items;
-    if (this.budget < 0) throw new FlatbufferError('it describes too many objects');
+  /** Counts bytes that something described takes. */
+  spend(byteLength: number): void {
+    this.budget -= byteLength;
+    if (this.budget < 0) throw new FlatbufferError('it describes more than its size allows');
   }
 
   int8(offset: number): number {
@@ -50,6 +56,11 @@ export class Flatbuffer {
   uint16(offset: number): number {
     this.check(offset, 2);
     return this.buffer.readUint16(offset);
+  }
+
+  int16(offset: number): number {
+    this.check(offset, 2);
+    return this.buffer.readInt16(offset);
   }
 
   int32(offset: number): number {
@@ -77,6 +88,11 @@ export class Flatbuffer {
     return this.buffer.readFloat32(offset);
   }
 
+  float64(offset: number): number {
+    this.check(offset, 8);
+    return this.buffer.readFloat64(offset);
+  }
+
   text(offset: number, length: number): string {
     this.check(offset, length);
     this.spend(length);
@@ -102,14 +118,24 @@ export class Table {
   private readonly vtableSize: number;
 
   constructor(
-    private readonly buffer: Flatbuffer,
-    private readonly position: number,
+    readonly buffer: Flatbuffer,
+    readonly position: number,
   ) {
-    buffer.spend(1);
+    buffer.spend(TABLE_BYTES);
     this.vtable = position - buffer.int32(position);
     this.vtableSize = buffer.uint16(this.vtable);
     if (this.vtableSize < 4) throw new FlatbufferError('a table has no field list');
     buffer.check(this.vtable, this.vtableSize);
+  }
+
+  /** How many fields the table's list has room for. */
+  get fieldCount(): number {
+    return (this.vtableSize - 4) >> 1;
+  }
+
+  /** Bytes from the table's position on that hold its fields. */
+  get byteLength(): number {
+    return this.buffer.uint16(this.vtable + 2);
   }
 
   /** Where the field's value lies, or undefined when the table has its default. */
@@ -159,7 +185,7 @@ export class Table {
   }
 
   /** Start and length of a vector whose elements take `width` bytes each. */
-  private vector(index: number, width: number): { start: number; length: number } | undefined {
+  vector(index: number, width: number): { start: number; length: number } | undefined {
     const at = this.field(index);
     if (at === undefined) return undefined;
     const start = this.buffer.follow(at);
@@ -180,10 +206,10 @@ export class Table {
     return vector && this.buffer.bytes.subarray(vector.start, vector.start + vector.length);
   }
 
-  private scalars<T>(index: number, width: number, read: (offset: number) => T): T[] {
+  scalars<T>(index: number, width: number, read: (offset: number) => T): T[] {
     const vector = this.vector(index, width);
     if (!vector) return [];
-    this.buffer.spend(vector.length);
+    this.buffer.spend(vector.length * width);
     return Array.from({ length: vector.length }, (_, i) => read(vector.start + i * width));
   }
 

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 
 import { openOnnxFile, writeOnnxFile } from '../../../../lib/formats/onnx';
-import { bundled } from './bundle';
+import { bundled } from '../bundle';
 import { externalTensor, modelOf } from './models';
 
 const MODEL_BYTES = 256 * 2 ** 20;
@@ -45,7 +45,7 @@ function peak(script: string, input: string, output: string, externalData: strin
   return Number(execFileSync(process.execPath, [script, input, output, externalData]));
 }
 
-const script = bundled('rewrite-child.ts');
+const script = bundled('onnx/rewrite-child.ts');
 
 it('a model is written with its structure in memory alone', async () => {
   const output = inScratch('inline.onnx');

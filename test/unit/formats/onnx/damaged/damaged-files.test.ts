@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 
 import { runChild } from '../../../../stress/hostile/child';
-import { bundled } from '../bundle';
+import { bundled } from '../../bundle';
 
 /**
  * Our own reader of ONNX files on damaged ones, in a process that may hang or take too much memory.
@@ -24,7 +24,7 @@ const models = ['test/fixtures/models', 'test/fixtures/ways']
   .filter((file) => file.endsWith('.onnx') && statSync(file).size < 1 << 17)
   .sort();
 
-const script = bundled('damaged/child.ts');
+const script = bundled('onnx/damaged/child.ts');
 
 it(
   'damaged ONNX files are read, or refused with a typed error',
