@@ -187,7 +187,7 @@ class DynamicWriter {
     const zeroPoints = Int8Array.from(quantization.zeroPoint);
     const integers = (): Int8Array => quantizeArray(values(), dims, quantization, 'int8');
     return {
-      saturation: saturationOf(integers(), dims),
+      saturation: addsInPairs ? undefined : saturationOf(integers(), dims),
       weight: editor.addInitializer(
         computedTensor(`${name}_quantized`, OnnxDataType.INT8, dims, () => [integers()]),
       ),

@@ -194,7 +194,8 @@ class QdqWriter {
   }
 
   #checkSaturation(node: NodeProto, weights: Int8Array, dims: readonly number[]): void {
-    if (targetTypes(this.#options.target).activation !== 'uint8') return;
+    const { activation, addsInPairs } = targetTypes(this.#options.target);
+    if (activation !== 'uint8' || addsInPairs) return;
     const found = saturation(node, weights, dims);
     if (found && found.saturating > 0) this.saturation.set(node, found);
   }

@@ -1,7 +1,6 @@
 import type { Quantization } from '../../engine/session/metadata';
 import { isStandard, type NodeProto } from '../../formats/onnx';
 import { weightLayout, type WeightLayout } from '../linear/weight-layout';
-import { quantizeArray } from './integers';
 
 /** Two activations of 255 times weights of this sum are the last that fit 16 bits: 255 · 128. */
 export const SATURATION_LIMIT = 128;
@@ -35,21 +34,23 @@ function forEachPair(
   if (inputsFirst) {
     for (let index = 0; index < length; index += 2) {
       const first = index * outputs;
-      const second = index + 1 < length ? first + outputs : -1;
+      const next = index + 1 < length ? outputs : -1;
       for (let output = 0; output < outputs; output++) {
-        visit(output, first + output, second < 0 ? -1 : second + output);
+        visit(output, first + output, next < 0 ? -1 : first + next + output);
       }
     }
     return;
   }
-  // Where weight number `index` of a row lies, in the order in which they are multiplied.
-  const offset = (index: number): number =>
-    (index % inputsOfGroup) * places + Math.floor(index / inputsOfGroup);
+  // Where a row's weights lie, in the order in which they are multiplied.
+  const offsets = Int32Array.from(
+    { length },
+    (_, index) => (index % inputsOfGroup) * places + Math.floor(index / inputsOfGroup),
+  );
   for (let output = 0; output < outputs; output++) {
     const start = output * length;
     for (let index = 0; index < length; index += 2) {
-      const second = index + 1 < length ? start + offset(index + 1) : -1;
-      visit(output, start + offset(index), second);
+      const second = index + 1 < length ? start + (offsets[index + 1] ?? 0) : -1;
+      visit(output, start + (offsets[index] ?? 0), second);
     }
   }
 }
@@ -61,9 +62,10 @@ const pairedLayout = (node: NodeProto, dims: readonly number[]): WeightLayout | 
 /** The greatest sum of a pair's weights of one sign: activations are not negative. */
 function pairSum(weights: ArrayLike<number>, first: number, second: number): number {
   const one = weights[first] ?? 0;
-  const other = weights[second] ?? 0;
-  const positive = Math.max(one, 0) + Math.max(other, 0);
-  return Math.max(positive, positive - one - other);
+  const other = second < 0 ? 0 : (weights[second] ?? 0);
+  const positive = (one > 0 ? one : 0) + (other > 0 ? other : 0);
+  const negative = positive - one - other;
+  return positive > negative ? positive : negative;
 }
 
 /**
@@ -90,16 +92,6 @@ export function saturation(
   return result;
 }
 
-/** The greatest {@link pairSum} of each channel that a layer makes. */
-function worstSums(layout: WeightLayout, weights: ArrayLike<number>): Float64Array {
-  const worst = new Float64Array(layout.outputs);
-  forEachPair(layout, (output, first, second) => {
-    const sum = pairSum(weights, first, second);
-    if (sum > (worst[output] ?? 0)) worst[output] = sum;
-  });
-  return worst;
-}
-
 /**
  * Raises the scales of a layer's int8 weights by as much as keeps every pair from saturating: twice
  * where the two greatest weights of a channel are a pair, and less where they are not.
@@ -115,24 +107,16 @@ export function withoutSaturation(
 ): Quantization {
   const layout = pairedLayout(node, dims);
   if (!layout) return quantization;
-  const scale = [...quantization.scale];
-  const raise = (sums: Float64Array, unit: (channel: number) => number): boolean => {
-    let isRaised = false;
-    sums.forEach((sum, output) => {
-      const channel = scale.length === 1 ? 0 : output;
-      const least = Math.fround((sum / SATURATION_LIMIT) * unit(channel));
-      if (least <= (scale[channel] ?? 1)) return;
-      scale[channel] = least;
-      isRaised = true;
-    });
-    return isRaised;
-  };
-  raise(worstSums(layout, values), () => 1);
-  // Rounding can take a sum just beyond the limit.
-  for (;;) {
-    const integers = quantizeArray(values, dims, { ...quantization, scale }, 'int8');
-    const before = [...scale];
-    if (!raise(worstSums(layout, integers), (channel) => before[channel] ?? 1)) break;
-  }
+  const sums = new Float64Array(quantization.scale.length);
+  const isShared = sums.length === 1;
+  forEachPair(layout, (output, first, second) => {
+    const channel = isShared ? 0 : output;
+    const sum = pairSum(values, first, second);
+    if (sum > (sums[channel] ?? 0)) sums[channel] = sum;
+  });
+  // Rounding can add half to each of a pair.
+  const scale = quantization.scale.map((own, channel) =>
+    Math.max(own, Math.fround((sums[channel] ?? 0) / (SATURATION_LIMIT - 1))),
+  );
   return { ...quantization, scale };
 }

@@ -172,9 +172,10 @@ describe('withoutSaturation', () => {
     const plain = weightParameters(values, dims, 'int8', axis === undefined ? {} : { axis });
     const raised = withoutSaturation(node, values, dims, plain);
     const sums = (parameters: typeof plain) =>
-      saturation(node, quantizeArray(values, dims, parameters, 'int8') as Int8Array, dims)!;
+      saturation(node, quantizeArray(values, dims, parameters, 'int8'), dims)!;
     expect(sums(plain).saturating).toBeGreaterThan(0);
-    expect(sums(raised)).toMatchObject({ saturating: 0, worst: SATURATION_LIMIT });
+    expect(sums(raised).saturating).toBe(0);
+    expect(sums(raised).worst).toBeGreaterThan(SATURATION_LIMIT - 3);
     // The two greatest of a channel are seldom a pair: 7 bits would double every scale.
     const ratios = raised.scale.map((scale, channel) => scale / plain.scale[channel]!);
     expect(Math.min(...ratios)).toBeGreaterThanOrEqual(1);
