@@ -24,7 +24,7 @@ import { checkRangeMethod, TensorObserver, type RangeMethod } from './tensor-obs
 export interface CalibratorOptions {
   /** What methods other than minmax need, 64 KiB a tensor; default true. */
   readonly histograms?: boolean;
-  /** Tensors whose mean and variance by channel are wanted, with the channels' dimension. */
+  /** Tensors whose {@link Moments} are wanted, with the channels' dimension. */
   readonly moments?: ReadonlyMap<string, number>;
   readonly session?: SessionOptions;
 }

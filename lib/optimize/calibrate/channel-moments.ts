@@ -2,12 +2,13 @@ import { OnliteError } from '../../errors';
 import { channelLayout, type ChannelLayout } from '../quantize/parameters';
 import type { Values } from './extent';
 
-/** Mean and variance (of the population) of each channel's values. */
+/** Mean, variance (of the population) and greatest magnitude of each channel's values. */
 export interface Moments {
   /** Values of each channel. */
   readonly count: number;
   readonly mean: Float64Array;
   readonly variance: Float64Array;
+  readonly peak: Float64Array;
 }
 
 function channelSums(values: Values, { outer, channels, inner }: ChannelLayout): Float64Array {
@@ -44,8 +45,27 @@ function squaredDeviations(
   return squares;
 }
 
+/** Raises the peaks to the values' greatest magnitudes. */
+function raisePeaks(
+  peaks: Float64Array,
+  values: Values,
+  { outer, channels, inner }: ChannelLayout,
+): void {
+  let index = 0;
+  for (let block = 0; block < outer; block++) {
+    for (let channel = 0; channel < channels; channel++) {
+      let peak = peaks[channel] ?? 0;
+      for (const end = index + inner; index < end; index++) {
+        const magnitude = Math.abs(values[index] ?? 0);
+        if (magnitude > peak) peak = magnitude;
+      }
+      peaks[channel] = peak;
+    }
+  }
+}
+
 /**
- * Mean and variance of each channel over any number of tensors, by the merging of Chan, Golub and
+ * Mean, variance and greatest magnitude of each channel over any number of tensors, by the merging of Chan, Golub and
  * LeVeque (Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979): no
  * digits are lost where the mean is far from 0.
  */
@@ -55,6 +75,7 @@ export class ChannelMoments {
   #mean = new Float64Array();
   /** Sums of the squared deviations from the mean. */
   #squares = new Float64Array();
+  #peaks = new Float64Array();
 
   /** @param axis - the channels' dimension; a negative one counts from the end */
   constructor(axis: number) {
@@ -62,7 +83,7 @@ export class ChannelMoments {
   }
 
   get byteLength(): number {
-    return this.#mean.byteLength + this.#squares.byteLength;
+    return this.#mean.byteLength + this.#squares.byteLength + this.#peaks.byteLength;
   }
 
   /**
@@ -74,6 +95,7 @@ export class ChannelMoments {
     if (this.#count === 0) {
       this.#mean = new Float64Array(channels);
       this.#squares = new Float64Array(channels);
+      this.#peaks = new Float64Array(channels);
     } else if (channels !== this.#mean.length) {
       throw new OnliteError(
         'ERR_SHAPE_MISMATCH',
@@ -93,12 +115,13 @@ export class ChannelMoments {
       const within = squares[channel] ?? 0;
       this.#squares[channel] = (this.#squares[channel] ?? 0) + within + between;
     }
+    raisePeaks(this.#peaks, values, layout);
     this.#count = total;
   }
 
   get result(): Moments {
     const count = this.#count;
     const variance = this.#squares.map((squares) => squares / count);
-    return { count, mean: this.#mean.slice(), variance };
+    return { count, mean: this.#mean.slice(), variance, peak: this.#peaks.slice() };
   }
 }

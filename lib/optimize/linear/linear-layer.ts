@@ -75,16 +75,6 @@ export class LinearLayer {
     return maxima.map((maximum, output) => maximum * (outputScale[output] ?? 1));
   }
 
-  /** The product of a vector and the unscaled weights, which are a matrix. */
-  productWith(vector: Float64Array): Float64Array {
-    const { values } = this;
-    const product = new Float64Array(this.layout.outputs);
-    forEachKernel(this.layout, (kernel, input, output) => {
-      product[output] = (product[output] ?? 0) + (values[kernel] ?? 0) * (vector[input] ?? 0);
-    });
-    return product;
-  }
-
   /** The weights times their channels' factors. */
   scaled(): Float32Array {
     const { values, inputScale, outputScale } = this;

@@ -1,13 +1,10 @@
-import { realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-
 import type { TensorLike } from '../../engine/run/feeds';
 import { InferenceSession } from '../../engine/session/session';
-import { checkString } from '../../checks';
 import { throwIfAborted } from '../../engine/run/abort';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
 import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
+import type { Moments } from '../calibrate/channel-moments';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import { optimizeModel } from '../simplify/optimize-model';
 import { firstFeeds } from '../guard/evaluate';
@@ -25,10 +22,17 @@ import {
   type QuantizeOptions,
 } from './quantize-options';
 import { PER_CHANNEL_OPSET, upgradeOpset } from './upgrade';
+import { checkPaths } from './check-paths';
 import { excludedNodes } from './excluded';
-import { foldNormalizations } from './smooth';
+import { smoothNormalizations } from './smooth';
 import { layersByNoise, leastPrefix } from './sensitivity';
-import { correctBiases, StaticQuantizer, writeStatic, type WrittenModel } from './static';
+import {
+  correctBiases,
+  normalizedMoments,
+  StaticQuantizer,
+  writeStatic,
+  type WrittenModel,
+} from './static';
 import type { Target } from './target';
 import { convertToFloat16 } from './to-float16';
 import { quantizeWeights } from './weight-only';
@@ -101,6 +105,8 @@ class Quantizer {
   readonly #workspace: Workspace;
   readonly #measuring: Measuring;
   readonly #exclude: ReadonlySet<string>;
+  /** Of what normalisations make, once they have been asked for. */
+  #normalized?: Promise<ReadonlyMap<string, Moments>>;
 
   private constructor(
     input: string,
@@ -154,15 +160,12 @@ class Quantizer {
   }
 
   #make(method: Exclude<QuantizeMethod, 'auto'>): Promise<Made | undefined> {
-    const { target, bits, blockSize, format } = this.#options;
+    const { bits, blockSize, format } = this.#options;
     switch (method) {
       case 'static':
         return this.#static();
       case 'dynamic':
-        return this.#rewritten(
-          'dynamic',
-          (exclude) => (editor, folder) => quantizeDynamic(editor, { target, exclude, folder }),
-        );
+        return this.#dynamic();
       case 'weight-only':
         return this.#rewritten(
           'weight-only',
@@ -229,15 +232,38 @@ class Quantizer {
   async #rewritten(
     name: Exclude<QuantizeMethod, 'auto' | 'static'>,
     rewrite: (exclude: ReadonlySet<string>) => ModelUse<readonly OperatorDecision[]>,
+    float = this.#float,
   ): Promise<Made | undefined> {
     this.#options.onProgress?.({ stage: 'trying', name, done: 0 });
     const write: Write<WrittenModel> = async (exclude) => {
-      const { file, result } = await this.#workspace.rewrite(this.#float, name, rewrite(exclude));
+      const { file, result } = await this.#workspace.rewrite(float, name, rewrite(exclude));
       return { file, decisions: result };
     };
     const first = await write(this.#exclude);
     if (first.decisions.every(({ as }) => as === undefined)) return undefined;
-    return { method: name, name, ...(await this.#withinLimits(this.#float, first, write)) };
+    return { method: name, name, ...(await this.#withinLimits(float, first, write)) };
+  }
+
+  /** From the model with smoothed normalisations too, where it has any: the one of less noise. */
+  async #dynamic(): Promise<Made | undefined> {
+    const { target, data } = this.#options;
+    const rewrite =
+      (exclude: ReadonlySet<string>): ModelUse<readonly OperatorDecision[]> =>
+      (editor, folder) =>
+        quantizeDynamic(editor, { target, exclude, folder });
+    const smoothed = await this.#smoothed(this.#float);
+    if (smoothed === undefined) return this.#rewritten('dynamic', rewrite);
+    const noise = async (float: string): Promise<number> => {
+      const { file } = await this.#workspace.rewrite(float, 'dynamic', rewrite(this.#exclude));
+      const { sqnr } = await measureFidelity(file, data(), this.#measuring);
+      await this.#workspace.discard(file);
+      return -sqnr;
+    };
+    if ((await noise(this.#float)) <= (await noise(smoothed))) {
+      return this.#rewritten('dynamic', rewrite);
+    }
+    const made = await this.#rewritten('dynamic', rewrite, smoothed);
+    return made && { ...made, name: 'dynamic (smoothed)' };
   }
 
   /** The float model with operators that take a scale for each channel, where it can be had. */
@@ -258,18 +284,31 @@ class Quantizer {
     });
   }
 
+  /**
+   * The model whose normalisations share the ranges of channels with what takes them; undefined
+   * where it has no such normalisation.
+   */
+  async #smoothed(float: string): Promise<string | undefined> {
+    const { data, session, signal } = this.#options;
+    this.#normalized ??= normalizedMoments(this.#float, data(), defined({ session, signal }));
+    const moments = await this.#normalized;
+    if (moments.size === 0) return undefined;
+    const { file } = await this.#workspace.rewrite(float, 'smoothed', (editor, folder) =>
+      smoothNormalizations(editor, moments, { folder }),
+    );
+    return file;
+  }
+
   /** The model with channels of like ranges across its layers; undefined where that does nothing. */
   async #equalized(quantizer: StaticQuantizer): Promise<StaticQuantizer | undefined> {
     const ranges = quantizer.ranges({ method: 'minmax' });
+    const smoothed = await this.#smoothed(quantizer.file);
     const { file, result } = await this.#workspace.rewrite(
-      quantizer.file,
+      smoothed ?? quantizer.file,
       'equalized',
-      (editor, folder) => [
-        ...foldNormalizations(editor, { folder }),
-        ...equalizeLayers(editor, { folder, ranges }),
-      ],
+      (editor, folder) => equalizeLayers(editor, { folder, ranges }),
     );
-    return result.length === 0 ? undefined : this.#calibrated(file);
+    return result.length === 0 && smoothed === undefined ? undefined : this.#calibrated(file);
   }
 
   #writeStatic(
@@ -393,25 +432,6 @@ function better(a: QuantizeCandidate, b: QuantizeCandidate, options: QuantizeOpt
   if (faults !== 0) return faults;
   const bySize = options.minSpeedup !== undefined && options.minSpeedup <= 0;
   return bySize ? a.bytes - b.bytes : b.speedup.ratio - a.speedup.ratio;
-}
-
-/** Before the work: the float model must stay, and the result must have a place. */
-async function checkPaths(input: string, output: string): Promise<void> {
-  checkString(input, 'input');
-  checkString(output, 'output');
-  const realPath = (path: string): Promise<string | undefined> =>
-    realpath(path).catch(() => undefined);
-  const [source, target] = [await realPath(input), await realPath(output)];
-  if (source !== undefined && source === target) {
-    throw new OnliteError('ERR_INVALID_ARGUMENT', 'output: it is the input, which is to be kept');
-  }
-  const folder = await stat(dirname(output)).catch((cause: unknown) => {
-    throw new OnliteError('ERR_INVALID_ARGUMENT', `output: no folder for '${output}'`, { cause });
-  });
-  const isFolder = (await stat(output).catch(() => undefined))?.isDirectory() === true;
-  if (!folder.isDirectory() || isFolder) {
-    throw new OnliteError('ERR_INVALID_ARGUMENT', `output: '${output}' cannot be a file`);
-  }
 }
 
 /**

@@ -1,12 +1,14 @@
 import type { SessionOptions } from '../../engine/session/session-options';
 import { writeOnnxFile } from '../../formats/onnx';
 import { Calibrator, type CalibrationProgress } from '../calibrate/calibrator';
+import type { Moments } from '../calibrate/channel-moments';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Samples } from '../compare/sample';
-import { biasedValues, matchMomentsInOrder, type MomentsByValue } from './bias-correction';
+import { biasedValues, matchMomentsInOrder } from './bias-correction';
 import { decision, type OperatorDecision } from './decision';
 import type { Range } from './parameters';
 import { writeQdq } from './qdq';
+import { normalizedValues } from './smooth';
 import { planStatic } from './static-plan';
 import { targetTypes, type Target } from './target';
 import { inspectModel, type Workspace } from './workspace';
@@ -95,7 +97,7 @@ async function momentsOf(
   axes: ReadonlyMap<string, number>,
   samples: Samples,
   { session, signal }: CalibrationOptions,
-): Promise<MomentsByValue> {
+): Promise<ReadonlyMap<string, Moments>> {
   const options = { histograms: false, moments: axes, ...(session ? { session } : {}) };
   const calibrator = await Calibrator.create(file, [...axes.keys()], options);
   try {
@@ -104,6 +106,16 @@ async function momentsOf(
   } finally {
     await calibrator.release();
   }
+}
+
+/** The moments of what a float model's normalisations make, by value; none where none are smoothed. */
+export async function normalizedMoments(
+  float: string,
+  samples: Samples,
+  options: CalibrationOptions,
+): Promise<ReadonlyMap<string, Moments>> {
+  const axes = inspectModel(float, normalizedValues);
+  return axes.size === 0 ? new Map() : momentsOf(float, axes, samples, options);
 }
 
 /**

@@ -195,10 +195,12 @@ async function inferredTypes(
 interface Scope {
   readonly types: ValueTypes;
   readonly constants: ReadonlyMap<string, TensorProto>;
+  /** Inputs may be no tensors, whose types are not among the others. */
+  readonly inputs: ReadonlyMap<string, ValueInfoProto>;
 }
 
 /** A branch or a body with inputs, or constants, for what it takes from around it. */
-function standalone(graph: GraphProto, { types, constants }: Scope): GraphProto {
+function standalone(graph: GraphProto, { types, constants, inputs }: Scope): GraphProto {
   const captured = [...capturedNames(graph)];
   const taken = captured.filter((name) => !constants.has(name));
   const known = captured.flatMap((name) => constants.get(name) ?? []);
@@ -206,7 +208,9 @@ function standalone(graph: GraphProto, { types, constants }: Scope): GraphProto 
     ...graph,
     input: [
       ...graph.input,
-      ...taken.map((name) => declared(name, types.elementType(name), types.dims(name))),
+      ...taken.map(
+        (name) => inputs.get(name) ?? declared(name, types.elementType(name), types.dims(name)),
+      ),
     ],
     initializer: [...graph.initializer, ...known],
   };
@@ -250,7 +254,9 @@ class TypeInference {
     this.known.set(graph, types);
     const inner = graph.node.flatMap(subgraphs);
     if (inner.length === 0) return;
-    const scope = { types, constants: constantsOf(graph, outer) };
+    const own = graph.input.map((info) => [info.name ?? '', info] as const);
+    const inputs = new Map([...(outer?.inputs ?? []), ...own]);
+    const scope = { types, constants: constantsOf(graph, outer), inputs };
     for (const each of inner) await this.infer(each, scope);
   }
 }

@@ -221,7 +221,7 @@ describe('moments by channel', () => {
   ])('on axis %i are those of all values', (axis, dims) => {
     const moments = new ChannelMoments(axis);
     for (const part of parts) moments.add(part, dims);
-    const { count, mean, variance } = moments.result;
+    const { count, mean, variance, peak } = moments.result;
     expect(count).toBe(3 * outer * inner);
     const rows = axis === 1 ? inner : 1;
     for (let channel = 0; channel < channels; channel++) {
@@ -232,6 +232,7 @@ describe('moments by channel', () => {
       const squares = values.reduce((sum, value) => sum + (value - expected) ** 2, 0);
       expect(Math.abs(mean[channel]! - expected)).toBeLessThan(1e-9);
       expect(Math.abs(variance[channel]! / (squares / count) - 1)).toBeLessThan(1e-9);
+      expect(peak[channel]).toBe(Math.max(...values.map(Math.abs)));
     }
   });
 
