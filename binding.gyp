@@ -95,6 +95,7 @@
         "native/session/memory_policy.cc",
         "native/session/session_core.cc",
         "native/addon.cc",
+        "native/demangler.cc",
         "native/napi/convert/batch_options.cc",
         "native/napi/convert/errors.cc",
         "native/napi/convert/run_options.cc",

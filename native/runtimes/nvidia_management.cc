@@ -13,9 +13,9 @@ namespace {
 
 // The functions and structures that are used, declared as the library's documentation
 // (NVML API Reference Guide) has them. 0 is success.
-using Device = struct NvmlDevice*;
+using NvmlHandle = struct NvmlDevice*;
 using Result = int;
-constexpr Result kSuccess = 0;
+constexpr Result kNvmlSuccess = 0;
 
 struct Memory {
   uint64_t total;
@@ -39,7 +39,7 @@ class Nvml {
     if (!opened->Resolve()) {
       return {ErrorCode::kRuntimeNotFound, path + " lacks functions of the management library"};
     }
-    if (const Result result = opened->init_(); result != kSuccess) {
+    if (const Result result = opened->init_(); result != kNvmlSuccess) {
       return {ErrorCode::kRuntimeNotFound, path + " does not start",
               "nvmlInit_v2 gave " + std::to_string(result)};
     }
@@ -49,13 +49,13 @@ class Nvml {
 
   Status Sample(std::vector<GpuSample>* samples) const {
     unsigned int count = 0;
-    if (const Result result = count_(&count); result != kSuccess) {
+    if (const Result result = count_(&count); result != kNvmlSuccess) {
       return {ErrorCode::kRunFailed, "the GPUs cannot be counted",
               "nvmlDeviceGetCount_v2 gave " + std::to_string(result)};
     }
     for (unsigned int index = 0; index < count; ++index) {
-      Device device = nullptr;
-      if (handle_(index, &device) == kSuccess) samples->push_back(SampleDevice(device));
+      NvmlHandle device = nullptr;
+      if (handle_(index, &device) == kNvmlSuccess) samples->push_back(SampleDevice(device));
     }
     return Status::Ok();
   }
@@ -73,36 +73,36 @@ class Nvml {
            library_->Resolve("nvmlDeviceGetName", &name_);
   }
 
-  GpuSample SampleDevice(Device device) const {
+  GpuSample SampleDevice(NvmlHandle device) const {
     GpuSample sample;
     sample.uuid = Text(uuid_, device);
     sample.name = Text(name_, device);
     Memory memory = {};
-    if (memory_(device, &memory) == kSuccess) {
+    if (memory_(device, &memory) == kNvmlSuccess) {
       sample.total_bytes = static_cast<int64_t>(memory.total);
       sample.used_bytes = static_cast<int64_t>(memory.used);
     }
     Utilization utilization = {};
-    if (utilization_(device, &utilization) == kSuccess) {
+    if (utilization_(device, &utilization) == kNvmlSuccess) {
       sample.busy_percent = static_cast<int32_t>(utilization.gpu);
       sample.memory_busy_percent = static_cast<int32_t>(utilization.memory);
     }
     return sample;
   }
 
-  using GetText = Result(Device, char*, unsigned int);
-  static std::string Text(GetText* get, Device device) {
+  using GetText = Result(NvmlHandle, char*, unsigned int);
+  static std::string Text(GetText* get, NvmlHandle device) {
     std::array<char, kTextBytes> text = {};
-    if (get(device, text.data(), kTextBytes - 1) != kSuccess) return "";
+    if (get(device, text.data(), kTextBytes - 1) != kNvmlSuccess) return "";
     return text.data();
   }
 
   std::unique_ptr<DynamicLibrary> library_;
   Result (*init_)() = nullptr;
   Result (*count_)(unsigned int*) = nullptr;
-  Result (*handle_)(unsigned int, Device*) = nullptr;
-  Result (*memory_)(Device, Memory*) = nullptr;
-  Result (*utilization_)(Device, Utilization*) = nullptr;
+  Result (*handle_)(unsigned int, NvmlHandle*) = nullptr;
+  Result (*memory_)(NvmlHandle, Memory*) = nullptr;
+  Result (*utilization_)(NvmlHandle, Utilization*) = nullptr;
   GetText* uuid_ = nullptr;
   GetText* name_ = nullptr;
 };

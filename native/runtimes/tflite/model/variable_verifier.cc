@@ -17,7 +17,7 @@ namespace onlite::tflite {
 namespace {
 
 using Scope = FlatBuffer::Scope;
-using Tensors = FlatVector<int32_t>;
+using TensorIndices = FlatVector<int32_t>;
 
 /// What a tensor that is assigned or read says of its variable.
 struct Content {
@@ -88,10 +88,10 @@ class VariableVerifier {
     }
   }
 
-  static Tensors InputsOf(const FlatTable& op) {
+  static TensorIndices InputsOf(const FlatTable& op) {
     return op.Vector<int32_t>(schema::Operator::kInputs);
   }
-  static Tensors OutputsOf(const FlatTable& op) {
+  static TensorIndices OutputsOf(const FlatTable& op) {
     return op.Vector<int32_t>(schema::Operator::kOutputs);
   }
 
@@ -109,8 +109,8 @@ class VariableVerifier {
 
   void Join(size_t a, size_t b) { parents_[Find(a)] = Find(b); }
 
-  void JoinAll(size_t subgraph, const Tensors& tensors, size_t first, size_t other_subgraph,
-               const Tensors& others) {
+  void JoinAll(size_t subgraph, const TensorIndices& tensors, size_t first, size_t other_subgraph,
+               const TensorIndices& others) {
     for (size_t index = 0; index + first < tensors.size() && index < others.size(); ++index) {
       const int32_t tensor = tensors[index + first];
       if (tensor < 0 || others[index] < 0 || !IsResource(subgraph, tensor)) continue;
@@ -128,7 +128,7 @@ class VariableVerifier {
 
   /// Handles with one name, and handles that a called subgraph gets or gives.
   void Connect(size_t subgraph, const FlatTable& op, int32_t code) {
-    const Tensors outputs = OutputsOf(op);
+    const TensorIndices outputs = OutputsOf(op);
     if (code == schema::kVarHandle) {
       if (outputs.size() == 0 || outputs[0] < 0) return file_->Fail("a VAR_HANDLE without output");
       const FlatTable options = op.Table(schema::Operator::kBuiltinOptions);
@@ -158,8 +158,8 @@ class VariableVerifier {
   void Use(size_t subgraph, const FlatTable& op, int32_t code) {
     if (code != schema::kReadVariable && code != schema::kAssignVariable) return;
     const bool reads = code == schema::kReadVariable;
-    const Tensors inputs = InputsOf(op);
-    const Tensors values = reads ? OutputsOf(op) : inputs;
+    const TensorIndices inputs = InputsOf(op);
+    const TensorIndices values = reads ? OutputsOf(op) : inputs;
     const size_t position = reads ? 0 : 1;
     if (inputs.size() == 0 || inputs[0] < 0 || values.size() <= position || values[position] < 0) {
       return file_->Fail("a variable's operator without its tensors");

@@ -73,9 +73,9 @@ Support Int4Support(int32_t code, int8_t data_type, const FlatTable& weights, in
   }
 }
 
-class Checker {
+class WeightChecker {
  public:
-  Checker(std::span<const uint8_t> model, const std::string& version)
+  WeightChecker(std::span<const uint8_t> model, const std::string& version)
       : file_(model), version_text_(version), version_(ParseVersion(version)) {}
 
   Status Check(std::string* only_delegate) {
@@ -145,7 +145,7 @@ class Checker {
 
 Status CheckWeightSupport(std::span<const uint8_t> model, const std::string& version,
                           std::string* only_delegate) {
-  return Checker(model, version).Check(only_delegate);
+  return WeightChecker(model, version).Check(only_delegate);
 }
 
 }  // namespace onlite::tflite
