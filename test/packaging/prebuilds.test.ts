@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { root } from '../integration/support';
+import { readMachO, readPe } from './binaries';
 
 interface Platform {
   os: string;
@@ -29,6 +30,9 @@ function symbols(file: string): [string, string][] {
     ([, , section, name]) => [section ?? '', name ?? ''],
   );
 }
+
+/** What Node looks for in an addon. */
+const entryPoints = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 
 describe.each(built.filter(({ os }) => os === 'linux'))('the addon for $name', (platform) => {
   const { file, cpu, libc } = platform;
@@ -57,10 +61,7 @@ describe.each(built.filter(({ os }) => os === 'linux'))('the addon for $name', (
 
   it('exports what Node looks for, and imports no call that Electron forbids', () => {
     const exported = symbols(file).filter(([section]) => section !== 'UND');
-    expect(exported.map(([, name]) => name).sort()).toEqual([
-      'napi_register_module_v1',
-      'node_api_module_get_api_version_v1',
-    ]);
+    expect(exported.map(([, name]) => name).sort()).toEqual(entryPoints);
     const names = imports().map(([, name]) => name.replace(/@.*/, ''));
     expect(names).toContain('napi_create_function');
     expect(names).not.toContain('napi_create_external_arraybuffer');
@@ -68,22 +69,46 @@ describe.each(built.filter(({ os }) => os === 'linux'))('the addon for $name', (
   });
 });
 
-describe.each(built.filter(({ os }) => os !== 'linux'))(
-  'the addon for $name',
-  ({ file, os, cpu }) => {
-    it('is of its system and processor', () => {
-      const head = readFileSync(file);
-      if (os === 'darwin') {
-        expect(head.readUInt32LE(0)).toBe(0xfeedfacf);
-        expect(head.readUInt32LE(4)).toBe(cpu === 'x64' ? 0x1000007 : 0x100000c);
-      } else {
-        const at = head.readUInt32LE(60);
-        expect(head.toString('latin1', at, at + 4)).toBe('PE\0\0');
-        expect(head.readUInt16LE(at + 4)).toBe(cpu === 'x64' ? 0x8664 : 0xaa64);
-      }
-    });
-  },
-);
+describe.each(built.filter(({ os }) => os === 'darwin'))('the addon for $name', ({ file, cpu }) => {
+  it('is of its system and processor, signed, and for macOS 11', () => {
+    const head = readFileSync(file);
+    expect(head.readUInt32LE(0)).toBe(0xfeedfacf);
+    expect(head.readUInt32LE(4)).toBe(cpu === 'x64' ? 0x1000007 : 0x100000c);
+    const { minimum, isSigned } = readMachO(file);
+    expect(minimum).toBe('11.0');
+    // Apple's own processors run nothing that is not.
+    if (cpu === 'arm64') expect(isSigned).toBe(true);
+  });
+
+  it('needs the system library alone, and takes of Node what Electron allows', () => {
+    const { libraries, imports, exports } = readMachO(file);
+    expect(libraries).toEqual(['/usr/lib/libSystem.B.dylib']);
+    expect(imports).toContain('napi_create_function');
+    expect(imports).not.toContain('napi_create_external_arraybuffer');
+    expect(imports.filter((name) => /^uv_|^v8|^_ZN?2v8|^_ZNSt/.test(name))).toEqual([]);
+    // A program's operators new and delete replace everybody's.
+    const own = exports.filter(
+      (name) => !/^_Z(n[aw]|d[al])|^_+(mh_dylib_header|dso_handle)$/.test(name),
+    );
+    expect(own.sort()).toEqual(entryPoints);
+  });
+});
+
+describe.each(built.filter(({ os }) => os === 'win32'))('the addon for $name', ({ file, cpu }) => {
+  it('is of its system and processor', () => {
+    const head = readFileSync(file);
+    const at = head.readUInt32LE(60);
+    expect(head.toString('latin1', at, at + 4)).toBe('PE\0\0');
+    expect(head.readUInt16LE(at + 4)).toBe(cpu === 'x64' ? 0x8664 : 0xaa64);
+  });
+
+  it('needs what every Windows 10 has, and no node.exe, which Electron does not have', () => {
+    const { libraries, exports } = readPe(file);
+    const system = /^(kernel32\.dll|api-ms-win-crt-[a-z]+-l1-1-0\.dll)$/i;
+    expect(libraries.filter((name) => !system.test(name))).toEqual([]);
+    expect(exports.sort()).toEqual(entryPoints);
+  });
+});
 
 it('platforms are called as the loader calls them', () => {
   for (const [name, { os, cpu, libc }] of Object.entries(platforms as Record<string, Platform>)) {
