@@ -1,5 +1,5 @@
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, posix } from 'node:path';
 
 import { SetupError } from './errors.mjs';
 import { listFiles, readJsonOrNull, sha256File, statOrNull } from './files.mjs';
@@ -28,9 +28,7 @@ export const runtimePackage = (platform) => `@onlite/runtime-${platform}`;
  */
 export function layOutPackage(folder, addons) {
   makeEmpty(folder);
-  const isPrivate = (path) => /^\.|^cli\/.*\.d\.ts/.test(path);
-  copyFiles(at('dist'), join(folder, 'dist'), (path) => !isPrivate(path));
-  copyFiles(at('lib'), join(folder, 'lib'));
+  layOutScripts(join(folder, 'dist'));
   for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE', 'THIRD-PARTY-NOTICES.md']) {
     copyFileSync(at(name), join(folder, name));
   }
@@ -48,6 +46,38 @@ export function layOutPackage(folder, addons) {
     writeStaticEntry(folder, platform);
   }
   writeJson(join(folder, 'package.json'), publishedPackageJson());
+}
+
+/**
+ * dist/ without maps, which point at sources that do not come along (the scripts are readable), and of
+ * the declarations those that the entry points' import.
+ */
+function layOutScripts(folder) {
+  const declarations = publicDeclarations();
+  const isPublic = (path) =>
+    path.endsWith('.d.ts') ? declarations.has(path) : path.endsWith('.js');
+  copyFiles(at('dist'), folder, (path) => !path.startsWith('.') && isPublic(path));
+  for (const path of listFiles(folder)) {
+    const file = join(folder, path);
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replace(/^\/\/# sourceMappingURL=.*\n?/m, ''));
+  }
+}
+
+/** Paths in dist/ of the declarations that a program can get at. */
+function publicDeclarations() {
+  const entries = Object.values(packageJson().exports).flatMap(({ types }) => types ?? []);
+  const found = new Set(entries.map((types) => posix.relative('dist', types)));
+  for (const path of found) {
+    const text = readFileSync(at('dist', path), 'utf8');
+    for (const [, imported] of text.matchAll(/(?:from |import[ (])['"](\.[^'"]*?)(?:\.js)?['"]/g)) {
+      const target = posix.join(posix.dirname(path), imported);
+      found.add(
+        [`${target}.d.ts`, `${target}/index.d.ts`].find((file) => statOrNull(at('dist', file))),
+      );
+    }
+  }
+  return found;
 }
 
 /**
