@@ -16,6 +16,11 @@ const families = {
     help: 'Time of the runs that succeeded, by phase; total is from the call to the result.',
   },
   runs: { name: 'onlite_runs_total', type: 'counter', help: 'Runs that succeeded.' },
+  inline: {
+    name: 'onlite_runs_inline_total',
+    type: 'counter',
+    help: 'Runs asked for asynchronously that the calling thread made at once.',
+  },
   errors: {
     name: 'onlite_run_errors_total',
     type: 'counter',
@@ -119,6 +124,7 @@ function sessionFamilies(
       }),
     ),
     one(families.runs, ({ totals }) => totals.phases.total.count),
+    one(families.inline, ({ totals }) => totals.inlineRuns),
     each(families.errors, (group) =>
       [...group.totals.failures].map(([code, { count }]) => ({
         labels: { ...labelsOf(group), code },

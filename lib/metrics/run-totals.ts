@@ -18,6 +18,8 @@ export class RunTotals {
   /** The times of failed runs. */
   readonly failures = new Map<OnliteErrorCode, BucketCounts>();
   rejected = 0;
+  /** Those that the calling thread made at once. */
+  inlineRuns = 0;
   /** How many batches had so many rows. */
   readonly batches = new Map<number, number>();
 
@@ -25,12 +27,14 @@ export class RunTotals {
     for (const phase of phases) this.phases[phase].addAll(other.phases[phase]);
     for (const [code, failures] of other.failures) this.#failures(code).addAll(failures);
     this.rejected += other.rejected;
+    this.inlineRuns += other.inlineRuns;
     for (const [rows, count] of other.batches) this.addBatches(rows, count);
   }
 
-  /** What a session has counted since its last reset, and its batches, which none resets. */
+  /** What a session has counted since its last reset, and what none resets. */
   addSession(source: SessionSource): void {
     this.addPart(source, undefined);
+    this.inlineRuns += source.native.inlineRuns();
     for (const [rows, count] of batchSizesOf(source.native)) this.addBatches(rows, count);
   }
 

@@ -56,6 +56,19 @@ describe('the sessions', () => {
     expect(text).not.toContain('le="10"');
   });
 
+  it('tell which runs the calling thread made at once, also after a reset and a release', async () => {
+    const inline = { maxMicroseconds: 1000, percentile: 50 };
+    const session = await create('inlined', { inline });
+    expect(value('onlite_runs_inline_total', 'inlined')).toBe(0);
+    for (let run = 0; run < 20_000 && session.inlineRuns < 3; run++) await session.run(addFeeds());
+    const { inlineRuns } = session;
+    expect(inlineRuns).toBe(3);
+    session.latency.reset();
+    expect(value('onlite_runs_inline_total', 'inlined')).toBe(inlineRuns);
+    await session.release();
+    expect(value('onlite_runs_inline_total', 'inlined')).toBe(inlineRuns);
+  });
+
   it('have names of their own, or unnamed ones', async () => {
     const { readFileSync } = await import('node:fs');
     await using bytes = await InferenceSession.create(readFileSync(fixture('add4.onnx')));
