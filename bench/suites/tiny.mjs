@@ -1,3 +1,6 @@
+import { interleave, sampleAsync } from 'onlite/bench';
+
+import { fromInterleaved } from '../harness/context.mjs';
 import { feedsFor, createSession, bindingFor, outputsFor } from '../harness/subject.mjs';
 import { againstRaw } from '../harness/against-raw.mjs';
 import { heapAndAllocations } from '../harness/heap.mjs';
@@ -98,11 +101,47 @@ const cases = [
   },
 ];
 
+/** Ways of making the same run of which the inline one may cost no more than the second. */
+const inlineCases = [
+  { way: 'inline / runSync', run: (session, feeds) => () => session.runSync(feeds) },
+  {
+    way: 'inline / on a thread',
+    options: { inline: 'never' },
+    run: (session, feeds) => () => session.run(feeds),
+  },
+];
+
+/** `await run(feeds)` on the calling thread against the same in another way, medians. */
+async function againstOther(context, name, { model, options, run }) {
+  const { warmUpMs, sliceMs } = context.pace;
+  const session = await createSession(model, { inline: { maxMicroseconds: 1000 } });
+  const other = await createSession(model, options);
+  try {
+    const feeds = feedsFor(session);
+    const sides = [() => session.run(feeds), run(other, feeds)];
+    for (const side of sides) await sampleAsync(side, { ms: warmUpMs });
+    const [subject, baseline] = sides.map((side) => () => sampleAsync(side, { ms: sliceMs }));
+    const result = await interleave({ subject, baseline, ...context.repetitions(name) });
+    return fromInterleaved(result, { sides: ['inline', 'other'], inlineRuns: session.inlineRuns });
+  } finally {
+    await session.release();
+    await other.release();
+  }
+}
+
 export async function run(context) {
   for (const { name: caseName, target, figure: line, ...rest } of cases) {
     await context.case({ name: caseName, unit: 'ratio', target, figure: line }, () =>
       compare(context, { name: caseName, ...rest }),
     );
+  }
+  for (const model of ['add.onnx', WAKE_WORD]) {
+    for (const { way, ...rest } of inlineCases) {
+      const caseName = `${model}, await run(feeds): ${way}`;
+      await context.case({ name: caseName, unit: 'ratio' }, () =>
+        againstOther(context, caseName, { model, ...rest }),
+      );
+    }
   }
   await heapAndAllocations(context);
 }
