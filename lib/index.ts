@@ -32,6 +32,7 @@ export {
   type ExecutionProviderConfig,
   type ExecutionProviderOption,
   type ExternalDataFile,
+  type InlineLimits,
   type SessionOptions,
 } from './engine/session/session-options';
 export { type RunOptions } from './engine/run/run-options';

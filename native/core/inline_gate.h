@@ -8,17 +8,23 @@
 namespace onlite {
 
 /// Whether a session's runs are so quick that the thread that asks for one had better
-/// make it itself than hand it to another: 99 of 100 take less than `limit_ns` there.
+/// make it itself than hand it to another: so many of 100 take less than a limit there.
 ///
-/// Runs on other threads, whose caches are cold and which a busy system makes wait, only
-/// tell whether to try: it opens when about 90 of 100 of them were quick, and not
-/// before a hundred were, since the first runs are slow. What runs take that are made
-/// here decides whether it stays open. A slow run during which the system gave the
-/// processor to others says little, and one slow run alone does not close it. For one thread.
+/// A slow run has to be made up for by as many quick ones as the percentile says: 99 at
+/// 99 of 100, three at 75. Runs on other threads, whose caches are cold and which a busy
+/// system makes wait, only tell whether to try: it opens when about 90 of 100 of them were
+/// quick, or fewer where fewer need be, and not before they have made up for one slow run,
+/// since the first runs are slow. What runs take that are made here decides whether it stays
+/// open. A slow run during which the system gave the processor to others says little, and
+/// one slow run alone does not close it. For one thread.
 class InlineGate {
  public:
-  /// 0 never opens.
-  void SetLimit(int64_t limit_ns) { limit_ns_ = limit_ns; }
+  /// Before the first run. A limit of 0 never opens; the percentile is 50 to 99.
+  void SetLimit(int64_t limit_ns, int percentile = 99) {
+    limit_ns_ = limit_ns;
+    slow_ = percentile / (100 - percentile);
+    weight_ = slow_;
+  }
   /// Whether anybody need measure runs.
   bool is_enabled() const { return limit_ns_ > 0; }
   bool is_open() const { return open_; }
@@ -26,7 +32,8 @@ class InlineGate {
   /// A run on another thread took so long.
   void RecordElsewhere(int64_t invoke_ns) {
     if (open_) return;
-    weight_ = invoke_ns < limit_ns_ ? weight_ - 1 : std::min(weight_ + kSlowElsewhere, kMost);
+    const int slow = std::min(slow_, kSlowElsewhere);
+    weight_ = invoke_ns < limit_ns_ ? weight_ - 1 : std::min(weight_ + slow, 10 * slow_);
     if (weight_ > 0) return;
     weight_ = 0;
     open_ = true;
@@ -41,24 +48,22 @@ class InlineGate {
     }
     const int64_t before = preemptions_;
     preemptions_ = preemptions();
-    weight_ += before != preemptions_ ? kPreempted : kSlowHere;
-    if (weight_ <= kTolerated) return;
+    weight_ += before != preemptions_ ? std::max(slow_ / 4, 1) : slow_;
+    if (2 * weight_ <= 5 * slow_) return;
     open_ = false;
-    weight_ = kMost;
+    weight_ = 10 * slow_;
   }
 
  private:
   static constexpr int kSlowElsewhere = 9;
-  static constexpr int kSlowHere = 100;
-  static constexpr int kPreempted = 25;
-  static constexpr int kTolerated = 250;
-  static constexpr int kMost = 1000;
 
   int64_t limit_ns_ = 0;
+  /// How many quick runs make up for a slow one.
+  int slow_ = 0;
   /// At the last slow run here.
   int64_t preemptions_ = 0;
   /// How many quick runs are still to come to make up for slow ones.
-  int weight_ = 100;
+  int weight_ = 0;
   bool open_ = false;
 };
 

@@ -11,7 +11,7 @@ constexpr int64_t kSlow = 5'000'000;
 
 class InlineGateTest : public testing::Test {
  protected:
-  InlineGateTest() { gate_.SetLimit(kLimit); }
+  explicit InlineGateTest(int percentile = 99) { gate_.SetLimit(kLimit, percentile); }
 
   void Elsewhere(int64_t nanoseconds, int runs) {
     for (int run = 0; run < runs; ++run) gate_.RecordElsewhere(nanoseconds);
@@ -23,8 +23,8 @@ class InlineGateTest : public testing::Test {
   InlineGate gate_;
 };
 
-TEST_F(InlineGateTest, OpensAfterAHundredQuickRuns) {
-  Elsewhere(kQuick, 99);
+TEST_F(InlineGateTest, OpensAfterManyQuickRuns) {
+  Elsewhere(kQuick, 98);
   EXPECT_FALSE(gate_.is_open());
   Elsewhere(kQuick, 1);
   EXPECT_TRUE(gate_.is_open());
@@ -32,7 +32,7 @@ TEST_F(InlineGateTest, OpensAfterAHundredQuickRuns) {
 
 TEST_F(InlineGateTest, OpensLaterAfterSlowRuns) {
   Elsewhere(kSlow, 2);
-  Elsewhere(kQuick, 117);
+  Elsewhere(kQuick, 116);
   EXPECT_FALSE(gate_.is_open());
   Elsewhere(kQuick, 1);
   EXPECT_TRUE(gate_.is_open());
@@ -71,7 +71,7 @@ TEST_F(InlineGateTest, ClosesForLonger) {
   Elsewhere(kQuick, 100);
   Here(kLimit, 3);
   EXPECT_FALSE(gate_.is_open());
-  Elsewhere(kQuick, 999);
+  Elsewhere(kQuick, 989);
   EXPECT_FALSE(gate_.is_open());
   Elsewhere(kQuick, 1);
   EXPECT_TRUE(gate_.is_open());
@@ -89,6 +89,63 @@ TEST_F(InlineGateTest, HardlyMindsRunsThatLostTheProcessor) {
   // Runs that are slow themselves lose it all the time.
   for (int run = 0; run < 11; ++run) gate_.RecordHere(kSlow, preempted);
   EXPECT_FALSE(gate_.is_open());
+}
+
+/// Three of four runs have to be quick.
+class ThreeOfFourTest : public InlineGateTest {
+ protected:
+  ThreeOfFourTest() : InlineGateTest(75) {}
+};
+
+TEST_F(ThreeOfFourTest, OpensAfterThreeQuickRuns) {
+  Elsewhere(kQuick, 2);
+  EXPECT_FALSE(gate_.is_open());
+  Elsewhere(kQuick, 1);
+  EXPECT_TRUE(gate_.is_open());
+}
+
+TEST_F(ThreeOfFourTest, BearsAFewSlowRunsAtTheStart) {
+  Elsewhere(kSlow, 2);
+  Elsewhere(kQuick, 8);
+  EXPECT_FALSE(gate_.is_open());
+  Elsewhere(kQuick, 1);
+  EXPECT_TRUE(gate_.is_open());
+}
+
+TEST_F(ThreeOfFourTest, StaysOpenWhereEveryFourthRunIsSlow) {
+  Elsewhere(kQuick, 3);
+  for (int round = 0; round < 1000; ++round) {
+    Here(kSlow, 1);
+    Here(kQuick, 3);
+    EXPECT_TRUE(gate_.is_open());
+  }
+}
+
+TEST_F(ThreeOfFourTest, ClosesAfterThreeSlowRunsForTenTimesAsLong) {
+  Elsewhere(kQuick, 3);
+  Here(kSlow, 2);
+  EXPECT_TRUE(gate_.is_open());
+  Here(kSlow, 1);
+  EXPECT_FALSE(gate_.is_open());
+  Elsewhere(kQuick, 29);
+  EXPECT_FALSE(gate_.is_open());
+  Elsewhere(kQuick, 1);
+  EXPECT_TRUE(gate_.is_open());
+}
+
+TEST_F(ThreeOfFourTest, OpensOnOtherThreadsWhereEveryFifthRunIsSlow) {
+  for (int round = 0; round < 8 && !gate_.is_open(); ++round) {
+    Elsewhere(kSlow, 1);
+    Elsewhere(kQuick, 4);
+  }
+  EXPECT_TRUE(gate_.is_open());
+}
+
+TEST_F(InlineGateTest, OpensAfterOneQuickRunIfHalfMayBeSlow) {
+  gate_.SetLimit(kLimit, 50);
+  EXPECT_FALSE(gate_.is_open());
+  Elsewhere(kQuick, 1);
+  EXPECT_TRUE(gate_.is_open());
 }
 
 TEST_F(InlineGateTest, NeverOpensWithoutALimit) {

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 
 import { InferenceSession, Tensor, type SessionOptions } from 'onlite';
 import { describe, expect, it } from 'vitest';
@@ -19,12 +20,31 @@ const first = (result: InferenceSession.ReturnType): number => {
   return ((tensor as Tensor).data as Float32Array)[0] ?? NaN;
 };
 
-/** Runs until the session makes runs inline. */
-async function untilInline(session: InferenceSession, run: () => Promise<unknown>): Promise<void> {
-  for (let index = 0; session.inlineRuns === 0; index++) {
+/** Runs until the session makes a run inline. @returns how many it made on threads before. */
+async function untilInline(
+  session: InferenceSession,
+  run: () => Promise<unknown>,
+): Promise<number> {
+  const before = session.inlineRuns;
+  for (let index = 0; ; index++) {
     if (index > 20_000) throw new Error('no run was made inline');
     await run();
+    if (session.inlineRuns > before) return index;
   }
+}
+
+/** A chain of products with a matrix, for any number of rows: microseconds or many milliseconds. */
+function products(size: number, count: number): Uint8Array {
+  return encodeOnnx({
+    inputs: [{ name: 'x', type: float32, dims: ['rows', size] }],
+    outputs: [{ name: 'y', type: float32, dims: ['rows', size] }],
+    nodes: Array.from({ length: count }, (_, layer) => ({
+      op: 'MatMul',
+      inputs: [layer === 0 ? 'x' : `h${layer}`, 'w'],
+      outputs: [layer === count - 1 ? 'y' : `h${layer + 1}`],
+    })),
+    initializers: [{ name: 'w', dims: [size, size], data: new Float32Array(size * size) }],
+  });
 }
 
 describe.each(['add4.onnx', 'add4.tflite'])('%s inline', (name) => {
@@ -293,23 +313,95 @@ describe('a run inline', () => {
   });
 
   it('is not made of models that take longer', async () => {
-    // A product of 512 × 512: some milliseconds.
     const size = 512;
-    const model = encodeOnnx({
-      inputs: [{ name: 'x', type: float32, dims: [1, size] }],
-      outputs: [{ name: 'y', type: float32, dims: [1, size] }],
-      nodes: Array.from({ length: 12 }, (_, layer) => ({
-        op: 'MatMul',
-        inputs: [layer === 0 ? 'x' : `h${layer}`, 'w'],
-        outputs: [layer === 11 ? 'y' : `h${layer + 1}`],
-      })),
-      initializers: [{ name: 'w', dims: [size, size], data: new Float32Array(size * size) }],
-    });
-    const session = await InferenceSession.create(model, { intraOpNumThreads: 1 });
+    const session = await InferenceSession.create(products(size, 12), { intraOpNumThreads: 1 });
     const x = new Tensor('float32', new Float32Array(size), [1, size]);
     for (let run = 0; run < 300; run++) await session.run({ x });
     expect(session.inlineRuns).toBe(0);
     await session.release();
+  });
+
+  it('is made no more while the feeds are of a size that takes longer', async () => {
+    const size = 64;
+    const options: SessionOptions = {
+      intraOpNumThreads: 1,
+      inline: { maxMicroseconds: 1000, percentile: 75 },
+    };
+    const session = await InferenceSession.create(products(size, 40), options);
+    const run = async (rows: number): Promise<void> => {
+      const x = new Tensor('float32', new Float32Array(rows * size), [rows, size]);
+      const { y } = await session.run({ x });
+      expect(y!.dims).toEqual([rows, size]);
+    };
+    for (let round = 0; round < 3; round++) {
+      await untilInline(session, () => run(1));
+      // Many millions of products each: a few are too many.
+      for (let index = 0; index < 10; index++) await run(2000);
+      const before = session.inlineRuns;
+      for (let index = 0; index < 10; index++) await run(2000);
+      expect(session.inlineRuns).toBe(before);
+    }
+    await session.release();
+  });
+
+  it.each([
+    [50, 1],
+    [75, 3],
+    [99, 99],
+  ])('comes when runs are quick, at percentile %i after %i', async (percentile, runs) => {
+    let least = Infinity;
+    // One is enough on an idle machine.
+    for (let session = 0; session < 50 && least !== runs; session++) {
+      const options: SessionOptions = { inline: { maxMicroseconds: 1000, percentile } };
+      await using created = await InferenceSession.create(fixture('add4.onnx'), options);
+      least = Math.min(least, await untilInline(created, () => created.run(feeds(0))));
+    }
+    expect(least).toBe(runs);
+  });
+
+  it('is not one that can be given up', async () => {
+    const session = await InferenceSession.create(fixture('add4.onnx'), always);
+    await untilInline(session, () => session.run(feeds(0)));
+    const before = session.inlineRuns;
+    const { signal } = new AbortController();
+    for (let run = 0; run < 20; run++) {
+      expect(first(await session.run(feeds(run), { signal }))).toBe(run + 1);
+      expect(first(await session.run(feeds(run), { timeoutMs: 60_000 }))).toBe(run + 1);
+      await expectError(
+        () => session.run(feeds(run), { signal: AbortSignal.abort() }),
+        'ERR_CANCELLED',
+        /./,
+      );
+    }
+    expect(session.inlineRuns).toBe(before);
+    await session.release();
+  });
+
+  it('ends with the worker that makes it', async () => {
+    const code = `
+      const { parentPort } = require('node:worker_threads');
+      const { InferenceSession, Tensor } = require('onlite');
+      (async () => {
+        const inline = { maxMicroseconds: 1000, percentile: 50 };
+        const session = await InferenceSession.create(${JSON.stringify(fixture('add4.onnx'))}, { inline });
+        const x = () => new Tensor('float32', [1, 2, 3, 4]);
+        for (let isTold = false; ; ) {
+          await session.run({ a: x(), b: x() });
+          if (isTold || session.inlineRuns < 10) continue;
+          isTold = true;
+          parentPort.postMessage('inline');
+        }
+      })();`;
+    for (let round = 0; round < 5; round++) {
+      const worker = new Worker(code, { eval: true });
+      await new Promise((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('error', reject);
+      });
+      expect(await worker.terminate()).toBe(1);
+    }
+    await using session = await InferenceSession.create(fixture('add4.onnx'), always);
+    await untilInline(session, () => session.run(feeds(0)));
   });
 
   it.each([
@@ -319,6 +411,9 @@ describe('a run inline', () => {
     [{ maxMicroseconds: 1001 }, '0 to 1000'],
     [{ maxMicroseconds: NaN }, '0 to 1000'],
     [{ microseconds: 1 }, 'options.inline'],
+    [{ maxMicroseconds: 20, percentile: 49 }, 'options.inline.percentile'],
+    [{ maxMicroseconds: 20, percentile: 100 }, 'options.inline.percentile'],
+    [{ maxMicroseconds: 20, percentile: 99.9 }, 'options.inline.percentile'],
   ])('%j is no option', async (inline, message) => {
     const error = await errorOf(() =>
       InferenceSession.create(fixture('add4.onnx'), { inline } as SessionOptions),

@@ -28,6 +28,10 @@ let checks = 0;
 
 const quiet: SessionOptions = { intraOpNumThreads: 1, logSeverityLevel: 4 };
 
+/** Nearly every run that can be is made on the calling thread, however busy the machine is. */
+const inline: SessionOptions = { inline: { maxMicroseconds: 1000, percentile: 50 } };
+let inlineRuns = 0;
+
 async function referencesOf(source: Source, requests: readonly Request[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const { feeds, signature } of requests) {
@@ -106,6 +110,9 @@ async function compareAll(
   if (known !== undefined) expect(references).toEqual(known);
   await using session = await InferenceSession.create(source as string, quiet);
   await compare(session, requests, references, ways);
+  await using inlined = await InferenceSession.create(source as string, { ...quiet, ...inline });
+  await compare(inlined, requests, references, ways);
+  inlineRuns += inlined.inlineRuns;
   // A way that is the first of all.
   for (const way of ways) {
     await using fresh = await InferenceSession.create(source as string, quiet);
@@ -242,6 +249,7 @@ describe('every way of running gives the same for', () => {
 
   it('was asked often, of every special model', () => {
     expect(checks).toBeGreaterThan(10_000);
+    expect(inlineRuns).toBeGreaterThan(1000);
     const files = readdirSync(fixturePath('ways')).filter(
       (file) => !/^(rows|gather|compress)/.test(file),
     );

@@ -101,9 +101,9 @@ export interface SessionOptions {
    * and back would cost the calling one, and none of its runs is under way. Such runs take turns with
    * runs on threads, so that the event loop goes on after about a millisecond. Not with `signal`,
    * `timeoutMs` or `batching`, nor while the channel `onlite:run` has subscribers.
-   * `{maxMicroseconds}`, up to 1000: the same with another limit. `'never'`: always on a thread.
+   * An object: the same with other limits. `'never'`: always on a thread.
    */
-  inline?: 'auto' | 'never' | { readonly maxMicroseconds: number };
+  inline?: 'auto' | 'never' | InlineLimits;
   /** Map the model's file instead of reading it; such a file may be replaced by rename only. */
   mmap?: boolean;
   /** Record latency histograms. Default true. */
@@ -165,6 +165,17 @@ export interface SessionOptions {
   extra?: Record<string, unknown>;
 }
 
+/** Which sessions make their runs on the calling thread; see {@link SessionOptions.inline}. */
+export interface InlineLimits {
+  /** What a run may take inside the runtime, up to 1000. */
+  readonly maxMicroseconds: number;
+  /**
+   * How many of 100 runs have to take less, 50 to 99; default 99. So many runs are made on
+   * threads before the first that is not as make up for one slow run: 99 at 99, three at 75.
+   */
+  readonly percentile?: number;
+}
+
 export const sessionOptionKeys: ReadonlySet<string> = new Set<keyof SessionOptions>([
   'executionProviders',
   'intraOpNumThreads',
@@ -221,8 +232,12 @@ const deviceTypes: ReadonlySet<string> = new Set(['cpu', 'gpu', 'npu']);
 const maxCustomOps = 64;
 const defaultQueueBytes = 2 ** 30;
 const maxNameLength = 256;
-const inlineKeys: ReadonlySet<string> = new Set(['maxMicroseconds']);
+const inlineKeys: ReadonlySet<string> = new Set<keyof InlineLimits>([
+  'maxMicroseconds',
+  'percentile',
+]);
 const defaultInlineMicroseconds = 20;
+const defaultInlinePercentile = 99;
 const maxInlineMicroseconds = 1000;
 
 /** Checked options of a session, by who uses them. */
@@ -269,7 +284,7 @@ function nativeOptions(options: Unchecked): NativeSessionOptions {
       optionalInteger(options, 'maxQueueBytes', path, 0, Number.MAX_SAFE_INTEGER) ??
       defaultQueueBytes,
     latency: optionalBoolean(options, 'latency', path) ?? true,
-    inlineNs: inlineNanoseconds(options['inline']),
+    ...inlineLimits(options['inline']),
     parallelExecution: optionalChoice(options, 'executionMode', path, executionModes) ?? false,
     freeDimensionOverrides: freeDimensions(options['freeDimensionOverrides']),
     configEntries: configEntries(options['extra'], `${path}.extra`),
@@ -328,16 +343,22 @@ function customOps(value: unknown): string[] | undefined {
   });
 }
 
-function inlineNanoseconds(value: unknown): number {
+function inlineLimits(value: unknown): Pick<NativeSessionOptions, 'inlineNs' | 'inlinePercentile'> {
   const where = `${path}.inline`;
-  if (value === undefined || value === 'auto') return defaultInlineMicroseconds * 1000;
-  if (value === 'never') return 0;
+  const limits = (microseconds: number, inlinePercentile = defaultInlinePercentile) => ({
+    inlineNs: Math.round(microseconds * 1000),
+    inlinePercentile,
+  });
+  if (value === undefined || value === 'auto') return limits(defaultInlineMicroseconds);
+  if (value === 'never') return limits(0);
   if (typeof value !== 'object' || value === null) {
     throw invalidArgument(where, "'auto', 'never' or {maxMicroseconds}", value);
   }
-  const limit = checkOptions(value, where, inlineKeys)['maxMicroseconds'];
+  const options = checkOptions(value, where, inlineKeys);
+  const percentile = optionalInteger(options, 'percentile', where, 50, 99);
+  const limit = options['maxMicroseconds'];
   if (typeof limit === 'number' && limit >= 0 && limit <= maxInlineMicroseconds) {
-    return Math.round(limit * 1000);
+    return limits(limit, percentile);
   }
   throw invalidArgument(`${where}.maxMicroseconds`, `0 to ${maxInlineMicroseconds}`, limit);
 }

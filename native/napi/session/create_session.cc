@@ -1,5 +1,6 @@
 #include "napi/session/create_session.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
@@ -123,6 +124,7 @@ class CreateJob final : public Job {
   std::optional<BatchOptions> batching;
   bool record_latency = true;
   int64_t inline_ns = 0;
+  int inline_percentile = 99;
   Executor* executor = nullptr;
 
   Status Execute() override {
@@ -144,7 +146,9 @@ class CreateJob final : public Job {
     }
     core->record_latency = record_latency;
     // A batch waits for others to join it, and the JS thread must not wait for a turn.
-    if (!core->batches && !core->info.takes_turns) core->inline_gate.SetLimit(inline_ns);
+    if (!core->batches && !core->info.takes_turns) {
+      core->inline_gate.SetLimit(inline_ns, inline_percentile);
+    }
     // TensorFlow Lite runs from our buffer; ONNX Runtime has made its own copy.
     if (engine == Engine::kTfLite && !is_mapped) core->external_bytes = model_bytes;
     // JavaScript was told so, and nobody would use the session.
@@ -191,6 +195,7 @@ Napi::Value CreateSession(const Napi::CallbackInfo& info) {
   if (options.Has("batching")) job->batching = ReadBatchOptions(env, options.Get("batching"));
   job->record_latency = options.OptionalBool("latency").value_or(true);
   job->inline_ns = options.Int("inlineNs", 0);
+  job->inline_percentile = std::clamp(options.Int("inlinePercentile", 99), 50, 99);
   const ObjectReader candidates(env, info[3], "candidates");
   job->candidates = {ReadCandidates(env, candidates.Get("onnxruntime")),
                      ReadCandidates(env, candidates.Get("tflite"))};

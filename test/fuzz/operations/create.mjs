@@ -69,7 +69,12 @@ function makeOptions(random, model, reference) {
   if (model.stateful !== undefined) delete options.maxQueue;
   if (random.oneIn(6)) options.latency = false;
   if (random.oneIn(2)) {
-    options.inline = random.pick(['auto', 'never', { maxMicroseconds: 1000 }]);
+    options.inline = random.pick([
+      'auto',
+      'never',
+      { maxMicroseconds: 1000 },
+      { maxMicroseconds: 1000, percentile: 50 },
+    ]);
   }
   // Zeros with 1 for each dynamic dimension are not for every model.
   if (random.oneIn(4) && /^(add4|accumulator|identity)/.test(model.name)) options.warmUp = true;
