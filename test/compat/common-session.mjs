@@ -44,5 +44,16 @@ const cases = {
     await session.run({ a: x(), b: x() });
     assert.match(metricsText(), /onlite_runs_total\{model="counted"[^}]*\} 1\n/);
   },
+  'its fourth run is made at once where three were quick': async () => {
+    const { metricsText } = require('onlite/metrics');
+    const isInline = /onlite_runs_inline_total\{model="quick"[^}]*\} [1-9]/;
+    // One of them is enough on an idle machine.
+    for (let index = 0; index < 50 && !isInline.test(metricsText()); index++) {
+      const session = await InferenceSession.create(path('add4.onnx'), { name: 'quick' });
+      for (let run = 0; run < 4; run++) await session.run({ a: x(), b: x() });
+      await session.release();
+    }
+    assert.match(metricsText(), isInline);
+  },
 };
 for (const [name, run] of Object.entries(cases)) await reportCase(name, run);

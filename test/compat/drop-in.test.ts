@@ -89,5 +89,5 @@ describe.skipIf(!hasPeer)('what onnxruntime-node takes', () => {
 it("onnxruntime-common's own session runs on onlite, with onlite's options and TensorFlow Lite", async () => {
   const child = await runChild('compat/common-session.mjs', []);
   expect(outcome(child)).toEqual(passed);
-  expect(child.reports.length).toBe(5);
+  expect(child.reports.length).toBe(6);
 });
