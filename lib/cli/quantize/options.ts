@@ -7,11 +7,21 @@ import { UsageError, type ParsedArguments } from '../command';
 import { parseImageOptions } from '../feeds/image-options';
 import { guardOutputs, parseGuardOptions, type GuardSettings } from '../guard/options';
 import type { SampleOptions } from '../guard/samples';
+import {
+  dtypes,
+  layoutFile,
+  METHODS_OF,
+  type Dtype,
+  type TransformersModel,
+} from './transformers-layout';
 
 /** Everything a command line of `onlite quantize` says. */
 export interface QuantizeCommand extends SampleOptions, GuardSettings {
   readonly input: string;
+  /** The file that is written. */
   readonly output: string;
+  /** Where that is a part of transformers.js's layout. */
+  readonly layout?: TransformersModel;
   readonly method: QuantizeMethod;
   readonly calibration?: RangeMethod;
   readonly format: 'qdq' | 'qoperator';
@@ -42,6 +52,16 @@ function rangeMethod(args: ParsedArguments): RangeMethod | undefined {
   return method && { method };
 }
 
+/** @throws UsageError where it does not make what the type says. */
+function quantizeMethod(args: ParsedArguments, dtype: Dtype | undefined): QuantizeMethod {
+  const method = choice(args, 'method', METHODS);
+  const possible = dtype && METHODS_OF[dtype];
+  if (method !== undefined && possible?.includes(method) === false) {
+    throw new UsageError(`--dtype ${dtype}: is made by --method ${possible.join(', ')}`);
+  }
+  return method ?? possible?.[0] ?? 'auto';
+}
+
 function blockSize(args: ParsedArguments): number | undefined {
   const size = wholeNumber(args, 'block-size', 16);
   if (size !== undefined && (size > 256 || (size & (size - 1)) !== 0)) {
@@ -52,11 +72,14 @@ function blockSize(args: ParsedArguments): number | undefined {
 
 /** @throws UsageError */
 export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
-  const [input, output, more] = args.positionals;
-  if (input === undefined || output === undefined) throw new UsageError('IN and OUT are needed');
+  const [input, out, more] = args.positionals;
+  if (input === undefined || out === undefined) throw new UsageError('IN and OUT are needed');
   if (more !== undefined) throw new UsageError(`unexpected '${more}'`);
+  const dtype = choice(args, 'dtype', dtypes);
+  const layout = dtype && { folder: out, dtype };
+  const output = layout ? layoutFile(input, layout) : out;
   checkOutputs(args, guardOutputs, [input, output]);
-  const method = choice(args, 'method', METHODS) ?? 'auto';
+  const method = quantizeMethod(args, dtype);
   const data = text(args, 'data');
   if (data === undefined && !WITHOUT_DATA.has(method)) {
     throw new UsageError(`--data: --method ${method} needs samples to see the activations' ranges`);
@@ -66,6 +89,8 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
   if (method !== 'weight-only' && (bits !== undefined || size !== undefined)) {
     throw new UsageError('--bits and --block-size: need --method weight-only');
   }
+  if (dtype === 'q4' && bits === '8')
+    throw new UsageError('--dtype q4 and --bits 8: give one of them');
   const format = choice(args, 'format', ['qdq', 'qoperator'] as const);
   const usesRanges = method === 'auto' || method === 'static';
   const calibration = rangeMethod(args);
@@ -80,6 +105,7 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
     exclude: texts(args, 'exclude'),
     images: parseImageOptions(args),
     ...parseGuardOptions(args),
+    ...given('layout', layout),
     ...given('data', data),
     ...given('test', text(args, 'test')),
     ...given('labels', text(args, 'labels')),
