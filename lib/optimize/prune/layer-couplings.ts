@@ -1,0 +1,131 @@
+import { intAttribute, makeAttribute, type NodeProto } from '../../formats/onnx';
+import type { Coupling, CouplingWalk } from './couplings';
+
+const COMPUTED = 'its weights are computed';
+const UNKNOWN = 'the size of what it takes is not known';
+
+const countKept = (ids: Int32Array, isKept: (id: number) => boolean): number =>
+  ids.reduce((count, id) => count + (isKept(id) ? 1 : 0), 0);
+
+/** Ties a bias of one element a channel; one that is the same for all channels stays as it is. */
+function coupleBias(walk: CouplingWalk, name: string, outputs: Int32Array): string | undefined {
+  if (name === '') return undefined;
+  const dims = walk.editor.constant(name)?.dims;
+  if (!dims) return 'its bias is computed';
+  const size = dims.at(-1) ?? 1;
+  if (size !== outputs.length && size !== 1) return 'its bias has another size';
+  const [own] = walk.elements(name, dims.length - 1);
+  if (own && size === outputs.length) walk.graph.couple(own, outputs);
+  else walk.keep(name, 'it is the same for all channels');
+  return undefined;
+}
+
+/** Whole groups go together: what they take and what they make. */
+function coupleGroups(
+  node: NodeProto,
+  walk: CouplingWalk,
+  { inputs, outputs, groups }: { inputs: Int32Array; outputs: Int32Array; groups: number },
+): void {
+  const [taken, made] = [inputs.length / groups, outputs.length / groups];
+  for (let group = 0; group < groups; group++) {
+    walk.graph.coupleAll([
+      ...inputs.subarray(group * taken, (group + 1) * taken),
+      ...outputs.subarray(group * made, (group + 1) * made),
+    ]);
+  }
+  walk.adjustments.push((isKept) => {
+    const left = countKept(outputs, isKept) / made;
+    const others = node.attribute.filter(({ name }) => name !== 'group');
+    node.attribute = [...others, makeAttribute('group', BigInt(left))];
+  });
+}
+
+const convolution: Coupling = (node, walk) => {
+  const [x = '', weights = '', bias = ''] = node.input;
+  const dims = walk.editor.constant(weights)?.dims;
+  if (!dims) return COMPUTED;
+  const groups = intAttribute(node, 'group', 1);
+  const inputs = walk.channels(x, 1)?.ids;
+  if (inputs?.length !== Number(dims[1]) * groups) return UNKNOWN;
+  let outputs: Int32Array | undefined;
+  if (groups === 1) {
+    const [made, taken] = walk.elements(weights, 0, 1);
+    if (taken) walk.graph.couple(inputs, taken);
+    outputs = made;
+  } else {
+    [outputs] = walk.elements(weights, 0);
+    if (outputs) coupleGroups(node, walk, { inputs, outputs, groups });
+  }
+  if (!outputs) return COMPUTED;
+  walk.graph.set(node.output[0] ?? '', { axis: 1, ids: outputs });
+  return coupleBias(walk, bias, outputs);
+};
+
+/** Weights are [inputs, outputs of a group, …], group after group. */
+const transposedConvolution: Coupling = (node, walk) => {
+  const [x = '', weights = '', bias = ''] = node.input;
+  const dims = walk.editor.constant(weights)?.dims;
+  if (!dims) return COMPUTED;
+  if (intAttribute(node, 'group', 1) !== 1) return 'it is in groups';
+  const inputs = walk.channels(x, 1)?.ids;
+  if (!inputs || inputs.length !== dims[0]) return UNKNOWN;
+  const [taken, outputs] = walk.elements(weights, 0, 1);
+  if (!taken || !outputs) return COMPUTED;
+  walk.graph.couple(inputs, taken);
+  walk.graph.set(node.output[0] ?? '', { axis: 1, ids: outputs });
+  return coupleBias(walk, bias, outputs);
+};
+
+function product(
+  node: NodeProto,
+  walk: CouplingWalk,
+  { axis, inputAxis, bias }: { axis: number; inputAxis: number; bias: string },
+): string | undefined {
+  const [x = '', weights = ''] = node.input;
+  const dims = walk.editor.constant(weights)?.dims;
+  if (!dims || walk.editor.constant(x)) return COMPUTED;
+  if (dims.length !== 2) return 'its weights are no matrix';
+  const inputs = walk.channels(x, axis)?.ids;
+  if (!inputs || inputs.length !== dims[inputAxis]) return UNKNOWN;
+  const [taken, outputs] = walk.elements(weights, inputAxis, 1 - inputAxis);
+  if (!taken || !outputs) return COMPUTED;
+  walk.graph.couple(inputs, taken);
+  walk.graph.set(node.output[0] ?? '', { axis, ids: outputs });
+  return coupleBias(walk, bias, outputs);
+}
+
+const gemm: Coupling = (node, walk) => {
+  if (intAttribute(node, 'transA', 0) !== 0) return 'it transposes what it takes';
+  const inputAxis = intAttribute(node, 'transB', 0) === 0 ? 0 : 1;
+  return product(node, walk, { axis: 1, inputAxis, bias: node.input[2] ?? '' });
+};
+
+const matMul: Coupling = (node, walk) => {
+  const rank = walk.types.rank(node.input[0]);
+  if (rank === undefined) return UNKNOWN;
+  return product(node, walk, { axis: rank - 1, inputAxis: 0, bias: '' });
+};
+
+/** Parameters of one element a channel. */
+const normalization: Coupling = (node, walk) => {
+  const [x = '', ...parameters] = node.input;
+  if (node.output.slice(1).some((name) => name !== '')) return 'it is trained';
+  const channels = walk.channels(x, 1);
+  if (!channels) return UNKNOWN;
+  for (const name of parameters) {
+    const reason = coupleBias(walk, name, channels.ids);
+    if (reason !== undefined) return reason;
+  }
+  walk.graph.set(node.output[0] ?? '', channels);
+  return undefined;
+};
+
+/** Operators with constants of an element, or of a filter, for each channel. */
+export const layerCouplings: Readonly<Record<string, Coupling>> = {
+  BatchNormalization: normalization,
+  Conv: convolution,
+  ConvTranspose: transposedConvolution,
+  Gemm: gemm,
+  InstanceNormalization: normalization,
+  MatMul: matMul,
+};
