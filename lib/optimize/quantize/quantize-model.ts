@@ -26,13 +26,8 @@ import { checkPaths } from './check-paths';
 import { excludedNodes } from './excluded';
 import { smoothNormalizations } from './smooth';
 import { layersByNoise, leastPrefix } from './sensitivity';
-import {
-  correctBiases,
-  normalizedMoments,
-  StaticQuantizer,
-  writeStatic,
-  type WrittenModel,
-} from './static';
+import { writeMatched } from './matched-model';
+import { normalizedMoments, StaticQuantizer, writeStatic, type WrittenModel } from './static';
 import type { Target } from './target';
 import { convertToFloat16 } from './to-float16';
 import { quantizeWeights } from './weight-only';
@@ -348,10 +343,11 @@ class Quantizer {
     const session = { ...this.#options.session, ...this.#measuring.exact };
     const plain = await this.#tried(recipe, exclude);
     const { name, float, ranges } = recipe;
-    const quantize = async (file: string): Promise<string> =>
+    const coarsen = async (file: string): Promise<string> =>
       (await this.#writeStatic(file, ranges, exclude)).file;
+    const models = { reference: float, changed: float, coarsen };
     const options = defined({ session, signal });
-    const file = await correctBiases(float, this.#workspace, quantize, data, options);
+    const file = await writeMatched(models, this.#workspace, data, options);
     if (file === undefined) return plain;
     const other = { name: `${name}, biases corrected`, float: file, ranges };
     const corrected = await this.#tried(other, exclude);

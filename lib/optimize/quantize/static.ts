@@ -1,11 +1,10 @@
 import type { SessionOptions } from '../../engine/session/session-options';
-import { writeOnnxFile } from '../../formats/onnx';
 import { Calibrator, type CalibrationProgress } from '../calibrate/calibrator';
 import type { Moments } from '../calibrate/channel-moments';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Samples } from '../compare/sample';
-import { biasedValues, matchMomentsInOrder } from './bias-correction';
 import { decision, type OperatorDecision } from './decision';
+import { momentsOf } from './matched-model';
 import type { Range } from './parameters';
 import { writeQdq } from './qdq';
 import { normalizedValues } from './smooth';
@@ -91,23 +90,6 @@ export async function writeStatic(
   return { file, decisions: result };
 }
 
-/** The moments of some values of a model, by their channels' axes. */
-async function momentsOf(
-  file: string,
-  axes: ReadonlyMap<string, number>,
-  samples: Samples,
-  { session, signal }: CalibrationOptions,
-): Promise<ReadonlyMap<string, Moments>> {
-  const options = { histograms: false, moments: axes, ...(session ? { session } : {}) };
-  const calibrator = await Calibrator.create(file, [...axes.keys()], options);
-  try {
-    await calibrator.collect(samples, signal ? { signal } : {});
-    return calibrator.moments;
-  } finally {
-    await calibrator.release();
-  }
-}
-
 /** The moments of what a float model's normalisations make, by value; none where none are smoothed. */
 export async function normalizedMoments(
   float: string,
@@ -116,37 +98,4 @@ export async function normalizedMoments(
 ): Promise<ReadonlyMap<string, Moments>> {
   const axes = inspectModel(float, normalizedValues);
   return axes.size === 0 ? new Map() : momentsOf(float, axes, samples, options);
-}
-
-/**
- * Writes a float model whose biases make up for what its quantised form makes wrong on average.
- *
- * @returns the file; undefined where the model has no bias to correct
- */
-export async function correctBiases(
-  float: string,
-  workspace: Workspace,
-  quantize: (float: string) => Promise<string>,
-  samples: () => Samples,
-  options: CalibrationOptions,
-): Promise<string | undefined> {
-  const axes = inspectModel(float, biasedValues);
-  if (axes.size === 0) return undefined;
-  const reference = await momentsOf(float, axes, samples(), options);
-  const { file } = await workspace.rewrite(float, 'corrected', (editor, folder) =>
-    matchMomentsInOrder(
-      editor,
-      reference,
-      async (own) => {
-        const copy = workspace.path('partly-corrected');
-        await writeOnnxFile(editor.model, copy);
-        const quantized = await quantize(copy);
-        const moments = await momentsOf(quantized, own, samples(), options);
-        for (const file of [copy, quantized]) await workspace.discard(file);
-        return moments;
-      },
-      { folder },
-    ),
-  );
-  return file;
 }

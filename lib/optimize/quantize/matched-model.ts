@@ -1,0 +1,95 @@
+import type { SessionOptions } from '../../engine/session/session-options';
+import { writeOnnxFile } from '../../formats/onnx';
+import { Calibrator } from '../calibrate/calibrator';
+import type { Moments } from '../calibrate/channel-moments';
+import type { Samples } from '../compare/sample';
+import {
+  biasedValues,
+  matchMomentsInOrder,
+  type MomentsByValue,
+  type OrderedMatchingOptions,
+} from './bias-correction';
+import { inspectModel, type Workspace } from './workspace';
+
+/** Two models of the same values, the second to have the moments of the first. */
+export interface Matching {
+  readonly reference: string;
+  /** The model that is changed: its weights and biases are. */
+  readonly changed: string;
+  /** Writes what is measured of the changed model, such as its quantised form; by default itself. */
+  readonly coarsen?: (changed: string) => Promise<string>;
+  /** The channels of the reference that the changed model has, of values that have lost some. */
+  readonly kept?: ReadonlyMap<string, readonly number[]>;
+}
+
+export interface MatchingRun extends Omit<OrderedMatchingOptions, 'folder'> {
+  readonly session?: SessionOptions;
+  readonly signal?: AbortSignal;
+}
+
+/** The moments of some values of a model, by their channels' axes. */
+export async function momentsOf(
+  file: string,
+  axes: ReadonlyMap<string, number>,
+  samples: Samples,
+  { session, signal }: MatchingRun,
+): Promise<MomentsByValue> {
+  const options = { histograms: false, moments: axes, ...(session ? { session } : {}) };
+  const calibrator = await Calibrator.create(file, [...axes.keys()], options);
+  try {
+    await calibrator.collect(samples, signal ? { signal } : {});
+    return calibrator.moments;
+  } finally {
+    await calibrator.release();
+  }
+}
+
+const ofChannels = ({ mean, variance }: Moments, channels: readonly number[]): Moments => ({
+  mean: Float64Array.from(channels, (channel) => mean[channel] ?? 0),
+  variance: Float64Array.from(channels, (channel) => variance[channel] ?? 0),
+});
+
+/**
+ * Writes a model whose layers make, on average over the samples, what the reference's make.
+ *
+ * @returns the file; undefined where the model has no bias to correct
+ */
+export async function writeMatched(
+  { reference, changed, coarsen, kept }: Matching,
+  workspace: Workspace,
+  samples: () => Samples,
+  options: MatchingRun = {},
+): Promise<string | undefined> {
+  const axes = inspectModel(changed, biasedValues);
+  if (axes.size === 0) return undefined;
+  const found = await momentsOf(reference, axes, samples(), options);
+  const wanted = new Map(
+    [...found].map(([value, moments]) => {
+      const channels = kept?.get(value);
+      return [value, channels ? ofChannels(moments, channels) : moments];
+    }),
+  );
+  const measure = async (
+    file: string,
+    own: ReadonlyMap<string, number>,
+  ): Promise<MomentsByValue> => {
+    const coarse = await coarsen?.(file);
+    const moments = await momentsOf(coarse ?? file, own, samples(), options);
+    await workspace.discard(file);
+    if (coarse !== undefined) await workspace.discard(coarse);
+    return moments;
+  };
+  const { file } = await workspace.rewrite(changed, 'matched', (editor, folder) =>
+    matchMomentsInOrder(
+      editor,
+      wanted,
+      async (own) => {
+        const copy = workspace.path('partly-matched');
+        await writeOnnxFile(editor.model, copy);
+        return measure(copy, own);
+      },
+      { ...options, folder },
+    ),
+  );
+  return file;
+}
