@@ -85,9 +85,7 @@ function extendConfig(
   return {
     ...config,
     modes: [...new Set([...known, dtype])],
-    ...(is8Bit
-      ? { per_channel: true, reduce_range: targetTypes(target).weightOptions.reduceRange === true }
-      : {}),
+    ...(is8Bit ? { per_channel: true, reduce_range: targetTypes(target).addsInPairs } : {}),
     ...(dtype === 'q4' ? { block_size: blockSize, is_symmetric: true } : {}),
     per_model_config: { ...all, [name]: model },
   };

@@ -1,12 +1,12 @@
 import type { SessionOptions } from '../../engine/session/session-options';
 import { writeOnnxFile } from '../../formats/onnx';
 import { Calibrator } from '../calibrate/calibrator';
-import type { Moments } from '../calibrate/channel-moments';
+import type { Moments as ObservedMoments } from '../calibrate/channel-moments';
 import type { Samples } from '../compare/sample';
 import {
   biasedValues,
   matchMomentsInOrder,
-  type MomentsByValue,
+  type Moments,
   type OrderedMatchingOptions,
 } from './bias-correction';
 import { inspectModel, type Workspace } from './workspace';
@@ -33,7 +33,7 @@ export async function momentsOf(
   axes: ReadonlyMap<string, number>,
   samples: Samples,
   { session, signal }: MatchingRun,
-): Promise<MomentsByValue> {
+): Promise<ReadonlyMap<string, ObservedMoments>> {
   const options = { histograms: false, moments: axes, ...(session ? { session } : {}) };
   const calibrator = await Calibrator.create(file, [...axes.keys()], options);
   try {
@@ -72,7 +72,7 @@ export async function writeMatched(
   const measure = async (
     file: string,
     own: ReadonlyMap<string, number>,
-  ): Promise<MomentsByValue> => {
+  ): Promise<ReadonlyMap<string, ObservedMoments>> => {
     const coarse = await coarsen?.(file);
     const moments = await momentsOf(coarse ?? file, own, samples(), options);
     await workspace.discard(file);

@@ -17,7 +17,7 @@ import {
   type TensorProto,
 } from '../../../../lib/formats/onnx';
 import { quantizeDynamic } from '../../../../lib/optimize/quantize/dynamic';
-import { evaluate } from '../../../../lib/optimize/quantize/evaluate';
+import { evaluate } from '../../../../lib/optimize/guard/evaluate';
 import { quantizeModel } from '../../../../lib/optimize/quantize/quantize-model';
 import { normalizedValues, smoothNormalizations } from '../../../../lib/optimize/quantize/smooth';
 import { floatModel, randomFloats, randomTensor, sqnrAfter } from './float-model';
