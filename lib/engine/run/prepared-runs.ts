@@ -21,7 +21,7 @@ import type { RunObserver } from './run-channel';
 import type { RequestedOutputs, SignaturePlan } from './signature-plan';
 
 /** Up to so many bytes of inputs and outputs, copying costs less than binding anew. */
-const maxBytes = 64 << 10;
+export const maxPreparedBytes = 64 << 10;
 
 /** Bindings that a session has for runs of one shape; a run beyond takes the ordinary way. */
 const maxKept = 64;
@@ -103,7 +103,7 @@ export class PreparedRuns {
     const inputs = fixedSlots(withDims(plan.inputs, shapes?.inputs));
     const outputs = fixedSlots(withDims(plan.outputs, shapes?.outputs));
     if (inputs === undefined || outputs === undefined || outputs.length === 0) return undefined;
-    return bytesOf(inputs) + bytesOf(outputs) <= maxBytes
+    return bytesOf(inputs) + bytesOf(outputs) <= maxPreparedBytes
       ? new PreparedRuns(observer, bindTo(session, plan), inputs, outputs, kept)
       : undefined;
   }

@@ -2,7 +2,7 @@ import { sequenceCode, type NativeSession, type NativeTensors } from '../addon/n
 import type { TensorPool } from '../tensor/pool/tensor-pool';
 import { isTensorLike } from './fetches';
 import type { PreparedRun } from './prepared-run';
-import { PreparedRuns, type KeptBytes, type RunShapes } from './prepared-runs';
+import { PreparedRuns, maxPreparedBytes, type KeptBytes, type RunShapes } from './prepared-runs';
 import { fixedSlots } from './prepared-slots';
 import type { RunObserver } from './run-channel';
 import type { RunRequest } from './run-request';
@@ -93,6 +93,8 @@ export class PreparedShapes {
   ): ((result: Readonly<Record<string, unknown>>) => void) | undefined {
     const isPlain = plan.index === 0 && outputs === plan.everything && native === undefined;
     if (this.#maxLearned === 0 || !isPlain) return undefined;
+    // Such runs would be looked at each time.
+    if (bytesOfEncoded(encoded) > maxPreparedBytes) return undefined;
     const inputs = dimsOfEncoded(plan, encoded);
     if (inputs === undefined || this.#positionOf(inputs) >= 0) return undefined;
     // A run under way keeps no session.
@@ -155,6 +157,15 @@ function dimsOf(values: readonly { readonly name: string }[], tensors: unknown):
     dims[index] = known as number[];
   }
   return dims;
+}
+
+function bytesOfEncoded(encoded: NativeTensors): number {
+  let bytes = 0;
+  for (let at = 3; at < encoded.length; at += 5) {
+    const data = encoded[at];
+    if (ArrayBuffer.isView(data)) bytes += data.byteLength;
+  }
+  return bytes;
 }
 
 /** Undefined if they are not one tensor for each input. */
