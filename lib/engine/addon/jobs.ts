@@ -55,9 +55,15 @@ function forget(id: number): void {
   firstFree = id;
 }
 
+// As it was: test runners replace it, and a clock that stands still would hold up the event loop.
+const now = performance.now.bind(performance);
+
 /** Microseconds that runs on the JS thread may take together before the event loop has a turn. */
 const maxInlineMicroseconds = 1000;
+/** What those since the last turn may have taken; the clock is read when it is too much. */
 let inlineMicroseconds = 0;
+/** When the first of them began. */
+let inlineSince = 0;
 let deliverDelayed: (() => void) | undefined;
 
 /**
@@ -65,7 +71,9 @@ let deliverDelayed: (() => void) | undefined;
  * awaits one after the other must not hold up the event loop, nor may one that asks for many at once.
  */
 export function mayRunInline(): boolean {
-  return deliverDelayed === undefined;
+  if (deliverDelayed !== undefined) return false;
+  if (inlineMicroseconds === 0) inlineSince = now();
+  return true;
 }
 
 /**
@@ -75,6 +83,9 @@ export function mayRunInline(): boolean {
  */
 export function deliverInline<Result>(result: Result, microseconds: number): Promise<Result> {
   inlineMicroseconds += microseconds;
+  if (inlineMicroseconds >= maxInlineMicroseconds) {
+    inlineMicroseconds = (now() - inlineSince) * 1000;
+  }
   if (inlineMicroseconds < maxInlineMicroseconds) return Promise.resolve(result);
   return new Promise((resolve) => {
     deliverDelayed = () => {
