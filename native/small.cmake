@@ -12,9 +12,7 @@ set(ONLITE_HOT_SOURCES
   native/core/run_statistics.cc
   native/napi/environment/job.cc
   native/napi/environment/mailbox.cc
-  native/napi/histogram/native_histogram.cc
   native/napi/run/native_binding.cc
-  native/napi/session/native_session.cc
   native/runtimes/ort/binding.cc
   native/runtimes/ort/session.cc
   native/runtimes/ort/tensors.cc

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { npmCommand, run } from '../lib/process.mjs';
@@ -30,27 +30,48 @@ const yarn4 = (linker) => async (project, registry) => {
     unsafeHttpWhitelist: ['127.0.0.1'],
     enableTelemetry: false,
     enableGlobalCache: false,
+    cacheFolder: join(project.root, 'cache'),
     npmMinimalAgeGate: 0,
   };
+  const yarn = ({ folder, env }, ...args) =>
+    run(process.execPath, [script, ...args], { cwd: folder, env });
+  const pnp = ['-r', './.pnp.cjs', '--loader', './.pnp.loader.mjs'];
+  const check = (each) =>
+    checkPrograms(each, (file) => (linker === 'pnp' ? [...pnp, file] : [file]));
   writeFileSync(join(project.folder, '.yarnrc.yml'), JSON.stringify(settings));
   writeFileSync(join(project.folder, 'yarn.lock'), '');
-  const options = { cwd: project.folder, env: project.env };
-  await run(process.execPath, [script, 'add', 'onlite'], options);
-  const pnp = ['-r', './.pnp.cjs', '--loader', './.pnp.loader.mjs'];
-  await checkPrograms(project, (file) => (linker === 'pnp' ? [...pnp, file] : [file]));
+  await yarn(project, 'add', 'onlite');
+  await check(project);
+  const again = lockedFolder(project, '.yarnrc.yml', 'yarn.lock');
+  await offline(registry, () => yarn(again, 'install', '--immutable'));
+  await check(again);
 };
 
-async function bun(project, { url }) {
-  const program = await toolFile('@oven/bun-linux-x64', '1.4.5', 'bin/bun');
-  const options = { cwd: project.folder, env: project.env };
-  await run(program, ['add', 'onlite', `--registry=${url}`], options);
-  await checkPrograms({ ...project, node: program });
+async function bun(project, registry) {
+  const node = await toolFile('@oven/bun-linux-x64', '1.4.5', 'bin/bun');
+  const install = ({ folder, env }, ...args) =>
+    run(node, [...args, `--registry=${registry.url}`], { cwd: folder, env });
+  await install(project, 'add', 'onlite');
+  await checkPrograms({ ...project, node });
+  const again = lockedFolder(project, 'bun.lock');
+  await offline(registry, () => install(again, 'install', '--frozen-lockfile'));
+  await checkPrograms({ ...again, node });
 }
 
-async function deno(project, { url }) {
-  const program = await toolFile('@deno/linux-x64-glibc', '2.9.6', 'deno');
-  await npmInstall(project, url);
-  await checkPrograms({ ...project, node: program }, (file) => ['run', '--allow-all', file]);
+/** In a folder that npm filled, and with what deno installs itself. */
+async function deno(project, registry) {
+  const node = await toolFile('@deno/linux-x64-glibc', '2.9.6', 'deno');
+  const check = (each) => checkPrograms({ ...each, node }, (file) => ['run', '--allow-all', file]);
+  await npmInstall(project, registry.url);
+  await check(project);
+  const env = { ...project.env, NPM_CONFIG_REGISTRY: registry.url };
+  const own = { ...anotherFolder(project, 'deno'), env };
+  const install = ({ folder }, ...args) => run(node, args, { cwd: folder, env });
+  await install(own, 'add', 'npm:onlite');
+  await check(own);
+  const again = { ...lockedFolder(own, 'deno.lock'), env };
+  await offline(registry, () => install(again, 'install', '--frozen'));
+  await check(again);
 }
 
 const node =
@@ -65,13 +86,26 @@ const node =
 const twice = (install) => async (project, registry) => {
   await install(project, registry);
   await checkPrograms(project);
-  const before = registry.requests.length;
   const again = anotherFolder(project, 'again');
-  await install(again, registry, '--offline');
-  const asked = registry.requests.slice(before);
-  if (asked.length > 0) throw new Error(`was asked while offline: ${asked.join(', ')}`);
+  await offline(registry, () => install(again, registry, '--offline'));
   await checkPrograms(again);
 };
+
+/** Another folder with the same lockfile, for installers that ask for the newest version without. */
+function lockedFolder(project, ...lockfiles) {
+  const again = anotherFolder(project, 'again');
+  for (const name of ['package.json', ...lockfiles]) {
+    copyFileSync(join(project.folder, name), join(again.folder, name));
+  }
+  return again;
+}
+
+async function offline(registry, install) {
+  const before = registry.requests.length;
+  await install();
+  const asked = registry.requests.slice(before);
+  if (asked.length > 0) throw new Error(`was asked while offline: ${asked.join(', ')}`);
+}
 
 /** Needs a C++ compiler and Python, so PATH is this process's. */
 async function source(project, { url }) {
