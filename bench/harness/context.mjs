@@ -1,7 +1,7 @@
 import { spread } from 'onlite/bench';
 
 import { figures } from './figures.mjs';
-import { Skip } from './skip.mjs';
+import { Moot, Skip } from './skip.mjs';
 
 /** How long everything takes: per side of an interleaved case, `repetitions` slices of `sliceMs`. */
 const paces = {
@@ -41,7 +41,7 @@ export class Context {
 
   /**
    * Measures one case. `measure` gives {value, min, max, details} or throws; a Skip becomes a
-   * skipped row, another error a failed one, and the other cases go on.
+   * skipped row (a Moot one without a target), another error a failed one, and the other cases go on.
    */
   async case({ name, unit, target, figure }, measure) {
     if (this.options.only !== undefined && !name.includes(this.options.only)) return undefined;
@@ -61,6 +61,7 @@ export class Context {
     } catch (error) {
       if (error instanceof Skip) row.skipped = error.message;
       else row.failed = error.stack ?? String(error);
+      if (error instanceof Moot) row.target = undefined;
     }
     this.#onRow(row);
     return row;

@@ -5,3 +5,6 @@ export class Skip extends Error {
     this.name = 'Skip';
   }
 }
+
+/** A Skip of a case whose question does not arise, so that its target says nothing. */
+export class Moot extends Skip {}

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Skip } from '../harness/skip.mjs';
+import { Moot, Skip } from '../harness/skip.mjs';
 import { Contest, lastLine, ownTarget, working } from '../optimize/contest.mjs';
 import { runPython } from '../optimize/environments.mjs';
 import {
@@ -78,9 +78,9 @@ async function fidelity(context, contest, target, targets) {
   const row = { name: `${name}${where}, SQNR: ours above the best reference`, unit: 'dB' };
   await context.case({ ...row, target: { atLeast: -0.2 }, figure: figure.sqnr }, async () => {
     const { ours, references } = await evaluated();
-    if (ours.sqnr === null) throw new Skip('ours has no error');
+    if (ours.sqnr === null) throw new Moot('ours has no error');
     const best = Math.max(...working(references).map(decibels).filter(Number.isFinite));
-    if (best === -Infinity) throw new Skip('no reference can be compared');
+    if (best === -Infinity) throw new Moot('no reference can be compared');
     const { chosen } = (await contest.ours[target]()).document;
     return { value: ours.sqnr - best, note: `${chosen}: ${sides(ours, references, sqnrText)}` };
   });
@@ -132,7 +132,7 @@ async function latency(context, contest, target) {
   };
   await context.case(row, async () => {
     const fastest = await contest.fastestReference(target);
-    if (fastest === undefined) throw new Skip("no reference's accuracy holds");
+    if (fastest === undefined) throw new Moot("no reference's accuracy holds");
     const { path, document } = await contest.ours[target]();
     const speedup = compareSpeed(context, contest, fastest.path, path);
     return { ...latencyRatio(speedup), note: `ours ${document.chosen}; ${fastest.method}` };

@@ -15,8 +15,6 @@ export interface Range {
 export interface ParameterOptions {
   /** The range is made as wide on both sides of 0. */
   readonly symmetric?: boolean;
-  /** 7 bits: u8 0 to 127, s8 −64 to 64, whose products cannot saturate without VNNI. */
-  readonly reduceRange?: boolean;
 }
 
 /** The parameters of a layer's int32 bias with those of its weight, which may have been widened. */
@@ -28,10 +26,6 @@ export interface BiasParameters {
 const FULL: Readonly<Record<IntegerType, Range>> = {
   int8: { min: -128, max: 127 },
   uint8: { min: 0, max: 255 },
-};
-const REDUCED: Readonly<Record<IntegerType, Range>> = {
-  int8: { min: -64, max: 64 },
-  uint8: { min: 0, max: 127 },
 };
 const SYMMETRIC: Readonly<Record<IntegerType, Range>> = {
   int8: { min: -127, max: 127 },
@@ -53,11 +47,6 @@ export const softmaxParameters = (type: IntegerType): Quantization => ({
   scale: [1 / 256],
   zeroPoint: [FULL[type].min],
 });
-
-function integersOf(type: IntegerType, { symmetric, reduceRange }: ParameterOptions): Range {
-  if (reduceRange) return REDUCED[type];
-  return (symmetric ? SYMMETRIC : FULL)[type];
-}
 
 /** Scale and zero point of one range; the difference of the ends is float32's, as ORT's. */
 function scaleAndZeroPoint(
@@ -93,8 +82,9 @@ export function rangeParameters(
   type: IntegerType,
   options: ParameterOptions = {},
 ): Quantization {
-  const integers = integersOf(type, options);
-  const [scale, zeroPoint] = scaleAndZeroPoint(range, integers, options.symmetric === true);
+  const { symmetric = false } = options;
+  const integers = (symmetric ? SYMMETRIC : FULL)[type];
+  const [scale, zeroPoint] = scaleAndZeroPoint(range, integers, symmetric);
   return { scale: [scale], zeroPoint: [zeroPoint] };
 }
 
@@ -194,7 +184,7 @@ export function weightParameters(
 ): Quantization {
   const { axis } = options;
   const symmetric = options.symmetric ?? true;
-  const integers = integersOf(type, { ...options, symmetric });
+  const integers = (symmetric ? SYMMETRIC : FULL)[type];
   const { minima, maxima } = channelRanges(values, channelLayout(dims, axis));
   const found = Array.from(minima, (min, channel) =>
     scaleAndZeroPoint({ min, max: maxima[channel] ?? 0 }, integers, symmetric),
