@@ -87,6 +87,10 @@ function requireFloat(value: ValueMetadata): TensorValueMetadata {
 
 type Outputs = Readonly<Record<string, unknown>>;
 
+function dispose(outputs: Outputs): void {
+  for (const output of Object.values(outputs)) if (isTensor(output)) output.dispose();
+}
+
 /**
  * Runs a model on samples and keeps of some of its tensors which values they took: what their
  * ranges in integers are found from, by any {@link RangeMethod} without another run. The memory for
@@ -175,7 +179,8 @@ export class Calibrator implements AsyncDisposable {
   }
 
   /**
-   * Runs the model on samples; those of further calls count with the earlier ones.
+   * Runs the model on samples; those of further calls count with the earlier ones. What a run gave is
+   * looked at while the next one goes on.
    *
    * @throws OnliteError ERR_RUN_FAILED where a tensor is NaN (the message names it), ERR_CANCELLED,
    *   ERR_SESSION_RELEASED after {@link Calibrator.release},
@@ -186,17 +191,36 @@ export class Calibrator implements AsyncDisposable {
     const { onProgress, total, signal } = options;
     const start = performance.now();
     let done = 0;
-    for await (const sample of checkedSamples(samples, signal)) {
-      await this.#add(sample, signal);
+    let last: Outputs | undefined;
+    const count = (): void => {
+      const outputs = last;
+      last = undefined;
+      if (!outputs) return;
+      this.#count(outputs);
       done++;
-      if (!onProgress) continue;
+      if (!onProgress) return;
       const elapsedMs = performance.now() - start;
       const remainingMs = total === undefined ? undefined : (elapsedMs / done) * (total - done);
       onProgress({ done, elapsedMs, ...(remainingMs === undefined ? {} : { remainingMs }) });
+    };
+    try {
+      for await (const sample of checkedSamples(samples, signal)) {
+        last = await this.#run(sample, signal, count);
+      }
+    } finally {
+      count();
     }
   }
 
-  async #add({ feeds }: Sample, signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * @param meanwhile - what is done while the model runs
+   * @returns what the run gave, which {@link Calibrator.#count} is to be called with
+   */
+  async #run(
+    { feeds }: Sample,
+    signal: AbortSignal | undefined,
+    meanwhile: () => void,
+  ): Promise<Outputs> {
     if (this.#isReleased) {
       throw new OnliteError('ERR_SESSION_RELEASED', 'the calibrator has been released');
     }
@@ -205,15 +229,27 @@ export class Calibrator implements AsyncDisposable {
     const given = feedsFor(inputs, inputMetadata, new Map(), feeds);
     const names = this.#outputs.map(({ name }) => name);
     const options = { pool: this.#pool, ...(signal ? { signal } : {}) };
-    const results = names.length > 0 ? await this.#session.run<Outputs>(given, names, options) : {};
-    // Without a run nothing lets the program's other work go on.
-    if (names.length === 0) await setImmediate();
+    const running =
+      names.length > 0
+        ? this.#session.run<Outputs>(given, names, options)
+        : // Without a run nothing lets the program's other work go on.
+          setImmediate<Outputs>({});
     try {
+      meanwhile();
       this.#observe(this.#inputs, given);
-      this.#observe(this.#outputs, results);
+    } catch (error) {
+      dispose(await running.catch(() => ({})));
+      throw error;
+    }
+    return running;
+  }
+
+  #count(outputs: Outputs): void {
+    try {
+      this.#observe(this.#outputs, outputs);
       this.#samples++;
     } finally {
-      for (const result of Object.values(results)) if (isTensor(result)) result.dispose();
+      dispose(outputs);
     }
   }
 

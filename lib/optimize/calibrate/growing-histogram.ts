@@ -1,5 +1,5 @@
 import type { Range } from '../quantize/parameters';
-import type { Values } from './extent';
+import type { Extent, Values } from './extent';
 
 /** A range takes more than half of them, so that one side of 0 has at least 2,048. */
 const BINS = 8192;
@@ -35,23 +35,42 @@ export class GrowingHistogram {
     return this.#counts.byteLength;
   }
 
-  /** @param range - of the finite values; others are left out */
-  add(values: Values, range: Range): void {
-    if (range.min > range.max) return;
-    this.#cover(range, this.#exponent);
+  /** @param extent - of the values; those that are not finite are left out */
+  add(values: Values, extent: Extent): void {
+    if (extent.min > extent.max) return;
+    this.#cover(extent, this.#exponent);
+    const left = extent.nans + extent.infinities;
+    if (left === 0) this.#countFour(values);
+    else this.#count(values.filter(Number.isFinite));
+    this.#total += values.length - left;
+  }
+
+  /** Four at a time takes half the time: a count that is to be read need not be one just written. */
+  #countFour(values: Values): void {
     const counts = this.#counts;
     const first = this.#first;
     const perUnit = 2 ** -this.#exponent;
-    let total = 0;
-    // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator is slower
-    for (let index = 0; index < values.length; index++) {
-      const bin = Math.floor((values[index] ?? 0) * perUnit) - first;
-      if (bin >= 0 && bin < BINS) {
-        counts[bin] = (counts[bin] ?? 0) + 1;
-        total++;
-      }
+    const end = values.length - (values.length % 4);
+    for (let index = 0; index < end; index += 4) {
+      const a = (Math.floor((values[index] ?? 0) * perUnit) - first) | 0;
+      const b = (Math.floor((values[index + 1] ?? 0) * perUnit) - first) | 0;
+      const c = (Math.floor((values[index + 2] ?? 0) * perUnit) - first) | 0;
+      const d = (Math.floor((values[index + 3] ?? 0) * perUnit) - first) | 0;
+      counts[a] = (counts[a] ?? 0) + 1;
+      counts[b] = (counts[b] ?? 0) + 1;
+      counts[c] = (counts[c] ?? 0) + 1;
+      counts[d] = (counts[d] ?? 0) + 1;
     }
-    this.#total += total;
+    this.#count(values.subarray(end));
+  }
+
+  #count(values: Values): void {
+    const counts = this.#counts;
+    const perUnit = 2 ** -this.#exponent;
+    for (const value of values) {
+      const bin = Math.floor(value * perUnit) - this.#first;
+      counts[bin] = (counts[bin] ?? 0) + 1;
+    }
   }
 
   /** Adds what another histogram has counted. */

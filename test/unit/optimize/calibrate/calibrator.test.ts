@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { InferenceSession, Tensor } from 'onlite';
+import { InferenceSession, Tensor, TensorPool } from 'onlite';
 import { Calibrator, type CalibrationProgress, type Sample } from 'onlite/optimize';
 import { describe, expect, it } from 'vitest';
 
@@ -108,6 +108,34 @@ describe('a calibrator', () => {
     await expect(collecting).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
     expect(calibrator.samples).toBe(1);
     expect(calibrator.ranges().get('h')).toEqual({ min: 3, max: 12 });
+  });
+
+  it('lets the next sample have the memory of the last', async () => {
+    await using calibrator = await Calibrator.create(model, ['x', 'h'], options);
+    const pool = new TensorPool();
+    const x = pool.acquire('float32', [1, 4]);
+    async function* reused(): AsyncGenerator<Sample> {
+      for (let index = 0; index < 50; index++) {
+        x.data.fill(index % 7);
+        yield await Promise.resolve({ feeds: { x } });
+        x.data.fill(NaN);
+      }
+    }
+    await calibrator.collect(reused());
+    expect([...calibrator.ranges().values()]).toEqual([
+      { min: 0, max: 6 },
+      { min: 0, max: 18 },
+    ]);
+    pool.dispose();
+  });
+
+  it('counts no run that was NaN, and those before it', async () => {
+    await using calibrator = await Calibrator.create(model, ['x', 'h'], options);
+    const nan = calibrator.collect([samples[0]!, sample(0, 1, NaN, 3), samples[1]!]);
+    await expect(nan).rejects.toMatchObject({ code: 'ERR_RUN_FAILED' });
+    expect(calibrator.samples).toBe(1);
+    await calibrator.collect(samples);
+    expect(calibrator.samples).toBe(3);
   });
 
   it('names the tensor that is NaN', async () => {
