@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 
@@ -23,6 +23,31 @@ export function unreadable(what: string, cause: unknown): OnliteError {
   let name: OnliteErrorCode = missing.has(code) ? 'ERR_MODEL_NOT_FOUND' : 'ERR_MODEL_UNREADABLE';
   if (code === 'ENOMEM') name = 'ERR_OUT_OF_MEMORY';
   return new OnliteError(name, what, { cause });
+}
+
+/**
+ * As many of a file's first bytes as there are, up to a number.
+ *
+ * @throws OnliteError ERR_MODEL_NOT_FOUND or ERR_MODEL_UNREADABLE
+ */
+export async function firstBytes(path: string, most: number): Promise<Uint8Array> {
+  const fail = (cause: unknown): never => {
+    const reason = isError(cause) ? cause.message : String(cause);
+    throw unreadable(`cannot read '${path}': ${reason}`, cause);
+  };
+  // To open a pipe would wait for somebody who writes to it.
+  if (!(await stat(path).catch(fail)).isFile()) {
+    throw new OnliteError('ERR_MODEL_NOT_FOUND', `'${path}' is no file`);
+  }
+  const file = await open(path).catch(fail);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, 0);
+    return buffer.subarray(0, bytesRead);
+  } catch (cause) {
+    return fail(cause);
+  } finally {
+    await file.close();
+  }
 }
 
 /**

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 
 import { OnliteError } from '../errors';
-import { unreadable } from '../files';
+import { firstBytes, unreadable } from '../files';
 import { isError } from '../realms';
 
 /** @throws OnliteError ERR_MODEL_NOT_FOUND, or ERR_MODEL_UNREADABLE when there is one. */
@@ -17,22 +18,37 @@ export async function readModelFile(file: string): Promise<Buffer> {
   throw new OnliteError('ERR_MODEL_NOT_FOUND', `'${file}' is no file`);
 }
 
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
 export interface ModelFile {
   readonly path: string;
   readonly sha256: string;
   readonly bytes: number;
 }
 
+/**
+ * Reads a file of any size piece by piece.
+ *
+ * @throws OnliteError ERR_MODEL_NOT_FOUND or ERR_MODEL_UNREADABLE
+ */
+export async function describeFile(path: string): Promise<ModelFile> {
+  // Refuses what is no file: to open a pipe would wait for somebody who writes to it.
+  await firstBytes(path, 0);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
+      hash.update(chunk as Buffer);
+      bytes += (chunk as Buffer).byteLength;
+    }
+  } catch (cause) {
+    const reason = isError(cause) ? cause.message : String(cause);
+    throw unreadable(`cannot read '${path}': ${reason}`, cause);
+  }
+  return { path, sha256: hash.digest('hex'), bytes };
+}
+
 /** Before anything is done with one: a wrong path must not cost the time of all the others. */
 export async function readModels(models: readonly string[]): Promise<Map<string, ModelFile>> {
   const files = new Map<string, ModelFile>();
-  for (const path of new Set(models)) {
-    const bytes = await readModelFile(path);
-    files.set(path, { path, sha256: sha256(bytes), bytes: bytes.length });
-  }
+  for (const path of new Set(models)) files.set(path, await describeFile(path));
   return files;
 }

@@ -1,4 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 
 import { InferenceSession } from 'onlite';
 import { describe, expect, it } from 'vitest';
@@ -95,4 +97,39 @@ describe('onlite info', () => {
     expect(status).toBe(1);
     expect(stderr).toContain('ERR_MODEL_INVALID');
   });
+});
+
+/** Fields of protobuf's wire format, of numbers below 2^32 and of bytes. */
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
+}
+const number = (id: number, value: number): number[] => [id * 8, ...varint(value)];
+const start = (id: number, length: number): number[] => [id * 8 + 2, ...varint(length)];
+
+/** A model of one weight, whose data takes no room on the disk: the file ends in a hole. */
+function writeHollowModel(file: string, elements: number): void {
+  const data = start(9, 4 * elements);
+  const tensor = [...number(1, elements), ...number(2, 1), ...data];
+  const tensorStart = start(5, tensor.length + 4 * elements);
+  const graphStart = start(7, tensorStart.length + tensor.length + 4 * elements);
+  const bytes = [...number(1, 8), ...graphStart, ...tensorStart, ...tensor];
+  writeFileSync(file, Uint8Array.from(bytes));
+  truncateSync(file, bytes.length + 4 * elements);
+}
+
+it('onlite info reads large models piece by piece', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'onlite-info-'));
+  try {
+    const file = path.join(folder, 'hollow.onnx');
+    writeHollowModel(file, 2 ** 27);
+    const report = 'process.on("exit",()=>console.error(process.resourceUsage().maxRSS))';
+    const { stdout, stderr } = onlite(['info', file, '--json'], {
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(report)}`,
+    });
+    const { weights } = JSON.parse(stdout) as Info;
+    expect(weights).toMatchObject([{ type: 'float32', bytes: 2 ** 29 }]);
+    expect(1024 * Number(stderr)).toBeLessThan(2 ** 28);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,10 +1,11 @@
 import { OnliteError } from '../../errors';
 import { native } from '../../engine/addon/native';
-import { readOnnxModel } from '../../formats/onnx';
+import { firstBytes } from '../../files';
+import { readOnnxStructure } from '../../formats/onnx';
 import { isTfliteModel, readTfliteModel } from '../../formats/tflite';
 import { onlyPositional } from '../arguments';
 import type { Command } from '../command';
-import { readModelFile, sha256 } from '../model-file';
+import { describeFile, readModelFile } from '../model-file';
 import type { ModelSummary, ValueSummary } from './model-summary';
 import { summarizeOnnx } from './onnx-summary';
 import { isOrtModel, summarizeOrt } from './ort-summary';
@@ -108,12 +109,25 @@ function describeForeignFile(bytes: Uint8Array): string {
   }
 }
 
-function summarize(bytes: Uint8Array): ModelSummary {
-  if (isTfliteModel(bytes)) return summarizeTflite(readTfliteModel(bytes), bytes);
-  if (isOrtModel(bytes)) return summarizeOrt(bytes);
-  const foreign = describeForeignFile(bytes);
-  if (foreign !== '') throw new OnliteError('ERR_MODEL_INVALID', `model: this is ${foreign}`);
-  return summarizeOnnx(readOnnxModel(bytes));
+/** An ONNX model, of which the structure alone is read; other files are read whole to name them. */
+async function summarizeOnnxFile(path: string): Promise<ModelSummary> {
+  try {
+    return summarizeOnnx(readOnnxStructure(path));
+  } catch (error) {
+    if ((error as OnliteError).code !== 'ERR_MODEL_INVALID') throw error;
+    const foreign = describeForeignFile(await readModelFile(path).catch(() => new Uint8Array()));
+    if (foreign === '') throw error;
+    throw new OnliteError('ERR_MODEL_INVALID', `model: this is ${foreign}`);
+  }
+}
+
+async function summarize(path: string): Promise<ModelSummary> {
+  const start = await firstBytes(path, 8);
+  if (isTfliteModel(start)) {
+    const bytes = await readModelFile(path);
+    return summarizeTflite(readTfliteModel(bytes), bytes);
+  }
+  return isOrtModel(start) ? summarizeOrt(await readModelFile(path)) : summarizeOnnxFile(path);
 }
 
 export const info: Command = {
@@ -135,9 +149,9 @@ export const info: Command = {
   options: {},
   async run(args) {
     const path = onlyPositional(args, 'MODEL');
-    const bytes = await readModelFile(path);
-    const model = summarize(bytes);
-    const file = { path, size: bytes.length, sha256: sha256(bytes) };
+    const model = await summarize(path);
+    const { bytes: size, sha256 } = await describeFile(path);
+    const file = { path, size, sha256 };
     return { json: { ...file, ...model }, text: () => render(file, model) };
   },
 };

@@ -12,7 +12,7 @@ import { readSamples } from '../feeds/sample-set';
 import { measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
 import { interrupted } from '../interrupted';
-import { readModelFile, sha256, type ModelFile } from '../model-file';
+import { describeFile } from '../model-file';
 import { writeResults } from '../output-file';
 import { withTemporaryFolder } from '../temporary-folder';
 import type { OptimizeDocument } from './document';
@@ -48,11 +48,6 @@ async function samplesOf({
   } finally {
     await session.release();
   }
-}
-
-async function describeFile(path: string): Promise<ModelFile> {
-  const bytes = await readModelFile(path);
-  return { path, sha256: sha256(bytes), bytes: bytes.length };
 }
 
 /** What became of a model, while it is in a place of its own. */

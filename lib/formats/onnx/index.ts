@@ -28,7 +28,7 @@ export {
   writeOnnxModel,
   writeOnnxTensor,
 } from './model';
-export { openOnnxFile, type OnnxFile } from './onnx-file';
+export { openOnnxFile, readOnnxStructure, type OnnxFile } from './onnx-file';
 export { chunksOf, type Segment, type TensorSource } from './source';
 export { rawTensors, setTensorData, tensorBytes, tensorData } from './tensor';
 export { elementCount, tensorByteLength } from './tensor-size';

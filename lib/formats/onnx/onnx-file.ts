@@ -48,3 +48,18 @@ export function openOnnxFile(path: string): OnnxFile {
     throw error;
   }
 }
+
+/**
+ * Reads the structure of an ONNX model alone: external data is named and not looked for, and large
+ * data has a length, but can no longer be read.
+ *
+ * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE, ERR_MODEL_INVALID
+ */
+export function readOnnxStructure(path: string): ModelProto {
+  const file = new StableFile(path);
+  try {
+    return readModel(file);
+  } finally {
+    file.close();
+  }
+}

@@ -1,4 +1,3 @@
-import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import { checkArray, checkOptions, checkString, optionalChoice } from '../../checks';
@@ -6,7 +5,7 @@ import { throwIfAborted } from '../../engine/run/abort';
 import { checkLimits } from '../../engine/run/run-options';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { invalidArgument, OnliteError } from '../../errors';
-import { unreadable } from '../../files';
+import { firstBytes } from '../../files';
 import {
   openOnnxFile,
   readOnnxModel,
@@ -77,31 +76,12 @@ interface Original {
   close(): void;
 }
 
-async function firstBytes(path: string): Promise<Uint8Array> {
-  const fail = (cause: unknown): never => {
-    throw unreadable(`cannot read '${path}'`, cause);
-  };
-  // To open a pipe would wait for somebody who writes to it.
-  if (!(await stat(path).catch(fail)).isFile()) {
-    throw new OnliteError('ERR_MODEL_NOT_FOUND', `'${path}' is no file`);
-  }
-  const file = await open(path).catch(fail);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
-    return buffer.subarray(0, bytesRead);
-  } catch (cause) {
-    return fail(cause);
-  } finally {
-    await file.close();
-  }
-}
-
 async function openOriginal(input: string | Uint8Array): Promise<Original> {
   if (typeof input === 'string') checkString(input, 'input');
   else if (!(input instanceof Uint8Array)) {
     throw invalidArgument('input', 'a path or the bytes of a model', input);
   }
-  if (isTfliteModel(typeof input === 'string' ? await firstBytes(input) : input)) {
+  if (isTfliteModel(typeof input === 'string' ? await firstBytes(input, 8) : input)) {
     const message = "input: TensorFlow Lite's converter has simplified the model; ONNX is expected";
     throw new OnliteError('ERR_UNSUPPORTED', message);
   }
