@@ -3,6 +3,7 @@ import type { SessionOptions } from '../../engine/session/session-options';
 import type { ModelProto } from '../../formats/onnx';
 import { isSimpler, measureModel, type ModelSize } from './measure';
 import { runtimeOptimized, type OptimizeLevel } from './runtime-level';
+import { reason } from './reason';
 import { simplify } from './simplify';
 import type { Reference } from './verification';
 
@@ -24,8 +25,6 @@ const RUNTIME_PASS = "ONNX Runtime's optimisations";
 const MAX_RUNTIME_BYTES = 2 ** 30;
 /** Bytes by which folding one node may make a model larger; what is won elsewhere may pay for it. */
 const GROWTHS = [1024, 0];
-
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function sum(
   one: Readonly<Record<string, number>>,

@@ -4,6 +4,7 @@ import { cloneModel } from './clone-model';
 import type { FoldOptions, Pass, PassContext } from './context';
 import { foldConstants } from './fold-constants';
 import { PASSES } from './passes';
+import { reason } from './reason';
 import { inferTypes, type GraphTypes } from './value-types';
 
 const FOLDING = 'constant folding';
@@ -28,8 +29,6 @@ function withoutDefaults(model: ModelProto): void {
   model.graph.input = model.graph.input.filter(({ name }) => !constants.has(name));
   model.irVersion = 4;
 }
-
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Applies passes until none of them finds anything more, and counts. */
 class Simplification {

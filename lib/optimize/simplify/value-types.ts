@@ -8,6 +8,7 @@ import {
   graphOf,
   isStandard,
   makeNode,
+  OnnxDataType,
   subgraphs,
   type GraphProto,
   type ModelProto,
@@ -199,15 +200,29 @@ interface Scope {
   readonly inputs: ReadonlyMap<string, ValueInfoProto>;
 }
 
-/** A branch or a body with inputs, or constants, for what it takes from around it. */
-function standalone(graph: GraphProto, { types, constants, inputs }: Scope): GraphProto {
+/** What a Loop or a Scan gives its body for an input; dims may be others in each of its runs. */
+function givenType(node: NodeProto, index: number, types: ValueTypes): number | undefined {
+  const isLoop = isStandard(node, 'Loop');
+  if (isLoop && index === 0) return OnnxDataType.INT64;
+  if (isLoop && index === 1) return OnnxDataType.BOOL;
+  return types.elementType(node.input[index]);
+}
+
+/** A branch or a body of a node, with inputs, or constants, for what it takes from around it. */
+function standalone(
+  graph: GraphProto,
+  node: NodeProto,
+  { types, constants, inputs }: Scope,
+): GraphProto {
   const captured = [...capturedNames(graph)];
   const taken = captured.filter((name) => !constants.has(name));
   const known = captured.flatMap((name) => constants.get(name) ?? []);
   return {
     ...graph,
     input: [
-      ...graph.input,
+      ...graph.input.map((info, index) =>
+        info.type ? info : declared(info.name ?? '', givenType(node, index, types), undefined),
+      ),
       ...taken.map(
         (name) => inputs.get(name) ?? declared(name, types.elementType(name), types.dims(name)),
       ),
@@ -242,22 +257,23 @@ class TypeInference {
   }
 
   /** Of a graph, and of the branches and bodies that its nodes hold. */
-  async infer(graph: GraphProto, outer?: Scope): Promise<void> {
-    const whole = outer ? standalone(graph, outer) : graph;
+  async infer(graph: GraphProto, around?: { scope: Scope; node: NodeProto }): Promise<void> {
+    const outer = around?.scope;
+    const whole = around ? standalone(graph, around.node, around.scope) : graph;
     const inferred = await inferredTypes(withoutWeights(this.#model, whole), this.#session).catch(
       (error: unknown) => {
         this.failed.push(error);
         return undefined;
       },
     );
-    const types = new ValueTypes(graph, inferred, outer?.types);
+    const types = new ValueTypes(whole, inferred, outer?.types);
     this.known.set(graph, types);
-    const inner = graph.node.flatMap(subgraphs);
-    if (inner.length === 0) return;
     const own = graph.input.map((info) => [info.name ?? '', info] as const);
     const inputs = new Map([...(outer?.inputs ?? []), ...own]);
     const scope = { types, constants: constantsOf(graph, outer), inputs };
-    for (const each of inner) await this.infer(each, scope);
+    for (const node of graph.node) {
+      for (const inner of subgraphs(node)) await this.infer(inner, { scope, node });
+    }
   }
 }
 
