@@ -11,14 +11,26 @@ export interface Moments {
   readonly peak: Float64Array;
 }
 
-function channelSums(values: Values, { outer, channels, inner }: ChannelLayout): Float64Array {
+/** The sums of each channel's values; the peaks are raised to their greatest magnitudes. */
+function channelSums(
+  values: Values,
+  { outer, channels, inner }: ChannelLayout,
+  peaks: Float64Array,
+): Float64Array {
   const sums = new Float64Array(channels);
   let index = 0;
   for (let block = 0; block < outer; block++) {
     for (let channel = 0; channel < channels; channel++) {
       let sum = 0;
-      for (const end = index + inner; index < end; index++) sum += values[index] ?? 0;
+      let peak = peaks[channel] ?? 0;
+      for (const end = index + inner; index < end; index++) {
+        const value = values[index] ?? 0;
+        sum += value;
+        if (value > peak) peak = value;
+        else if (-value > peak) peak = -value;
+      }
       sums[channel] = (sums[channel] ?? 0) + sum;
+      peaks[channel] = peak;
     }
   }
   return sums;
@@ -43,25 +55,6 @@ function squaredDeviations(
     }
   }
   return squares;
-}
-
-/** Raises the peaks to the values' greatest magnitudes. */
-function raisePeaks(
-  peaks: Float64Array,
-  values: Values,
-  { outer, channels, inner }: ChannelLayout,
-): void {
-  let index = 0;
-  for (let block = 0; block < outer; block++) {
-    for (let channel = 0; channel < channels; channel++) {
-      let peak = peaks[channel] ?? 0;
-      for (const end = index + inner; index < end; index++) {
-        const magnitude = Math.abs(values[index] ?? 0);
-        if (magnitude > peak) peak = magnitude;
-      }
-      peaks[channel] = peak;
-    }
-  }
 }
 
 /**
@@ -106,7 +99,7 @@ export class ChannelMoments {
     if (added === 0) return;
     const total = this.#count + added;
     const layout = { outer, channels, inner };
-    const means = channelSums(values, layout).map((sum) => sum / added);
+    const means = channelSums(values, layout, this.#peaks).map((sum) => sum / added);
     const squares = squaredDeviations(values, layout, means);
     for (let channel = 0; channel < channels; channel++) {
       const distance = (means[channel] ?? 0) - (this.#mean[channel] ?? 0);
@@ -115,7 +108,6 @@ export class ChannelMoments {
       const within = squares[channel] ?? 0;
       this.#squares[channel] = (this.#squares[channel] ?? 0) + within + between;
     }
-    raisePeaks(this.#peaks, values, layout);
     this.#count = total;
   }
 

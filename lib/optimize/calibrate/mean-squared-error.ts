@@ -72,6 +72,10 @@ function bestShare(
  * The range within which quantisation to so many levels errs least, in the mean of the squares: what
  * is clipped weighed against the width of the steps. Each end is sought while the other stands still.
  *
+ * The Newton step of OCTAV (Sakr et al., 2022) takes the error within a step to be spread evenly: on
+ * bells, Laplace's and Student's distributions its ranges err by up to 1.4 % more, on bells to the
+ * fifth power up to 1.7 times as much.
+ *
  * @param options - symmetric: both ends are as far from 0
  */
 export function meanSquaredErrorRange(
