@@ -6,6 +6,7 @@ import {
   tensorValues,
   type GraphEditor,
   type NodeProto,
+  type TensorProto,
 } from '../../formats/onnx';
 
 /** A constant input of a node: 32-bit floats. */
@@ -34,7 +35,16 @@ export function replaceFloats(
 ): void {
   const name = node.input[index] ?? '';
   const dims = editor.constant(name)?.dims ?? [values.length];
-  const tensor = makeTensor(name, OnnxDataType.FLOAT, dims, values);
+  replaceConstant(editor, { node, index }, makeTensor(name, OnnxDataType.FLOAT, dims, values));
+}
+
+/** Gives a node another constant input; other nodes that use the constant keep it. */
+export function replaceConstant(
+  editor: GraphEditor,
+  { node, index }: ConstantInput,
+  tensor: TensorProto,
+): void {
+  const name = node.input[index] ?? '';
   if (editor.onlyUser(name) === node && !editor.producer(name)) editor.setInitializer(name, tensor);
   else editor.setInput(node, index, editor.addInitializer(tensor));
 }

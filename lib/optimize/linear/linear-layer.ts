@@ -13,7 +13,7 @@ import { forEachKernel, weightLayout, type WeightLayout } from './weight-layout'
 
 /**
  * The constant weights of a Conv, Gemm or MatMul, and a factor for each of its channels, by which
- * they are multiplied when they are written. They are read at first need.
+ * they are multiplied when they are written. They are read when they are needed.
  */
 export class LinearLayer {
   readonly node: NodeProto;
@@ -22,7 +22,6 @@ export class LinearLayer {
   readonly inputScale: Float64Array;
   readonly outputScale: Float64Array;
   readonly #read: () => Float32Array;
-  #values?: Float32Array;
   /** An element of the greatest magnitude of each kernel: all that channels' ranges depend on. */
   #peaks?: Float32Array;
 
@@ -77,7 +76,8 @@ export class LinearLayer {
 
   /** The weights times their channels' factors. */
   scaled(): Float32Array {
-    const { values, inputScale, outputScale } = this;
+    const { inputScale, outputScale } = this;
+    const values = this.#read();
     const size = this.layout.kernel;
     const result = new Float32Array(values.length);
     forEachKernel(this.layout, (kernel, input, output) => {
@@ -89,12 +89,8 @@ export class LinearLayer {
     return result;
   }
 
-  private get values(): Float32Array {
-    return (this.#values ??= this.#read());
-  }
-
   private get peaks(): Float32Array {
-    return (this.#peaks ??= kernelPeaks(this.values, this.layout.kernel));
+    return (this.#peaks ??= kernelPeaks(this.#read(), this.layout.kernel));
   }
 }
 

@@ -20,23 +20,25 @@ const NORMALIZATIONS = ['LayerNormalization', 'RMSNormalization', 'SimplifiedLay
  * for each channel of the last axis. Left out are those whose value anything but MatMul and Gemm
  * with constant weights of their own uses: a residual connection, say.
  */
-export function findNormalizations(editor: GraphEditor, folder?: string): Normalization[] {
-  return editor.nodes.flatMap((node) => {
+export function* findNormalizations(
+  editor: GraphEditor,
+  folder?: string,
+): Generator<Normalization> {
+  for (const node of editor.nodes) {
     const found = scaleOf(editor, node);
-    if (!found || editor.isOutput(found.value)) return [];
+    if (!found || editor.isOutput(found.value)) continue;
     const matrices = editor
       .users(found.value)
       .map((user) => matrixOf(editor, user, found.value, folder));
     const [first] = matrices;
-    if (!first) return [];
+    if (!first) continue;
     const channels = first.layout.inputs;
     const fits = (matrix: LinearLayer | undefined): matrix is LinearLayer =>
       matrix?.layout.inputs === channels;
     const inputs = [found.scale, ...(found.shift ? [found.shift] : [])];
-    if (!matrices.every(fits) || !inputs.every((input) => isRow(editor, input, channels)))
-      return [];
-    return [{ ...found, channels, matrices }];
-  });
+    if (!matrices.every(fits) || !inputs.every((input) => isRow(editor, input, channels))) continue;
+    yield { ...found, channels, matrices };
+  }
 }
 
 function scaleOf(

@@ -1,5 +1,7 @@
-import type { GraphEditor } from '../../formats/onnx';
-import { constantFloats, replaceFloats } from '../linear/constant-input';
+import { OnnxDataType, type GraphEditor, type NodeProto } from '../../formats/onnx';
+import { constantFloats, replaceConstant, replaceFloats } from '../linear/constant-input';
+import { LinearLayer } from '../linear/linear-layer';
+import { computedTensor } from './computed-tensor';
 import { findNormalizations, type Normalization } from './normalizations';
 
 export interface SmoothOptions {
@@ -20,7 +22,7 @@ export interface Smoothing {
 
 /** The values whose channels {@link smoothNormalizations} gives other ranges, and their axis. */
 export function normalizedValues(editor: GraphEditor): ReadonlyMap<string, number> {
-  return new Map(findNormalizations(editor).map(({ value }) => [value, -1]));
+  return new Map(Array.from(findNormalizations(editor), ({ value }) => [value, -1]));
 }
 
 /**
@@ -38,10 +40,11 @@ export function smoothNormalizations(
   calibrated: ReadonlyMap<string, { readonly peak: ArrayLike<number> }>,
   { folder, alpha = 0.5 }: SmoothOptions = {},
 ): Smoothing[] {
-  return findNormalizations(editor, folder).flatMap((found) => {
+  const smoothed: Smoothing[] = [];
+  for (const found of findNormalizations(editor, folder)) {
     const { value, channels, matrices } = found;
     const peaks = calibrated.get(value)?.peak;
-    if (peaks?.length !== channels) return [];
+    if (peaks?.length !== channels) continue;
     const weights = matrices.map((matrix) => matrix.inputMaxima());
     const factors = Float64Array.from(peaks, (peak, channel) => {
       const weight = Math.max(...weights.map((ranges) => ranges[channel] ?? 0));
@@ -49,8 +52,10 @@ export function smoothNormalizations(
       return factor > 0 && Number.isFinite(factor) ? factor : 1;
     });
     divideBy(editor, found, factors, folder);
-    return [{ value, channels, matrices: matrices.map(({ node }) => node.output[0] ?? '') }];
-  });
+    const outputs = matrices.map(({ node }) => node.output[0] ?? '');
+    smoothed.push({ value, channels, matrices: outputs });
+  }
+  return smoothed;
 }
 
 /** Divides what a normalisation makes, and multiplies the weights that take it. */
@@ -66,8 +71,21 @@ function divideBy(
     );
     replaceFloats(editor, input, divided);
   }
-  for (const matrix of matrices) {
-    matrix.inputScale.set(factors);
-    replaceFloats(editor, { node: matrix.node, index: 1 }, matrix.scaled());
-  }
+  for (const { node } of matrices) multiplyBy(editor, node, factors, folder);
+}
+
+/** Multiplies a matrix's weights, when they are written: those of a large model do not fit memory. */
+function multiplyBy(
+  editor: GraphEditor,
+  node: NodeProto,
+  factors: Float64Array,
+  folder: string | undefined,
+): void {
+  const layer = LinearLayer.of(editor, node, folder);
+  const weights = editor.constant(node.input[1]);
+  if (!layer || !weights) return;
+  layer.inputScale.set(factors);
+  const { name = '', dims } = weights;
+  const scaled = computedTensor(name, OnnxDataType.FLOAT, dims, () => [layer.scaled()]);
+  replaceConstant(editor, { node, index: 1 }, scaled);
 }

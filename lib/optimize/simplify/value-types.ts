@@ -200,12 +200,29 @@ interface Scope {
   readonly inputs: ReadonlyMap<string, ValueInfoProto>;
 }
 
-/** What a Loop or a Scan gives its body for an input; dims may be others in each of its runs. */
+/** The element type of what a Loop or a Scan gives its body for an input. */
 function givenType(node: NodeProto, index: number, types: ValueTypes): number | undefined {
   const isLoop = isStandard(node, 'Loop');
   if (isLoop && index === 0) return OnnxDataType.INT64;
   if (isLoop && index === 1) return OnnxDataType.BOOL;
   return types.elementType(node.input[index]);
+}
+
+/**
+ * An input of a body as a model of its own has it. What a Loop carries may have other dims each time
+ * that the body runs, though these have names.
+ */
+function bodyInput(
+  info: ValueInfoProto,
+  index: number,
+  node: NodeProto,
+  types: ValueTypes,
+): ValueInfoProto {
+  if (info.type && !info.type.tensorType) return info;
+  const { elementType = givenType(node, index, types), dims } = declaredType(info);
+  const isCarried = isStandard(node, 'Loop');
+  const own = dims?.map((dim) => (isCarried && typeof dim === 'string' ? undefined : dim));
+  return declared(info.name ?? '', elementType, own);
 }
 
 /** A branch or a body of a node, with inputs, or constants, for what it takes from around it. */
@@ -220,13 +237,13 @@ function standalone(
   return {
     ...graph,
     input: [
-      ...graph.input.map((info, index) =>
-        info.type ? info : declared(info.name ?? '', givenType(node, index, types), undefined),
-      ),
+      ...graph.input.map((info, index) => bodyInput(info, index, node, types)),
       ...taken.map(
         (name) => inputs.get(name) ?? declared(name, types.elementType(name), types.dims(name)),
       ),
     ],
+    // What they declare of the results holds as little.
+    output: graph.output.map(({ name = '' }) => ({ name, metadataProps: [] })),
     initializer: [...graph.initializer, ...known],
   };
 }

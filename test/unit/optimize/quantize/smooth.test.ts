@@ -16,8 +16,8 @@ import {
   type NodeProto,
   type TensorProto,
 } from '../../../../lib/formats/onnx';
-import { quantizeDynamic } from '../../../../lib/optimize/quantize/dynamic';
 import { evaluate } from '../../../../lib/optimize/guard/evaluate';
+import { quantizeDynamic } from '../../../../lib/optimize/quantize/dynamic';
 import { quantizeModel } from '../../../../lib/optimize/quantize/quantize-model';
 import { normalizedValues, smoothNormalizations } from '../../../../lib/optimize/quantize/smooth';
 import { floatModel, randomFloats, randomTensor, sqnrAfter } from './float-model';

@@ -109,6 +109,41 @@ describe('passes inside branches', () => {
     expect(found.operators).toEqual(['Exp', 'Neg']);
   });
 
+  it('do not believe a loop that what it carries keeps its dims', async () => {
+    const scalar = (name: string, elemType: number) => ({
+      ...untyped(name),
+      type: { tensorType: { elemType, shape: { dim: [] } } },
+    });
+    const body = graphOf({
+      name: 'body',
+      input: [
+        scalar('i', OnnxDataType.INT64),
+        scalar('before', OnnxDataType.BOOL),
+        floats('carried', ['n']),
+      ],
+      node: [
+        makeNode('Identity', ['before'], ['after']),
+        makeNode('Exp', ['carried'], ['grown']),
+        makeNode('Tile', ['grown', 'two'], ['next']),
+      ],
+      output: [untyped('after'), floats('next', ['n'])],
+    });
+    const loop = makeNode('Loop', ['times', 'true', 'x'], ['y']);
+    loop.attribute = [graphAttribute('body', body)];
+    const constants = [
+      makeInt64s('times', [2], []),
+      makeInt64s('two', [2]),
+      makeTensor('true', OnnxDataType.BOOL, [], Uint8Array.of(1)),
+    ];
+    const model = modelOf([loop], [floats('x', [3])], ['y'], constants);
+    const { model: simpler, leftOut } = await applyAll(model);
+    expect(leftOut).toEqual([]);
+    const feeds = { x: tensor([3]) };
+    const { y } = await run(simpler, feeds);
+    expect(y!.dims).toEqual([12]);
+    expect(distance(await run(model, feeds), { y: y! })).toBeLessThan(1e-6);
+  });
+
   it('fold into weights that are there, not into those of the graph around', async () => {
     const scaled = (name: string, weights: string): GraphProto =>
       graphOf({
