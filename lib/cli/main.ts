@@ -44,6 +44,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'prune',
+    {
+      summary: 'remove channels of an ONNX model, or have its weights be zero or few',
+      load: async () => (await import('./prune/index.js')).prune,
+    },
+  ],
+  [
     'optimize',
     {
       summary: 'make an ONNX model simpler: fewer nodes, no more bytes, the same values',

@@ -6,7 +6,6 @@ import {
   type GraphEditor,
   type NodeProto,
 } from '../../formats/onnx';
-import { nodeLabel } from '../quantize/decision';
 
 /**
  * How the weights of a layer lie: element (output, input, tap) is at
@@ -25,9 +24,8 @@ export interface WeightMatrix {
 export interface WeightTensor {
   /** The initializer's name. */
   readonly name: string;
-  /** The first layer that uses it. */
-  readonly node: string;
-  readonly operator: string;
+  /** The layers that use it. */
+  readonly nodes: readonly NodeProto[];
   readonly matrix: WeightMatrix;
 }
 
@@ -71,15 +69,17 @@ function matrixOf(node: NodeProto, dims: readonly number[]): WeightMatrix | unde
  * in the order of the nodes.
  */
 export function weightTensors(editor: GraphEditor): WeightTensor[] {
-  const found = new Map<string, WeightTensor>();
+  const found = new Map<string, WeightTensor & { nodes: NodeProto[] }>();
   for (const node of editor.nodes) {
     if (!isStandard(node)) continue;
     const [, name = ''] = node.input;
     const tensor = editor.constant(name);
     if (tensor?.dataType !== OnnxDataType.FLOAT || elementCount(tensor) === 0) continue;
     const matrix = matrixOf(node, tensor.dims);
-    if (!matrix || found.has(name)) continue;
-    found.set(name, { name, node: nodeLabel(node), operator: node.opType ?? '', matrix });
+    if (!matrix) continue;
+    const known = found.get(name);
+    if (known) known.nodes.push(node);
+    else found.set(name, { name, nodes: [node], matrix });
   }
   return [...found.values()];
 }

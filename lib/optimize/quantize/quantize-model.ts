@@ -7,6 +7,8 @@ import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 import type { Moments } from '../calibrate/channel-moments';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import { optimizeModel } from '../simplify/optimize-model';
+import { defined } from '../defined';
+import { checkPaths } from '../guard/check-paths';
 import { firstFeeds } from '../guard/evaluate';
 import { fidelityFaults, measureFidelity, type Measuring } from '../guard/guard';
 import { setProvenance } from '../guard/provenance';
@@ -73,16 +75,6 @@ const RANGE_METHODS: readonly RangeMethod[] = [
 
 /** Methods for the sake of size, not of speed. */
 const SMALLER: ReadonlySet<QuantizeMethod> = new Set(['weight-only', 'float16'] as const);
-
-/** Leaves out what is undefined: optional properties may not be. */
-function defined<Options extends object>(
-  options: Options,
-): {
-  [Key in keyof Options]: Exclude<Options[Key], undefined>;
-} {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as ReturnType<typeof defined<Options>>;
-}
 
 /**
  * Has a processor without VNNI compute products of unsigned and signed integers exactly, as those

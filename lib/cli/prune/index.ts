@@ -1,0 +1,141 @@
+import { InferenceSession } from '../../engine/session/session';
+import { modelByteLength } from '../../optimize/guard/byte-length';
+import { pruneModel } from '../../optimize/prune/prune-model';
+import { ProgressLine } from '../bench/progress';
+import { NOT_HELD, type Command } from '../command';
+import { documentHead } from '../document';
+import { imageHelp, imageOptions } from '../feeds/image-options';
+import { measureBoth } from '../guard/measure';
+import { guardHelp, guardOptions } from '../guard/options';
+import { readSplit } from '../guard/samples';
+import { interrupted } from '../interrupted';
+import { readModels } from '../model-file';
+import { writeResults } from '../output-file';
+import type { PruneDocument } from './document';
+import { parsePruneOptions, type PruneCommand } from './options';
+import { renderText } from './text';
+
+async function inputsOf(model: string): Promise<InferenceSession['inputMetadata']> {
+  const session = await InferenceSession.create(model, { logSeverityLevel: 4 });
+  const inputs = session.inputMetadata;
+  await session.release();
+  return inputs;
+}
+
+async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
+  const { input, output, pruning, limits, match, exclude, force, judged, task, threads } = command;
+  const head = documentHead('onlite-prune');
+  const file = (await readModels([input])).get(input);
+  if (!file) throw new RangeError(input);
+  const split = await readSplit(command, await inputsOf(input));
+  const line = new ProgressLine(process.stderr);
+  const interruption = interrupted();
+  const { chosen, ...found } = await pruneModel(input, output, {
+    ...pruning,
+    ...limits,
+    data: split.calibration.samples,
+    heldOut: split.heldOut.samples,
+    match,
+    exclude,
+    force,
+    session: { logSeverityLevel: 4, intraOpNumThreads: threads },
+    signal: interruption.signal,
+    onProgress: ({ stage }) => line.show(stage),
+    ...(judged === undefined ? {} : { output: judged }),
+    ...(task ? { task } : {}),
+  }).finally(() => {
+    interruption.end();
+    line.clear();
+  });
+  const labels = ['original', 'pruned'] as const;
+  const speed =
+    chosen && (await measureBoth([input, output], labels, split.heldOut.samples(), command));
+  return {
+    ...head,
+    input: { ...file, bytes: modelByteLength(input) },
+    samples: {
+      calibration: split.calibration.count,
+      heldOut: split.heldOut.count,
+      source: command.data ?? 'random',
+      areApart: split.areApart,
+    },
+    ...found,
+    ...(speed ? { speed } : {}),
+    ...(chosen
+      ? { chosen: chosen.name, output: { path: output, bytes: modelByteLength(output) } }
+      : {}),
+  };
+}
+
+export const prune: Command = {
+  name: 'prune',
+  summary: 'remove channels of an ONNX model, or have its weights be zero or few',
+  usage: 'IN OUT --sparsity S --data D [options]',
+  help: [
+    'Makes the model simpler, takes away what matters least, and gives each layer the mean and the',
+    'deviation that it had on the samples. The result is measured against the original on samples',
+    'that were not used for that, and written to OUT where it holds the limits.',
+    '',
+    'What goes:',
+    '  --sparsity S         share of the weights that become zero, or of the channels that go: 0.5',
+    '  --method M           l1 (default) or l2: by their norm; threshold: those below --threshold',
+    '  --threshold X        a magnitude of weights or, of channels, a multiple of the mean',
+    '  --scope S            global (default): the least of all; or of each layer, row (what makes one',
+    '                       output) or channel (what takes one input)',
+    '  --pattern P          element (default); N:M such as 2:4, where of each M weights along the',
+    '                       inputs the N largest stay; a block of outputs x inputs such as 4x1',
+    '  --structured channel  removes whole channels and all that is coupled to them: a smaller and',
+    '                       faster model. Zeros alone make none faster, but compress well',
+    '  --multiple N         what is left of channels is a multiple of this (default 8)',
+    '  --clusters N         different values that each layer may have at last (k-means)',
+    '  --cluster-start C    kmeans++ (default) or linear',
+    '  --exclude NODE       a node that stays as it is; more than once for more',
+    '  --no-match           without giving layers their old means and deviations',
+    '',
+    'Samples:',
+    "  --data D             samples as 'onlite compare' takes them; a hundred will do. Without --test",
+    '                       every fourth one judges instead; without --data random noise does',
+    '  --test D             samples that judge the result',
+    '  --labels L           the true classes, or numbers, of the samples that judge',
+    '  --samples N          so many of the samples of --data (default all)',
+    ...imageHelp,
+    '  --task NAME          classification or regression (default: by labels and output)',
+    '  --output NAME        the output that labels are for (default the first)',
+    '',
+    ...guardHelp('1 with --structured, else 0', 'without those last figures of latency and memory'),
+  ].join('\n'),
+  options: {
+    sparsity: { type: 'string' },
+    method: { type: 'string' },
+    threshold: { type: 'string' },
+    scope: { type: 'string' },
+    pattern: { type: 'string' },
+    structured: { type: 'string' },
+    multiple: { type: 'string' },
+    clusters: { type: 'string' },
+    'cluster-start': { type: 'string' },
+    exclude: { type: 'string', multiple: true },
+    'no-match': { type: 'boolean' },
+    data: { type: 'string' },
+    ...imageOptions,
+    test: { type: 'string' },
+    labels: { type: 'string' },
+    samples: { type: 'string' },
+    task: { type: 'string' },
+    output: { type: 'string' },
+    ...guardOptions,
+  },
+  async run(args) {
+    const command = parsePruneOptions(args);
+    const document = await pruneAll(command);
+    await writeResults(command, document, async () => {
+      const { renderReport } = await import('./report.js');
+      return renderReport(document);
+    });
+    return {
+      json: document,
+      text: () => renderText(document),
+      exitCode: document.holds ? 0 : NOT_HELD,
+    };
+  },
+};

@@ -1,0 +1,52 @@
+import { protocolText } from '../bench/text';
+import type { Rows } from '../compare/text';
+import { guardedPart, speedPart, verdictPart } from '../guard/report';
+import { html } from '../report/markup';
+import { renderPage, titleOf } from '../report/page';
+import { sectionsOf, type Part } from '../report/parts';
+import { dataTable } from '../report/table';
+import type { PruneDocument } from './document';
+import {
+  candidateRows,
+  channelRows,
+  layerRows,
+  productsText,
+  samplesText,
+  shownCandidate,
+  verdictOf,
+  ZEROS_NOTE,
+} from './text';
+
+function part(
+  { id, title }: { readonly id: string; readonly title: string },
+  { header, rows }: Rows,
+  note = '',
+): Part {
+  const body = html`${dataTable(title, header, rows, { numeric: id === 'weights' })}
+    <p class="sub">${note}</p>`;
+  return { id, title, body };
+}
+
+/** The page of a pruning. */
+export function renderReport(document: PruneDocument): string {
+  const { input, speed, channels, chosen = '' } = document;
+  const layers = layerRows(shownCandidate(document)?.layers ?? []);
+  const parts = [
+    verdictPart(verdictOf(document)),
+    guardedPart('Candidates', candidateRows(document)),
+    ...speedPart(['original', chosen], speed),
+    ...(channels
+      ? [part({ id: 'channels', title: 'Channels' }, channelRows(document), productsText(document))]
+      : []),
+    part({ id: 'weights', title: 'Weights' }, layers, channels ? '' : ZEROS_NOTE),
+  ];
+  return renderPage({
+    document,
+    title: titleOf([input.path]),
+    links: parts,
+    models: [input],
+    protocol: speed && protocolText(speed),
+    main: sectionsOf(parts),
+    footer: `Written by onlite prune. Samples: ${samplesText(document)}.`,
+  });
+}

@@ -1,0 +1,120 @@
+import type { Change, PrunedLayer } from '../../optimize/prune/layer-figures';
+import type { PruneCandidate } from '../../optimize/prune/prune-model';
+import { machineFacts } from '../bench/text';
+import { percent, speedRows, type Rows } from '../compare/text';
+import { guardedRows, verdictText, type Verdict } from '../guard/text';
+import { byteSize, section, table } from '../output';
+import type { PruneDocument } from './document';
+
+/** What zeros are good for, since many expect another thing of them. */
+export const ZEROS_NOTE =
+  'Zeros make no model faster: ONNX Runtime multiplies by them. They make its file smaller when it ' +
+  'is compressed. Removed channels (--structured channel) make it smaller and faster.';
+
+export const candidateRows = ({ candidates, input }: PruneDocument): Rows =>
+  guardedRows(candidates, { name: 'original', bytes: input.bytes });
+
+/** The candidate that was written or, if none was, the last one that was tried. */
+export const shownCandidate = ({ candidates, chosen }: PruneDocument): PruneCandidate | undefined =>
+  candidates.find(({ name }) => name === chosen) ?? candidates.at(-1);
+
+const change = ([before, after]: Change, form: (value: number) => string = String): string =>
+  before === after ? form(after) : `${form(before)} → ${form(after)}`;
+
+function layerRow({ node, operator, ...figures }: PrunedLayer): string[] {
+  const { weights, zeros, values, bytes, compressedBytes } = figures;
+  return [
+    node,
+    operator,
+    change(weights),
+    change(zeros),
+    percent(zeros[1] / weights[1]),
+    change(values),
+    change(bytes, byteSize),
+    change(compressedBytes, byteSize),
+  ];
+}
+
+/** What was made of the weights of each layer, and of all. */
+export function layerRows(layers: readonly PrunedLayer[]): Rows {
+  const total = (key: 'weights' | 'zeros' | 'bytes' | 'compressedBytes'): Change => [
+    layers.reduce((sum, layer) => sum + layer[key][0], 0),
+    layers.reduce((sum, layer) => sum + layer[key][1], 0),
+  ];
+  const zeros = total('zeros');
+  const weights = total('weights');
+  const header = ['layer', 'operator', 'weights', 'zeros', 'share', 'values', 'bytes', 'gzip'];
+  const all = [
+    'all',
+    '',
+    change(weights),
+    change(zeros),
+    percent(zeros[1] / weights[1]),
+    '',
+    change(total('bytes'), byteSize),
+    change(total('compressedBytes'), byteSize),
+  ];
+  return { header, rows: [...layers.map(layerRow), all] };
+}
+
+const MOST_NAMES = 4;
+
+/** Channels that only go together, and why some stay. */
+export function channelRows({ channels = [] }: PruneDocument): Rows {
+  const rows = channels.map(({ layers, before, after, reason = '' }) => [
+    layers.length > MOST_NAMES
+      ? `${layers.slice(0, MOST_NAMES).join(', ')}, … (${layers.length})`
+      : layers.join(', '),
+    String(before),
+    String(after),
+    reason,
+  ]);
+  return { header: ['coupled layers', 'before', 'after', 'why they stay'], rows };
+}
+
+export function verdictOf({ candidates, chosen, output, holds }: PruneDocument): Verdict {
+  const refused = candidates.flatMap(({ name, refused: faults }) =>
+    faults.map((fault) => `${name}: ${fault}`),
+  );
+  if (!output || chosen === undefined) return { holds, refused };
+  const written = `${chosen} is written to ${output.path}, ${byteSize(output.bytes)}`;
+  return { holds, refused, written };
+}
+
+/** What the figures stand on. */
+export function samplesText({ samples }: PruneDocument): string {
+  const { calibration, heldOut, source, areApart } = samples;
+  if (source === 'random') return `${heldOut} of random noise judge: give --data for real ones`;
+  const same = areApart ? '' : ', the same: give more, or --test';
+  return `${calibration} to match moments on, ${heldOut} judge${same}`;
+}
+
+export function productsText({ products }: PruneDocument): string | undefined {
+  if (!products) return undefined;
+  const [before, after] = products;
+  return `${before} → ${after} multiplications a sample (${percent(after / before)})`;
+}
+
+export function renderText(document: PruneDocument): string {
+  const { input, speed, channels } = document;
+  const products = productsText(document);
+  const facts = [
+    ...machineFacts(document),
+    ['model', `${input.path}, ${byteSize(input.bytes)}`],
+    ['samples', samplesText(document)],
+    ...(products === undefined ? [] : [['work', products]]),
+  ];
+  const part = (title: string, { header, rows }: Rows, from = 1): string =>
+    section(title, rows, { header, right: header.map((_, column) => column).slice(from) });
+  return [
+    `${table(facts, { indent: 0 })}\n`,
+    part('Candidates', candidateRows(document)),
+    channels ? part('Channels', channelRows(document), 4) : '',
+    part('Weights', layerRows(shownCandidate(document)?.layers ?? []), 2),
+    speed
+      ? part('Latency and memory', speedRows(['original', document.chosen ?? ''], speed.models))
+      : '',
+    channels ? '' : `\n${ZEROS_NOTE}\n`,
+    verdictText(verdictOf(document)),
+  ].join('');
+}

@@ -1,0 +1,83 @@
+import { gzipSync } from 'node:zlib';
+
+import { OnnxDataType, tensorValues } from '../../formats/onnx';
+import { nodeLabel } from '../quantize/decision';
+import { inspectModel } from '../quantize/workspace';
+import { weightTensors } from './weight-matrix';
+
+/** A number before and after. */
+export type Change = readonly [before: number, after: number];
+
+/** What was made of a layer's weights. */
+export interface PrunedLayer {
+  /** The name of the first node that uses them, or its first output's where it has none. */
+  readonly node: string;
+  readonly operator: string;
+  readonly weights: Change;
+  readonly zeros: Change;
+  /** Different values. */
+  readonly values: Change;
+  readonly bytes: Change;
+  /** After gzip. */
+  readonly compressedBytes: Change;
+}
+
+interface Figures {
+  readonly node: string;
+  readonly operator: string;
+  readonly weights: number;
+  readonly zeros: number;
+  readonly values: number;
+  readonly bytes: number;
+  readonly compressedBytes: number;
+}
+
+/** Of the weights of a model's layers, by the constant's name. */
+export function measureLayers(file: string): ReadonlyMap<string, Figures> {
+  return inspectModel(file, (editor, folder) => {
+    const found = weightTensors(editor).flatMap(({ name, nodes }): [string, Figures][] => {
+      const tensor = editor.constant(name);
+      const [node] = nodes;
+      if (!tensor || !node) return [];
+      const values = tensorValues(tensor, OnnxDataType.FLOAT, folder);
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      const figures = {
+        node: nodeLabel(node),
+        operator: node.opType ?? '',
+        weights: values.length,
+        zeros: values.reduce((count, value) => count + (value === 0 ? 1 : 0), 0),
+        values: new Set(values).size,
+        bytes: bytes.length,
+        compressedBytes: gzipSync(bytes).length,
+      };
+      return [[name, figures]];
+    });
+    return new Map(found);
+  });
+}
+
+/** The layers of two models, in the order of the first. */
+export function compareFigures(
+  before: ReadonlyMap<string, Figures>,
+  after: ReadonlyMap<string, Figures>,
+): PrunedLayer[] {
+  return [...before].flatMap(([name, old]) => {
+    const own = after.get(name);
+    if (!own) return [];
+    const change = (key: Exclude<keyof Figures, 'node' | 'operator'>): Change => [
+      old[key],
+      own[key],
+    ];
+    return [
+      {
+        node: old.node,
+        operator: old.operator,
+        weights: change('weights'),
+        zeros: change('zeros'),
+        values: change('values'),
+        bytes: change('bytes'),
+        compressedBytes: change('compressedBytes'),
+      },
+    ];
+  });
+}
