@@ -1,5 +1,5 @@
 import type { SessionOptions } from '../../engine/session/session-options';
-import type { GraphEditor, NodeProto } from '../../formats/onnx';
+import type { GraphEditor } from '../../formats/onnx';
 import { nodeLabel } from '../quantize/decision';
 import { inferTypes } from '../simplify/value-types';
 import {
@@ -52,31 +52,34 @@ export async function pruneChannels(
   }
   const groups = channelGroups(walk);
   const removed = leastImportant(groups, walk, options);
-  const users = weightUsers(weightTensors(editor));
+  const weights = weightTensors(editor);
   const before = countProducts(editor, types);
   const kept = removeChannels(walk, removed, options.folder);
   const after = countProducts(editor, types);
   const gone = new Set(removed);
   return {
-    channels: groups.flatMap((group) => {
-      const layers = layersOf(group, users);
-      const count = group.members.filter((member) => gone.has(member)).length;
-      return layers.length === 0 ? [] : [describe(group, layers, count)];
-    }),
+    channels: groups
+      .filter((group) => isMade(group, weights))
+      .map((group) => {
+        const count = group.members.filter((member) => gone.has(member)).length;
+        return describe(group, layersOf(group, weights), count);
+      }),
     kept,
     ...(before === undefined || after === undefined ? {} : { products: [before, after] as const }),
   };
 }
 
-const weightUsers = (tensors: readonly WeightTensor[]): ReadonlyMap<string, readonly NodeProto[]> =>
-  new Map(tensors.map(({ name, nodes }) => [name, nodes]));
+/** Whether a group is of channels that a layer makes: not of inputs, nor of a kernel's taps. */
+const isMade = ({ axes }: ChannelGroup, weights: readonly WeightTensor[]): boolean =>
+  axes.some(({ name, axis }) =>
+    weights.some((layer) => layer.name === name && layer.outputAxis === axis),
+  );
 
-const layersOf = (
-  { axes }: ChannelGroup,
-  users: ReadonlyMap<string, readonly NodeProto[]>,
-): string[] => [
-  ...new Set(axes.flatMap(({ name }) => (users.get(name) ?? []).map((node) => nodeLabel(node)))),
-];
+const layersOf = ({ axes }: ChannelGroup, weights: readonly WeightTensor[]): string[] => {
+  const names = new Set(axes.map(({ name }) => name));
+  const own = weights.filter(({ name }) => names.has(name));
+  return own.flatMap(({ nodes }) => nodes.map((node) => nodeLabel(node)));
+};
 
 function describe(
   { members, pinned }: ChannelGroup,

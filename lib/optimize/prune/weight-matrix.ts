@@ -26,42 +26,36 @@ export interface WeightTensor {
   readonly name: string;
   /** The layers that use it. */
   readonly nodes: readonly NodeProto[];
+  /** The dimension along which the outputs lie. */
+  readonly outputAxis: 0 | 1;
   readonly matrix: WeightMatrix;
 }
 
 const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1);
 
-/** Undefined for weights that are no matrix of kernels. */
-function matrixOf(node: NodeProto, dims: readonly number[]): WeightMatrix | undefined {
-  const [first = 0, second = 0, ...kernel] = dims;
-  if (dims.length < 2) return undefined;
-  const taps = product(kernel);
-  const outputsFirst = {
-    outputs: first,
-    inputs: second,
-    taps,
-    outputStride: second * taps,
-    inputStride: taps,
-  };
-  const inputsFirst = {
-    outputs: second,
-    inputs: first,
-    taps,
-    outputStride: taps,
-    inputStride: second * taps,
-  };
+/** The dimension of a layer's weights along which its outputs lie; undefined for other operators. */
+function outputAxisOf(node: NodeProto, rank: number): 0 | 1 | undefined {
   switch (node.opType) {
     case 'Conv':
-      return outputsFirst;
+      return 0;
     case 'ConvTranspose':
-      return inputsFirst;
+      return 1;
     case 'Gemm':
-      return intAttribute(node, 'transB', 0) === 0 ? inputsFirst : outputsFirst;
+      return intAttribute(node, 'transB', 0) === 0 ? 1 : 0;
     case 'MatMul':
-      return kernel.length === 0 ? inputsFirst : undefined;
+      return rank === 2 ? 1 : undefined;
     default:
       return undefined;
   }
+}
+
+function matrixOf(dims: readonly number[], outputAxis: 0 | 1): WeightMatrix {
+  const [first = 0, second = 0, ...kernel] = dims;
+  const taps = product(kernel);
+  const row = second * taps;
+  return outputAxis === 0
+    ? { outputs: first, inputs: second, taps, outputStride: row, inputStride: taps }
+    : { outputs: second, inputs: first, taps, outputStride: taps, inputStride: row };
 }
 
 /**
@@ -75,11 +69,14 @@ export function weightTensors(editor: GraphEditor): WeightTensor[] {
     const [, name = ''] = node.input;
     const tensor = editor.constant(name);
     if (tensor?.dataType !== OnnxDataType.FLOAT || elementCount(tensor) === 0) continue;
-    const matrix = matrixOf(node, tensor.dims);
-    if (!matrix) continue;
+    const outputAxis = outputAxisOf(node, tensor.dims.length);
+    if (outputAxis === undefined || tensor.dims.length < 2) continue;
     const known = found.get(name);
     if (known) known.nodes.push(node);
-    else found.set(name, { name, nodes: [node], matrix });
+    else {
+      const matrix = matrixOf(tensor.dims, outputAxis);
+      found.set(name, { name, nodes: [node], outputAxis, matrix });
+    }
   }
   return [...found.values()];
 }
