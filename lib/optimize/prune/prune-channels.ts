@@ -44,7 +44,8 @@ export async function pruneChannels(
   options: ChannelOptions,
   { exclude, session = {} }: RemovalOptions,
 ): Promise<RemovedChannels> {
-  const { types } = await inferTypes(editor.commit(), session);
+  const { types: typesOf } = await inferTypes(editor.commit(), session);
+  const types = typesOf(editor.graph);
   const walk = new CouplingWalk(editor, types);
   for (const node of editor.nodes) {
     if (!exclude.has(nodeLabel(node))) continue;

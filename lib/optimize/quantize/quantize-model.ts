@@ -24,7 +24,6 @@ import {
   type QuantizeOptions,
 } from './quantize-options';
 import { PER_CHANNEL_OPSET, upgradeOpset } from './upgrade';
-import { checkPaths } from './check-paths';
 import { excludedNodes } from './excluded';
 import { smoothNormalizations } from './smooth';
 import { layersByNoise, leastPrefix } from './sensitivity';
