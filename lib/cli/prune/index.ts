@@ -52,7 +52,7 @@ async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
     chosen && (await measureBoth([input, output], labels, split.heldOut.samples(), command));
   return {
     ...head,
-    input: { ...file, bytes: modelByteLength(input) },
+    input: { ...file, bytes: await modelByteLength(input) },
     samples: {
       calibration: split.calibration.count,
       heldOut: split.heldOut.count,
@@ -62,7 +62,7 @@ async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
     ...found,
     ...(speed ? { speed } : {}),
     ...(chosen
-      ? { chosen: chosen.name, output: { path: output, bytes: modelByteLength(output) } }
+      ? { chosen: chosen.name, output: { path: output, bytes: await modelByteLength(output) } }
       : {}),
   };
 }

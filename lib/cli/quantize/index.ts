@@ -57,6 +57,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     exclude,
     force,
     format: command.format,
+    ...(command.io ? { io: command.io } : {}),
     session: { logSeverityLevel: 4, intraOpNumThreads: threads },
     signal: interruption.signal,
     onProgress: (progress) => line.show(progressText(progress)),
@@ -80,7 +81,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     (await measureBoth([input, output], ['float', 'quantised'], split.heldOut.samples(), command));
   return {
     ...head,
-    input: { ...file, bytes: modelByteLength(input) },
+    input: { ...file, bytes: await modelByteLength(input) },
     target,
     samples: {
       calibration: split.calibration.count,
@@ -91,7 +92,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     candidates,
     ...(speed ? { speed } : {}),
     ...(chosen
-      ? { chosen: chosen.name, output: { path: output, bytes: modelByteLength(output) } }
+      ? { chosen: chosen.name, output: { path: output, bytes: await modelByteLength(output) } }
       : {}),
     holds,
   };
@@ -99,7 +100,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
 
 export const quantize: Command = {
   name: 'quantize',
-  summary: 'make an ONNX model smaller and quicker, and say whether to ship it',
+  summary: 'make a model smaller and quicker, and say whether to ship it',
   usage: 'IN OUT --data D [options]',
   help: [
     'Makes the model simpler, quantises it in the ways that can pay, and measures each candidate',
@@ -122,7 +123,8 @@ export const quantize: Command = {
     '  --calibration C      minmax, percentile, entropy or mse (default: the one of least noise)',
     '  --percentile P       of the values, with --calibration percentile (default 99.99)',
     '  --target T           x64 (with VNNI), x64-no-vnni, arm or any (default: this machine)',
-    '  --format F           qdq (default) or qoperator',
+    '  --format F           qdq (default) or qoperator; ONNX',
+    '  --io T               float32 (default) or int8: what a static TensorFlow Lite model takes and gives',
     '  --bits N             4 (default) or 8, with --method weight-only',
     '  --block-size N       weights that share a scale, with --method weight-only (default 32)',
     '  --dtype D            q8, int8, q4 or fp16: OUT is a folder as transformers.js has it, and the model',
@@ -148,6 +150,7 @@ export const quantize: Command = {
     percentile: { type: 'string' },
     target: { type: 'string' },
     format: { type: 'string' },
+    io: { type: 'string' },
     bits: { type: 'string' },
     'block-size': { type: 'string' },
     exclude: { type: 'string', multiple: true },

@@ -25,6 +25,7 @@ export interface QuantizeCommand extends SampleOptions, GuardSettings {
   readonly method: QuantizeMethod;
   readonly calibration?: RangeMethod;
   readonly format: 'qdq' | 'qoperator';
+  readonly io?: 'float32' | 'int8';
   readonly bits?: 4 | 8;
   readonly blockSize?: number;
   readonly target?: Target;
@@ -113,6 +114,7 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
     ...given('calibration', calibration),
     ...given('bits', bits === undefined ? undefined : Number(bits)),
     ...given('blockSize', size),
+    ...given('io', choice(args, 'io', ['float32', 'int8'] as const)),
     ...given('target', choice(args, 'target', targets)),
     ...given('task', choice(args, 'task', ['classification', 'regression'] as const)),
     ...given('judged', text(args, 'output')),

@@ -220,4 +220,9 @@ export function builtinOperatorName(code: number): string {
   return BUILTIN_OPERATORS[code] ?? `BUILTIN_${code}`;
 }
 
+/** The code of an operator by its name in the table above. */
+export function builtinOperatorCode(name: string): number {
+  return BUILTIN_OPERATORS.indexOf(name);
+}
+
 export const CUSTOM_OPERATOR = 32;

@@ -1,5 +1,6 @@
 export { readTfliteModel } from './model';
 export {
+  isTfliteFile,
   isTfliteModel,
   readTflite,
   readTfliteFile,
@@ -8,6 +9,8 @@ export {
 } from './model-file';
 export { metadataBytes, readModelMetadata, type TfliteModelMetadata } from './metadata';
 export type * from './objects';
+export { removeUnused, SubgraphEditor } from './subgraph-editor';
+export { TensorType } from './tensor-type';
 export { uniqueNames } from './unique-names';
 export type * from './types';
 export { withOutputs } from './with-outputs';

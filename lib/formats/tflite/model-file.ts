@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 
 import { OnliteError } from '../../errors';
 import { replaceFiles, unreadable } from '../../files';
@@ -15,6 +15,23 @@ const IDENTIFIER = 'TFL3';
 /** Whether the bytes carry TFLite's file identifier. */
 export function isTfliteModel(bytes: Uint8Array): boolean {
   return bytes.length >= 8 && Buffer.from(IDENTIFIER).equals(bytes.subarray(4, 8));
+}
+
+/**
+ * Whether a file begins as TFLite's do.
+ *
+ * @throws OnliteError ERR_MODEL_NOT_FOUND or ERR_MODEL_UNREADABLE
+ */
+export async function isTfliteFile(path: string): Promise<boolean> {
+  const file = await open(path).catch((cause: unknown) => {
+    throw unreadable(`cannot read '${path}'`, cause);
+  });
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
+    return isTfliteModel(buffer.subarray(0, bytesRead));
+  } finally {
+    await file.close();
+  }
 }
 
 /** Bytes behind the flatbuffer, where models of more than 2 GiB have them; 1 is a placeholder. */

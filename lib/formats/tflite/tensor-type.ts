@@ -34,3 +34,6 @@ const TENSOR_TYPES: readonly TensorTypeInfo[] = [
 export function tensorTypeName(type: number): string {
   return TENSOR_TYPES[type]?.name ?? `type ${type}`;
 }
+
+/** Numbers of the types that models are quantised from and to. */
+export const TensorType = { float32: 0, float16: 1, int32: 2, int8: 9 } as const;

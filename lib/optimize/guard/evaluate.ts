@@ -1,11 +1,12 @@
 import { interleave } from '../../bench/interleave';
 import { batchFor, sampleSync } from '../../bench/sample';
 import type { Summary } from '../../bench/statistics';
-import type { TensorLike } from '../../engine/run/feeds';
 import { throwIfAborted } from '../../engine/run/abort';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { compareModels, type ModelComparison } from '../compare/compare-models';
+import { feedsFor } from '../compare/feeds';
+import { matchValues } from '../compare/match';
 import type { Task } from '../compare/quality';
 import { checkedSamples, type Sample, type Samples } from '../compare/sample';
 
@@ -107,8 +108,12 @@ export function measureSpeedup(
   signal?: AbortSignal,
 ): Promise<Speedup> {
   return withSessions(models, { intraOpNumThreads: 1, ...session }, async (sessions) => {
-    const feeds = (await firstFeeds(samples)) as Record<string, TensorLike>;
+    const sample = await firstFeeds(samples);
+    const inputs = sessions[0].inputMetadata;
     const slices = (each: InferenceSession): (() => Summary) => {
+      // A quantised model may take other types.
+      const matching = matchValues(inputs, each.inputMetadata, 'inputs');
+      const feeds = feedsFor(matching, inputs, new Map(), sample);
       const run = (): unknown => each.runSync(feeds);
       const { p50 } = sampleSync(run, { ms: SLICE_MS });
       return () => {

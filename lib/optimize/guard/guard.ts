@@ -112,5 +112,5 @@ export async function guard(
   const fidelity = await measureFidelity(file, heldOut(), measuring);
   const speedup = await measureSpeedup([reference, file], heldOut(), session, signal);
   const refused = [...fidelityFaults(fidelity, judging), ...speedFaults(speedup, judging)];
-  return { fidelity, speedup, bytes: modelByteLength(file), refused };
+  return { fidelity, speedup, bytes: await modelByteLength(file), refused };
 }

@@ -1,5 +1,6 @@
 import { guard, type Guarded, type Judging, type Measuring } from '../guard/guard';
 import type { OperatorDecision } from './decision';
+import type { QuantizeMethod } from './quantize-options';
 
 /** A quantised model that was tried. */
 export interface QuantizeCandidate extends Guarded {
@@ -8,16 +9,19 @@ export interface QuantizeCandidate extends Guarded {
   readonly decisions: readonly OperatorDecision[];
 }
 
+/** A model that may become the result. */
+export interface Made {
+  readonly method: QuantizeMethod;
+  readonly name: string;
+  readonly file: string;
+  readonly decisions: readonly OperatorDecision[];
+}
+
 /** Measures a candidate on held-out samples and judges it. */
 export async function measureCandidate(
-  made: {
-    readonly name: string;
-    readonly file: string;
-    readonly decisions: readonly OperatorDecision[];
-  },
+  { name, file, decisions }: Made,
   measuring: Measuring,
   limits: Judging,
 ): Promise<QuantizeCandidate> {
-  const { name, file, decisions } = made;
   return { name, decisions, ...(await guard(file, measuring, limits)) };
 }

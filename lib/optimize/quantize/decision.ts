@@ -44,3 +44,12 @@ export function nodesNamed(
   if (missing !== undefined) throw invalidArgument(option, 'names of nodes', missing);
   return found;
 }
+
+/** Says of layers that were left float by the limits that it was these. */
+export function tooNoisy(
+  decisions: readonly OperatorDecision[],
+  layers: readonly string[],
+): OperatorDecision[] {
+  const reason = 'it adds more noise than the limits allow';
+  return decisions.map((each) => (layers.includes(each.node) ? { ...each, reason } : each));
+}

@@ -4,32 +4,36 @@ import { throwIfAborted } from '../../engine/run/abort';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
 import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
+import { isTfliteFile } from '../../formats/tflite';
 import type { Moments } from '../calibrate/channel-moments';
-import type { RangeMethod } from '../calibrate/tensor-observer';
 import { optimizeModel } from '../simplify/optimize-model';
 import { defined } from '../defined';
 import { checkPaths } from '../guard/check-paths';
 import { firstFeeds } from '../guard/evaluate';
 import { fidelityFaults, measureFidelity, type Measuring } from '../guard/guard';
-import { setProvenance } from '../guard/provenance';
-import { measureCandidate, type QuantizeCandidate } from './candidate';
-import type { OperatorDecision } from './decision';
+import { provenance, setProvenance } from '../guard/provenance';
+import { measureCandidate, type Made, type QuantizeCandidate } from './candidate';
+import { tooNoisy, type OperatorDecision } from './decision';
 import { quantizeDynamic } from './dynamic';
 import { equalizeLayers } from './equalize';
 import type { Range } from './parameters';
 import {
   checkQuantizeOptions,
+  methodsOf,
   type CheckedQuantizeOptions,
   type QuantizeMethod,
   type QuantizeOptions,
 } from './quantize-options';
 import { PER_CHANNEL_OPSET, upgradeOpset } from './upgrade';
 import { excludedNodes } from './excluded';
+import { RANGE_METHODS } from './range-methods';
 import { smoothNormalizations } from './smooth';
 import { layersByNoise, leastPrefix } from './sensitivity';
 import { writeMatched } from './matched-model';
 import { normalizedMoments, StaticQuantizer, writeStatic, type WrittenModel } from './static';
 import type { Target } from './target';
+import { TfliteQuantizer } from './tflite/tflite-quantizer';
+import { writeTfliteWith } from './tflite/metadata';
 import { convertToFloat16 } from './to-float16';
 import { quantizeWeights } from './weight-only';
 import { inspectModel, Workspace, type ModelUse } from './workspace';
@@ -41,12 +45,6 @@ export interface QuantizeResult {
   readonly chosen?: QuantizeCandidate;
   /** Whether it holds all limits. */
   readonly holds: boolean;
-}
-
-/** A model that may become the result. */
-interface Made extends WrittenModel {
-  readonly method: QuantizeMethod;
-  readonly name: string;
 }
 
 /** How a static model is made. */
@@ -63,17 +61,6 @@ interface StaticModel extends WrittenModel {
 }
 
 type Write<Model extends WrittenModel> = (exclude: ReadonlySet<string>) => Promise<Model>;
-
-/** Ranges are found by each of these, and those of least noise are kept. */
-const RANGE_METHODS: readonly RangeMethod[] = [
-  { method: 'minmax' },
-  { method: 'percentile', percentile: 99.99 },
-  { method: 'mse' },
-  { method: 'entropy' },
-];
-
-/** Methods for the sake of size, not of speed. */
-const SMALLER: ReadonlySet<QuantizeMethod> = new Set(['weight-only', 'float16'] as const);
 
 /**
  * Has a processor without VNNI compute products of unsigned and signed integers exactly, as those
@@ -131,8 +118,7 @@ class Quantizer {
   }
 
   async candidates(): Promise<{ made: Made; measured: QuantizeCandidate }[]> {
-    const { method = 'auto', minSpeedup = SMALLER.has(method) ? 0 : 1 } = this.#options;
-    const methods = method === 'auto' ? (['static', 'dynamic'] as const) : [method];
+    const { methods, minSpeedup } = methodsOf(this.#options);
     const found: { made: Made; measured: QuantizeCandidate }[] = [];
     for (const each of methods) {
       throwIfAborted(this.#options.signal);
@@ -375,15 +361,6 @@ class Quantizer {
   }
 }
 
-/** Says of layers that were left float by the limits that it was these. */
-function tooNoisy(
-  decisions: readonly OperatorDecision[],
-  layers: readonly string[],
-): OperatorDecision[] {
-  const reason = 'it adds more noise than the limits allow';
-  return decisions.map((each) => (layers.includes(each.node) ? { ...each, reason } : each));
-}
-
 function leastNoise(models: readonly StaticModel[]): StaticModel {
   return models.reduce((best, model) => (model.sqnr > best.sqnr ? model : best));
 }
@@ -398,9 +375,13 @@ async function writeResult(
   candidate: QuantizeCandidate,
   target: Target,
 ): Promise<void> {
+  const facts = { method: candidate.name, target };
+  if (await isTfliteFile(file)) {
+    return writeTfliteWith(file, output, METADATA, provenance(facts, candidate));
+  }
   const opened = openOnnxFile(file);
   try {
-    setProvenance(opened.model, METADATA, { method: candidate.name, target }, candidate);
+    setProvenance(opened.model, METADATA, facts, candidate);
     await writeOnnxFile(opened.model, output);
   } finally {
     opened.close();
@@ -422,7 +403,7 @@ function better(a: QuantizeCandidate, b: QuantizeCandidate, options: QuantizeOpt
 }
 
 /**
- * Quantises a float ONNX model: makes the candidates, measures each against the float model on
+ * Quantises a float ONNX or TensorFlow Lite model: makes the candidates, measures each against the float model on
  * held-out samples and writes the quickest of those that hold the limits (the smallest, where
  * `minSpeedup` is 0). Nothing is written where none does, unless `force` is set.
  *
@@ -440,7 +421,10 @@ export async function quantizeModel(
   await checkPaths(input, output);
   const workspace = await Workspace.create();
   try {
-    const found = await (await Quantizer.create(input, options, workspace)).candidates();
+    const quantizer = (await isTfliteFile(input))
+      ? new TfliteQuantizer(input, options, workspace)
+      : await Quantizer.create(input, options, workspace);
+    const found = await quantizer.candidates();
     if (found.length === 0) {
       throw new OnliteError(
         'ERR_UNSUPPORTED',

@@ -52,6 +52,8 @@ export interface QuantizeOptions extends GuardLimits {
    * integer operators themselves.
    */
   readonly format?: 'qdq' | 'qoperator';
+  /** What a static TensorFlow Lite model takes and gives. Default `float32`. */
+  readonly io?: 'float32' | 'int8';
   /** Nodes by name (or first output) that stay float. */
   readonly exclude?: readonly string[];
   /** Writes the best candidate though it does not hold a limit. */
@@ -77,6 +79,7 @@ const optionKeys = new Set<keyof QuantizeOptions>([
   'bits',
   'blockSize',
   'format',
+  'io',
   'exclude',
   'force',
   'session',
@@ -103,6 +106,7 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedQuantizeO
   optionalChoice(checked, 'method', 'options', methods);
   optionalChoice(checked, 'target', 'options', wordsOf(...targets));
   optionalChoice(checked, 'format', 'options', wordsOf('qdq', 'qoperator'));
+  optionalChoice(checked, 'io', 'options', wordsOf('float32', 'int8'));
   optionalBoolean(checked, 'force', 'options');
   optionalInteger(checked, 'count', 'options', 0, Number.MAX_SAFE_INTEGER);
   for (const name of ['data', 'heldOut'] as const) {
@@ -141,4 +145,18 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedQuantizeO
   }
   const all = checked as unknown as QuantizeOptions;
   return { ...all, target: all.target ?? targetOfThisMachine() };
+}
+
+/** Methods for the sake of size, not of speed. */
+const SMALLER: ReadonlySet<QuantizeMethod> = new Set(['weight-only', 'float16'] as const);
+
+/** The methods to try, and the speed that the result must have. */
+export function methodsOf({ method = 'auto', minSpeedup }: QuantizeOptions): {
+  methods: readonly Exclude<QuantizeMethod, 'auto'>[];
+  minSpeedup: number;
+} {
+  return {
+    methods: method === 'auto' ? ['static', 'dynamic'] : [method],
+    minSpeedup: minSpeedup ?? (SMALLER.has(method) ? 0 : 1),
+  };
 }

@@ -32,8 +32,8 @@ export class Workspace {
   }
 
   /** A path that nothing has yet. */
-  path(name: string): string {
-    return join(this.folder, `${this.#files++}-${name}.onnx`);
+  path(name: string, extension: 'onnx' | 'tflite' = 'onnx'): string {
+    return join(this.folder, `${this.#files++}-${name}.${extension}`);
   }
 
   /** Edits a model and writes it into a file of its own, without what has no use any more. */

@@ -1,0 +1,275 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import type { Quantization } from '../../../engine/session/metadata';
+import {
+  TensorType,
+  type OperatorT,
+  type QuantizationParametersT,
+  type SubgraphEditor,
+  type TensorT,
+} from '../../../formats/tflite';
+import { quantizeArray } from '../integers';
+import { biasParameters, rangeParameters, weightParameters, type Range } from '../parameters';
+import { int8Parameters } from './int8-parameters';
+import { isLayerRule, type Int8Plan, type PlannedOperator } from './int8-plan';
+import type { LayerRule, OperatorRule } from './int8-rules';
+
+/** The versions that convert int8. */
+const QUANTIZE_VERSION = 1;
+const DEQUANTIZE_VERSION = 2;
+/** The version whose weights have a scale for each channel. */
+const FULLY_CONNECTED_PER_CHANNEL = 12;
+
+export interface WriteInt8Options {
+  /** By the tensors' names. */
+  readonly ranges: ReadonlyMap<string, Range>;
+  /** What the model takes and gives; float32 by default. */
+  readonly io?: 'float32' | 'int8';
+}
+
+/** Parameters as a tensor has them. */
+export function quantizationT({
+  scale,
+  zeroPoint,
+  axis = 0,
+}: Quantization): QuantizationParametersT {
+  return {
+    scale: [...scale],
+    zeroPoint: zeroPoint.map(BigInt),
+    ...(axis === 0 ? {} : { quantizedDimension: axis }),
+  };
+}
+
+/** A tensor like another one, of another type. */
+const alike = ({ shape, shapeSignature, hasRank }: TensorT, other: TensorT): TensorT => ({
+  ...(shape ? { shape } : {}),
+  ...(shapeSignature ? { shapeSignature } : {}),
+  ...(hasRank === undefined ? {} : { hasRank }),
+  ...other,
+});
+
+function rangeOf(values: Float32Array): Range {
+  let [min, max] = [0, 0];
+  for (const value of values) {
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return { min, max };
+}
+
+class Int8Writer {
+  readonly #editor: SubgraphEditor;
+  readonly #plan: Int8Plan;
+  readonly #parameters: ReadonlyMap<number, Quantization>;
+  /** The operators of the result so far. */
+  readonly #operators: OperatorT[] = [];
+  /** The int8 form of tensors of the model. */
+  readonly #integers = new Map<number, number>();
+  /** Float tensors of the model that are there. */
+  readonly #floats: Set<number>;
+  readonly #constants = new Map<string, number>();
+
+  constructor(editor: SubgraphEditor, plan: Int8Plan, { ranges }: WriteInt8Options) {
+    this.#editor = editor;
+    this.#plan = plan;
+    this.#parameters = int8Parameters(editor, plan, ranges);
+    const computed = new Set(editor.graph.operators.flatMap(({ outputs }) => outputs));
+    this.#floats = new Set([...editor.graph.tensors.keys()].filter((each) => !computed.has(each)));
+  }
+
+  write(io: 'float32' | 'int8'): void {
+    const { graph, model } = this.#editor;
+    const inputs = io === 'int8' ? graph.inputs.map((index) => this.#input(index)) : graph.inputs;
+    for (const operator of graph.operators) this.#operator(operator);
+    const outputs = graph.outputs.map((index) =>
+      io === 'int8' && this.#integers.has(index) ? this.#integer(index) : this.#float(index),
+    );
+    const renamed = new Map<number, number>();
+    graph.inputs.forEach((index, position) => renamed.set(index, inputs[position] ?? index));
+    graph.outputs.forEach((index, position) => renamed.set(index, outputs[position] ?? index));
+    graph.inputs = inputs;
+    graph.outputs = outputs;
+    graph.operators = this.#operators;
+    for (const { subgraphIndex = 0, ...signature } of model.signatureDefs) {
+      if (model.subgraphs[subgraphIndex] !== graph) continue;
+      for (const map of [...signature.inputs, ...signature.outputs]) {
+        map.tensorIndex = renamed.get(map.tensorIndex ?? 0) ?? map.tensorIndex ?? 0;
+      }
+    }
+    this.#nameIntegers();
+  }
+
+  /** An input that is int8 from the beginning, where something takes it as such. */
+  #input(index: number): number {
+    if (!this.#parameters.has(index)) return index;
+    this.#floats.delete(index);
+    return this.#addInteger(index);
+  }
+
+  #addInteger(index: number): number {
+    const tensor = this.#editor.tensor(index) ?? {};
+    const quantization = quantizationT(this.#parameters.get(index) ?? { scale: [], zeroPoint: [] });
+    const { name = '' } = tensor;
+    const added = this.#editor.addTensor(
+      alike(tensor, { name: `${name}_int8`, type: TensorType.int8, quantization }),
+    );
+    this.#integers.set(index, added);
+    return added;
+  }
+
+  #emit(name: string, version: number, input: number, output: number): void {
+    const opcodeIndex = this.#editor.opcode(name, version);
+    this.#operators.push({ opcodeIndex, inputs: [input], outputs: [output] });
+  }
+
+  /** The int8 form of a tensor, which is made where it is not there. */
+  #integer(index: number): number {
+    const known = this.#integers.get(index);
+    if (known !== undefined) return known;
+    const added = this.#addInteger(index);
+    this.#emit('QUANTIZE', QUANTIZE_VERSION, index, added);
+    return added;
+  }
+
+  /** The float form of a tensor, which is made where it is not there. */
+  #float(index: number): number {
+    const integer = this.#integers.get(index);
+    if (!this.#floats.has(index) && integer !== undefined) {
+      this.#floats.add(index);
+      this.#emit('DEQUANTIZE', DEQUANTIZE_VERSION, integer, index);
+    }
+    return index;
+  }
+
+  #operator(operator: OperatorT): void {
+    const planned = this.#plan.operators.get(operator);
+    if (planned) {
+      const { rule } = planned;
+      operator.inputs = isLayerRule(rule)
+        ? this.#layerInputs(operator, rule)
+        : this.#dataInputs(operator, rule, planned);
+      operator.outputs = operator.outputs.map((index) => this.#addInteger(index));
+      this.#editor.requireVersion(operator, this.#version(operator, rule));
+    } else {
+      operator.inputs = operator.inputs.map((index) => (index < 0 ? index : this.#float(index)));
+      for (const index of operator.outputs) this.#floats.add(index);
+    }
+    this.#operators.push(operator);
+  }
+
+  #version(operator: OperatorT, { version }: LayerRule | OperatorRule): number {
+    const isFull = this.#editor.operatorName(operator) === 'FULLY_CONNECTED';
+    return isFull ? FULLY_CONNECTED_PER_CHANNEL : version;
+  }
+
+  #dataInputs(
+    { inputs, outputs }: OperatorT,
+    { output }: OperatorRule,
+    { data }: PlannedOperator,
+  ): number[] {
+    const shared = output === 'shared' ? this.#parameters.get(outputs[0] ?? -1) : undefined;
+    return inputs.map((index, position) => {
+      if (!data.includes(position)) return index;
+      const values = this.#editor.constantFloats(index);
+      if (values) return this.#constant(index, values, shared);
+      const integer = this.#integer(index);
+      return shared ? this.#requantized(index, integer, shared) : integer;
+    });
+  }
+
+  /** The tensor with other parameters. */
+  #requantized(index: number, integer: number, parameters: Quantization): number {
+    if (isDeepStrictEqual(this.#parameters.get(index), parameters)) return integer;
+    const tensor = this.#editor.tensor(integer) ?? {};
+    const added = this.#editor.addTensor(
+      alike(tensor, {
+        name: `${tensor.name ?? ''}_requantized`,
+        type: TensorType.int8,
+        quantization: quantizationT(parameters),
+      }),
+    );
+    this.#emit('QUANTIZE', QUANTIZE_VERSION, integer, added);
+    return added;
+  }
+
+  #constant(index: number, values: Float32Array, shared: Quantization | undefined): number {
+    const parameters = shared ?? rangeParameters(rangeOf(values), 'int8');
+    return this.#addConstant(index, parameters, () => {
+      const { shape = [] } = this.#editor.tensor(index) ?? {};
+      return quantizeArray(values, shape, parameters, 'int8');
+    });
+  }
+
+  /** A constant in integers, once for the same parameters. */
+  #addConstant(
+    index: number,
+    parameters: Quantization,
+    quantize: () => Int8Array | Int32Array,
+  ): number {
+    const key = JSON.stringify([index, parameters]);
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known;
+    const data = quantize();
+    const tensor = this.#editor.tensor(index) ?? {};
+    const type = data instanceof Int8Array ? TensorType.int8 : TensorType.int32;
+    const { name = '' } = tensor;
+    const added = this.#editor.addConstant(
+      alike(tensor, { name, type, quantization: quantizationT(parameters) }),
+      data,
+    );
+    this.#constants.set(key, added);
+    return added;
+  }
+
+  #layerInputs(operator: OperatorT, { input, weight, bias, axis }: LayerRule): number[] {
+    const inputs = [...operator.inputs];
+    const [weightIndex = -1, biasIndex = -1] = [inputs[weight], inputs[bias]];
+    const values = this.#editor.constantFloats(weightIndex) ?? new Float32Array();
+    const { shape = [] } = this.#editor.tensor(weightIndex) ?? {};
+    // XNNPACK takes no layer without a bias.
+    const biases = this.#editor.constantFloats(biasIndex) ?? new Float32Array(shape[axis] ?? 0);
+    const [scale = 1] = this.#parameters.get(inputs[input] ?? -1)?.scale ?? [];
+    const found = biasParameters(biases, scale, weightParameters(values, shape, 'int8', { axis }));
+    inputs[input] = this.#integer(inputs[input] ?? -1);
+    inputs[weight] = this.#addConstant(weightIndex, found.weight, () =>
+      quantizeArray(values, shape, found.weight, 'int8'),
+    );
+    while (inputs.length < bias) inputs.push(-1);
+    const quantized = quantizeArray(biases, [biases.length], found.bias, 'int32');
+    inputs[bias] =
+      biasIndex < 0
+        ? this.#editor.addConstant(
+            {
+              name: `${this.#editor.tensor(operator.outputs[0])?.name ?? ''}_bias`,
+              shape: [biases.length],
+              type: TensorType.int32,
+              quantization: quantizationT(found.bias),
+            },
+            quantized,
+          )
+        : this.#addConstant(biasIndex, found.bias, () => quantized);
+    return inputs;
+  }
+
+  /** Gives the int8 form of a tensor its name, where the float form is gone. */
+  #nameIntegers(): void {
+    const { graph } = this.#editor;
+    const used = new Set([
+      ...graph.inputs,
+      ...graph.outputs,
+      ...graph.operators.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]),
+    ]);
+    for (const [index, integer] of this.#integers) {
+      const [tensor, other] = [this.#editor.tensor(index), this.#editor.tensor(integer)];
+      if (!used.has(index) && tensor?.name !== undefined && other) other.name = tensor.name;
+    }
+  }
+}
+
+/**
+ * Has a subgraph compute in int8 as planned, with conversions where float operators and the model's
+ * ends need them. What is no longer used stays, to be removed with `removeUnused`.
+ */
+export function writeInt8(editor: SubgraphEditor, plan: Int8Plan, options: WriteInt8Options): void {
+  new Int8Writer(editor, plan, options).write(options.io ?? 'float32');
+}
