@@ -1,6 +1,6 @@
 // Builds the addon as it is published, for any of the platforms of platforms.json, with the C++
 // compiler and the C libraries of all of them that the Python package ziglang brings.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -79,7 +79,7 @@ async function findZig() {
 
 async function buildFor(name, zig) {
   const folder = at('build/prebuild', name);
-  const { zig: target, cmakeSystem, os } = platforms[name];
+  const { zig: target, cmakeSystem, dlltool } = platforms[name];
   const started = Date.now();
   log(`${name} (${target}, several minutes the first time)`);
   const cmake = (step, ...args) =>
@@ -94,7 +94,7 @@ async function buildFor(name, zig) {
     CMAKE_TOOLCHAIN_FILE: at('scripts/zig-toolchain.cmake'),
     ONLITE_SMALL: 'ON',
     CMAKE_JS_INC: at('node_modules/node-api-headers/include'),
-    CMAKE_JS_SRC: os === 'win32' ? writeImports(folder) : '',
+    CMAKE_JS_LIB: dlltool === undefined ? '' : await importLibrary(folder, zig, dlltool),
     ZIG: zig,
     ZIG_TARGET: target,
     ZIG_SYSTEM: cmakeSystem,
@@ -111,43 +111,13 @@ async function buildFor(name, zig) {
   log(`${prebuildFile(name)}: ${size} MB, ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
-/**
- * Windows looks for what an addon imports in the library that its linker named, NODE.EXE; this takes
- * Node-API's functions from the program that loads the addon, which may be an Electron app's.
- */
-function writeImports(folder) {
-  const definition = readFileSync(at('node_modules/node-api-headers/def/node_api.def'), 'utf8');
-  const names = definition.match(/^(napi|node_api)_\w+$/gm);
-  const source = `#include <windows.h>
-
-extern "C" {
-${names.map((name) => `void* __imp_${name} = nullptr;`).join('\n')}
-}
-
-namespace {
-
-struct Import {
-  void** pointer;
-  const char* name;
-};
-
-constexpr Import kImports[] = {
-${names.map((name) => `    {&__imp_${name}, "${name}"},`).join('\n')}
-};
-
-__attribute__((constructor)) void ReadImports() {
-  HMODULE program = GetModuleHandleW(nullptr);
-  for (const Import& import : kImports) {
-    *import.pointer = reinterpret_cast<void*>(GetProcAddress(program, import.name));
-  }
-}
-
-}  // namespace
-`;
-  const file = join(folder, 'node_api_imports.cc');
+/** What a Windows linker wants to know of node.exe, from the headers' list of its functions. */
+async function importLibrary(folder, zig, machine) {
+  const library = join(folder, 'node.lib');
+  const definition = at('node_modules/node-api-headers/def/node_api.def');
   mkdirSync(folder, { recursive: true });
-  writeFileSync(file, source);
-  return file;
+  await run(zig, ['dlltool', '-m', machine, '-d', definition, '-l', library], { cwd: ROOT });
+  return library;
 }
 
 main().catch((error) => reportFailure('prebuild', error));

@@ -102,9 +102,9 @@ describe.each(built.filter(({ os }) => os === 'win32'))('the addon for $name', (
     expect(head.readUInt16LE(at + 4)).toBe(cpu === 'x64' ? 0x8664 : 0xaa64);
   });
 
-  it('needs what every Windows 10 has, and no node.exe, which Electron does not have', () => {
+  it('needs node.exe and what every Windows 10 has', () => {
     const { libraries, exports } = readPe(file);
-    const system = /^(kernel32\.dll|api-ms-win-crt-[a-z]+-l1-1-0\.dll)$/i;
+    const system = /^(node\.exe|kernel32\.dll|api-ms-win-crt-[a-z]+-l1-1-0\.dll)$/i;
     expect(libraries.filter((name) => !system.test(name))).toEqual([]);
     expect(exports.sort()).toEqual(entryPoints);
   });
