@@ -18,7 +18,8 @@ const replaced = 'onnxruntime-node';
 /** The file that transformers.js loads onnxruntime-node from, as the program finds them. */
 function findReplaced(): string {
   const program = process.argv[1];
-  const folders = [...(program === undefined ? [] : [dirname(program)]), process.cwd(), __dirname];
+  const started = program === undefined ? [] : [dirname(program)];
+  const folders = new Set([...started, process.cwd(), __dirname]);
   let cause: unknown;
   for (const folder of folders) {
     try {
@@ -28,7 +29,7 @@ function findReplaced(): string {
       cause ??= error;
     }
   }
-  const message = `${transformers} with its ${replaced} is not found from ${folders.join(', ')}`;
+  const message = `${transformers} with its ${replaced} is not found from ${[...folders].join(', ')}`;
   throw new OnliteError('ERR_UNSUPPORTED', message, { cause });
 }
 
