@@ -16,7 +16,7 @@ import { feedsFor } from '../compare/feeds';
 import { matchValues } from '../compare/match';
 import { realValues } from '../compare/real-values';
 import { checkedSamples, type Sample, type Samples } from '../compare/sample';
-import { layeredModel, openWithLayers, readLayeredModel } from '../layers/layered-model';
+import { layeredModel, readLayeredModel, type LayeredSession } from '../layers/layered-model';
 import type { Range } from '../quantize/parameters';
 import type { Moments } from './channel-moments';
 import { checkRangeMethod, TensorObserver, type RangeMethod } from './tensor-observer';
@@ -98,6 +98,7 @@ function dispose(outputs: Outputs): void {
  */
 export class Calibrator implements AsyncDisposable {
   readonly #session: InferenceSession;
+  readonly #opened: LayeredSession;
   readonly #pool = new TensorPool();
   readonly #inputs: readonly TensorObserver[];
   readonly #outputs: readonly TensorObserver[];
@@ -105,10 +106,12 @@ export class Calibrator implements AsyncDisposable {
   #isReleased = false;
 
   private constructor(
-    session: InferenceSession,
+    opened: LayeredSession,
     names: readonly string[],
     { histograms = true, moments }: CalibratorOptions,
   ) {
+    const { session } = opened;
+    this.#opened = opened;
     this.#session = session;
     const observers = (values: readonly ValueMetadata[]): TensorObserver[] =>
       values
@@ -145,21 +148,21 @@ export class Calibrator implements AsyncDisposable {
     const layered = typeof model === 'string' ? await readLayeredModel(model) : layeredModel(model);
     const layers = new Set(layered.layers.map(({ name }) => name));
     const names = [...new Set([...wanted, ...(options.moments?.keys() ?? [])])];
-    const session = await openWithLayers(
-      layered,
+    const opened = await layered.open(
       names.filter((name) => layers.has(name)),
       options.session ?? {},
     );
     try {
+      const { session } = opened;
       const known = new Set([...session.inputNames, ...session.outputNames]);
       const unknown = names.find((name) => !known.has(name));
       if (unknown !== undefined) {
         const message = `tensors: the model computes no '${unknown}' in its main graph`;
         throw new OnliteError('ERR_INVALID_ARGUMENT', message);
       }
-      return new Calibrator(session, names, options);
+      return new Calibrator(opened, names, options);
     } catch (error) {
-      await session.release();
+      await opened.release();
       throw error;
     }
   }
@@ -288,7 +291,7 @@ export class Calibrator implements AsyncDisposable {
   /** Frees the model and its tensors; what was found stays. */
   async release(): Promise<void> {
     this.#isReleased = true;
-    await this.#session.release();
+    await this.#opened.release();
     this.#pool.dispose();
   }
 

@@ -10,7 +10,7 @@ import { likelyLayouts, matchValues } from '../compare/match';
 import { alignedValues, outputValues, type OutputValues } from '../compare/output-comparison';
 import { checkedSamples, type Samples } from '../compare/sample';
 import { DifferenceSums, type Difference } from '../measures/difference';
-import { openWithLayers, readLayeredModel, type Layer } from './layered-model';
+import { readLayeredModel, type Layer, type LayeredSession } from './layered-model';
 import { DEQUANTIZED } from './onnx-layers';
 
 /** How {@link compareLayers} compares. */
@@ -171,21 +171,22 @@ export async function compareLayers(
       'layers: the models have no tensors of the same name between their operators',
     );
   }
-  const sessions: InferenceSession[] = [];
+  const opened: LayeredSession[] = [];
   try {
     const { session = {} } = options;
     const names = [
       pairs.map(({ layer }) => layer.name),
       pairs.map(({ candidateName }) => candidateName),
     ] as const;
-    const first = await openWithLayers(reference, names[0], session);
-    sessions.push(first);
-    const second = await openWithLayers(candidate, names[1], session);
-    sessions.push(second);
-    const sums = await addSamples([first, second], pairs, samples, options);
+    const first = await reference.open(names[0], session);
+    opened.push(first);
+    const second = await candidate.open(names[1], session);
+    opened.push(second);
+    const sessions = [first.session, second.session] as const;
+    const sums = await addSamples(sessions, pairs, samples, options);
     return comparisonOf(reference.layers, pairs, sums);
   } finally {
-    for (const session of sessions) await session.release();
+    for (const each of opened) await each.release();
   }
 }
 

@@ -1,10 +1,18 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
-import { unreadable } from '../../files';
+import { firstBytes, makeTemporaryFolder, unreadable } from '../../files';
+import {
+  openOnnxFile,
+  readOnnxModel,
+  readOnnxStructure,
+  writeOnnxFile,
+  writeOnnxModel,
+} from '../../formats/onnx';
 import { isTfliteModel } from '../../formats/tflite';
-import { onnxLayers } from './onnx-layers';
+import { onnxLayers, withOnnxLayers } from './onnx-layers';
 import { tfliteLayers } from './tflite-layers';
 
 /** A tensor that a model computes on its way. */
@@ -17,12 +25,53 @@ export interface Layer {
   readonly inputs: readonly string[];
 }
 
+/** A session with what it was loaded from. */
+export interface LayeredSession {
+  readonly session: InferenceSession;
+  release(): Promise<void>;
+}
+
 /** A model that can give its intermediate tensors. */
 export interface LayeredModel {
   /** In an order in which each comes after its inputs. */
   readonly layers: readonly Layer[];
-  /** The model with these of its layers as further outputs, as bytes, and what loads them. */
-  withLayers(names: readonly string[]): { bytes: Uint8Array; options: SessionOptions };
+  /** A session of the model with these of its layers as further outputs. */
+  open(names: readonly string[], options: SessionOptions): Promise<LayeredSession>;
+}
+
+async function openBytes(bytes: Uint8Array, options: SessionOptions): Promise<LayeredSession> {
+  const session = await InferenceSession.create(bytes, options);
+  return { session, release: () => session.release() };
+}
+
+function layeredTflite(bytes: Uint8Array): LayeredModel {
+  const { layers, withLayers } = tfliteLayers(bytes);
+  return { layers, open: (names, options) => openBytes(withLayers(names), options) };
+}
+
+/** Large weights are mapped from a file that is there as long as the session. */
+async function openOnnx(
+  file: string,
+  names: readonly string[],
+  options: SessionOptions,
+): Promise<LayeredSession> {
+  const folder = await makeTemporaryFolder('onlite-layers-');
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const copy = join(folder, 'model.onnx');
+    const original = openOnnxFile(file);
+    try {
+      const model = withOnnxLayers(original.model, names);
+      await writeOnnxFile(model, copy, { externalData: 'mappable' });
+    } finally {
+      original.close();
+    }
+    const session = await InferenceSession.create(copy, options);
+    return { session, release: () => session.release().finally(remove) };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
 }
 
 /**
@@ -30,26 +79,24 @@ export interface LayeredModel {
  * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE or ERR_MODEL_INVALID.
  */
 export async function readLayeredModel(file: string): Promise<LayeredModel> {
+  if (!isTfliteModel(await firstBytes(file, 8))) {
+    return {
+      layers: onnxLayers(readOnnxStructure(file)),
+      open: (names, options) => openOnnx(file, names, options),
+    };
+  }
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw unreadable(`cannot read '${file}'`, cause);
   });
-  return layeredModel(bytes, file);
+  return layeredTflite(bytes);
 }
 
-/**
- * @param file - the model's path, beside which external data lies
- * @throws OnliteError ERR_MODEL_INVALID
- */
-export function layeredModel(bytes: Uint8Array, file = ''): LayeredModel {
-  return isTfliteModel(bytes) ? tfliteLayers(bytes) : onnxLayers(bytes, file);
-}
-
-/** A session of the model that gives these layers too. */
-export function openWithLayers(
-  model: LayeredModel,
-  names: readonly string[],
-  options: SessionOptions,
-): Promise<InferenceSession> {
-  const { bytes, options: own } = model.withLayers(names);
-  return InferenceSession.create(bytes, { ...options, ...own });
+/** @throws OnliteError ERR_MODEL_INVALID */
+export function layeredModel(bytes: Uint8Array): LayeredModel {
+  if (isTfliteModel(bytes)) return layeredTflite(bytes);
+  const model = readOnnxModel(bytes);
+  return {
+    layers: onnxLayers(model),
+    open: (names, options) => openBytes(writeOnnxModel(withOnnxLayers(model, names)), options),
+  };
 }

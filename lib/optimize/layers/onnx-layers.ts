@@ -1,29 +1,5 @@
-import { dirname } from 'node:path';
-
-import {
-  externalDataFile,
-  externalDataLocation,
-  readOnnxModel,
-  walkModel,
-  writeOnnxModel,
-  type GraphProto,
-  type ModelProto,
-  type NodeProto,
-} from '../../formats/onnx';
-import type { Layer, LayeredModel } from './layered-model';
-
-/** Where the runtime finds external data of a model that it is given as bytes. */
-function externalFiles(model: ModelProto, folder: string): { path: string; data: string }[] {
-  const files = new Map<string, string>();
-  walkModel(model, {
-    tensor: (tensor) => {
-      const path = externalDataLocation(tensor)?.location;
-      const file = externalDataFile(tensor, folder);
-      if (path !== undefined && file !== undefined) files.set(path, file);
-    },
-  });
-  return [...files].map(([path, data]) => ({ path, data }));
-}
+import type { GraphProto, ModelProto, NodeProto } from '../../formats/onnx';
+import type { Layer } from './layered-model';
 
 /**
  * What ONNX Runtime's quantiser calls a tensor after its QuantizeLinear and DequantizeLinear, after
@@ -58,38 +34,29 @@ function dequantizers({ node: nodes, initializer }: GraphProto): NodeProto[] {
 }
 
 /**
- * The tensors between the nodes of an ONNX model's main graph, which become graph outputs without
- * a type: the runtime infers it. What integer operators compute is there as real values too.
- * Tensors inside If, Loop and Scan are their nodes' own.
- *
- * @param file - the model's path: external data lies beside it
- * @throws OnliteError ERR_MODEL_INVALID
+ * The tensors between the nodes of an ONNX model's main graph; what integer operators compute is
+ * there as real values too. Tensors inside If, Loop and Scan are their nodes' own.
  */
-export function onnxLayers(bytes: Uint8Array, file: string): LayeredModel {
-  const model = readOnnxModel(bytes);
-  const { graph } = model;
-  if (!graph) return { layers: [], withLayers: () => ({ bytes, options: {} }) };
-  const added = dequantizers(graph);
-  const layers = [...graph.node, ...added]
+export function onnxLayers({ graph }: ModelProto): Layer[] {
+  if (!graph) return [];
+  return [...graph.node, ...dequantizers(graph)]
     .filter(({ opType }) => opType !== 'Constant')
     .flatMap(({ output, input, opType = '' }) =>
       output
         .filter((name) => name !== '')
         .map((name): Layer => ({ name, operator: opType, inputs: input })),
     );
-  return {
-    layers,
-    withLayers: (names) => {
-      const declared = new Set(graph.output.map(({ name }) => name));
-      const others = names.filter((name) => !declared.has(name));
-      const output = [...graph.output, ...others.map((name) => ({ name, metadataProps: [] }))];
-      const wanted = added.filter((node) => node.output.some((name) => names.includes(name)));
-      const changed = { ...graph, node: [...graph.node, ...wanted], output };
-      const externalData = externalFiles(model, dirname(file));
-      return {
-        bytes: writeOnnxModel({ ...model, graph: changed }),
-        options: externalData.length > 0 ? { externalData } : {},
-      };
-    },
-  };
+}
+
+/** The model with layers as graph outputs without a type: the runtime infers it. */
+export function withOnnxLayers(model: ModelProto, names: readonly string[]): ModelProto {
+  const { graph } = model;
+  if (!graph) return model;
+  const declared = new Set(graph.output.map(({ name }) => name));
+  const others = names.filter((name) => !declared.has(name));
+  const output = [...graph.output, ...others.map((name) => ({ name, metadataProps: [] }))];
+  const wanted = dequantizers(graph).filter((node) =>
+    node.output.some((name) => names.includes(name)),
+  );
+  return { ...model, graph: { ...graph, node: [...graph.node, ...wanted], output } };
 }

@@ -1,10 +1,14 @@
 import { elementType } from '../../engine/tensor/element-type';
 import { isNumeric } from '../../engine/tensor/numbers';
 import { readTfliteModel, withOutputs } from '../../formats/tflite';
-import type { Layer, LayeredModel } from './layered-model';
+import type { Layer } from './layered-model';
 
 /** The tensors that the operators of a TensorFlow Lite model's primary subgraph compute. */
-export function tfliteLayers(bytes: Uint8Array): LayeredModel {
+export function tfliteLayers(bytes: Uint8Array): {
+  readonly layers: readonly Layer[];
+  /** The model with these of them as further outputs. */
+  readonly withLayers: (wanted: readonly string[]) => Uint8Array;
+} {
   const { subgraphs, operatorCodes } = readTfliteModel(bytes);
   const [{ tensors, operators, outputs } = { tensors: [], operators: [], outputs: [] }] = subgraphs;
   const names = tensors.map(({ name }) => name);
@@ -25,7 +29,7 @@ export function tfliteLayers(bytes: Uint8Array): LayeredModel {
     layers,
     withLayers: (wanted) => {
       const indices = wanted.map((name) => names.indexOf(name));
-      return { bytes: withOutputs(bytes, [...new Set([...outputs, ...indices])]), options: {} };
+      return withOutputs(bytes, [...new Set([...outputs, ...indices])]);
     },
   };
 }
