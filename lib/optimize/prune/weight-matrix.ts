@@ -1,11 +1,5 @@
-import {
-  elementCount,
-  intAttribute,
-  isStandard,
-  OnnxDataType,
-  type GraphEditor,
-  type NodeProto,
-} from '../../formats/onnx';
+import { elementCount, OnnxDataType, type GraphEditor, type NodeProto } from '../../formats/onnx';
+import { weightLayout } from '../linear/weight-layout';
 
 /**
  * How the weights of a layer lie: element (output, input, tap) is at
@@ -33,22 +27,6 @@ export interface WeightTensor {
 
 const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1);
 
-/** The dimension of a layer's weights along which its outputs lie; undefined for other operators. */
-function outputAxisOf(node: NodeProto, rank: number): 0 | 1 | undefined {
-  switch (node.opType) {
-    case 'Conv':
-      return 0;
-    case 'ConvTranspose':
-      return 1;
-    case 'Gemm':
-      return intAttribute(node, 'transB', 0) === 0 ? 1 : 0;
-    case 'MatMul':
-      return rank === 2 ? 1 : undefined;
-    default:
-      return undefined;
-  }
-}
-
 function matrixOf(dims: readonly number[], outputAxis: 0 | 1): WeightMatrix {
   const [first = 0, second = 0, ...kernel] = dims;
   const taps = product(kernel);
@@ -65,12 +43,12 @@ function matrixOf(dims: readonly number[], outputAxis: 0 | 1): WeightMatrix {
 export function weightTensors(editor: GraphEditor): WeightTensor[] {
   const found = new Map<string, WeightTensor & { nodes: NodeProto[] }>();
   for (const node of editor.nodes) {
-    if (!isStandard(node)) continue;
     const [, name = ''] = node.input;
     const tensor = editor.constant(name);
     if (tensor?.dataType !== OnnxDataType.FLOAT || elementCount(tensor) === 0) continue;
-    const outputAxis = outputAxisOf(node, tensor.dims.length);
-    if (outputAxis === undefined || tensor.dims.length < 2) continue;
+    const layout = weightLayout(node, tensor.dims);
+    if (!layout) continue;
+    const outputAxis = layout.inputsFirst ? 1 : 0;
     const known = found.get(name);
     if (known) known.nodes.push(node);
     else {
