@@ -103,8 +103,8 @@ export const quantize: Command = {
   summary: 'make a model smaller and quicker, and say whether to ship it',
   usage: 'IN OUT --data D [options]',
   help: [
-    'Makes the model simpler, quantises it in the ways that can pay, and measures each candidate',
-    'against the float model on samples that calibration has not seen. The quickest candidate that',
+    'Makes an ONNX model simpler, quantises it in the ways that can pay, or does so with a TensorFlow',
+    'Lite model as it is, and measures each candidate against the float model on samples that calibration has not seen. The quickest candidate that',
     'holds the limits is written to OUT (the smallest, with --min-speedup 0); where none does, nothing',
     'is.',
     '',

@@ -166,9 +166,11 @@ export class TfliteQuantizer {
       .sort((a, b) => b.addedNoise - a.addedNoise)
       .map(({ name }) => name);
     let kept = first;
-    await leastPrefix(worst.slice(0, -1), async (head) => {
+    await leastPrefix(worst, async (head) => {
       const made = await write(new Set([...this.#exclude, ...head]));
-      const holds = isChanged(made) && (await judge(made));
+      // Without a layer nothing is left in integers.
+      if (!isChanged(made)) return true;
+      const holds = await judge(made);
       await this.#workspace.discard(holds ? kept.file : made.file);
       if (holds) kept = { ...made, decisions: tooNoisy(made.decisions, head) };
       return holds;

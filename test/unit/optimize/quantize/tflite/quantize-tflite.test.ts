@@ -1,0 +1,112 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterAll, describe, expect, it } from 'vitest';
+
+import { InferenceSession } from '../../../../../lib/engine/session/session';
+import { Tensor } from '../../../../../lib/engine/tensor/tensor';
+import { readTflite, writeTflite } from '../../../../../lib/formats/tflite';
+import { quantizeModel } from '../../../../../lib/optimize/quantize/quantize-model';
+import type { QuantizeOptions } from '../../../../../lib/optimize/quantize/quantize-options';
+import { Network, numbers } from './network';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'onlite-quantize-tflite-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const SHAPE = [1, 8, 8, 3];
+const data: QuantizeOptions['data'] = () =>
+  Array.from({ length: 6 }, (_, index) => ({
+    feeds: { x: new Tensor('float32', numbers(8 * 8 * 3, 500 + index), SHAPE) },
+  }));
+/** What is quicker depends on the machine. */
+const anySpeed = { data, minSpeedup: 0 };
+
+function network(): string {
+  const net = new Network();
+  const first = net.unary('HARD_SWISH', net.conv(net.input(SHAPE), 16));
+  const second = net.conv(net.pool('AVERAGE_POOL_2D', first), 16);
+  const file = path.join(folder, 'float.tflite');
+  writeFileSync(file, writeTflite(net.output(net.dense(net.mean(second), 10))));
+  return file;
+}
+
+const input = network();
+const output = path.join(folder, 'out.tflite');
+
+describe('quantizeModel', () => {
+  it('writes the better of everything in int8 and of what XNNPACK takes', async () => {
+    const { candidates, chosen, holds } = await quantizeModel(input, output, {
+      ...anySpeed,
+      method: 'static',
+      calibration: { method: 'minmax' },
+    });
+    expect(holds).toBe(true);
+    expect(candidates.map(({ name }) => name).sort()).toEqual([
+      'static (minmax)',
+      'static (minmax, delegated)',
+    ]);
+    const [delegated] = candidates.filter(({ name }) => name.includes('delegated'));
+    expect(delegated?.decisions).toContainEqual({
+      node: 'average_pool_2d2',
+      operator: 'AVERAGE_POOL_2D',
+      reason: 'XNNPACK computes it in float only',
+    });
+    const session = await InferenceSession.create(output);
+    expect(session.inputMetadata).toMatchObject([{ name: 'x', type: 'float32' }]);
+    await session.release();
+    const { metadata, buffers } = readTflite(readFileSync(output));
+    const entry = metadata.find(({ name }) => name === 'onlite.quantization');
+    const facts = Buffer.from(buffers[entry?.buffer ?? 0]?.data ?? []).toString();
+    expect(JSON.parse(facts)).toMatchObject({ method: chosen?.name });
+  });
+
+  it('gives int8 models that take and give int8', async () => {
+    const { holds } = await quantizeModel(input, output, {
+      ...anySpeed,
+      method: 'static',
+      calibration: { method: 'minmax' },
+      io: 'int8',
+    });
+    expect(holds).toBe(true);
+    const session = await InferenceSession.create(output);
+    const types = [...session.inputMetadata, ...session.outputMetadata].map((value) =>
+      value.isTensor ? value.type : value.kind,
+    );
+    expect(types).toEqual(['int8', 'int8']);
+    await session.release();
+  });
+
+  it.each(['dynamic', 'float16'] as const)('knows %s', async (method) => {
+    const { chosen } = await quantizeModel(input, output, { ...anySpeed, method });
+    expect(chosen?.name).toBe(method);
+    expect(chosen?.decisions.filter(({ as }) => as !== undefined)).toHaveLength(1);
+    expect(chosen?.fidelity.sqnr).toBeGreaterThan(30);
+  });
+
+  it('leaves float what adds most noise', async () => {
+    const all = await quantizeModel(input, output, { ...anySpeed, method: 'static' });
+    const sqnr = Math.max(...all.candidates.map((each) => each.fidelity.sqnr));
+    const { chosen } = await quantizeModel(input, output, {
+      ...anySpeed,
+      method: 'static',
+      minSqnr: sqnr + 0.5,
+    });
+    expect(chosen?.fidelity.sqnr).toBeGreaterThan(sqnr + 0.5);
+    expect(chosen?.decisions.map(({ reason }) => reason)).toContain(
+      'it adds more noise than the limits allow',
+    );
+  });
+
+  it.each([
+    [{ method: 'weight-only' }, 'ERR_UNSUPPORTED'],
+    [{ format: 'qoperator' }, 'ERR_UNSUPPORTED'],
+    [{ exclude: ['nothing'] }, 'ERR_INVALID_ARGUMENT'],
+    [{ io: 'int4' }, 'ERR_INVALID_ARGUMENT'],
+  ])('refuses %o', async (options, code) => {
+    const other = path.join(folder, 'refused.tflite');
+    const refused = quantizeModel(input, other, { data, ...options } as QuantizeOptions);
+    await expect(refused).rejects.toMatchObject({ code });
+    expect(existsSync(other)).toBe(false);
+  });
+});
