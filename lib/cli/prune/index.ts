@@ -1,11 +1,10 @@
-import { InferenceSession } from '../../engine/session/session';
 import { modelByteLength } from '../../optimize/guard/byte-length';
 import { pruneModel } from '../../optimize/prune/prune-model';
 import { ProgressLine } from '../bench/progress';
 import { NOT_HELD, type Command } from '../command';
 import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
-import { measureBoth } from '../guard/measure';
+import { inputsOf, measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
 import { readSplit } from '../guard/samples';
 import { interrupted } from '../interrupted';
@@ -14,13 +13,6 @@ import { writeResults } from '../output-file';
 import type { PruneDocument } from './document';
 import { parsePruneOptions, type PruneCommand } from './options';
 import { renderText } from './text';
-
-async function inputsOf(model: string): Promise<InferenceSession['inputMetadata']> {
-  const session = await InferenceSession.create(model, { logSeverityLevel: 4 });
-  const inputs = session.inputMetadata;
-  await session.release();
-  return inputs;
-}
 
 async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
   const { input, output, pruning, limits, match, exclude, force, judged, task, threads } = command;

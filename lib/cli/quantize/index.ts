@@ -1,4 +1,3 @@
-import { InferenceSession } from '../../engine/session/session';
 import { modelByteLength } from '../../optimize/guard/byte-length';
 import { quantizeModel, type QuantizeResult } from '../../optimize/quantize/quantize-model';
 import type { QuantizeOptions, QuantizeProgress } from '../../optimize/quantize/quantize-options';
@@ -7,7 +6,7 @@ import { ProgressLine, progressBar } from '../bench/progress';
 import { NOT_HELD, type Command } from '../command';
 import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
-import { measureBoth } from '../guard/measure';
+import { inputsOf, measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
 import { readSplit } from '../guard/samples';
 import { interrupted } from '../interrupted';
@@ -24,18 +23,6 @@ function progressText({ stage, name = '', done, total, remainingMs }: QuantizePr
   return stage === 'calibrating'
     ? `${progressBar(share)} calibrating: ${done} samples${left}`
     : `${stage} ${name}`;
-}
-
-async function inputsOf(model: string): Promise<InferenceSession['inputMetadata']> {
-  const session = await InferenceSession.create(model, {
-    logSeverityLevel: 4,
-    // It is not run: its weights need no room.
-    graphOptimizationLevel: 'disabled',
-    extra: { 'session.disable_prepacking': '1' },
-  });
-  const inputs = session.inputMetadata;
-  await session.release();
-  return inputs;
 }
 
 async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> {

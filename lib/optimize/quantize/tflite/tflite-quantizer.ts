@@ -22,6 +22,8 @@ import { writeFloat16Weights } from './float16-weights';
 import { operatorLabel, planInt8, type Placement } from './int8-plan';
 import { writeInt8 } from './write-int8';
 
+const PLACEMENTS = ['full', 'delegated'] as const satisfies readonly Placement[];
+
 /** Changes a model and says what became of its operators. */
 type Rewrite = (editor: SubgraphEditor) => readonly OperatorDecision[];
 
@@ -236,7 +238,9 @@ export class TfliteQuantizer {
     const recipe = await this.#best(await this.#recipes());
     if (!recipe) return [];
     const made: Made[] = [];
-    for (const placement of ['full', 'delegated'] as const) {
+    // A model's ends are int8 only where its first and last operators are.
+    const placements = this.#options.io === 'int8' ? (['full'] as const) : PLACEMENTS;
+    for (const placement of placements) {
       const write = (exclude: ReadonlySet<string>): Promise<Made> =>
         this.#writeInt8(recipe, placement, exclude);
       const first = await write(this.#exclude);
