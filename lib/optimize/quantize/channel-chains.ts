@@ -1,17 +1,16 @@
 import {
   elementCount,
-  floatAttribute,
   integerValues,
   intAttribute,
   intsAttribute,
   isStandard,
   OnnxDataType,
-  tensorValues,
   type GraphEditor,
   type NodeProto,
 } from '../../formats/onnx';
 import type { ConstantInput } from '../linear/constant-input';
 import { LinearLayer } from '../linear/linear-layer';
+import { clipBounds } from './clip';
 
 /** What calibration found of tensors by name. */
 export type TensorRanges = ReadonlyMap<string, { readonly max: number }>;
@@ -136,7 +135,7 @@ class ChainWalk {
   }
 
   #passesClip(node: NodeProto): boolean {
-    const [lower, upper] = this.#clipBounds(node);
+    const [lower, upper] = clipBounds(this.#editor, node, this.#options.folder);
     if (lower !== 0 || upper === undefined) return false;
     if (upper === Infinity) return true;
     const { ranges } = this.#options;
@@ -145,20 +144,6 @@ class ChainWalk {
     if (before > upper && after >= upper) return false;
     this.#clips.push(node);
     return true;
-  }
-
-  /** Undefined for a bound that is computed. */
-  #clipBounds(node: NodeProto): (number | undefined)[] {
-    if (this.#editor.opset() < 11) {
-      return [floatAttribute(node, 'min', -Infinity), floatAttribute(node, 'max', Infinity)];
-    }
-    return [-Infinity, Infinity].map((none, index) => {
-      const name = node.input[index + 1] ?? '';
-      if (name === '') return none;
-      const tensor = this.#editor.constant(name);
-      if (tensor?.dataType !== OnnxDataType.FLOAT) return undefined;
-      return tensorValues(tensor, OnnxDataType.FLOAT, this.#options.folder)[0];
-    });
   }
 
   /** Whether a node makes a row of each sample, one channel after the other. */

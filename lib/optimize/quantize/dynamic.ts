@@ -1,4 +1,3 @@
-import type { Quantization } from '../../engine/session/metadata';
 import {
   findAttribute,
   floatAttribute,
@@ -115,7 +114,7 @@ class DynamicWriter {
     return outcome(AS, [matrix]);
   }
 
-  /** The layout of com.microsoft's operator: weights transposed, a scale for each direction. */
+  /** The layout of com.microsoft's operator: weights transposed, scales for each direction. */
   #lstm(node: NodeProto): Outcome {
     const editor = this.#editor;
     const [, weight = '', recurrence = ''] = node.input;
@@ -136,7 +135,7 @@ class DynamicWriter {
       attribute: node.attribute.filter(({ name }) => name !== 'layout'),
     });
     editor.requireOpset(MICROSOFT, 1);
-    return outcome('dynamic uint8 × int8', [w, r]);
+    return outcome(AS, [w, r]);
   }
 
   /** `[directions, 4 · hidden, inputs]` as `[directions, inputs, 4 · hidden]` of integers. */
@@ -155,7 +154,7 @@ class DynamicWriter {
       }
       return result;
     };
-    return this.#integers(name, turned, dims, 0);
+    return this.#integers(name, turned, dims);
   }
 
   #matrix(name: string, tensor: TensorProto, isTransposed: boolean): IntegerMatrix {
@@ -166,32 +165,37 @@ class DynamicWriter {
     const values = (): Float32Array =>
       tensorValues(tensor, OnnxDataType.FLOAT, this.#options.folder);
     const made = isTransposed
-      ? this.#integers(name, () => transpose(values(), rows, columns), [columns, rows], 1)
-      : this.#integers(name, values, tensor.dims, 1);
+      ? this.#integers(name, () => transpose(values(), rows, columns), [columns, rows])
+      : this.#integers(name, values, tensor.dims);
     this.#matrices.set(key, made);
     return made;
   }
 
   /** Integers that are computed when they are written: large weights are never there together. */
-  #integers(
-    name: string,
-    values: () => Float32Array,
-    dims: readonly number[],
-    axis: number,
-  ): IntegerMatrix {
-    const { weight: type, addsInPairs } = targetTypes(this.#options.target);
-    const plain = weightParameters(values(), dims, type, { axis });
-    const quantization = addsInPairs ? exactParameters(values(), dims, plain) : plain;
-    const scaleDims = [quantization.scale.length];
+  #integers(name: string, values: () => Float32Array, dims: readonly number[]): IntegerMatrix {
+    const { addsInPairs } = targetTypes(this.#options.target);
+    const matrix = dims.slice(-2);
+    const parameters = matricesOf(values(), dims).map((each) => {
+      const plain = weightParameters(each, matrix, 'int8', { axis: 1 });
+      return addsInPairs ? withoutSaturation(PRODUCT, each, matrix, plain) : plain;
+    });
+    const integers = function* (): Generator<Int8Array> {
+      const matrices = matricesOf(values(), dims);
+      for (const [index, own] of parameters.entries()) {
+        const each = matrices[index];
+        if (each) yield quantizeArray(each, matrix, own, 'int8');
+      }
+    };
+    const scaleDims = [...dims.slice(0, -2), ...dims.slice(-1)];
+    const zeroPoints = Int8Array.from(parameters.flatMap(({ zeroPoint }) => zeroPoint));
+    const scales = parameters.flatMap(({ scale }) => scale);
     const editor = this.#editor;
-    const zeroPoints = Int8Array.from(quantization.zeroPoint);
-    const integers = (): Int8Array => quantizeArray(values(), dims, quantization, 'int8');
     return {
-      saturation: addsInPairs ? undefined : saturationOf(integers(), dims),
+      saturation: addsInPairs ? undefined : saturationOf(integers(), matrix),
       weight: editor.addInitializer(
-        computedTensor(`${name}_quantized`, OnnxDataType.INT8, dims, () => [integers()]),
+        computedTensor(`${name}_quantized`, OnnxDataType.INT8, dims, integers),
       ),
-      scale: editor.addInitializer(makeFloats(`${name}_scale`, quantization.scale, scaleDims)),
+      scale: editor.addInitializer(makeFloats(`${name}_scale`, scales, scaleDims)),
       zeroPoint: editor.addInitializer(
         makeTensor(`${name}_zero_point`, OnnxDataType.INT8, scaleDims, zeroPoints),
       ),
@@ -230,40 +234,31 @@ class DynamicWriter {
   }
 }
 
-/** Of matrices `[K, N]`, one after the other: activations are of uint8 whatever the target. */
-function saturationOf(integers: Int8Array, dims: readonly number[]): Saturation | undefined {
-  const matrix = dims.slice(-2);
-  const size = matrix.reduce((product, dim) => product * dim, 1);
+/** Stands for what multiplies with a matrix `[K, N]`. */
+const PRODUCT = makeNode('MatMul', [], []);
+
+/** Matrices `[K, N]`, one after the other. */
+function matricesOf(values: Float32Array, dims: readonly number[]): Float32Array[] {
+  const size = dims.slice(-2).reduce((product, dim) => product * dim, 1);
+  const count = size === 0 ? 0 : values.length / size;
+  return Array.from({ length: count }, (_, index) =>
+    values.subarray(index * size, (index + 1) * size),
+  );
+}
+
+/** Activations are of uint8 whatever the target. */
+function saturationOf(
+  matrices: Iterable<Int8Array>,
+  dims: readonly number[],
+): Saturation | undefined {
   const sum = { pairs: 0, saturating: 0, worst: 0 };
-  for (let start = 0; size > 0 && start < integers.length; start += size) {
-    const own = saturation(
-      makeNode('MatMul', [], []),
-      integers.subarray(start, start + size),
-      matrix,
-    );
+  for (const matrix of matrices) {
+    const own = saturation(PRODUCT, matrix, dims);
     sum.pairs += own?.pairs ?? 0;
     sum.saturating += own?.saturating ?? 0;
     sum.worst = Math.max(sum.worst, own?.worst ?? 0);
   }
   return sum.saturating > 0 ? sum : undefined;
-}
-
-/** Parameters of matrices `[K, N]`, one after the other, whose sums never saturate. */
-function exactParameters(
-  values: Float32Array,
-  dims: readonly number[],
-  quantization: Quantization,
-): Quantization {
-  const product = makeNode('MatMul', [], []);
-  const matrix = dims.slice(-2);
-  if (matrix.length === dims.length) return withoutSaturation(product, values, dims, quantization);
-  const size = matrix.reduce((elements, dim) => elements * dim, 1);
-  const scale = quantization.scale.map((each, index) => {
-    const own = values.subarray(index * size, (index + 1) * size);
-    const one = { scale: [each], zeroPoint: [0] };
-    return withoutSaturation(product, own, matrix, one).scale[0] ?? each;
-  });
-  return { ...quantization, scale };
 }
 
 /** How a layer computes now. */

@@ -23,7 +23,8 @@ export interface BiasParameters {
   readonly weight: Quantization;
 }
 
-const FULL: Readonly<Record<IntegerType, Range>> = {
+/** What integers there are. */
+export const FULL: Readonly<Record<IntegerType, Range>> = {
   int8: { min: -128, max: 127 },
   uint8: { min: 0, max: 255 },
 };

@@ -11,10 +11,12 @@ import {
 } from '../../formats/onnx';
 import { OnliteError } from '../../errors';
 import { weightLayout } from '../linear/weight-layout';
+import { clipBounds, endsAt, isClip } from './clip';
 import { quantizeArray } from './integers';
 import {
   biasParameters,
   channelLayout,
+  FULL,
   rangeParameters,
   weightParameters,
   type IntegerType,
@@ -126,13 +128,18 @@ class QdqWriter {
     const names =
       this.#names.get(root) ?? this.#addParameters(root, this.#parametersOf(root), activation);
     this.#names.set(root, names);
+    const onlyIntegers = this.#plan.integersOnly.has(name);
+    const unclipped = onlyIntegers ? this.#withoutClip(name) : undefined;
     const producer = editor.producer(name);
     const isOutput = editor.isOutput(name);
-    const onlyIntegers = this.#plan.integersOnly.has(name);
     const users = editor.users(name);
     const quantized = editor.uniqueName(`${name}_quantized`);
     let [source, target] = [name, editor.uniqueName(`${name}_DequantizeLinear_Output`)];
-    if (isOutput && onlyIntegers && producer) {
+    if (unclipped !== undefined) {
+      source = unclipped;
+      if (isOutput) target = name;
+      else editor.replaceUses(name, target);
+    } else if (isOutput && onlyIntegers && producer) {
       // The graph's output keeps its name.
       [source, target] = [editor.uniqueName(`${name}_float`), name];
       editor.setOutput(producer, producer.output.indexOf(name), source);
@@ -157,6 +164,25 @@ class QdqWriter {
         name: `${target}_DequantizeLinear`,
       }),
     );
+  }
+
+  /**
+   * Takes a Relu or Clip out that the integers of its output make superfluous. The runtime would,
+   * but where their ends are not the same to the last bit it makes two nodes of one name of a Conv
+   * before a Clip, and refuses the model.
+   *
+   * @returns the value before it; undefined where there is none to take out
+   */
+  #withoutClip(name: string): string | undefined {
+    const editor = this.#editor;
+    const { folder, target } = this.#options;
+    const clip = editor.producer(name);
+    if (!clip || !isClip(editor, clip, folder)) return undefined;
+    const { activation } = targetTypes(target);
+    const bounds = clipBounds(editor, clip, folder);
+    if (!endsAt(bounds, this.#parametersOf(name), FULL[activation])) return undefined;
+    editor.removeNode(clip);
+    return clip.input[0];
   }
 
   #layer(node: NodeProto, { weight, bias }: LayerConstants): void {

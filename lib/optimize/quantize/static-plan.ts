@@ -9,6 +9,7 @@ import {
   type TensorProto,
 } from '../../formats/onnx';
 import { weightLayout } from '../linear/weight-layout';
+import { isClip } from './clip';
 import { decision, type OperatorDecision } from './decision';
 
 /** Operators whose integer kernels take different parameters on their ends. */
@@ -99,19 +100,13 @@ function dataInputs({ opType = '', input }: NodeProto): readonly string[] {
 /** Whether an operator that is no layer can compute in integers, if its neighbours do. */
 function canJoin(editor: GraphEditor, node: NodeProto): boolean {
   const type = node.opType ?? '';
-  if (!ELEMENTWISE.has(type) && !MOVERS.has(type) && !isActivation(editor, node)) return false;
+  if (!ELEMENTWISE.has(type) && !MOVERS.has(type) && !isClip(editor, node)) return false;
   if (!isStandard(node)) return false;
   if (dataInputs(node).some((name) => name === '' || editor.constant(name))) return false;
   if (type === 'MaxPool') return editor.opset() >= 12 && (node.output[1] ?? '') === '';
   if (type === 'Resize') return stringAttribute(node, 'mode', 'nearest') !== 'cubic';
   if (type === 'AveragePool') return intAttribute(node, 'ceil_mode', 0) === 0;
   return true;
-}
-
-/** Relu and Clip with constant ends, which the parameters of what follows make superfluous. */
-function isActivation(editor: GraphEditor, node: NodeProto): boolean {
-  if (!isStandard(node, 'Relu', 'Clip')) return false;
-  return node.input.slice(1).every((name) => name === '' || editor.constant(name) !== undefined);
 }
 
 /** What a model's static quantisation will be; no tensor has been looked at. */
@@ -139,7 +134,7 @@ export interface PlanOptions {
  */
 function quantisedOutput(editor: GraphEditor, name: string): string {
   const user = editor.onlyUser(name);
-  return user && isActivation(editor, user) ? (user.output[0] ?? name) : name;
+  return user && isClip(editor, user) ? (user.output[0] ?? name) : name;
 }
 
 /** Nodes from which `start` can be reached over candidates, `start` not included. */
@@ -200,9 +195,7 @@ export function planStatic(editor: GraphEditor, { exclude, as }: PlanOptions): S
   const tensors = new Set<string>();
   const integersOnly = new Set<string>();
   const same = new Map<string, string>();
-  const integers = new Set(
-    [...layers.keys(), ...joined].filter((node) => !isActivation(editor, node)),
-  );
+  const integers = new Set([...layers.keys(), ...joined].filter((node) => !isClip(editor, node)));
   for (const node of integers) {
     for (const name of dataInputs(node)) tensors.add(name);
     if (node.opType === 'MatMul' || node.opType === 'Gemm') continue;
