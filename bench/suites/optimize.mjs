@@ -38,7 +38,11 @@ const sqnrText = (found) => (found.sqnr === null ? 'no error' : `${found.sqnr.to
 
 /** "ours 46.1 dB; dynamic 45.9 dB, …" */
 function sides(ours, references, text) {
-  const theirs = references.map((each) => `${each.method} ${each.error ?? text(each)}`);
+  // Without the folders of what it names.
+  const fault = (error) => `fails: ${error.replace(/\S*\//g, '').slice(0, 160)}`;
+  const theirs = references.map((each) => {
+    return `${each.method} ${each.error === undefined ? text(each) : fault(each.error)}`;
+  });
   return `ours ${text(ours)}; ${theirs.join(', ')}`;
 }
 
