@@ -98,9 +98,9 @@ function dataInputs({ opType = '', input }: NodeProto): readonly string[] {
 }
 
 /** Whether an operator that is no layer can compute in integers, if its neighbours do. */
-function canJoin(editor: GraphEditor, node: NodeProto): boolean {
+function canJoin(editor: GraphEditor, node: NodeProto, folder?: string): boolean {
   const type = node.opType ?? '';
-  if (!ELEMENTWISE.has(type) && !MOVERS.has(type) && !isClip(editor, node)) return false;
+  if (!ELEMENTWISE.has(type) && !MOVERS.has(type) && !isClip(editor, node, folder)) return false;
   if (!isStandard(node)) return false;
   if (dataInputs(node).some((name) => name === '' || editor.constant(name))) return false;
   if (type === 'MaxPool') return editor.opset() >= 12 && (node.output[1] ?? '') === '';
@@ -127,14 +127,16 @@ export interface PlanOptions {
   /** Nodes by name (or first output) that stay float. */
   readonly exclude?: ReadonlySet<string>;
   readonly as: string;
+  /** The model file's, for external data. */
+  readonly folder?: string;
 }
 
 /**
  * Where a value goes on as integers: after a Relu or Clip that is all that uses it, else as it is.
  */
-function quantisedOutput(editor: GraphEditor, name: string): string {
+function quantisedOutput(editor: GraphEditor, name: string, folder?: string): string {
   const user = editor.onlyUser(name);
-  return user && isClip(editor, user) ? (user.output[0] ?? name) : name;
+  return user && isClip(editor, user, folder) ? (user.output[0] ?? name) : name;
 }
 
 /** Nodes from which `start` can be reached over candidates, `start` not included. */
@@ -161,7 +163,7 @@ function reach(
  * operators between them that have integer kernels. What lies at the ends, or has no integer
  * kernel, stays float without a conversion around it.
  */
-export function planStatic(editor: GraphEditor, { exclude, as }: PlanOptions): StaticPlan {
+export function planStatic(editor: GraphEditor, { exclude, as, folder }: PlanOptions): StaticPlan {
   const layers = new Map<NodeProto, LayerConstants>();
   const decisions: OperatorDecision[] = [];
   const candidates = new Set<NodeProto>();
@@ -174,7 +176,7 @@ export function planStatic(editor: GraphEditor, { exclude, as }: PlanOptions): S
       const found = layerConstants(editor, node);
       if (typeof found === 'string') decisions.push(decision(node, { reason: found }));
       else layers.set(node, found);
-    } else if (canJoin(editor, node)) {
+    } else if (canJoin(editor, node, folder)) {
       candidates.add(node);
     } else if (NO_KERNEL.has(type)) {
       decisions.push(decision(node, { reason: 'there is no integer kernel' }));
@@ -195,13 +197,15 @@ export function planStatic(editor: GraphEditor, { exclude, as }: PlanOptions): S
   const tensors = new Set<string>();
   const integersOnly = new Set<string>();
   const same = new Map<string, string>();
-  const integers = new Set([...layers.keys(), ...joined].filter((node) => !isClip(editor, node)));
+  const integers = new Set(
+    [...layers.keys(), ...joined].filter((node) => !isClip(editor, node, folder)),
+  );
   for (const node of integers) {
     for (const name of dataInputs(node)) tensors.add(name);
     if (node.opType === 'MatMul' || node.opType === 'Gemm') continue;
     for (const name of node.output) {
       if (name === '') continue;
-      const output = quantisedOutput(editor, name);
+      const output = quantisedOutput(editor, name, folder);
       tensors.add(output);
       integersOnly.add(output);
       if (MOVERS.has(node.opType ?? '')) same.set(output, node.input[0] ?? '');

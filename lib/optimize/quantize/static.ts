@@ -48,7 +48,9 @@ export class StaticQuantizer {
     samples: Samples,
     { session, ...options }: CalibrationOptions = {},
   ): Promise<StaticQuantizer | undefined> {
-    const { tensors, layers } = inspectModel(file, (editor) => planStatic(editor, { as: '' }));
+    const { tensors, layers } = inspectModel(file, (editor, folder) =>
+      planStatic(editor, { as: '', folder }),
+    );
     if (layers.size === 0) return undefined;
     const calibrator = await Calibrator.create(file, [...tensors], session ? { session } : {});
     try {
@@ -79,7 +81,7 @@ export async function writeStatic(
   const { activation, weight } = targetTypes(target);
   const as = `${activation} × ${weight}`;
   const { file, result } = await workspace.rewrite(float, 'static', (editor, folder) => {
-    const plan = planStatic(editor, { as, ...(exclude ? { exclude } : {}) });
+    const plan = planStatic(editor, { as, folder, ...(exclude ? { exclude } : {}) });
     const saturation = writeQdq(editor, plan, { ranges, target, folder });
     const found = new Map([...saturation].map(([node, each]) => [decision(node, {}).node, each]));
     return plan.decisions.map((each): OperatorDecision => {
