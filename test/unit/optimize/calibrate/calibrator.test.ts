@@ -1,8 +1,10 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 
 import { InferenceSession, Tensor, TensorPool } from 'onlite';
 import { Calibrator, type CalibrationProgress, type Sample } from 'onlite/optimize';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { encodeOnnx, float32 } from '../../../integration/onnx-encoder';
 
@@ -234,6 +236,30 @@ describe('a calibrator', () => {
     await expect(collected).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
     expect(calibrator.samples).toBeLessThan(1000);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'has a copy of a model with external data for as long as it lives',
+    async () => {
+      const folder = mkdtempSync(path.join(os.tmpdir(), 'onlite-calibrator-'));
+      vi.stubEnv('TMPDIR', folder);
+      try {
+        const file = path.join(models, 'external.onnx');
+        const session = await InferenceSession.create(file, options.session);
+        const names = [...session.outputNames];
+        await session.release();
+        const calibrator = await Calibrator.create(file, names, options);
+        expect(readdirSync(folder)).toHaveLength(1);
+        await calibrator.release();
+        await expect(Calibrator.create(file, ['none'], options)).rejects.toMatchObject({
+          code: 'ERR_INVALID_ARGUMENT',
+        });
+        expect(readdirSync(folder)).toEqual([]);
+      } finally {
+        vi.unstubAllEnvs();
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 
   it('takes no samples when it has been released', async () => {
     const calibrator = await Calibrator.create(model, ['x'], options);
