@@ -1,5 +1,10 @@
 import type { Task } from '../../optimize/compare/quality';
-import type { PruneOptions } from '../../optimize/prune/prune-options';
+import {
+  CLUSTER_STARTS,
+  METHODS,
+  SCOPES,
+  type PruneOptions,
+} from '../../optimize/prune/prune-options';
 import {
   checkOutputs,
   choice,
@@ -41,10 +46,6 @@ export interface PruneCommand extends SampleOptions, GuardSettings {
   readonly judged?: string;
 }
 
-const METHODS = ['l1', 'l2', 'threshold'] as const;
-const SCOPES = ['global', 'layer', 'row', 'channel'] as const;
-const STARTS = ['kmeans++', 'linear'] as const;
-
 /** @throws UsageError */
 export function parsePruneOptions(args: ParsedArguments): PruneCommand {
   const [input, output, more] = args.positionals;
@@ -64,7 +65,7 @@ export function parsePruneOptions(args: ParsedArguments): PruneCommand {
       ...given('structured', choice(args, 'structured', ['channel'] as const)),
       ...given('multiple', wholeNumber(args, 'multiple', 1)),
       ...given('clusters', wholeNumber(args, 'clusters', 2)),
-      ...given('clusterStart', choice(args, 'cluster-start', STARTS)),
+      ...given('clusterStart', choice(args, 'cluster-start', CLUSTER_STARTS)),
     },
     // Noise says nothing of the moments that real samples have.
     match: data !== undefined && args.values['no-match'] !== true,

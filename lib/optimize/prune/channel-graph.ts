@@ -13,6 +13,12 @@ export interface Channels {
   readonly ids: Int32Array;
 }
 
+/** Whether a channel is still there. */
+export type IsKept = (id: number) => boolean;
+
+export const countKept = (ids: Int32Array, isKept: IsKept): number =>
+  ids.reduce((count, id) => count + (isKept(id) ? 1 : 0), 0);
+
 /** What is known of the graph's tensors. */
 export interface KnownDims {
   /** Of a constant, too; undefined where the rank is not known. */

@@ -7,13 +7,10 @@ import {
 } from '../../formats/onnx';
 import { nodeLabel } from '../quantize/decision';
 import type { ValueTypes } from '../simplify/value-types';
-import { ChannelGraph, type Channels } from './channel-graph';
+import { ChannelGraph, type Channels, type IsKept } from './channel-graph';
 import { elementwiseCouplings } from './elementwise-couplings';
 import { layerCouplings } from './layer-couplings';
 import { shapeCouplings } from './shape-couplings';
-
-/** Whether a channel is still there. */
-export type IsKept = (id: number) => boolean;
 
 /** What an operator couples: finds the channels of its outputs and ties its constants to them. */
 export type Coupling = (node: NodeProto, walk: CouplingWalk) => string | undefined;

@@ -1,11 +1,9 @@
 import { intAttribute, makeAttribute, type NodeProto } from '../../formats/onnx';
+import { countKept } from './channel-graph';
 import type { Coupling, CouplingWalk } from './couplings';
 
 const COMPUTED = 'its weights are computed';
 const UNKNOWN = 'the size of what it takes is not known';
-
-const countKept = (ids: Int32Array, isKept: (id: number) => boolean): number =>
-  ids.reduce((count, id) => count + (isKept(id) ? 1 : 0), 0);
 
 /** Ties a bias of one element a channel; one that is the same for all channels stays as it is. */
 function coupleBias(walk: CouplingWalk, name: string, outputs: Int32Array): string | undefined {

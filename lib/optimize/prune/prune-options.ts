@@ -181,6 +181,9 @@ export function recipeOf(options: PruneOptions): Recipe {
   if (structured === undefined && multiple !== undefined) {
     throw invalidArgument('options.multiple', "nothing without structured: 'channel'", multiple);
   }
+  if (structured && (scope === 'row' || scope === 'channel')) {
+    throw invalidArgument('options.scope', "'global' or 'layer' beside structured", scope);
+  }
   if (structured && options.pattern !== undefined && !isRatio) {
     throw invalidArgument('options.pattern', 'N:M or nothing beside structured', options.pattern);
   }

@@ -6,8 +6,9 @@ import {
   type TensorProto,
 } from '../../formats/onnx';
 import { channelLayout } from '../quantize/parameters';
+import type { IsKept } from './channel-graph';
 import type { CoupledChannels } from './channel-groups';
-import type { CouplingWalk, IsKept } from './couplings';
+import type { CouplingWalk } from './couplings';
 
 /** A tensor with some of its elements along an axis. */
 function sliced(

@@ -10,15 +10,14 @@ import {
   tensorValues,
   type NodeProto,
 } from '../../formats/onnx';
-import type { Channels } from './channel-graph';
-import type { Coupling, CouplingWalk, IsKept } from './couplings';
+import { countKept, type Channels } from './channel-graph';
+import type { Coupling, CouplingWalk } from './couplings';
 import { sameChannels } from './elementwise-couplings';
 
 const MIXED = 'it mixes channels';
 const UNKNOWN = 'the sizes of what it takes are not known';
 
 const fromStart = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
-const countKept = (ids: Int32Array, isKept: IsKept): number => ids.filter(isKept).length;
 
 /** What a node's channels are moved to; nothing for a value without channels. */
 function moved(

@@ -128,6 +128,7 @@ it.each<[string, Omit<PruneOptions, 'data'>, RegExp]>([
   ['a method without its threshold', { method: 'threshold' }, /^options\.threshold: /],
   ['a share beside N:M', { pattern: '2:4', sparsity: 0.5 }, /^options\.pattern: /],
   ['a block beside channels', { structured: 'channel', pattern: '4x1' }, /^options\.pattern: /],
+  ['rows of channels', { structured: 'channel', sparsity: 0.5, scope: 'row' }, /^options\.scope: /],
   ['channels without a share', { structured: 'channel' }, /^options\.sparsity: /],
   ['a multiple without channels', { sparsity: 0.5, multiple: 4 }, /^options\.multiple: /],
   ['one cluster', { clusters: 1 }, /^options\.clusters: /],
