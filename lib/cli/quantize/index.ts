@@ -111,7 +111,7 @@ export const quantize: Command = {
     '  --percentile P       of the values, with --calibration percentile (default 99.99)',
     '  --target T           x64 (with VNNI), x64-no-vnni, arm or any (default: this machine)',
     '  --format F           qdq (default) or qoperator; ONNX',
-    '  --io T               float32 (default) or int8: what a static TensorFlow Lite model takes and gives',
+    '  --io T               float32 (default) or int8: what a TensorFlow Lite model takes and gives',
     '  --bits N             4 (default) or 8, with --method weight-only',
     '  --block-size N       weights that share a scale, with --method weight-only (default 32)',
     '  --dtype D            q8, int8, q4 or fp16: OUT is a folder as transformers.js has it, and the model',

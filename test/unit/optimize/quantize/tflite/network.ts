@@ -115,7 +115,9 @@ export class Network {
   }
 
   add(left: number, right: number): number {
-    return this.operator('ADD', [left, right], this.shape(left), ['AddOptions', {}]);
+    const [shape, other] = [this.shape(left), this.shape(right)];
+    const larger = shape.length < other.length ? other : shape;
+    return this.operator('ADD', [left, right], larger, ['AddOptions', {}]);
   }
 
   concat(...inputs: number[]): number {
