@@ -31,7 +31,7 @@ class InlineGate {
 
   /// A run on another thread took so long.
   void RecordElsewhere(int64_t invoke_ns) {
-    if (open_) return;
+    if (open_ || !is_enabled()) return;
     const int slow = std::min(slow_, kSlowElsewhere);
     weight_ = invoke_ns < limit_ns_ ? weight_ - 1 : std::min(weight_ + slow, 10 * slow_);
     if (weight_ > 0) return;

@@ -148,6 +148,14 @@ TEST_F(InlineGateTest, OpensAfterOneQuickRunIfHalfMayBeSlow) {
   EXPECT_TRUE(gate_.is_open());
 }
 
+TEST(InlineGate, NeverOpensIfNothingIsSet) {
+  InlineGate gate;
+  gate.RecordElsewhere(0);
+  gate.RecordElsewhere(kSlow);
+  EXPECT_FALSE(gate.is_enabled());
+  EXPECT_FALSE(gate.is_open());
+}
+
 TEST_F(InlineGateTest, NeverOpensWithoutALimit) {
   gate_.SetLimit(0);
   EXPECT_FALSE(gate_.is_enabled());
