@@ -50,10 +50,20 @@ export class SubgraphEditor {
     return tensor?.isVariable || tensor?.sparsity || !data?.byteLength ? undefined : data;
   }
 
-  /** A float32 constant's values, copied. */
+  /**
+   * A float32 constant's values, copied.
+   *
+   * @throws OnliteError ERR_MODEL_INVALID where they are not as many as the tensor's shape says
+   */
   constantFloats(index: number | undefined): Float32Array<ArrayBuffer> | undefined {
     const bytes = this.constantBytes(index);
-    if (!bytes || (this.tensor(index)?.type ?? 0) !== TensorType.float32) return undefined;
+    const { type = 0, shape = [], name = '' } = this.tensor(index) ?? {};
+    if (!bytes || type !== TensorType.float32) return undefined;
+    const expected = shape.reduce((size, dim) => size * dim, Float32Array.BYTES_PER_ELEMENT);
+    if (bytes.byteLength !== expected) {
+      const sizes = `[${shape.join(', ')}] float32, got ${bytes.byteLength} bytes`;
+      throw new OnliteError('ERR_MODEL_INVALID', `tensor '${name}': expected ${sizes}`);
+    }
     return new Float32Array(Uint8Array.from(bytes).buffer);
   }
 

@@ -71,10 +71,22 @@ export class CouplingWalk {
     if (operator === 'Constant') return;
     const coupling = COUPLINGS[operator ?? ''];
     const reason = coupling ? coupling(node, this) : 'what it does with channels is not known';
-    if (reason === undefined) return;
+    if (reason === undefined) {
+      // What it makes has no channels: none of its constants was tied to any.
+      if (!node.output.some((name) => this.graph.get(name))) this.#keepConstants(node);
+      return;
+    }
     const whole = `${node.opType ?? ''} '${nodeLabel(node)}': ${reason}`;
     const captured = subgraphs(node).flatMap((graph) => [...capturedNames(graph)]);
     for (const name of [...node.input, ...captured]) this.#pin(name, whole);
+  }
+
+  #keepConstants(node: NodeProto): void {
+    const operator = node.opType ?? '';
+    for (const name of node.input) {
+      if (this.editor.constant(name))
+        this.#pin(name, `'${name}' is used by ${operator}, which takes no channels`);
+    }
   }
 
   #pin(name: string, reason: string): void {

@@ -131,7 +131,8 @@ function adjustShape(node: NodeProto, walk: CouplingWalk, { axis, ids }: Channel
   walk.adjustments.push((isKept) => {
     const tensor = walk.editor.constant(node.input[1]);
     const shape = tensor && integerValues(tensor);
-    if (!shape || (shape[axis] ?? 0) <= 0) return;
+    // A size of -1 is what is left; 0 is that of the same dimension before.
+    if (!shape || shape[axis] === -1) return;
     shape[axis] = countKept(ids, isKept);
     const name = walk.editor.addInitializer(makeInt64s(node.input[1] ?? 'shape', shape));
     walk.editor.setInput(node, 1, name);
@@ -161,12 +162,20 @@ function reshaped(
   return isSameBefore && to[1] === size ? channels : MIXED;
 }
 
+/** Whether a Reshape says of a dimension that it has the size of the same one before. */
+function copiesDim({ input }: NodeProto, { editor }: CouplingWalk, axis: number): boolean {
+  const shape = editor.constant(input[1]);
+  return shape ? integerValues(shape)?.[axis] === 0 : false;
+}
+
 const isSame = (a: number | string | undefined, b: number | string | undefined): boolean =>
   a !== undefined && a === b;
 
 const reshape = moved((channels, rank, node, walk) => {
   const result = reshaped(node, walk, channels, rank);
-  if (typeof result !== 'string') adjustShape(node, walk, result);
+  if (typeof result === 'string') return result;
+  if (copiesDim(node, walk, channels.axis) && result.axis !== channels.axis) return MIXED;
+  adjustShape(node, walk, result);
   return result;
 });
 

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 
 import {
   GraphEditor,
+  makeInt64s,
   makeNode,
   writeOnnxModel,
   type NodeProto,
@@ -10,12 +11,16 @@ import {
 import { pruneChannels, type RemovedChannels } from '../../../../lib/optimize/prune/prune-channels';
 import { floatModel, outputsOf, randomTensor } from '../quantize/float-model';
 
-const dims = [1, 3, 4, 4];
+const maps = [1, 3, 4, 4];
 
 async function prune(
   nodes: NodeProto[],
   constants: TensorProto[],
-  { exclude = [], sparsity = 0.5 }: { exclude?: string[]; sparsity?: number } = {},
+  {
+    dims = maps,
+    exclude = [],
+    sparsity = 0.5,
+  }: { dims?: number[]; exclude?: string[]; sparsity?: number } = {},
 ): Promise<RemovedChannels & { editor: GraphEditor }> {
   const editor = new GraphEditor(floatModel(dims, nodes, constants));
   const options = { norm: 'l1', scope: 'layer', sparsity, multiple: 1 } as const;
@@ -104,4 +109,41 @@ it('leaves one channel at least', async () => {
     { sparsity: 0.99 },
   );
   expect(sizesOf(found, 'w1')).toEqual([[1, 3, 1, 1]]);
+});
+
+it('leaves constants whole that are also used where there are no channels', async () => {
+  const found = await prune(
+    [
+      makeNode('Sigmoid', ['s'], ['t']),
+      makeNode('ReduceSum', ['t'], ['sum'], { attributes: { keepdims: 0n } }),
+      conv('x', 'w1', 'a'),
+      makeNode('Mul', ['a', 's'], ['b']),
+      conv('b', 'w2', 'c'),
+      makeNode('Add', ['c', 'sum'], ['y']),
+    ],
+    [weightsOf('s', 8, 1, 1), weightsOf('w1', 8, 3, 1, 1), weightsOf('w2', 5, 8, 1, 1)],
+  );
+  expect(sizesOf(found, 's', 'w1', 'w2')).toEqual([
+    [8, 1, 1],
+    [8, 3, 1, 1],
+    [5, 8, 1, 1],
+  ]);
+  const group = found.channels.find(({ layers }) => layers.includes('a'));
+  expect(group?.reason).toBe("'s' is used by Sigmoid, which takes no channels");
+});
+
+it.each([
+  ['another dimension', [2, 8, 6], [-1, 0], 4],
+  ['the channels, to another place', [8, 6], [1, 0, -1], 8],
+])('understands a Reshape that copies the size of %s', async (_, dims, shape, left) => {
+  const found = await prune(
+    [
+      makeNode('MatMul', ['x', 'w1'], ['a']),
+      makeNode('Reshape', ['a', 'shape'], ['r']),
+      makeNode('MatMul', ['r', 'w2'], ['y']),
+    ],
+    [weightsOf('w1', 6, 8), weightsOf('w2', 8, 3), makeInt64s('shape', shape)],
+    { dims },
+  );
+  expect(sizesOf(found, 'w1')).toEqual([[6, left]]);
 });

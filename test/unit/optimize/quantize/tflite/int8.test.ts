@@ -279,3 +279,17 @@ describe('weights alone', () => {
     expect(await sqnr(float, editor.model)).toBeGreaterThan(50);
   });
 });
+
+describe('weights of another size than their shape', () => {
+  it.each([7, 0x7fffffff])('are refused: a first dim of %i', (channels) => {
+    const net = new Network();
+    const model = net.output(net.conv(net.input(SHAPE), 8));
+    const editor = new SubgraphEditor(model);
+    const weight = editor.tensor(find(editor, 'CONV_2D').inputs[1])!;
+    weight.shape![0] = channels;
+    const refused = expect.objectContaining({ code: 'ERR_MODEL_INVALID' }) as Error;
+    expect(() => planInt8(editor, { placement: 'full' })).toThrow(refused);
+    expect(() => writeDynamicRange(editor)).toThrow(refused);
+    expect(() => writeFloat16Weights(editor)).toThrow(refused);
+  });
+});
