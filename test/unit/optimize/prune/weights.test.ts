@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { countDistinct } from '../../../../lib/optimize/prune/layer-figures';
 import { shareWeights } from '../../../../lib/optimize/prune/share-weights';
 import type { WeightMatrix } from '../../../../lib/optimize/prune/weight-matrix';
 import {
@@ -156,5 +157,16 @@ describe('shareWeights', () => {
     const zeros = new Float32Array(4);
     shareWeights(zeros, { clusters: 2, start: 'linear' });
     expect([...zeros]).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe('countDistinct', () => {
+  it('counts equal values once, zeros of both signs too', () => {
+    expect(countDistinct(Float32Array.of(3, -0, 1, 0, 3, -1))).toBe(4);
+  });
+
+  it('counts more than a Set has room for', () => {
+    const bits = new Uint32Array(2 ** 24 + 2).map((_, index) => index + 1);
+    expect(countDistinct(new Float32Array(bits.buffer))).toBe(bits.length);
   });
 });
