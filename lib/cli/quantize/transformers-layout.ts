@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { OnliteError } from '../../errors';
 import { isMissing, replaceFiles } from '../../files';
 import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
+import { isTfliteFile } from '../../formats/tflite';
 import type { QuantizeMethod } from '../../optimize/quantize/quantize-options';
 import { targetTypes, type Target } from '../../optimize/quantize/target';
 import { measureModel } from '../../optimize/simplify/measure';
@@ -59,12 +60,13 @@ async function readConfig(folder: string): Promise<Config> {
   } catch (error) {
     return isMissing(error) ? {} : fail('cannot be read', error);
   }
+  let config: unknown;
   try {
-    const config: unknown = JSON.parse(content);
-    return isObject(config) ? config : fail('is no object');
+    config = JSON.parse(content);
   } catch (error) {
     return fail('is no JSON', error);
   }
+  return isObject(config) ? config : fail('is no object');
 }
 
 /**
@@ -125,7 +127,8 @@ function operatorsOf(file: string): string[] {
  * Has a model made into transformers.js's layout: the folder `onnx` is there meanwhile, and is gone
  * again where nothing was written; else `quantize_config.json` says how.
  *
- * @throws OnliteError ERR_INVALID_ARGUMENT where the folder cannot be, or what it has is damaged.
+ * @throws OnliteError ERR_INVALID_ARGUMENT where the folder cannot be, or what it has is damaged,
+ *   ERR_UNSUPPORTED for TensorFlow Lite models.
  */
 export async function inLayout<Result extends { readonly chosen?: unknown }>(
   input: string,
@@ -133,6 +136,10 @@ export async function inLayout<Result extends { readonly chosen?: unknown }>(
   settings: Omit<Quantization, 'dtype' | 'operators'>,
   make: () => Promise<Result>,
 ): Promise<Result> {
+  if (await isTfliteFile(input)) {
+    const message = `--dtype: transformers.js runs ONNX models, and '${input}' is TensorFlow Lite's`;
+    throw new OnliteError('ERR_UNSUPPORTED', message);
+  }
   const config = await readConfig(folder);
   const file = layoutFile(input, { folder, dtype });
   const created = await mkdir(dirname(file), { recursive: true }).catch((cause: unknown) => {

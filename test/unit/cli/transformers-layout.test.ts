@@ -80,12 +80,27 @@ describe("transformers.js's layout", () => {
     expect(existsSync(layout.folder)).toBe(false);
   });
 
-  it.each(['{', '[]'])('keeps a %s that is no configuration', async (content) => {
+  it.each([
+    ['{', /is no JSON$/],
+    ['[]', /is no object$/],
+  ])('keeps a %s that is no configuration', async (content, message) => {
     const folder = newFolder();
     mkdirSync(folder);
     writeFileSync(path.join(folder, 'quantize_config.json'), content);
     const made = inLayout(digits, { folder, dtype: 'q8' }, settings, () => Promise.resolve({}));
-    await expect(made).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+    await expect(made).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(message) as string,
+    });
     expect(readFileSync(path.join(folder, 'quantize_config.json'), 'utf8')).toBe(content);
+  });
+
+  it('is not for TensorFlow Lite models', async () => {
+    const model = path.join(scratch, 'model.tflite');
+    writeFileSync(model, Buffer.from('\x1c\0\0\0TFL3', 'latin1'));
+    const layout = { folder: newFolder(), dtype: 'q8' } as const;
+    const made = inLayout(model, layout, settings, () => write(layoutFile(model, layout)));
+    await expect(made).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    expect(existsSync(layout.folder)).toBe(false);
   });
 });
