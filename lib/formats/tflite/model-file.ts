@@ -1,7 +1,7 @@
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 
 import { OnliteError } from '../../errors';
-import { replaceFiles, unreadable } from '../../files';
+import { firstBytes, replaceFiles, unreadable } from '../../files';
 import { isError } from '../../realms';
 import { Flatbuffer, FlatbufferError } from '../flatbuffer';
 import { readTable } from './decode';
@@ -23,15 +23,7 @@ export function isTfliteModel(bytes: Uint8Array): boolean {
  * @throws OnliteError ERR_MODEL_NOT_FOUND or ERR_MODEL_UNREADABLE
  */
 export async function isTfliteFile(path: string): Promise<boolean> {
-  const file = await open(path).catch((cause: unknown) => {
-    throw unreadable(`cannot read '${path}'`, cause);
-  });
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
-    return isTfliteModel(buffer.subarray(0, bytesRead));
-  } finally {
-    await file.close();
-  }
+  return isTfliteModel(await firstBytes(path, 8));
 }
 
 /** Bytes behind the flatbuffer, where models of more than 2 GiB have them; 1 is a placeholder. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
-import { firstBytes, makeTemporaryFolder, unreadable } from '../../files';
+import { makeTemporaryFolder, unreadable } from '../../files';
 import {
   openOnnxFile,
   readOnnxModel,
@@ -11,7 +11,7 @@ import {
   writeOnnxFile,
   writeOnnxModel,
 } from '../../formats/onnx';
-import { isTfliteModel } from '../../formats/tflite';
+import { isTfliteFile, isTfliteModel } from '../../formats/tflite';
 import { onnxLayers, withOnnxLayers } from './onnx-layers';
 import { tfliteLayers } from './tflite-layers';
 
@@ -79,7 +79,7 @@ async function openOnnx(
  * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE or ERR_MODEL_INVALID.
  */
 export async function readLayeredModel(file: string): Promise<LayeredModel> {
-  if (!isTfliteModel(await firstBytes(file, 8))) {
+  if (!(await isTfliteFile(file))) {
     return {
       layers: onnxLayers(readOnnxStructure(file)),
       open: (names, options) => openOnnx(file, names, options),

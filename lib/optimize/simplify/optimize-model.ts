@@ -5,7 +5,6 @@ import { throwIfAborted } from '../../engine/run/abort';
 import { checkLimits } from '../../engine/run/run-options';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { invalidArgument, OnliteError } from '../../errors';
-import { firstBytes } from '../../files';
 import {
   openOnnxFile,
   readOnnxModel,
@@ -13,7 +12,7 @@ import {
   writeOnnxModel,
   type ModelProto,
 } from '../../formats/onnx';
-import { isTfliteModel } from '../../formats/tflite';
+import { isTfliteFile, isTfliteModel } from '../../formats/tflite';
 import type { ModelSize } from './measure';
 import type { OptimizeLevel } from './runtime-level';
 import type { Feeds } from './samples';
@@ -81,7 +80,7 @@ async function openOriginal(input: string | Uint8Array): Promise<Original> {
   else if (!(input instanceof Uint8Array)) {
     throw invalidArgument('input', 'a path or the bytes of a model', input);
   }
-  if (isTfliteModel(typeof input === 'string' ? await firstBytes(input, 8) : input)) {
+  if (typeof input === 'string' ? await isTfliteFile(input) : isTfliteModel(input)) {
     const message = "input: TensorFlow Lite's converter has simplified the model; ONNX is expected";
     throw new OnliteError('ERR_UNSUPPORTED', message);
   }
