@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { InferenceSession } from '../../../../../lib/engine/session/session';
 import { Tensor } from '../../../../../lib/engine/tensor/tensor';
-import { readTflite, writeTflite } from '../../../../../lib/formats/tflite';
+import { readTflite, SubgraphEditor, writeTflite } from '../../../../../lib/formats/tflite';
 import { quantizeModel } from '../../../../../lib/optimize/quantize/quantize-model';
 import type { QuantizeOptions } from '../../../../../lib/optimize/quantize/quantize-options';
 import { Network, numbers } from './network';
@@ -95,6 +95,17 @@ describe('quantizeModel', () => {
     expect(chosen?.fidelity.sqnr).toBeGreaterThan(sqnr + 0.5);
     expect(chosen?.decisions.map(({ reason }) => reason)).toContain(
       'it adds more noise than the limits allow',
+    );
+  });
+
+  it('refuses weights whose bytes are no floats', async () => {
+    const model = readTflite(readFileSync(input));
+    const editor = new SubgraphEditor(model);
+    const [weights] = editor.graph.operators.flatMap(({ inputs }) => inputs.slice(1));
+    const buffer = model.buffers[editor.tensor(weights)?.buffer ?? 0]!;
+    buffer.data = buffer.data!.subarray(1);
+    expect(() => editor.constantFloats(weights)).toThrow(
+      expect.objectContaining({ code: 'ERR_MODEL_INVALID' }) as Error,
     );
   });
 
