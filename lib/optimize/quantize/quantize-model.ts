@@ -107,6 +107,10 @@ class Quantizer {
     workspace: Workspace,
   ): Promise<Quantizer> {
     throwIfAborted(options.signal);
+    if (options.io === 'int8') {
+      const message = "io 'int8': a quantised ONNX model takes and gives what the float one does";
+      throw new OnliteError('ERR_UNSUPPORTED', message);
+    }
     const float = workspace.path('float');
     options.onProgress?.({ stage: 'simplifying', done: 0 });
     const feeds = await firstFeeds(options.data(), options.signal);

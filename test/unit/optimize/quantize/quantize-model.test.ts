@@ -176,6 +176,7 @@ describe('quantizeModel', () => {
       const options = { data: () => samples, ...wrong } as unknown as QuantizeOptions;
       await expect(quantizeModel(file, `${file}.o`, options)).rejects.toMatchObject(invalid);
     }
+    await expect(quantize(file, { io: 'int8' })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
   });
 
   it('leaves no temporary files', async () => {
