@@ -2,6 +2,7 @@ import type { TensorLike } from '../../engine/run/feeds';
 import { throwIfAborted } from '../../engine/run/abort';
 import { OnliteError } from '../../errors';
 import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
+import { isTfliteFile } from '../../formats/tflite';
 import { defined } from '../defined';
 import { checkPaths } from '../guard/check-paths';
 import { firstFeeds } from '../guard/evaluate';
@@ -175,11 +176,11 @@ function better(a: PruneCandidate, b: PruneCandidate): number {
 
 /** What of the recipe the metadata say. */
 function factsOf({ channels, zeros, sharing }: Recipe): Readonly<Record<string, unknown>> {
-  const removing = channels && {
-    structured: 'channel',
-    ...amountOf(channels),
+  const removing = channels && { structured: 'channel', ...amountOf(channels) };
+  const zeroing = zeros && {
+    pattern: zeros.pattern,
+    ...(zeros.pattern.kind === 'n:m' ? {} : amountOf(zeros)),
   };
-  const zeroing = zeros && { pattern: zeros.pattern, ...amountOf(zeros) };
   return { ...removing, ...zeroing, ...defined({ clusters: sharing?.clusters }) };
 }
 
@@ -225,8 +226,8 @@ const isChanged = ({ layers }: PruneCandidate): boolean =>
  *
  * @param input - the path of a float model
  * @param output - where the result goes
- * @throws OnliteError ERR_UNSUPPORTED where the options change nothing of the model,
- *   ERR_INVALID_ARGUMENT for options that ask for nothing or exclude each other, ERR_CANCELLED, and
+ * @throws OnliteError ERR_UNSUPPORTED where the options change nothing of the model, and for
+ *   TensorFlow Lite models, ERR_INVALID_ARGUMENT for options that ask for nothing or exclude each other, ERR_CANCELLED, and
  *   what loading and running the model throws.
  */
 export async function pruneModel(
@@ -237,6 +238,10 @@ export async function pruneModel(
   const options = checkPruneOptions(given);
   const recipe = recipeOf(options);
   await checkPaths(input, output);
+  if (await isTfliteFile(input)) {
+    const message = `'${input}' is a TensorFlow Lite model: prune the ONNX model that it is made from`;
+    throw new OnliteError('ERR_UNSUPPORTED', message);
+  }
   const workspace = await Workspace.create();
   try {
     const pruner = await Pruner.create(input, options, { recipe, workspace });

@@ -181,6 +181,9 @@ export function recipeOf(options: PruneOptions): Recipe {
   if (structured === undefined && multiple !== undefined) {
     throw invalidArgument('options.multiple', "nothing without structured: 'channel'", multiple);
   }
+  if (clusters === undefined && options.clusterStart !== undefined) {
+    throw invalidArgument('options.clusterStart', 'nothing without clusters', clusterStart);
+  }
   if (structured && (scope === 'row' || scope === 'channel')) {
     throw invalidArgument('options.scope', "'global' or 'layer' beside structured", scope);
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -100,6 +100,15 @@ it('has weights share values, zeros among them', async () => {
   expect(zeroShare(candidates[1]!)).toBeCloseTo(0.5, 3);
 });
 
+it('says of N:M no more than that', async () => {
+  const { output } = await prune('mlp.onnx', { pattern: '2:4', match: false, force: true });
+  await using written = await InferenceSession.create(output, session);
+  const { custom } = written.modelMetadata as { custom: Record<string, string> };
+  const facts = JSON.parse(custom['onlite.pruning']!) as Record<string, unknown>;
+  expect(facts['pattern']).toEqual({ kind: 'n:m', keep: 2, of: 4 });
+  expect(Object.keys(facts)).not.toContain('sparsity');
+});
+
 it('writes nothing where a limit is not held', async () => {
   const output = outputPath();
   const { holds } = await prune('mlp.onnx', { sparsity: 0.5, minSqnr: 200 }, output);
@@ -131,6 +140,11 @@ it.each<[string, Omit<PruneOptions, 'data'>, RegExp]>([
   ['rows of channels', { structured: 'channel', sparsity: 0.5, scope: 'row' }, /^options\.scope: /],
   ['channels without a share', { structured: 'channel' }, /^options\.sparsity: /],
   ['a multiple without channels', { sparsity: 0.5, multiple: 4 }, /^options\.multiple: /],
+  [
+    'a start without clusters',
+    { sparsity: 0.5, clusterStart: 'linear' },
+    /^options\.clusterStart: /,
+  ],
   ['one cluster', { clusters: 1 }, /^options\.clusters: /],
   ['an unknown option', { sparsities: 1 } as object, /sparsities/],
 ])('refuses %s', async (_, options, message) => {
@@ -139,5 +153,15 @@ it.each<[string, Omit<PruneOptions, 'data'>, RegExp]>([
   await expect(refused).rejects.toMatchObject({
     code: 'ERR_INVALID_ARGUMENT',
     message: expect.stringMatching(message) as string,
+  });
+});
+
+it('leaves TensorFlow Lite models alone', async () => {
+  const input = path.join(path.dirname(outputPath()), 'model.tflite');
+  writeFileSync(input, Buffer.from('\x1c\0\0\0TFL3', 'latin1'));
+  const refused = pruneModel(input, outputPath(), { data: () => calibration, sparsity: 0.5 });
+  await expect(refused).rejects.toMatchObject({
+    code: 'ERR_UNSUPPORTED',
+    message: expect.stringContaining('prune the ONNX model') as string,
   });
 });
