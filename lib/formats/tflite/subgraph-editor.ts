@@ -77,6 +77,22 @@ export class SubgraphEditor {
     return this.addTensor({ ...tensor, buffer: this.model.buffers.push({ data }) - 1 });
   }
 
+  /** Gives an operator other values for a constant input; other operators keep the old ones. */
+  replaceFloats(operator: OperatorT, position: number, values: Float32Array): void {
+    const tensor = this.tensor(operator.inputs[position]) ?? {};
+    operator.inputs[position] = this.addConstant(tensor, values);
+  }
+
+  /** The operator that alone takes a tensor, once, where the subgraph does not give it. */
+  onlyUser(index: number): OperatorT | undefined {
+    const { operators, outputs } = this.graph;
+    if (index < 0 || outputs.includes(index)) return undefined;
+    const users = operators.flatMap((operator) =>
+      operator.inputs.flatMap((input) => (input === index ? [operator] : [])),
+    );
+    return users.length === 1 ? users[0] : undefined;
+  }
+
   /** The index of a built-in operator's code, of this version at least where it is added. */
   opcode(name: string, version: number): number {
     const code = builtinOperatorCode(name);

@@ -5,7 +5,11 @@ import { types } from 'node:util';
 import { checkArray, checkOptions, checkString, optionalBoolean } from '../../checks';
 import type { TensorLike } from '../../engine/run/feeds';
 import { checkLimits } from '../../engine/run/run-options';
-import type { TensorValueMetadata, ValueMetadata } from '../../engine/session/metadata';
+import type {
+  Quantization,
+  TensorValueMetadata,
+  ValueMetadata,
+} from '../../engine/session/metadata';
 import { type InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import type { ElementType } from '../../engine/tensor/element-type';
@@ -75,14 +79,20 @@ function checkCollectOptions(options: CollectOptions): void {
 
 const FLOATS: ReadonlySet<ElementType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 
-/** A tensor of real numbers. */
-function requireFloat(value: ValueMetadata): TensorValueMetadata {
-  if (value.isTensor && FLOATS.has(value.type)) return value;
+/** A tensor of real numbers, or of integers that stand for such. */
+function requireReal(value: ValueMetadata): TensorValueMetadata {
+  if (value.isTensor && (FLOATS.has(value.type) || value.quantization)) return value;
   const found = value.isTensor ? value.type : value.kind;
   throw new OnliteError(
     'ERR_TYPE_MISMATCH',
     `tensor '${value.name}': expected floats, got ${found}`,
   );
+}
+
+/** A tensor that is watched. */
+interface Watched {
+  readonly observer: TensorObserver;
+  readonly quantization: Quantization | undefined;
 }
 
 type Outputs = Readonly<Record<string, unknown>>;
@@ -100,8 +110,8 @@ export class Calibrator implements AsyncDisposable {
   readonly #session: InferenceSession;
   readonly #opened: LayeredSession;
   readonly #pool = new TensorPool();
-  readonly #inputs: readonly TensorObserver[];
-  readonly #outputs: readonly TensorObserver[];
+  readonly #inputs: readonly Watched[];
+  readonly #outputs: readonly Watched[];
   #samples = 0;
   #isReleased = false;
 
@@ -113,18 +123,19 @@ export class Calibrator implements AsyncDisposable {
     const { session } = opened;
     this.#opened = opened;
     this.#session = session;
-    const observers = (values: readonly ValueMetadata[]): TensorObserver[] =>
+    const watched = (values: readonly ValueMetadata[]): Watched[] =>
       values
         .filter(({ name }) => names.includes(name))
         .map((value) => {
-          const { name } = requireFloat(value);
+          const { name, quantization } = requireReal(value);
           const momentsAxis = moments?.get(name);
           const axis = momentsAxis === undefined ? {} : { momentsAxis };
-          return new TensorObserver(name, { histogram: histograms, ...axis });
+          const observer = new TensorObserver(name, { histogram: histograms, ...axis });
+          return { observer, quantization };
         });
-    this.#inputs = observers(session.inputMetadata);
+    this.#inputs = watched(session.inputMetadata);
     const inputs = new Set(session.inputNames);
-    this.#outputs = observers(session.outputMetadata.filter(({ name }) => !inputs.has(name)));
+    this.#outputs = watched(session.outputMetadata.filter(({ name }) => !inputs.has(name)));
   }
 
   /**
@@ -134,7 +145,8 @@ export class Calibrator implements AsyncDisposable {
    * @param model - a path, or the bytes of a model without external data
    * @param tensors - names of inputs, outputs, and tensors between operators of the main graph
    * @throws OnliteError ERR_INVALID_ARGUMENT for a name that is none of these, and other arguments that
-   *   are wrong, ERR_TYPE_MISMATCH for a tensor that is not of floats, and what loading throws.
+   *   are wrong, ERR_TYPE_MISMATCH for a tensor that is neither of floats nor
+   *   of integers with parameters, and what loading throws.
    */
   static async create(
     model: string | Uint8Array,
@@ -178,7 +190,7 @@ export class Calibrator implements AsyncDisposable {
   }
 
   get #observers(): readonly TensorObserver[] {
-    return [...this.#inputs, ...this.#outputs];
+    return [...this.#inputs, ...this.#outputs].map(({ observer }) => observer);
   }
 
   /**
@@ -230,7 +242,7 @@ export class Calibrator implements AsyncDisposable {
     const { inputMetadata } = this.#session;
     const inputs = matchValues(inputMetadata, inputMetadata, 'inputs');
     const given = feedsFor(inputs, inputMetadata, new Map(), feeds);
-    const names = this.#outputs.map(({ name }) => name);
+    const names = this.#outputs.map(({ observer }) => observer.name);
     const options = { pool: this.#pool, ...(signal ? { signal } : {}) };
     const running =
       names.length > 0
@@ -256,11 +268,11 @@ export class Calibrator implements AsyncDisposable {
     }
   }
 
-  #observe(observers: readonly TensorObserver[], values: Outputs): void {
-    for (const observer of observers) {
+  #observe(watched: readonly Watched[], values: Outputs): void {
+    for (const { observer, quantization } of watched) {
       const value = values[observer.name] as Tensor<ElementType> | TensorLike | null | undefined;
       if (!isTensor(value)) continue;
-      observer.add(realValues(value, undefined), value.dims);
+      observer.add(realValues(value, quantization), value.dims);
     }
   }
 

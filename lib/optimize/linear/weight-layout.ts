@@ -8,8 +8,10 @@ export interface WeightLayout {
   readonly groups: number;
   /** Spatial dimensions: 0 of a matrix. */
   readonly rank: number;
-  /** Elements of one filter's kernel, which lie together. */
+  /** Elements of one filter's kernel. */
   readonly kernel: number;
+  /** Kernels whose elements alternate: 1 where those of each lie together. */
+  readonly interleaved: number;
   /** The weights are [inputs, outputs of a group, …] rather than [outputs, inputs of a group, …]. */
   readonly inputsFirst: boolean;
 }
@@ -29,6 +31,7 @@ function convLayout(
     groups,
     rank: spatial.length,
     kernel: spatial.reduce((product, dim) => product * dim, 1),
+    interleaved: 1,
     inputsFirst,
   };
 }
@@ -37,7 +40,7 @@ function matrixLayout(dims: readonly number[], inputsFirst: boolean): WeightLayo
   const [rows, columns, ...others] = dims;
   if (rows === undefined || columns === undefined || others.length > 0) return undefined;
   const [inputs, outputs] = inputsFirst ? [rows, columns] : [columns, rows];
-  return { inputs, outputs, groups: 1, rank: 0, kernel: 1, inputsFirst };
+  return { inputs, outputs, groups: 1, rank: 0, kernel: 1, interleaved: 1, inputsFirst };
 }
 
 /**
@@ -60,7 +63,7 @@ export function weightLayout(node: NodeProto, dims: readonly number[]): WeightLa
   }
 }
 
-/** Visits kernels in the order in which they lie, each with the channels that it takes and makes. */
+/** Visits kernels in the order in which they begin, each with the channels that it takes and makes. */
 export function forEachKernel(
   { inputs, outputs, groups, inputsFirst }: WeightLayout,
   visit: (kernel: number, input: number, output: number) => void,

@@ -1,15 +1,7 @@
 import { makeFloats, type GraphEditor } from '../../formats/onnx';
 import { constantFloats, replaceFloats, type ConstantInput } from '../linear/constant-input';
 import { biasOf, isPlain, LinearLayer } from '../linear/linear-layer';
-
-/** Mean and variance of each channel of a value over calibration samples. */
-export interface Moments {
-  readonly mean: Float64Array;
-  readonly variance: Float64Array;
-}
-
-/** Moments by value. */
-export type MomentsByValue = ReadonlyMap<string, Moments>;
+import { groupsInOrder, momentMatch, type Moments, type MomentsByValue } from './moments';
 
 export interface MomentMatchingOptions {
   /** The model file's, for external data. */
@@ -90,31 +82,17 @@ function correct(
   const { node, layout, outputScale } = weights;
   const isNew = (bias.node.input[bias.index] ?? '') === '';
   const old = isNew ? new Float32Array(layout.outputs) : constantFloats(editor, bias, folder);
-  let greatestShift = 0;
-  const corrected = old.map((added, channel) => {
-    const [mean, deviation] = momentsOf(wanted, channel);
-    const [ownMean, ownDeviation] = momentsOf(found, channel);
-    const ratio = deviations ? deviation / ownDeviation : 1;
-    const factor = ratio > 0 && Number.isFinite(ratio) ? ratio : 1;
-    outputScale[channel] = factor;
-    if (deviation > 0)
-      greatestShift = Math.max(greatestShift, Math.abs(mean - ownMean) / deviation);
-    return factor * (added - ownMean) + mean;
-  });
+  const match = momentMatch(old, wanted, found, { deviations });
+  outputScale.set(match.factors);
   if (isNew) {
     const name = `${node.output[0] ?? ''}_bias`;
-    editor.setInput(node, bias.index, editor.addInitializer(makeFloats(name, corrected)));
+    editor.setInput(node, bias.index, editor.addInitializer(makeFloats(name, match.bias)));
   } else {
-    replaceFloats(editor, bias, corrected);
+    replaceFloats(editor, bias, match.bias);
   }
   if (deviations) replaceFloats(editor, { node, index: 1 }, weights.scaled());
-  return { value, bias: corrected, greatestShift };
+  return { value, bias: match.bias, greatestShift: match.greatestShift };
 }
-
-const momentsOf = ({ mean, variance }: Moments, channel: number): [number, number] => [
-  mean[channel] ?? 0,
-  Math.sqrt(variance[channel] ?? 0),
-];
 
 export interface OrderedMatchingOptions extends MomentMatchingOptions {
   /**
@@ -139,7 +117,11 @@ export async function matchMomentsInOrder(
 ): Promise<BiasCorrection[]> {
   const axes = biasedValues(editor);
   const corrections: BiasCorrection[] = [];
-  for (const values of inOrder(editor, axes, rounds)) {
+  const steps = (editor.commit().graph?.node ?? []).map(({ input, output }) => ({
+    inputs: input,
+    outputs: output,
+  }));
+  for (const values of groupsInOrder(steps, new Set(axes.keys()), rounds)) {
     const own = new Map([...axes].filter(([value]) => values.has(value)));
     editor.commit();
     const measured = await measure(own);
@@ -148,29 +130,4 @@ export async function matchMomentsInOrder(
   }
   editor.commit();
   return corrections;
-}
-
-/** The layers' values in groups, by how many layers are before them on the longest way. */
-function inOrder(
-  editor: GraphEditor,
-  layers: ReadonlyMap<string, number>,
-  groups: number,
-): Set<string>[] {
-  const depths = new Map<string, number>();
-  let deepest = 0;
-  for (const { input, output } of editor.commit().graph?.node ?? []) {
-    const before = Math.max(0, ...input.map((name) => depths.get(name) ?? 0));
-    for (const name of output) {
-      const depth = layers.has(name) ? before + 1 : before;
-      depths.set(name, depth);
-      deepest = Math.max(deepest, depth);
-    }
-  }
-  const count = Math.max(1, Math.min(groups, deepest));
-  const result = Array.from({ length: count }, () => new Set<string>());
-  for (const value of layers.keys()) {
-    const depth = depths.get(value) ?? 1;
-    result[Math.floor(((depth - 1) * count) / deepest)]?.add(value);
-  }
-  return result;
 }

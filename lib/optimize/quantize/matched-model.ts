@@ -3,12 +3,8 @@ import { writeOnnxFile } from '../../formats/onnx';
 import { Calibrator } from '../calibrate/calibrator';
 import type { Moments as ObservedMoments } from '../calibrate/channel-moments';
 import type { Samples } from '../compare/sample';
-import {
-  biasedValues,
-  matchMomentsInOrder,
-  type Moments,
-  type OrderedMatchingOptions,
-} from './bias-correction';
+import { biasedValues, matchMomentsInOrder, type OrderedMatchingOptions } from './bias-correction';
+import type { Moments } from './moments';
 import { inspectModel, type Workspace } from './workspace';
 
 /** Two models of the same values, the second to have the moments of the first. */

@@ -1,52 +1,27 @@
 import { throwIfAborted } from '../../../engine/run/abort';
 import { OnliteError } from '../../../errors';
-import {
-  readTfliteFile,
-  removeUnused,
-  SubgraphEditor,
-  writeTfliteFile,
-} from '../../../formats/tflite';
-import { Calibrator } from '../../calibrate/calibrator';
+import type { SubgraphEditor } from '../../../formats/tflite';
 import { defined } from '../../defined';
 import { fidelityFaults, measureFidelity, type Measuring } from '../../guard/guard';
 import { compareLayers } from '../../layers/compare-layers';
 import { measureCandidate, type Made, type QuantizeCandidate } from '../candidate';
 import { tooNoisy, type OperatorDecision } from '../decision';
-import type { Range } from '../parameters';
 import { methodsOf, type CheckedQuantizeOptions, type QuantizeMethod } from '../quantize-options';
-import { RANGE_METHODS } from '../range-methods';
 import { leastPrefix } from '../sensitivity';
 import type { Workspace } from '../workspace';
 import { writeDynamicRange } from './dynamic-range';
 import { writeFloat16Weights } from './float16-weights';
-import { operatorLabel, planInt8, type Placement } from './int8-plan';
-import { writeInt8 } from './write-int8';
+import { operatorLabel, type Placement } from './int8-plan';
+import { openTflite, rewriteTflite } from './rewrite';
+import { StaticTflite } from './static-tflite';
 
 const PLACEMENTS = ['full', 'delegated'] as const satisfies readonly Placement[];
 
 /** Changes a model and says what became of its operators. */
 type Rewrite = (editor: SubgraphEditor) => readonly OperatorDecision[];
 
-/** How an int8 model is made. */
-interface Int8Recipe {
-  readonly method: string;
-  readonly ranges: ReadonlyMap<string, Range>;
-}
-
 const isChanged = ({ decisions }: Pick<Made, 'decisions'>): boolean =>
   decisions.some(({ as }) => as !== undefined);
-
-/** Tensors between operators are told by their names, which a file may have twice or not at all. */
-function nameAlike({ graph }: SubgraphEditor): void {
-  const ends = new Set([...graph.inputs, ...graph.outputs]);
-  const taken = new Set([...ends].map((index) => graph.tensors[index]?.name));
-  for (const [index, tensor] of graph.tensors.entries()) {
-    if (ends.has(index)) continue;
-    const { name = '' } = tensor;
-    if (name === '' || taken.has(name)) tensor.name = `${name || 'tensor'}:${index}`;
-    taken.add(tensor.name);
-  }
-}
 
 /** Makes and measures the candidates of one TensorFlow Lite model. */
 export class TfliteQuantizer {
@@ -88,8 +63,7 @@ export class TfliteQuantizer {
   }
 
   async #checkExcluded(): Promise<void> {
-    const editor = new SubgraphEditor(await readTfliteFile(this.#input));
-    nameAlike(editor);
+    const editor = await openTflite(this.#input);
     const labels = new Set(editor.graph.operators.map((each) => operatorLabel(editor, each)));
     const missing = [...this.#exclude].find((name) => !labels.has(name));
     if (missing !== undefined) {
@@ -119,35 +93,24 @@ export class TfliteQuantizer {
     }
   }
 
-  /** Writes the model after a change, without what has no use any more. */
-  async #rewrite(name: string, rewrite: Rewrite): Promise<Pick<Made, 'file' | 'decisions'>> {
-    throwIfAborted(this.#options.signal);
-    const model = await readTfliteFile(this.#input);
-    const editor = new SubgraphEditor(model);
-    nameAlike(editor);
-    const decisions = rewrite(editor);
-    removeUnused(model);
-    const file = this.#workspace.path(name, 'tflite');
-    await writeTfliteFile(model, file);
-    return { file, decisions };
-  }
-
   async #rewritten(
     method: QuantizeMethod,
     rewrite: (exclude: ReadonlySet<string>) => Rewrite,
   ): Promise<Made[]> {
     this.#options.onProgress?.({ stage: 'trying', name: method, done: 0 });
-    const write = async (exclude: ReadonlySet<string>): Promise<Made> => ({
-      method,
-      name: method,
-      ...(await this.#rewrite(method, rewrite(exclude))),
-    });
+    const write = async (exclude: ReadonlySet<string>): Promise<Made> => {
+      throwIfAborted(this.#options.signal);
+      const edit = rewrite(exclude);
+      const { file, result } = await rewriteTflite(this.#input, this.#workspace, method, edit);
+      return { method, name: method, file, decisions: result };
+    };
     const first = await write(this.#exclude);
-    return isChanged(first) ? [await this.#withinLimits(first, write)] : [];
+    return isChanged(first) ? [await this.#withinLimits(this.#input, first, write)] : [];
   }
 
   /** Leaves those operators float that add most noise, until the limits hold. */
   async #withinLimits(
+    float: string,
     first: Made,
     write: (exclude: ReadonlySet<string>) => Promise<Made>,
   ): Promise<Made> {
@@ -158,7 +121,7 @@ export class TfliteQuantizer {
     if (await judge(first)) return first;
     const { session, signal, data } = this.#options;
     const { layers } = await compareLayers(
-      [this.#input, first.file],
+      [float, first.file],
       data(),
       defined({ session, signal }),
     );
@@ -180,73 +143,21 @@ export class TfliteQuantizer {
     return kept;
   }
 
-  /** Finds the ranges of all tensors that can become int8, by every method that is asked for. */
-  async #recipes(): Promise<Int8Recipe[]> {
-    const { data, session, signal, count: total, onProgress, calibration } = this.#options;
-    let tensors: string[] = [];
-    const { file } = await this.#rewrite('named', (editor) => {
-      const plan = planInt8(editor, { placement: 'full' });
-      tensors = [...plan.tensors].flatMap((index) => editor.tensor(index)?.name ?? []);
-      return plan.decisions;
-    });
-    if (tensors.length === 0) return [];
-    const calibrator = await Calibrator.create(file, tensors, defined({ session }));
-    try {
-      await calibrator.collect(data(), {
-        ...defined({ signal, total }),
-        onProgress: ({ done, remainingMs }) =>
-          onProgress?.({ stage: 'calibrating', done, ...defined({ total, remainingMs }) }),
-      });
-      return (calibration ? [calibration] : RANGE_METHODS).map((method) => ({
-        method: method.method,
-        ranges: calibrator.ranges(method),
-      }));
-    } finally {
-      await calibrator.release();
-    }
-  }
-
-  #writeInt8(
-    { method, ranges }: Int8Recipe,
-    placement: Placement,
-    exclude: ReadonlySet<string>,
-  ): Promise<Made> {
-    const name = placement === 'full' ? `static (${method})` : `static (${method}, ${placement})`;
-    this.#options.onProgress?.({ stage: 'trying', name, done: 0 });
-    const rewrite: Rewrite = (editor) => {
-      const plan = planInt8(editor, { placement, exclude });
-      writeInt8(editor, plan, { ranges, ...defined({ io: this.#options.io }) });
-      return plan.decisions;
-    };
-    return this.#rewrite('static', rewrite).then((made) => ({ method: 'static', name, ...made }));
-  }
-
-  /** The recipe of least noise on the samples that calibrated it. */
-  async #best(recipes: readonly Int8Recipe[]): Promise<Int8Recipe | undefined> {
-    let best: { recipe: Int8Recipe; sqnr: number } | undefined;
-    for (const recipe of recipes) {
-      const { file } = await this.#writeInt8(recipe, 'full', this.#exclude);
-      const { sqnr } = await measureFidelity(file, this.#options.data(), this.#measuring);
-      await this.#workspace.discard(file);
-      if (!best || sqnr > best.sqnr) best = { recipe, sqnr };
-    }
-    return best?.recipe;
-  }
-
   /** With everything in int8, and with that in float which XNNPACK takes in float only. */
   async #static(): Promise<Made[]> {
-    const recipe = await this.#best(await this.#recipes());
+    const maker = new StaticTflite(this.#options, this.#workspace, this.#measuring);
+    const recipe = await maker.recipe(this.#input, this.#exclude);
     if (!recipe) return [];
     const made: Made[] = [];
     // A model's ends are int8 only where its first and last operators are.
     const placements = this.#options.io === 'int8' ? (['full'] as const) : PLACEMENTS;
     for (const placement of placements) {
       const write = (exclude: ReadonlySet<string>): Promise<Made> =>
-        this.#writeInt8(recipe, placement, exclude);
+        maker.write(recipe, { placement, exclude });
       const first = await write(this.#exclude);
       if (!isChanged(first)) continue;
       const isOther = made.every(({ decisions }) => count(decisions) !== count(first.decisions));
-      if (isOther) made.push(await this.#withinLimits(first, write));
+      if (isOther) made.push(await this.#withinLimits(recipe.float, first, write));
     }
     return made;
   }

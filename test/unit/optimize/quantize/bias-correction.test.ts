@@ -16,8 +16,8 @@ import {
   biasedValues,
   matchMoments,
   matchMomentsInOrder,
-  type Moments,
 } from '../../../../lib/optimize/quantize/bias-correction';
+import type { Moments } from '../../../../lib/optimize/quantize/moments';
 import { floatModel, outputsOf, randomFloats, randomTensor } from './float-model';
 
 const dims = [16, 3, 8, 8];
