@@ -17,29 +17,20 @@ const KINDS = {
   int32: { array: Int32Array, min: -(2 ** 31), max: 2 ** 31 - 1 },
 } as const;
 
-/** As QuantizeLinear, whose division is float32's. */
+/**
+ * As QuantizeLinear, whose division is float32's. A wide value, a bias, is divided in float64: it has
+ * more digits than float32 holds.
+ */
 function quantizeRow(
   from: Float32Array,
   to: Integers,
   row: { readonly start: number; readonly end: number },
-  { scale, zeroPoint, min, max }: { scale: number; zeroPoint: number; min: number; max: number },
+  { scale, zeroPoint }: { readonly scale: number; readonly zeroPoint: number },
+  { min, max, isWide }: { readonly min: number; readonly max: number; readonly isWide: boolean },
 ): void {
   for (let index = row.start; index < row.end; index++) {
-    const quotient = Math.fround((from[index] ?? 0) / scale);
-    const rounded = quotient + TO_INTEGER - TO_INTEGER + zeroPoint;
-    to[index] = rounded < min ? min : rounded > max ? max : rounded;
-  }
-}
-
-/** A bias, which is divided in float64: it has more digits than float32 holds. */
-function quantizeWideRow(
-  from: Float32Array,
-  to: Integers,
-  row: { readonly start: number; readonly end: number },
-  { scale, zeroPoint, min, max }: { scale: number; zeroPoint: number; min: number; max: number },
-): void {
-  for (let index = row.start; index < row.end; index++) {
-    const rounded = (from[index] ?? 0) / scale + TO_INTEGER - TO_INTEGER + zeroPoint;
+    const exact = (from[index] ?? 0) / scale;
+    const rounded = (isWide ? exact : Math.fround(exact)) + TO_INTEGER - TO_INTEGER + zeroPoint;
     to[index] = rounded < min ? min : rounded > max ? max : rounded;
   }
 }
@@ -89,9 +80,9 @@ export function quantizeArray<Type extends keyof IntegerArrays>(
   requireFit(values.length, quantization, dims);
   const { array, min, max } = KINDS[type];
   const result = new array(values.length);
-  const quantizer = type === 'int32' ? quantizeWideRow : quantizeRow;
+  const isWide = type === 'int32';
   const { outer, channels, inner } = channelLayout(dims, quantization.axis);
-  if (inner === 1 && type !== 'int32') {
+  if (inner === 1 && !isWide) {
     quantizeColumns(values, result, quantization, { min, max });
     return result as IntegerArrays[Type];
   }
@@ -101,7 +92,7 @@ export function quantizeArray<Type extends keyof IntegerArrays>(
       const scale = quantization.scale[channel] ?? 1;
       const zeroPoint = quantization.zeroPoint[channel] ?? 0;
       const row = { start, end: start + inner };
-      quantizer(values, result, row, { scale, zeroPoint, min, max });
+      quantizeRow(values, result, row, { scale, zeroPoint }, { min, max, isWide });
     }
   }
   return result as IntegerArrays[Type];
