@@ -42,11 +42,11 @@ export { regressionMetrics, type RegressionMetrics } from './measures/regression
 export { type QuantizeCandidate } from './quantize/candidate';
 export { type OperatorDecision } from './quantize/decision';
 export { type PrunedChannels } from './prune/prune-channels';
-export { type Change, type PrunedLayer } from './prune/layer-figures';
+export { type FigureChange, type PrunedLayer } from './prune/layer-figures';
 export { pruneModel, type PruneCandidate, type PruneResult } from './prune/prune-model';
 export { type PruneMethod, type PruneOptions, type PruneProgress } from './prune/prune-options';
 export { type ClusterStart } from './prune/share-weights';
-export { type Scope } from './prune/zero-weights';
+export { type PruneScope } from './prune/zero-weights';
 export { quantizeModel, type QuantizeResult } from './quantize/quantize-model';
 export {
   type QuantizeMethod,

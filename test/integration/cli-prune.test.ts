@@ -60,6 +60,12 @@ describe('onlite prune', () => {
     expect(stdout).toMatch(/^held: pruned, moments matched is written to /m);
   });
 
+  it('says which samples judge where none are there to match moments on', () => {
+    const options = ['--sparsity', '0.1', '--no-speed', '--test', digits('heldout.npz')];
+    const { stdout } = onlite(['prune', digits('mlp.onnx'), outputFile(), ...options]);
+    expect(stdout).toMatch(/^samples +0 match moments, \d+ judge$/m);
+  });
+
   it('writes nothing and exits with 3 where a limit is not held', () => {
     const file = outputFile();
     const options = ['--sparsity', '0.9', '--min-sqnr', '100'];
@@ -74,6 +80,10 @@ describe('onlite prune', () => {
       onlite(['prune', digits('mlp.onnx'), outputFile(), ...samples, ...options]);
     expect(refused('--structured', 'rows').status).toBe(2);
     expect(refused('--sparsity', '2').status).toBe(2);
+    const alone = ['--sparsity', '0.5', '--labels', digits('heldout.npz')];
+    const unlabelled = onlite(['prune', digits('mlp.onnx'), outputFile(), ...alone]);
+    expect(unlabelled.status).toBe(2);
+    expect(unlabelled.stderr).toContain('--labels: needs --data');
     const { status, stderr } = refused('--pattern', '4:2');
     expect(status).toBe(1);
     expect(stderr).toContain('options.pattern');

@@ -2,7 +2,7 @@ import type { GuardLimits } from '../../optimize/guard/guard';
 import { decimal, given, share, text, wholeNumber } from '../arguments';
 import { speedProtocol } from '../bench/protocol-options';
 import type { Protocol } from '../bench/schedule';
-import type { ParsedArguments } from '../command';
+import { UsageError, type ParsedArguments } from '../command';
 
 /** How a command that changes a model measures and judges what it made, and what it writes of that. */
 export interface GuardSettings {
@@ -61,6 +61,15 @@ export const guardHelp = (speedup: string, noSpeed: string): readonly string[] =
   '',
   'Exit code: 0 written, 1 failed, 2 wrong command line, 3 a limit is not held.',
 ];
+
+/** @throws UsageError where labels, or a number of samples, are given without what they are of. */
+export function requireSamples(args: ParsedArguments): void {
+  const isGiven = (name: string): boolean => text(args, name) !== undefined;
+  if (isGiven('samples') && !isGiven('data')) throw new UsageError('--samples: needs --data');
+  if (isGiven('labels') && !isGiven('data') && !isGiven('test')) {
+    throw new UsageError('--labels: needs --data');
+  }
+}
 
 /** @throws UsageError */
 export function parseGuardOptions(args: ParsedArguments): GuardSettings {

@@ -105,3 +105,23 @@ export async function readSplit(
     areApart: true,
   };
 }
+
+/** What a command's document says of the samples. */
+export interface SamplesUsed {
+  readonly calibration: number;
+  readonly heldOut: number;
+  /** Where they came from: a path, or `random`. */
+  readonly source: string;
+  /** Whether none of those that judge has calibrated. */
+  readonly areApart: boolean;
+}
+
+export const samplesUsed = (
+  { calibration, heldOut, areApart }: Split,
+  { data, test }: SampleOptions,
+): SamplesUsed => ({
+  calibration: calibration.count,
+  heldOut: heldOut.count,
+  source: data ?? test ?? 'random',
+  areApart,
+});

@@ -1,11 +1,22 @@
 import type { Guarded } from '../../optimize/guard/guard';
 import { decibels, percent, type Rows } from '../compare/text';
 import { bold, byteSize, green, nanoseconds, red } from '../output';
+import type { SamplesUsed } from './samples';
 
 /** A changed model as far as it was measured. */
 export interface GuardedModel
   extends Pick<Guarded, 'bytes'>, Partial<Pick<Guarded, 'fidelity' | 'speedup'>> {
   readonly name: string;
+}
+
+/** What the documents of commands have in common that choose among candidates. */
+export interface Choice {
+  readonly candidates: readonly (Pick<Guarded, 'refused'> & { readonly name: string })[];
+  /** The name of the candidate that was written. */
+  readonly chosen?: string;
+  readonly output?: { readonly path: string; readonly bytes: number };
+  /** Whether a candidate held all limits. */
+  readonly holds: boolean;
 }
 
 /** What the guard says at the end. */
@@ -54,4 +65,27 @@ export function verdictText({ holds, refused, written = NOTHING_WRITTEN }: Verdi
   const lines = refused.map((fault) => `  ${fault}`).join('\n');
   const reasons = refused.length > 0 ? `\n${bold('Refused')}\n${lines}\n` : '';
   return `${reasons}\n${holds ? green('held') : red('not held')}: ${written}\n`;
+}
+
+export function verdictOf({ candidates, chosen, output, holds }: Choice): Verdict {
+  const refused = candidates.flatMap(({ name, refused: faults }) =>
+    faults.map((fault) => `${name}: ${fault}`),
+  );
+  if (!output || chosen === undefined) return { holds, refused };
+  const written = `${chosen} is written to ${output.path}, ${byteSize(output.bytes)}`;
+  return { holds, refused, written };
+}
+
+/**
+ * What the figures stand on.
+ *
+ * @param use - what those do that do not judge
+ */
+export function samplesText(
+  { calibration, heldOut, source, areApart }: SamplesUsed,
+  use: string,
+): string {
+  if (source === 'random') return `${heldOut} of random noise judge: give --data for real ones`;
+  const same = areApart ? '' : ', the same: give more, or --test';
+  return `${calibration} ${use}, ${heldOut} judge${same}`;
 }

@@ -4,7 +4,12 @@ import { checkOutputs, choice, given, text, wholeNumber } from '../arguments';
 import { refuseWithoutSpeed } from '../bench/protocol-options';
 import { UsageError, type ParsedArguments } from '../command';
 import { parseImageOptions } from '../feeds/image-options';
-import { guardOutputs, parseGuardOptions, type GuardSettings } from '../guard/options';
+import {
+  guardOutputs,
+  parseGuardOptions,
+  requireSamples,
+  type GuardSettings,
+} from '../guard/options';
 import type { SampleOptions } from '../guard/samples';
 
 /** Everything a command line of `onlite optimize` says. */
@@ -24,18 +29,14 @@ export function parseOptimizeOptions(args: ParsedArguments): OptimizeCommand {
   if (unexpected !== undefined) throw new UsageError(`unexpected argument '${unexpected}'`);
   checkOutputs(args, guardOutputs, [input, output]);
   refuseWithoutSpeed(args, ['min-speedup']);
-  const data = text(args, 'data');
-  const needsData = (['samples', 'labels'] as const).find((name) => text(args, name) !== undefined);
-  if (needsData !== undefined && data === undefined) {
-    throw new UsageError(`--${needsData}: needs --data`);
-  }
+  requireSamples(args);
   return {
     input,
     output,
     level: choice(args, 'level', ['portable', 'runtime'] as const) ?? 'portable',
     images: parseImageOptions(args),
     ...parseGuardOptions(args),
-    ...given('data', data),
+    ...given('data', text(args, 'data')),
     ...given('labels', text(args, 'labels')),
     ...given('samples', wholeNumber(args, 'samples', 1)),
     ...given('task', choice(args, 'task', ['classification', 'regression'] as const)),

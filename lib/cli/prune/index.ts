@@ -6,9 +6,9 @@ import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { inputsOf, measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
-import { readSplit } from '../guard/samples';
+import { readSplit, samplesUsed } from '../guard/samples';
 import { interrupted } from '../interrupted';
-import { readModels } from '../model-file';
+import { describeFile } from '../model-file';
 import { writeResults } from '../output-file';
 import type { PruneDocument } from './document';
 import { parsePruneOptions, type PruneCommand } from './options';
@@ -17,8 +17,7 @@ import { renderText } from './text';
 async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
   const { input, output, pruning, limits, match, exclude, force, judged, task, threads } = command;
   const head = documentHead('onlite-prune');
-  const file = (await readModels([input])).get(input);
-  if (!file) throw new RangeError(input);
+  const file = await describeFile(input);
   const split = await readSplit(command, await inputsOf(input));
   const line = new ProgressLine(process.stderr);
   const interruption = interrupted();
@@ -46,10 +45,8 @@ async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
     ...head,
     input: { ...file, bytes: await modelByteLength(input) },
     samples: {
-      calibration: split.calibration.count,
-      heldOut: split.heldOut.count,
-      source: command.data ?? 'random',
-      areApart: split.areApart,
+      ...samplesUsed(split, command),
+      ...(match ? {} : { calibration: 0, areApart: true }),
     },
     ...found,
     ...(speed ? { speed } : {}),

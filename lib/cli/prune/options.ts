@@ -17,7 +17,12 @@ import {
 } from '../arguments';
 import { UsageError, type ParsedArguments } from '../command';
 import { parseImageOptions } from '../feeds/image-options';
-import { guardOutputs, parseGuardOptions, type GuardSettings } from '../guard/options';
+import {
+  guardOutputs,
+  parseGuardOptions,
+  requireSamples,
+  type GuardSettings,
+} from '../guard/options';
 import type { SampleOptions } from '../guard/samples';
 
 /** What is taken away, as `pruneModel` takes it. */
@@ -52,6 +57,7 @@ export function parsePruneOptions(args: ParsedArguments): PruneCommand {
   if (input === undefined || output === undefined) throw new UsageError('IN and OUT are needed');
   if (more !== undefined) throw new UsageError(`unexpected '${more}'`);
   checkOutputs(args, guardOutputs, [input, output]);
+  requireSamples(args);
   const data = text(args, 'data');
   return {
     input,

@@ -1,6 +1,7 @@
 import { protocolText } from '../bench/text';
 import type { Rows } from '../compare/text';
 import { guardedPart, speedPart, verdictPart } from '../guard/report';
+import { verdictOf } from '../guard/text';
 import { html } from '../report/markup';
 import { renderPage, titleOf } from '../report/page';
 import { sectionsOf, type Part } from '../report/parts';
@@ -11,9 +12,8 @@ import {
   channelRows,
   layerRows,
   productsText,
-  samplesText,
+  samplesOf,
   shownCandidate,
-  verdictOf,
   ZEROS_NOTE,
 } from './text';
 
@@ -47,6 +47,6 @@ export function renderReport(document: PruneDocument): string {
     models: [input],
     protocol: speed && protocolText(speed),
     main: sectionsOf(parts),
-    footer: `Written by onlite prune. Samples: ${samplesText(document)}.`,
+    footer: `Written by onlite prune. Samples: ${samplesOf(document)}.`,
   });
 }

@@ -1,8 +1,8 @@
-import type { Change, PrunedLayer } from '../../optimize/prune/layer-figures';
+import type { FigureChange, PrunedLayer } from '../../optimize/prune/layer-figures';
 import type { PruneCandidate } from '../../optimize/prune/prune-model';
 import { machineFacts } from '../bench/text';
 import { percent, speedRows, type Rows } from '../compare/text';
-import { guardedRows, verdictText, type Verdict } from '../guard/text';
+import { guardedRows, samplesText, verdictOf, verdictText } from '../guard/text';
 import { byteSize, section, table } from '../output';
 import type { PruneDocument } from './document';
 
@@ -18,7 +18,7 @@ export const candidateRows = ({ candidates, input }: PruneDocument): Rows =>
 export const shownCandidate = ({ candidates, chosen }: PruneDocument): PruneCandidate | undefined =>
   candidates.find(({ name }) => name === chosen) ?? candidates.at(-1);
 
-const change = ([before, after]: Change, form: (value: number) => string = String): string =>
+const change = ([before, after]: FigureChange, form: (value: number) => string = String): string =>
   before === after ? form(after) : `${form(before)} → ${form(after)}`;
 
 function layerRow({ node, operator, ...figures }: PrunedLayer): string[] {
@@ -37,7 +37,7 @@ function layerRow({ node, operator, ...figures }: PrunedLayer): string[] {
 
 /** What was made of the weights of each layer, and of all. */
 export function layerRows(layers: readonly PrunedLayer[]): Rows {
-  const total = (key: 'weights' | 'zeros' | 'bytes' | 'compressedBytes'): Change => [
+  const total = (key: 'weights' | 'zeros' | 'bytes' | 'compressedBytes'): FigureChange => [
     layers.reduce((sum, layer) => sum + layer[key][0], 0),
     layers.reduce((sum, layer) => sum + layer[key][1], 0),
   ];
@@ -72,22 +72,9 @@ export function channelRows({ channels = [] }: PruneDocument): Rows {
   return { header: ['coupled layers', 'before', 'after', 'why they stay'], rows };
 }
 
-export function verdictOf({ candidates, chosen, output, holds }: PruneDocument): Verdict {
-  const refused = candidates.flatMap(({ name, refused: faults }) =>
-    faults.map((fault) => `${name}: ${fault}`),
-  );
-  if (!output || chosen === undefined) return { holds, refused };
-  const written = `${chosen} is written to ${output.path}, ${byteSize(output.bytes)}`;
-  return { holds, refused, written };
-}
-
 /** What the figures stand on. */
-export function samplesText({ samples }: PruneDocument): string {
-  const { calibration, heldOut, source, areApart } = samples;
-  if (source === 'random') return `${heldOut} of random noise judge: give --data for real ones`;
-  const same = areApart ? '' : ', the same: give more, or --test';
-  return `${calibration} to match moments on, ${heldOut} judge${same}`;
-}
+export const samplesOf = ({ samples }: PruneDocument): string =>
+  samplesText(samples, 'match moments');
 
 export function productsText({ products }: PruneDocument): string | undefined {
   if (!products) return undefined;
@@ -101,7 +88,7 @@ export function renderText(document: PruneDocument): string {
   const facts = [
     ...machineFacts(document),
     ['model', `${input.path}, ${byteSize(input.bytes)}`],
-    ['samples', samplesText(document)],
+    ['samples', samplesOf(document)],
     ...(products === undefined ? [] : [['work', products]]),
   ];
   const part = (title: string, { header, rows }: Rows, from = 1): string =>

@@ -8,9 +8,9 @@ import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { inputsOf, measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
-import { readSplit } from '../guard/samples';
+import { readSplit, samplesUsed } from '../guard/samples';
 import { interrupted } from '../interrupted';
-import { readModels } from '../model-file';
+import { describeFile } from '../model-file';
 import { writeResults } from '../output-file';
 import type { QuantizeDocument } from './document';
 import { parseQuantizeOptions, type QuantizeCommand } from './options';
@@ -29,8 +29,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
   const { input, output, layout, limits, method, calibration, exclude, force, blockSize } = command;
   const { judged, task, threads } = command;
   const head = documentHead('onlite-quantize');
-  const file = (await readModels([input])).get(input);
-  if (!file) throw new RangeError(input);
+  const file = await describeFile(input);
   const split = await readSplit(command, await inputsOf(input));
   const target = command.target ?? targetOfThisMachine();
   const line = new ProgressLine(process.stderr);
@@ -70,12 +69,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     ...head,
     input: { ...file, bytes: await modelByteLength(input) },
     target,
-    samples: {
-      calibration: split.calibration.count,
-      heldOut: split.heldOut.count,
-      source: command.data ?? 'random',
-      areApart: split.areApart,
-    },
+    samples: samplesUsed(split, command),
     candidates,
     ...(speed ? { speed } : {}),
     ...(chosen
@@ -90,10 +84,10 @@ export const quantize: Command = {
   summary: 'make a model smaller and quicker, and say whether to ship it',
   usage: 'IN OUT --data D [options]',
   help: [
-    'Makes an ONNX model simpler, quantises it in the ways that can pay, or does so with a TensorFlow',
-    'Lite model as it is, and measures each candidate against the float model on samples that calibration has not seen. The quickest candidate that',
-    'holds the limits is written to OUT (the smallest, with --min-speedup 0); where none does, nothing',
-    'is.',
+    'Makes an ONNX model simpler and quantises it in the ways that can pay, or a TensorFlow Lite model',
+    'as it is. Each candidate is measured against the float model on samples that calibration has not',
+    'seen. The quickest that holds the limits is written to OUT (the smallest, with --min-speedup 0);',
+    'where none does, nothing is.',
     '',
     'Samples:',
     "  --data D             samples that show the activations' ranges, as 'onlite compare' takes them;",

@@ -5,7 +5,12 @@ import { targets, type Target } from '../../optimize/quantize/target';
 import { checkOutputs, choice, decimal, given, text, texts, wholeNumber } from '../arguments';
 import { UsageError, type ParsedArguments } from '../command';
 import { parseImageOptions } from '../feeds/image-options';
-import { guardOutputs, parseGuardOptions, type GuardSettings } from '../guard/options';
+import {
+  guardOutputs,
+  parseGuardOptions,
+  requireSamples,
+  type GuardSettings,
+} from '../guard/options';
 import type { SampleOptions } from '../guard/samples';
 import {
   dtypes,
@@ -80,6 +85,7 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
   const layout = dtype && { folder: out, dtype };
   const output = layout ? layoutFile(input, layout) : out;
   checkOutputs(args, guardOutputs, [input, output]);
+  requireSamples(args);
   const method = quantizeMethod(args, dtype);
   const data = text(args, 'data');
   if (data === undefined && !WITHOUT_DATA.has(method)) {

@@ -1,11 +1,12 @@
 import { protocolText } from '../bench/text';
 import { guardedPart, speedPart, verdictPart } from '../guard/report';
+import { verdictOf } from '../guard/text';
 import { html } from '../report/markup';
 import { renderPage, titleOf } from '../report/page';
 import { sectionsOf, type Part } from '../report/parts';
 import { dataTable } from '../report/table';
 import type { QuantizeDocument } from './document';
-import { candidateRows, decisionRows, samplesText, verdictOf } from './text';
+import { candidateRows, decisionRows, samplesOf } from './text';
 
 function operatorPart({ candidates }: QuantizeDocument): Part {
   const tables = candidates.map(({ name, decisions }) => {
@@ -31,6 +32,6 @@ export function renderReport(document: QuantizeDocument): string {
     models: [input],
     protocol: speed && protocolText(speed),
     main: sectionsOf(parts),
-    footer: `Written by onlite quantize for ${target}. Samples: ${samplesText(document)}.`,
+    footer: `Written by onlite quantize for ${target}. Samples: ${samplesOf(document)}.`,
   });
 }

@@ -1,7 +1,7 @@
 import type { QuantizeCandidate } from '../../optimize/quantize/candidate';
 import type { OperatorDecision } from '../../optimize/quantize/decision';
 import { speedRows, type Rows } from '../compare/text';
-import { guardedRows, verdictText, type Verdict } from '../guard/text';
+import { guardedRows, samplesText, verdictOf, verdictText } from '../guard/text';
 import { byteSize, section, table } from '../output';
 import { machineFacts } from '../bench/text';
 import type { QuantizeDocument } from './document';
@@ -38,22 +38,9 @@ const numbers = ({ header }: Rows): { header: readonly string[]; right: number[]
 export const chosenOf = ({ candidates, chosen }: QuantizeDocument): QuantizeCandidate | undefined =>
   candidates.find(({ name }) => name === chosen);
 
-export function verdictOf({ candidates, chosen, output, holds }: QuantizeDocument): Verdict {
-  const refused = candidates.flatMap(({ name, refused: faults }) =>
-    faults.map((fault) => `${name}: ${fault}`),
-  );
-  if (!output || chosen === undefined) return { holds, refused };
-  const written = `${chosen} is written to ${output.path}, ${byteSize(output.bytes)}`;
-  return { holds, refused, written };
-}
-
 /** What the figures stand on. */
-export function samplesText({ samples }: QuantizeDocument): string {
-  const { calibration, heldOut, source, areApart } = samples;
-  if (source === 'random') return `${heldOut} of random noise judge: give --data for real ones`;
-  const same = areApart ? '' : ', the same: give more, or --test';
-  return `${calibration} calibrate, ${heldOut} judge${same}`;
-}
+export const samplesOf = ({ samples }: QuantizeDocument): string =>
+  samplesText(samples, 'calibrate');
 
 export function renderText(document: QuantizeDocument): string {
   const { input, target, speed } = document;
@@ -61,7 +48,7 @@ export function renderText(document: QuantizeDocument): string {
     ...machineFacts(document),
     ['model', `${input.path}, ${byteSize(input.bytes)}`],
     ['target', target],
-    ['samples', samplesText(document)],
+    ['samples', samplesOf(document)],
   ];
   const candidates = candidateRows(document);
   const shown = chosenOf(document) ?? document.candidates[0];

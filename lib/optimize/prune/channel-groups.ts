@@ -8,7 +8,7 @@ import {
 import { channelLayout } from '../quantize/parameters';
 import type { ConstantAxis } from './channel-graph';
 import type { CouplingWalk } from './couplings';
-import type { Norm, Scope } from './zero-weights';
+import type { Norm, PruneScope } from './zero-weights';
 
 /** Channels that can only be removed together, with the constants' elements that go with them. */
 export interface CoupledChannels {
@@ -108,7 +108,7 @@ export interface ChannelOptions {
   readonly sparsity: number;
   /** Instead of a share: members of less importance go; 1 is the mean of their group. */
   readonly threshold?: number;
-  readonly scope: Scope;
+  readonly scope: PruneScope;
   /** What is left of a group is a multiple of this, as kernels like it, where it was one before. */
   readonly multiple: number;
   /** The model file's, for external data. */

@@ -5,21 +5,21 @@ import { nodeLabel } from '../quantize/decision';
 import { inspectModel } from '../quantize/workspace';
 import { weightTensors } from './weight-matrix';
 
-/** A number before and after. */
-export type Change = readonly [before: number, after: number];
+/** A figure before and after. */
+export type FigureChange = readonly [before: number, after: number];
 
 /** What was made of a layer's weights. */
 export interface PrunedLayer {
   /** The name of the first node that uses them, or its first output's where it has none. */
   readonly node: string;
   readonly operator: string;
-  readonly weights: Change;
-  readonly zeros: Change;
+  readonly weights: FigureChange;
+  readonly zeros: FigureChange;
   /** Different values. */
-  readonly values: Change;
-  readonly bytes: Change;
+  readonly values: FigureChange;
+  readonly bytes: FigureChange;
   /** After gzip. */
-  readonly compressedBytes: Change;
+  readonly compressedBytes: FigureChange;
 }
 
 interface Figures {
@@ -70,7 +70,7 @@ export function compareFigures(
   return [...before].flatMap(([name, old]) => {
     const own = after.get(name);
     if (!own) return [];
-    const change = (key: Exclude<keyof Figures, 'node' | 'operator'>): Change => [
+    const change = (key: Exclude<keyof Figures, 'node' | 'operator'>): FigureChange => [
       old[key],
       own[key],
     ];

@@ -14,7 +14,7 @@ import type { Samples } from '../compare/sample';
 import type { GuardLimits } from '../guard/guard';
 import type { ChannelOptions } from './channel-groups';
 import type { ClusterStart, ShareOptions } from './share-weights';
-import { ELEMENT, parsePattern, type Scope, type ZeroOptions } from './zero-weights';
+import { ELEMENT, parsePattern, type PruneScope, type ZeroOptions } from './zero-weights';
 
 /** How weights are told apart: by the mean of |w|, the root of that of w², or a magnitude. */
 export type PruneMethod = 'l1' | 'l2' | 'threshold';
@@ -36,7 +36,7 @@ export interface PruneOptions extends GuardLimits {
    */
   readonly threshold?: number;
   /** Among which weights, or channels, the smallest are looked for. Default `global`. */
-  readonly scope?: Scope;
+  readonly scope?: PruneScope;
   /**
    * Weights that become zero together: `element` (default), a block of outputs × inputs such as
    * `4x1`, or N:M, where of each M along the inputs the N largest stay.

@@ -6,7 +6,7 @@ import type { WeightMatrix } from './weight-matrix';
 export type Norm = 'l1' | 'l2';
 
 /** Among which weights the smallest are looked for. */
-export type Scope = 'global' | 'layer' | 'row' | 'channel';
+export type PruneScope = 'global' | 'layer' | 'row' | 'channel';
 
 /** Which weights are zeroed together. */
 export type Pattern =
@@ -46,7 +46,7 @@ export interface Layer {
 /** How weights are zeroed: the smallest share of them, or those below a magnitude. */
 export interface ZeroOptions {
   readonly norm: Norm;
-  readonly scope: Scope;
+  readonly scope: PruneScope;
   readonly pattern: Pattern;
   /** Share of the weights that are zero then. */
   readonly sparsity: number;
@@ -117,7 +117,7 @@ class Blocks {
   }
 
   /** The blocks of the layer, of each row of outputs, or of each column of inputs. */
-  by(scope: Exclude<Scope, 'global'>): Field[] {
+  by(scope: Exclude<PruneScope, 'global'>): Field[] {
     if (scope === 'layer') return [this.all];
     const { taps } = this.#layer.matrix;
     const row = this.#columns * taps;
