@@ -1,4 +1,5 @@
 import { intAttribute, makeAttribute, type NodeProto } from '../../formats/onnx';
+import { weightLayout } from '../linear/weight-layout';
 import { countKept } from './channel-graph';
 import type { Coupling, CouplingWalk } from './couplings';
 
@@ -77,14 +78,16 @@ const transposedConvolution: Coupling = (node, walk) => {
 function product(
   node: NodeProto,
   walk: CouplingWalk,
-  { axis, inputAxis, bias }: { axis: number; inputAxis: number; bias: string },
+  { axis, bias }: { axis: number; bias: string },
 ): string | undefined {
   const [x = '', weights = ''] = node.input;
   const dims = walk.editor.constant(weights)?.dims;
   if (!dims || walk.editor.constant(x)) return COMPUTED;
-  if (dims.length !== 2) return 'its weights are no matrix';
+  const layout = weightLayout(node, dims);
+  if (!layout) return 'its weights are no matrix';
   const inputs = walk.channels(x, axis)?.ids;
-  if (!inputs || inputs.length !== dims[inputAxis]) return UNKNOWN;
+  if (inputs?.length !== layout.inputs) return UNKNOWN;
+  const inputAxis = layout.inputsFirst ? 0 : 1;
   const [taken, outputs] = walk.elements(weights, inputAxis, 1 - inputAxis);
   if (!taken || !outputs) return COMPUTED;
   walk.graph.couple(inputs, taken);
@@ -94,14 +97,13 @@ function product(
 
 const gemm: Coupling = (node, walk) => {
   if (intAttribute(node, 'transA', 0) !== 0) return 'it transposes what it takes';
-  const inputAxis = intAttribute(node, 'transB', 0) === 0 ? 0 : 1;
-  return product(node, walk, { axis: 1, inputAxis, bias: node.input[2] ?? '' });
+  return product(node, walk, { axis: 1, bias: node.input[2] ?? '' });
 };
 
 const matMul: Coupling = (node, walk) => {
   const rank = walk.types.rank(node.input[0]);
   if (rank === undefined) return UNKNOWN;
-  return product(node, walk, { axis: rank - 1, inputAxis: 0, bias: '' });
+  return product(node, walk, { axis: rank - 1, bias: '' });
 };
 
 /** Parameters of one element a channel. */

@@ -107,7 +107,8 @@ const resize = moved((channels, rank, node, walk) => {
     return 'its scales are not known';
   }
   const values = tensorValues(scales, OnnxDataType.FLOAT);
-  const isWhole = values.length === rank && values[channels.axis] === 1;
+  const isWhole =
+    values.length === rank && values[channels.axis] === 1 && !findAttribute(node, 'axes');
   return isWhole && mode !== 'tf_crop_and_resize' ? channels : MIXED;
 });
 
