@@ -227,8 +227,8 @@ const isChanged = ({ layers }: PruneCandidate): boolean =>
  * @param input - the path of a float model
  * @param output - where the result goes
  * @throws OnliteError ERR_UNSUPPORTED where the options change nothing of the model, and for
- *   TensorFlow Lite models, ERR_INVALID_ARGUMENT for options that ask for nothing or exclude each other, ERR_CANCELLED, and
- *   what loading and running the model throws.
+ *   TensorFlow Lite models, ERR_INVALID_ARGUMENT for options that ask for nothing or exclude each
+ *   other, ERR_CANCELLED, and what loading and running the model throws.
  */
 export async function pruneModel(
   input: string,
