@@ -1,7 +1,7 @@
 import { makeFloats, type GraphEditor } from '../../formats/onnx';
 import { constantFloats, replaceFloats, type ConstantInput } from '../linear/constant-input';
 import { biasOf, isPlain, LinearLayer } from '../linear/linear-layer';
-import { groupsInOrder, momentMatch, type Moments, type MomentsByValue } from './moments';
+import { groupsInOrder, momentMatch, type MatchedMoments, type MomentsByValue } from './moments';
 
 export interface MomentMatchingOptions {
   /** The model file's, for external data. */
@@ -76,7 +76,7 @@ export function matchMoments(
 function correct(
   editor: GraphEditor,
   { weights, bias, value }: BiasedLayer,
-  { wanted, found }: { readonly wanted: Moments; readonly found: Moments },
+  { wanted, found }: { readonly wanted: MatchedMoments; readonly found: MatchedMoments },
   { folder, deviations }: { readonly folder: string | undefined; readonly deviations: boolean },
 ): BiasCorrection {
   const { node, layout, outputScale } = weights;

@@ -1,10 +1,10 @@
 import type { SessionOptions } from '../../engine/session/session-options';
 import { writeOnnxFile } from '../../formats/onnx';
 import { Calibrator } from '../calibrate/calibrator';
-import type { Moments as ObservedMoments } from '../calibrate/channel-moments';
+import type { Moments } from '../calibrate/channel-moments';
 import type { Samples } from '../compare/sample';
 import { biasedValues, matchMomentsInOrder, type OrderedMatchingOptions } from './bias-correction';
-import type { Moments } from './moments';
+import type { MatchedMoments } from './moments';
 import { inspectModel, type Workspace } from './workspace';
 
 /** Two models of the same values, the second to have the moments of the first. */
@@ -29,7 +29,7 @@ export async function momentsOf(
   axes: ReadonlyMap<string, number>,
   samples: Samples,
   { session, signal }: MatchingRun,
-): Promise<ReadonlyMap<string, ObservedMoments>> {
+): Promise<ReadonlyMap<string, Moments>> {
   const options = { histograms: false, moments: axes, ...(session ? { session } : {}) };
   const calibrator = await Calibrator.create(file, [...axes.keys()], options);
   try {
@@ -40,7 +40,10 @@ export async function momentsOf(
   }
 }
 
-const ofChannels = ({ mean, variance }: Moments, channels: readonly number[]): Moments => ({
+const ofChannels = (
+  { mean, variance }: MatchedMoments,
+  channels: readonly number[],
+): MatchedMoments => ({
   mean: Float64Array.from(channels, (channel) => mean[channel] ?? 0),
   variance: Float64Array.from(channels, (channel) => variance[channel] ?? 0),
 });
@@ -68,7 +71,7 @@ export async function writeMatched(
   const measure = async (
     file: string,
     own: ReadonlyMap<string, number>,
-  ): Promise<ReadonlyMap<string, ObservedMoments>> => {
+  ): Promise<ReadonlyMap<string, Moments>> => {
     const coarse = await coarsen?.(file);
     const moments = await momentsOf(coarse ?? file, own, samples(), options);
     await workspace.discard(file);

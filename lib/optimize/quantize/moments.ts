@@ -1,11 +1,10 @@
-/** Mean and variance of each channel of a value over calibration samples. */
-export interface Moments {
-  readonly mean: Float64Array;
-  readonly variance: Float64Array;
-}
+import type { Moments } from '../calibrate/channel-moments';
 
-/** Moments by value. */
-export type MomentsByValue = ReadonlyMap<string, Moments>;
+/** What of the moments of a value's channels is matched. */
+export type MatchedMoments = Pick<Moments, 'mean' | 'variance'>;
+
+/** By value. */
+export type MomentsByValue = ReadonlyMap<string, MatchedMoments>;
 
 /** What makes a layer have other moments. */
 export interface MomentMatch {
@@ -22,8 +21,8 @@ export interface MomentMatch {
  */
 export function momentMatch(
   bias: Float32Array,
-  wanted: Moments,
-  found: Moments,
+  wanted: MatchedMoments,
+  found: MatchedMoments,
   { deviations }: { readonly deviations: boolean },
 ): MomentMatch {
   const factors = new Float64Array(bias.length).fill(1);
@@ -41,7 +40,7 @@ export function momentMatch(
   return { bias: corrected, factors, greatestShift };
 }
 
-const momentsOf = ({ mean, variance }: Moments, channel: number): [number, number] => [
+const momentsOf = ({ mean, variance }: MatchedMoments, channel: number): [number, number] => [
   mean[channel] ?? 0,
   Math.sqrt(variance[channel] ?? 0),
 ];

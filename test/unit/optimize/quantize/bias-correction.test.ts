@@ -17,7 +17,7 @@ import {
   matchMoments,
   matchMomentsInOrder,
 } from '../../../../lib/optimize/quantize/bias-correction';
-import type { Moments } from '../../../../lib/optimize/quantize/moments';
+import type { MatchedMoments } from '../../../../lib/optimize/quantize/moments';
 import { floatModel, outputsOf, randomFloats, randomTensor } from './float-model';
 
 const dims = [16, 3, 8, 8];
@@ -67,7 +67,7 @@ function coarser(model: ModelProto): ModelProto {
 async function momentsOf(
   model: ModelProto,
   axes: ReadonlyMap<string, number>,
-): Promise<Map<string, Moments>> {
+): Promise<Map<string, MatchedMoments>> {
   const copy = readOnnxModel(writeOnnxModel(model));
   copy.graph!.output = [...axes.keys()].map((name) => ({ name, metadataProps: [] }));
   const session = await InferenceSession.create(writeOnnxModel(copy), { logSeverityLevel: 4 });
