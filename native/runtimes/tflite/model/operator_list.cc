@@ -41,6 +41,11 @@ DeclaredOperator ReadOperator(FlatBuffer* file, const FlatTable& table, const Fl
     const auto options = table.Vector<uint8_t>(schema::Operator::kCustomOptions);
     result.custom_options = {options.data(), options.size()};
   }
+  if (result.builtin_code == schema::kDepthwiseConv2d) {
+    result.depth_multiplier =
+        table.Table(schema::Operator::kBuiltinOptions)
+            .Scalar<int32_t>(schema::DepthwiseConv2DOptions::kDepthMultiplier, 0);
+  }
   result.version = code.Scalar<int32_t>(schema::OperatorCode::kVersion, 1);
   VerifyOperatorOptions(file, table, result.builtin_code, &result.calls);
   result.inputs = ToVector(table.Vector<int32_t>(schema::Operator::kInputs));

@@ -29,6 +29,8 @@ struct DeclaredOperator {
   int32_t version = 1;
   /// Of a custom operator; in the model's bytes.
   std::span<const uint8_t> custom_options;
+  /// Of a depthwise convolution: channels that are made of each one; 0 if it does not say.
+  int32_t depth_multiplier = 0;
   /// Subgraphs that it calls.
   std::vector<int64_t> calls;
 };

@@ -83,6 +83,9 @@ struct Operator {
     kBuiltinOptions2
   };
 };
+struct DepthwiseConv2DOptions {
+  enum : size_t { kPadding, kStrideW, kStrideH, kDepthMultiplier };
+};
 struct VarHandleOptions {
   enum : size_t { kContainer, kSharedName };
 };

@@ -6,9 +6,8 @@
 #include <string>
 
 #include "core/aligned_buffer.h"
-#include "runtimes/tflite/model/operator_list.h"
+#include "runtimes/tflite/model/operator_names.h"
 #include "runtimes/tflite/model/tensor_verifier.h"
-#include "runtimes/tflite/run/empty_tensors.h"
 
 namespace onlite::tflite {
 namespace {
@@ -62,6 +61,22 @@ std::vector<size_t> ShownSubgraphs(const std::vector<DeclaredSubgraph>& subgraph
   return shown;
 }
 
+/// Why an operator is no depthwise convolution of its input: the filter has other
+/// channels than the options make of it. XNNPACK takes as many channels of the input
+/// as the filter has, even if they are not there. Empty if nothing is wrong.
+std::string DepthwiseFault(const Api& api, const DeclaredSubgraph& subgraph,
+                           const DeclaredOperator& declared, const TfLiteTensor* input) {
+  if (input == nullptr || IsDynamic(api, input)) return "";
+  const int32_t rank = api.TensorNumDims(input);
+  const Dims& filter = subgraph.tensors[static_cast<size_t>(declared.inputs[1])].dims;
+  if (rank == 0 || filter.empty()) return "";
+  const int64_t channels = api.TensorDim(input, rank - 1);
+  const int64_t multiplier = declared.depth_multiplier;
+  if (multiplier <= 0 || channels * multiplier == filter.back()) return "";
+  return "the filter has " + std::to_string(filter.back()) + " channels, expected " +
+         std::to_string(channels) + " x " + std::to_string(multiplier);
+}
+
 bool HasHugeTensor(const Interpreter& interpreter, size_t entry, const EntryPoint& point) {
   const Api& api = interpreter.api();
   const auto is_huge = [&api](const TfLiteTensor* tensor) {
@@ -107,8 +122,46 @@ std::string Blame(const SignatureInfo& signature, Feeds feeds) {
 
 }  // namespace
 
+ShapeChecker::Seen ShapeChecker::See(const Interpreter& trial,
+                                     const TensorObserver* observer) const {
+  Seen seen{ReadSubgraphs(model_.file()), nullptr, false};
+  std::vector<size_t> shown = ShownSubgraphs(seen.subgraphs);
+  const size_t expected =
+      shown.size() - static_cast<size_t>(std::count(shown.begin(), shown.end(), SIZE_MAX));
+  const bool sees_all = observer != nullptr && observer->shown() == expected;
+  seen.all = sees_all;
+  seen.tensor = [&trial, observer, sees_all, shown = std::move(shown)](
+                    size_t index, size_t tensor) -> const TfLiteTensor* {
+    if (sees_all && shown[index] != SIZE_MAX) return observer->Tensor(shown[index], tensor);
+    return index == 0 ? trial.PrimaryTensor(static_cast<int>(tensor)) : nullptr;
+  };
+  return seen;
+}
+
+Status ShapeChecker::JudgeDepthwise(const Interpreter& trial, const Seen& seen, size_t entry,
+                                    Feeds feeds) const {
+  const Api& api = trial.api();
+  const size_t first = model_.info().entry_points[entry].subgraph;
+  const std::vector<bool> reached = ReachedSubgraphs(seen.subgraphs, {first});
+  for (size_t index = 0; index < seen.subgraphs.size(); ++index) {
+    if (!reached[index]) continue;
+    const DeclaredSubgraph& subgraph = seen.subgraphs[index];
+    for (size_t at = 0; at < subgraph.operators.size(); ++at) {
+      const DeclaredOperator& declared = subgraph.operators[at];
+      if (declared.depth_multiplier <= 0 || declared.inputs.size() < 2) continue;
+      const TfLiteTensor* input = seen.tensor(index, static_cast<size_t>(declared.inputs[0]));
+      const std::string fault = DepthwiseFault(api, subgraph, declared, input);
+      if (fault.empty()) continue;
+      return {ErrorCode::kShapeMismatch, Blame(model_.info().signatures[entry], feeds),
+              OperatorPath(index, at) + ": " + OperatorName(declared) + ": " + fault};
+    }
+  }
+  return Status::Ok();
+}
+
 ShapeChecker::Verdict ShapeChecker::JudgeEmptyTensors(const Interpreter& trial,
-                                                      const TensorObserver* observer, size_t entry,
+                                                      const TensorObserver* observer,
+                                                      const Seen& seen, size_t entry,
                                                       Feeds feeds) const {
   std::vector<bool> empty_feeds = EmptyFeeds(feeds);
   const bool feeds_empty =
@@ -116,19 +169,11 @@ ShapeChecker::Verdict ShapeChecker::JudgeEmptyTensors(const Interpreter& trial,
   if (observer != nullptr && !feeds_empty && !observer->AnyWithoutElements()) return {};
   const SignatureInfo& signature = model_.info().signatures[entry];
   const size_t subgraph = model_.info().entry_points[entry].subgraph;
-  const std::vector<DeclaredSubgraph> subgraphs = ReadSubgraphs(model_.file());
-  const std::vector<size_t> shown = ShownSubgraphs(subgraphs);
-  const size_t expected =
-      shown.size() - static_cast<size_t>(std::count(shown.begin(), shown.end(), SIZE_MAX));
-  const bool sees_all = observer != nullptr && observer->shown() == expected;
-  const TensorLookup lookup = [&](size_t index, size_t tensor) -> const TfLiteTensor* {
-    if (sees_all && shown[index] != SIZE_MAX) return observer->Tensor(shown[index], tensor);
-    return index == 0 ? trial.PrimaryTensor(static_cast<int>(tensor)) : nullptr;
-  };
   // A signature has its own order of a subgraph's inputs.
-  if (entry != 0) empty_feeds.assign(subgraphs[subgraph].inputs.size(), feeds_empty && !sees_all);
+  if (entry != 0)
+    empty_feeds.assign(seen.subgraphs[subgraph].inputs.size(), feeds_empty && !seen.all);
   const EmptyTensors found =
-      FindEmptyTensors(trial.api(), subgraphs, subgraph, empty_feeds, lookup);
+      FindEmptyTensors(trial.api(), seen.subgraphs, subgraph, empty_feeds, seen.tensor);
   if (found.negative) {
     return {{ErrorCode::kShapeMismatch, Blame(signature, feeds),
              "a tensor that the model computes would have a negative dimension"},
@@ -172,7 +217,10 @@ ShapeChecker::Verdict ShapeChecker::Try(size_t entry, Feeds feeds) const {
   if (OutgrowsVariable(*trial, point)) {
     return refuse("a variable would get another size than it is declared with");
   }
-  return JudgeEmptyTensors(*trial, observer.get(), entry, feeds);
+  const Seen seen = See(*trial, observer.get());
+  const Status fits = JudgeDepthwise(*trial, seen, entry, feeds);
+  if (!fits.ok()) return {fits, nullptr};
+  return JudgeEmptyTensors(*trial, observer.get(), seen, entry, feeds);
 }
 
 Status ShapeChecker::Check(size_t entry, Feeds feeds, std::shared_ptr<const EmptyOutputs>* empty) {

@@ -11,6 +11,8 @@
 #include "core/status.h"
 #include "core/tensor.h"
 #include "runtimes/tflite/model/model.h"
+#include "runtimes/tflite/model/operator_list.h"
+#include "runtimes/tflite/run/empty_tensors.h"
 #include "runtimes/tflite/run/interpreter.h"
 #include "runtimes/tflite/run/tensor_observer.h"
 #include "runtimes/tflite/run/tensors.h"
@@ -35,7 +37,8 @@ struct EmptyOutputs {
 /// (empty_tensors.h). If one is not: kShapeMismatch where no feed is empty and a
 /// tensor that the file declares to have elements has none left (a window longer
 /// than the signal), kUnsupported otherwise. Refused too are shapes with which a
-/// tensor would be too large, or of another size than its variable.
+/// tensor would be too large, or of another size than its variable, or a depthwise
+/// convolution would not fit its input.
 ///
 /// What cannot be seen: dims that are known only while a model runs, unless they
 /// come from an empty tensor, and, with libraries that cannot show them (2.9), all
@@ -60,10 +63,23 @@ class ShapeChecker {
     std::shared_ptr<const EmptyOutputs> empty;
   };
 
+  /// The file's subgraphs, and what can be seen of their tensors in an interpreter.
+  struct Seen {
+    std::vector<DeclaredSubgraph> subgraphs;
+    TensorLookup tensor;
+    /// Not those of the primary subgraph only.
+    bool all;
+  };
+
   Verdict Try(size_t entry, Feeds feeds) const;
+  /// Valid while both live.
+  Seen See(const Interpreter& trial, const TensorObserver* observer) const;
+  /// Whether depthwise convolutions fit their inputs.
+  Status JudgeDepthwise(const Interpreter& trial, const Seen& seen, size_t entry,
+                        Feeds feeds) const;
   /// The part about empty tensors, on an interpreter with the shapes.
-  Verdict JudgeEmptyTensors(const Interpreter& trial, const TensorObserver* observer, size_t entry,
-                            Feeds feeds) const;
+  Verdict JudgeEmptyTensors(const Interpreter& trial, const TensorObserver* observer,
+                            const Seen& seen, size_t entry, Feeds feeds) const;
 
   const Model& model_;
   std::unique_ptr<StandIns> stand_ins_;
