@@ -8,7 +8,8 @@ import type { ModelFile } from '../model-file';
 /** What `onlite quantize --json` prints. JSON has null for what is infinite or no number. */
 export interface QuantizeDocument extends DocumentHead<'onlite-quantize'>, Choice {
   readonly input: ModelFile;
-  readonly target: string;
+  /** Of an ONNX model; to a TensorFlow Lite one it does not matter. */
+  readonly target?: string;
   /** How many samples calibrated and how many judged. */
   readonly samples: SamplesUsed;
   readonly candidates: readonly QuantizeCandidate[];

@@ -1,6 +1,7 @@
 import { modelByteLength } from '../../optimize/guard/byte-length';
 import { quantizeModel, type QuantizeResult } from '../../optimize/quantize/quantize-model';
 import type { QuantizeOptions, QuantizeProgress } from '../../optimize/quantize/quantize-options';
+import { isTfliteFile } from '../../formats/tflite';
 import { targetOfThisMachine } from '../../optimize/quantize/target';
 import { ProgressLine, progressBar } from '../bench/progress';
 import { NOT_HELD, type Command } from '../command';
@@ -68,7 +69,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
   return {
     ...head,
     input: { ...file, bytes: await modelByteLength(input) },
-    target,
+    ...((await isTfliteFile(input)) ? {} : { target }),
     samples: samplesUsed(split, command),
     candidates,
     ...(speed ? { speed } : {}),

@@ -19,6 +19,7 @@ function operatorPart({ candidates }: QuantizeDocument): Part {
 /** The page of a quantisation. */
 export function renderReport(document: QuantizeDocument): string {
   const { input, speed, target, chosen = '' } = document;
+  const made = target === undefined ? '' : ` for ${target}`;
   const parts = [
     verdictPart(verdictOf(document)),
     guardedPart('Candidates', candidateRows(document)),
@@ -32,6 +33,6 @@ export function renderReport(document: QuantizeDocument): string {
     models: [input],
     protocol: speed && protocolText(speed),
     main: sectionsOf(parts),
-    footer: `Written by onlite quantize for ${target}. Samples: ${samplesOf(document)}.`,
+    footer: `Written by onlite quantize${made}. Samples: ${samplesOf(document)}.`,
   });
 }

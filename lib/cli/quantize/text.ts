@@ -47,7 +47,7 @@ export function renderText(document: QuantizeDocument): string {
   const facts = [
     ...machineFacts(document),
     ['model', `${input.path}, ${byteSize(input.bytes)}`],
-    ['target', target],
+    ...(target === undefined ? [] : [['target', target]]),
     ['samples', samplesOf(document)],
   ];
   const candidates = candidateRows(document);

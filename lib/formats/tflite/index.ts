@@ -1,3 +1,4 @@
+export { calledSubgraphs } from './called-subgraphs';
 export { readTfliteModel } from './model';
 export {
   isTfliteFile,

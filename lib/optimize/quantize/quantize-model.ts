@@ -379,13 +379,13 @@ async function writeResult(
   candidate: QuantizeCandidate,
   target: Target,
 ): Promise<void> {
-  const facts = { method: candidate.name, target };
+  const method = candidate.name;
   if (await isTfliteFile(file)) {
-    return writeTfliteWith(file, output, METADATA, provenance(facts, candidate));
+    return writeTfliteWith(file, output, METADATA, provenance({ method }, candidate));
   }
   const opened = openOnnxFile(file);
   try {
-    setProvenance(opened.model, METADATA, facts, candidate);
+    setProvenance(opened.model, METADATA, { method, target }, candidate);
     await writeOnnxFile(opened.model, output);
   } finally {
     opened.close();

@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../../../engine/run/abort';
 import { OnliteError } from '../../../errors';
-import type { SubgraphEditor } from '../../../formats/tflite';
+import { calledSubgraphs, SubgraphEditor } from '../../../formats/tflite';
 import { defined } from '../../defined';
 import { fidelityFaults, measureFidelity, type Measuring } from '../../guard/guard';
 import { compareLayers } from '../../layers/compare-layers';
@@ -63,8 +63,13 @@ export class TfliteQuantizer {
   }
 
   async #checkExcluded(): Promise<void> {
-    const editor = await openTflite(this.#input);
-    const labels = new Set(editor.graph.operators.map((each) => operatorLabel(editor, each)));
+    const { model } = await openTflite(this.#input);
+    const labels = new Set(
+      calledSubgraphs(model).flatMap((index) => {
+        const editor = new SubgraphEditor(model, index);
+        return editor.graph.operators.map((operator) => operatorLabel(editor, operator));
+      }),
+    );
     const missing = [...this.#exclude].find((name) => !labels.has(name));
     if (missing !== undefined) {
       const expected = "the name of an operator's first output";
@@ -93,6 +98,7 @@ export class TfliteQuantizer {
     }
   }
 
+  /** Changes what runs in control flow, too. */
   async #rewritten(
     method: QuantizeMethod,
     rewrite: (exclude: ReadonlySet<string>) => Rewrite,
@@ -101,7 +107,13 @@ export class TfliteQuantizer {
     const write = async (exclude: ReadonlySet<string>): Promise<Made> => {
       throwIfAborted(this.#options.signal);
       const edit = rewrite(exclude);
-      const { file, result } = await rewriteTflite(this.#input, this.#workspace, method, edit);
+      const { file, result } = await rewriteTflite(
+        this.#input,
+        this.#workspace,
+        method,
+        ({ model }) =>
+          calledSubgraphs(model).flatMap((index) => edit(new SubgraphEditor(model, index))),
+      );
       return { method, name: method, file, decisions: result };
     };
     const first = await write(this.#exclude);

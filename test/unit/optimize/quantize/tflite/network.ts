@@ -4,6 +4,7 @@ import { unionType } from '../../../../../lib/formats/tflite/schema';
 
 /** Numbers of enumerations in the schema. */
 export const SAME = 0;
+export const BOOL = 6;
 export const ACTIVATION = { none: 0, relu: 1, relu6: 3 } as const;
 
 /** Numbers between −1 and 1, the same each time. */
@@ -12,18 +13,26 @@ export const numbers = (length: number, seed: number): Float32Array<ArrayBuffer>
 
 const product = (dims: readonly number[]): number => dims.reduce((count, dim) => count * dim, 1);
 
-/** Builds a float model of one subgraph, whose tensors are channels-last images. */
+const emptyModel = (): ModelT => ({
+  version: 3,
+  operatorCodes: [],
+  subgraphs: [],
+  buffers: [{}],
+  metadata: [],
+  signatureDefs: [],
+});
+
+/** Builds a float subgraph, whose tensors are channels-last images: a model's first, or a further one. */
 export class Network {
-  readonly model: ModelT = {
-    version: 3,
-    operatorCodes: [],
-    subgraphs: [{ tensors: [], inputs: [], outputs: [], operators: [], name: 'main' }],
-    buffers: [{}],
-    metadata: [],
-    signatureDefs: [],
-  };
-  readonly editor = new SubgraphEditor(this.model);
+  readonly model: ModelT;
+  readonly editor: SubgraphEditor;
   #seed = 1;
+
+  constructor(model = emptyModel()) {
+    this.model = model;
+    const graph = { tensors: [], inputs: [], outputs: [], operators: [], name: 'main' };
+    this.editor = new SubgraphEditor(model, model.subgraphs.push(graph) - 1);
+  }
 
   shape(tensor: number): number[] {
     return this.editor.tensor(tensor)?.shape ?? [];
@@ -35,10 +44,11 @@ export class Network {
     return index;
   }
 
-  /** Ends the model, with a signature of it. */
+  /** Ends the subgraph, with a signature of a first one. */
   output(...tensors: number[]): ModelT {
     const { graph, model } = this.editor;
     graph.outputs = tensors;
+    if (graph !== model.subgraphs[0]) return model;
     model.signatureDefs = [
       {
         signatureKey: 'serving_default',

@@ -6,10 +6,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { InferenceSession } from '../../../../../lib/engine/session/session';
 import { Tensor } from '../../../../../lib/engine/tensor/tensor';
-import { readTflite, SubgraphEditor, writeTflite } from '../../../../../lib/formats/tflite';
+import {
+  readTflite,
+  SubgraphEditor,
+  writeTflite,
+  type ModelT,
+} from '../../../../../lib/formats/tflite';
 import { quantizeModel } from '../../../../../lib/optimize/quantize/quantize-model';
 import type { QuantizeOptions } from '../../../../../lib/optimize/quantize/quantize-options';
-import { Network, numbers } from './network';
+import { BOOL, Network, numbers } from './network';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'onlite-quantize-tflite-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,6 +34,36 @@ function network(): string {
   const file = path.join(folder, 'float.tflite');
   writeFileSync(file, writeTflite(net.output(net.dense(net.mean(second), 10))));
   return file;
+}
+
+/** A model that has one of two subgraphs compute its output, each with a layer of its own. */
+function branches(): ModelT {
+  const shape = [1, 8 * 8 * 3];
+  const net = new Network();
+  const x = net.input(SHAPE);
+  const least = net.operator(
+    'REDUCE_MIN',
+    [x, net.integers([0, 1, 2, 3])],
+    [],
+    ['ReducerOptions', {}],
+  );
+  const zero = net.editor.addConstant({ name: 'zero', shape: [] }, new Float32Array(1));
+  const condition = net.operator('LESS', [least, zero], []);
+  net.editor.tensor(condition)!.type = BOOL;
+  const row = net.operator('RESHAPE', [x, net.integers(shape)], shape);
+  const y = net.operator(
+    'IF',
+    [condition, row],
+    [1, 10],
+    ['IfOptions', { thenSubgraphIndex: 1, elseSubgraphIndex: 2 }],
+  );
+  const model = net.output(y);
+  for (const isDeep of [false, true]) {
+    const branch = new Network(model);
+    const taken = branch.input(shape);
+    branch.output(branch.dense(isDeep ? branch.dense(taken, 16) : taken, 10));
+  }
+  return model;
 }
 
 const input = network();
@@ -59,6 +94,7 @@ describe('quantizeModel', () => {
     const entry = metadata.find(({ name }) => name === 'onlite.quantization');
     const facts = Buffer.from(buffers[entry?.buffer ?? 0]?.data ?? []).toString();
     expect(JSON.parse(facts)).toMatchObject({ method: chosen?.name });
+    expect(JSON.parse(facts)).not.toHaveProperty('target');
   });
 
   it('gives int8 models that take and give int8', async () => {
@@ -83,6 +119,24 @@ describe('quantizeModel', () => {
     expect(chosen?.decisions.filter(({ as }) => as !== undefined)).toHaveLength(1);
     expect(chosen?.fidelity.sqnr).toBeGreaterThan(30);
   });
+
+  it.each(['dynamic', 'float16'] as const)(
+    'quantises what a branch computes: %s',
+    async (method) => {
+      const file = path.join(folder, 'branches.tflite');
+      writeFileSync(file, writeTflite(branches()));
+      const { candidates, chosen } = await quantizeModel(file, output, { ...anySpeed, method });
+      expect(candidates[0]?.decisions.flatMap(({ node, as }) => (as ? [node] : []))).toEqual([
+        'fully_connected0',
+        'fully_connected0',
+      ]);
+      expect(chosen?.fidelity.sqnr).toBeGreaterThan(30);
+      const [smaller, original] = [output, file].map((each) => readFileSync(each).byteLength);
+      expect(smaller).toBeLessThan(0.7 * original!);
+      const excluded = { ...anySpeed, method, exclude: ['fully_connected0'] };
+      await expect(quantizeModel(file, output, excluded)).rejects.toThrow(/nothing to quantise/);
+    },
+  );
 
   it('leaves float what adds most noise', async () => {
     const net = new Network();
