@@ -71,7 +71,7 @@ class SessionCore {
   /// RunRecords::kSynchronous.
   void RecordFailure(uint32_t id, int64_t called_at, ErrorCode code);
   /// The outcome of posting a run, which the queue may have refused.
-  const Status& RecordPost(const Status& status) {
+  Status RecordPost(Status status) {
     if (record_latency && status.code() == ErrorCode::kQueueFull) statistics->RecordRejected();
     return status;
   }

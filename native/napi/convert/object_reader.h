@@ -68,7 +68,10 @@ class ObjectReader {
     if (!value.IsArray()) Refuse(key, "an array");
     const auto array = value.As<Napi::Array>();
     std::vector<Napi::Value> items;
-    for (uint32_t index = 0; index < array.Length(); ++index) items.push_back(array.Get(index));
+    for (uint32_t index = 0; index < array.Length(); ++index) {
+      // NOLINTNEXTLINE(performance-inefficient-vector-operation): any length may be claimed.
+      items.push_back(array.Get(index));
+    }
     return items;
   }
 

@@ -33,6 +33,8 @@ constexpr uint64_t kDetachedTag = UINT64_MAX;
 /// half of it before we ask to be told of one.
 constexpr int64_t kBurstNs = 1'000'000;
 
+namespace {
+
 /// The job hears of its failure; where there is no memory to record it, it is not recorded.
 void Fail(Job& job, ErrorCode code) noexcept {
   try {
@@ -41,6 +43,8 @@ void Fail(Job& job, ErrorCode code) noexcept {
     // The promise has the error in any case.
   }
 }
+
+}  // namespace
 
 /// Collects what JavaScript is to be told, and tells it. Allocates nothing: no job is lost.
 class Environment::Completions {

@@ -30,8 +30,11 @@ Napi::Value OutputsToJs(Napi::Env env, const RunArguments& arguments, RunResult*
   Napi::Array outputs = Napi::Array::New(env, result->outputs.size());
   for (uint32_t index = 0; index < result->outputs.size(); ++index) {
     Value& value = result->outputs[index];
-    outputs.Set(index, arguments.held[index] ? HoldResult(env, arguments.request, std::move(value))
-                                             : ValueToJs(env, value));
+    if (arguments.held[index]) {
+      outputs.Set(index, HoldResult(env, arguments.request, std::move(value)));
+    } else {
+      outputs.Set(index, ValueToJs(env, value));
+    }
   }
   return outputs;
 }

@@ -262,6 +262,7 @@ class GraphBuilder {
       std::vector<uint32_t> given = node->inputs;
       given.insert(given.end(), inner.outputs.begin(), inner.outputs.end());
       std::vector<uint32_t> taken;
+      taken.reserve(inner.inputs.size());
       for (const auto& [input, value] : inner.inputs) taken.push_back(value);
       Link(std::move(given), std::move(taken));
       Link(inner.outputs, node->outputs);
