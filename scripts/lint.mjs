@@ -14,6 +14,7 @@ import {
   run,
   runMain,
 } from './lib/native-tools.mjs';
+import { pipCommand } from './lib/process.mjs';
 import { ROOT } from './lib/project.mjs';
 
 const { values: options } = parseArgs({
@@ -79,7 +80,7 @@ const checks = {
 
   'clang-tidy': async () => {
     ensurePackages({
-      'clang-tidy-14': hasCommand('clang-tidy-14'),
+      'python3-pip': () => pipCommand() !== null,
       cmake: hasCommand('cmake'),
       'ninja-build': hasCommand('ninja'),
       'libgtest-dev': hasGoogleTest,

@@ -6,10 +6,11 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { reportFailure, SetupError } from './lib/errors.mjs';
-import { sha256File, statOrNull } from './lib/files.mjs';
+import { statOrNull } from './lib/files.mjs';
 import { installHint } from './lib/native-build.mjs';
 import { hostPlatform, platforms, prebuildFile } from './lib/platforms.mjs';
-import { findProgram, nestedEnvironment, pipCommand, run } from './lib/process.mjs';
+import { fetchPipProgram } from './lib/pip-program.mjs';
+import { findProgram, nestedEnvironment, run } from './lib/process.mjs';
 import { at, ROOT } from './lib/project.mjs';
 
 const HELP = `usage: node scripts/prebuild.mjs [platform...] [options]
@@ -57,25 +58,14 @@ async function prebuild(names) {
   for (const name of wanted) await buildFor(name, zig);
 }
 
-/** The pinned compiler, fetched into build/zig the first time (100 MB). */
-async function findZig() {
-  const requirements = at('scripts/zig-requirements.txt');
-  const folder = at('build/zig', sha256File(requirements).slice(0, 12));
-  const program = join(folder, 'ziglang', process.platform === 'win32' ? 'zig.exe' : 'zig');
-  if (statOrNull(program)) return program;
-  const pip = pipCommand();
-  if (pip === null) {
-    throw new SetupError(
-      'no Python 3 with pip to fetch ziglang with',
-      'install Python 3 with pip (Debian: apt-get install python3-pip) and run the command again',
-    );
-  }
-  log('fetching ziglang (100 MB) with pip install');
-  const [python, ...args] = pip;
-  args.push('install', '--quiet', '--no-deps', '--require-hashes', '--only-binary=:all:');
-  await run(python, [...args, '--target', folder, '-r', requirements], { cwd: ROOT });
-  return program;
-}
+/** The pinned compiler. */
+const findZig = () =>
+  fetchPipProgram('zig', {
+    requirements: 'scripts/zig-requirements.txt',
+    program: 'ziglang/zig',
+    size: '100 MB',
+    log,
+  });
 
 async function buildFor(name, zig) {
   const folder = at('build/prebuild', name);

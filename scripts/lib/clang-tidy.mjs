@@ -5,11 +5,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
-import { output, run } from './native-tools.mjs';
+import { run } from './native-tools.mjs';
+import { fetchPipProgram } from './pip-program.mjs';
 import { ROOT } from './project.mjs';
 
 const cacheDirectory = join(ROOT, 'build', 'lint-cache');
 const databaseDirectory = join(ROOT, 'build', 'lint');
+const requirements = 'scripts/clang-tidy-requirements.txt';
 /** Two at a time: the machines that run this have two cores and clang-tidy takes 0.5 GB. */
 const parallel = 2;
 /** The database is made for the default compiler, GCC as a rule: clang does not know all its flags. */
@@ -59,10 +61,10 @@ function stampOf({ file, command }, version) {
 }
 
 /** Resolves with the diagnostics, empty if there are none. */
-function tidy(file, fix) {
+function tidy(program, file, fix) {
   return new Promise((settle, reject) => {
     const args = ['-quiet', '-p', databaseDirectory, ...clangOnly, ...(fix ? ['-fix'] : []), file];
-    const child = spawn('clang-tidy-14', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     child.stdout.on('data', (chunk) => (text += chunk));
     // Its stderr counts suppressed warnings; it matters only when there is nothing else.
@@ -74,7 +76,13 @@ function tidy(file, fix) {
 }
 
 export async function clangTidy({ fix }) {
-  const version = output('clang-tidy-14', ['--version']) ?? '';
+  const program = await fetchPipProgram('clang-tidy', {
+    requirements,
+    program: 'clang_tidy/data/bin/clang-tidy',
+    size: '45 MB',
+    log: console.log,
+  });
+  const version = readFileSync(join(ROOT, requirements), 'utf8');
   mkdirSync(cacheDirectory, { recursive: true });
   const queue = configure()
     .map((entry) => ({ ...entry, stamp: stampOf(entry, version) }))
@@ -83,7 +91,7 @@ export async function clangTidy({ fix }) {
   let failures = 0;
   const worker = async () => {
     for (let entry = queue.shift(); entry; entry = queue.shift()) {
-      const diagnostics = await tidy(entry.file, fix);
+      const diagnostics = await tidy(program, entry.file, fix);
       if (diagnostics === '') {
         writeFileSync(entry.stamp, relative(ROOT, entry.file));
       } else {

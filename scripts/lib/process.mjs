@@ -120,16 +120,15 @@ export function nodeGypScript() {
   return statOrNull(file) ? realpathSync(file) : null;
 }
 
-let pip;
+let pip = null;
 
 /** How to start pip (`[program, ...arguments]`), or null where there is no Python with pip. */
 export function pipCommand() {
-  if (pip !== undefined) return pip;
+  if (pip !== null) return pip;
   const candidates = WINDOWS
     ? [['py', '-3', '-m', 'pip'], ['python', '-m', 'pip'], ['pip']]
     : [['python3', '-m', 'pip'], ['python', '-m', 'pip'], ['pip3'], ['pip']];
   if (process.env.ONLITE_PYTHON) candidates.unshift([process.env.ONLITE_PYTHON, '-m', 'pip']);
-  pip = null;
   for (const candidate of candidates) {
     const [program, ...args] = candidate;
     const probe = spawnSync(program, [...args, '--version'], { encoding: 'utf8' });
