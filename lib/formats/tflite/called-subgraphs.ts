@@ -11,7 +11,8 @@ const OPTIONS = [
   'thenSubgraphIndex',
 ];
 
-function calledBy({ builtinOptions, builtinOptions2 }: OperatorT): number[] {
+/** The subgraphs that an operator runs. */
+export function subgraphsOf({ builtinOptions, builtinOptions2 }: OperatorT): number[] {
   return [builtinOptions, builtinOptions2].flatMap((options) =>
     OPTIONS.flatMap((name) => {
       const index = options?.[name];
@@ -24,7 +25,7 @@ function calledBy({ builtinOptions, builtinOptions2 }: OperatorT): number[] {
 export function calledSubgraphs(model: ModelT): number[] {
   const found = new Set([0]);
   for (const index of found) {
-    for (const called of (model.subgraphs[index]?.operators ?? []).flatMap(calledBy)) {
+    for (const called of (model.subgraphs[index]?.operators ?? []).flatMap(subgraphsOf)) {
       if (model.subgraphs[called]) found.add(called);
     }
   }

@@ -1,4 +1,4 @@
-export { calledSubgraphs } from './called-subgraphs';
+export { calledSubgraphs, subgraphsOf } from './called-subgraphs';
 export { readTfliteModel } from './model';
 export {
   isTfliteFile,

@@ -9,6 +9,7 @@ import { tooNoisy, type OperatorDecision } from '../decision';
 import { methodsOf, type CheckedQuantizeOptions, type QuantizeMethod } from '../quantize-options';
 import { leastPrefix } from '../sensitivity';
 import type { Workspace } from '../workspace';
+import { moveConstantsIntoBranches } from './branch-constants';
 import { writeDynamicRange } from './dynamic-range';
 import { writeFloat16Weights } from './float16-weights';
 import { operatorLabel, type Placement } from './int8-plan';
@@ -111,8 +112,10 @@ export class TfliteQuantizer {
         this.#input,
         this.#workspace,
         method,
-        ({ model }) =>
-          calledSubgraphs(model).flatMap((index) => edit(new SubgraphEditor(model, index))),
+        ({ model }) => {
+          moveConstantsIntoBranches(model);
+          return calledSubgraphs(model).flatMap((index) => edit(new SubgraphEditor(model, index)));
+        },
       );
       return { method, name: method, file, decisions: result };
     };

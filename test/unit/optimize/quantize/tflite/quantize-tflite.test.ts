@@ -11,6 +11,7 @@ import {
   SubgraphEditor,
   writeTflite,
   type ModelT,
+  type OptionsT,
 } from '../../../../../lib/formats/tflite';
 import { quantizeModel } from '../../../../../lib/optimize/quantize/quantize-model';
 import type { QuantizeOptions } from '../../../../../lib/optimize/quantize/quantize-options';
@@ -36,7 +37,7 @@ function network(): string {
   return file;
 }
 
-/** A model that has one of two subgraphs compute its output, each with a layer of its own. */
+/** A model that has one of two subgraphs compute its output, with a weight that it is given or has. */
 function branches(): ModelT {
   const shape = [1, 8 * 8 * 3];
   const net = new Network();
@@ -53,15 +54,21 @@ function branches(): ModelT {
   const row = net.operator('RESHAPE', [x, net.integers(shape)], shape);
   const y = net.operator(
     'IF',
-    [condition, row],
+    [condition, row, net.floats([10, 192], 0.1)],
     [1, 10],
     ['IfOptions', { thenSubgraphIndex: 1, elseSubgraphIndex: 2 }],
   );
   const model = net.output(y);
-  for (const isDeep of [false, true]) {
+  const dense: [string, OptionsT] = ['FullyConnectedOptions', {}];
+  for (const isOwn of [false, true]) {
     const branch = new Network(model);
     const taken = branch.input(shape);
-    branch.output(branch.dense(isDeep ? branch.dense(taken, 16) : taken, 10));
+    const given = branch.input([10, 192]);
+    branch.output(
+      isOwn
+        ? branch.dense(taken, 10)
+        : branch.operator('FULLY_CONNECTED', [taken, given], [1, 10], dense),
+    );
   }
   return model;
 }
