@@ -40,6 +40,7 @@ Status Lease::SetShapes(size_t entry, Feeds feeds) {
   while (!interpreter_->placement().empty()) {
     pool_->Retire(std::move(interpreter_));
     ONLITE_RETURN_IF_ERROR(Acquire());
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.Move): it has just been acquired.
     if (interpreter_->HasShapes(entry, feeds)) return Status::Ok();
   }
   Status set = interpreter_->SetShapes(entry, feeds);
