@@ -41,7 +41,7 @@ std::string_view RowSymbol(const ValueInfo& value) {
   if (value.symbols.empty()) return {};
   const std::string_view symbol = value.symbols[0];
   const bool made_up =
-      symbol.substr(0, 5) == "unk__" || symbol.find("_dynamic_axes_") != std::string_view::npos;
+      symbol.starts_with("unk__") || symbol.find("_dynamic_axes_") != std::string_view::npos;
   return made_up ? std::string_view() : symbol;
 }
 
