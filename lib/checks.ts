@@ -126,6 +126,10 @@ export function optionalChoice<Value>(
   return choice;
 }
 
+/** A table for {@link optionalChoice} of names that are values themselves. */
+export const wordsOf = (...words: readonly string[]): ReadonlyMap<string, string> =>
+  new Map(words.map((word) => [word, word]));
+
 /**
  * ONNX Runtime's configuration entries: `{session: {disable_prepacking: '1'}}`
  * and `{'session.disable_prepacking': '1'}` both mean session.disable_prepacking=1.

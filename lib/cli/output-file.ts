@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 
 import { OnliteError } from '../errors';
+import { NOT_HELD, type CommandResult } from './command';
 import { toJson } from './output';
 
 /**
@@ -17,12 +18,29 @@ export async function writeOutput(option: string, file: string, content: string)
   }
 }
 
-/** Writes a command's result where `--save` and `--report` ask for it. */
-export async function writeResults(
-  files: { readonly save?: string; readonly report?: string },
-  document: object,
-  renderReport: () => Promise<string>,
-): Promise<void> {
-  if (files.save !== undefined) await writeOutput('save', files.save, `${toJson(document)}\n`);
-  if (files.report !== undefined) await writeOutput('report', files.report, await renderReport());
+/** How what a command found is shown; the page's code is loaded where a page is asked for. */
+interface Renderers<Document> {
+  readonly text: (document: Document) => string;
+  readonly page: () => Promise<{ readonly renderReport: (document: Document) => string }>;
+}
+
+/**
+ * Writes what a command that judges models found where `--save` and `--report` ask for it, and gives
+ * what it prints and its exit code.
+ */
+export async function deliver<Document extends { readonly holds: boolean }>(
+  { save, report }: { readonly save?: string; readonly report?: string },
+  document: Document,
+  { text, page }: Renderers<Document>,
+): Promise<CommandResult> {
+  if (save !== undefined) await writeOutput('save', save, `${toJson(document)}\n`);
+  if (report !== undefined) {
+    const { renderReport } = await page();
+    await writeOutput('report', report, renderReport(document));
+  }
+  return {
+    json: document,
+    text: () => text(document),
+    exitCode: document.holds ? 0 : NOT_HELD,
+  };
 }

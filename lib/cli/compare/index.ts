@@ -10,14 +10,14 @@ import type { Sample } from '../../optimize/compare/sample';
 import { compareLayers, type LayerComparison } from '../../optimize/layers/compare-layers';
 import { ProgressLine, progressBar } from '../bench/progress';
 import { labelsOf, type Setting } from '../bench/setting';
-import { NOT_HELD, UsageError, type Command } from '../command';
+import { UsageError, type Command } from '../command';
 import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { readLabels } from '../feeds/labels';
 import { randomSamples, readSamples } from '../feeds/sample-set';
 import type { SampleSet } from '../feeds/samples';
 import { readModels } from '../model-file';
-import { writeResults } from '../output-file';
+import { deliver } from '../output-file';
 import type { ComparedModel, CompareDocument } from './document';
 import { parseCompareOptions, type CompareCommand } from './options';
 import { measureSpeed, type Speed } from './speed';
@@ -245,15 +245,9 @@ export const compare: Command = {
   },
   async run(args) {
     const command = parseCompareOptions(args);
-    const document = await compareAll(command);
-    await writeResults(command, document, async () => {
-      const { renderReport } = await import('./report.js');
-      return renderReport(document);
+    return deliver(command, await compareAll(command), {
+      text: renderText,
+      page: () => import('./report.js'),
     });
-    return {
-      json: document,
-      text: () => renderText(document),
-      exitCode: document.holds ? 0 : NOT_HELD,
-    };
   },
 };

@@ -4,7 +4,7 @@ import { InferenceSession } from '../../engine/session/session';
 import type { Sample } from '../../optimize/compare/sample';
 import { optimizeModel, type OptimizedModel } from '../../optimize/simplify/optimize-model';
 import type { Feeds } from '../../optimize/simplify/samples';
-import { NOT_HELD, type Command } from '../command';
+import type { Command } from '../command';
 import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { readLabels } from '../feeds/labels';
@@ -13,7 +13,7 @@ import { measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
 import { interrupted } from '../interrupted';
 import { describeFile } from '../model-file';
-import { writeResults } from '../output-file';
+import { deliver } from '../output-file';
 import { withTemporaryFolder } from '../temporary-folder';
 import type { OptimizeDocument } from './document';
 import { guardOptimized, MIN_SPEEDUP, writeOptimized, type GuardedOptimization } from './guarded';
@@ -146,15 +146,9 @@ export const optimize: Command = {
   },
   async run(args) {
     const command = parseOptimizeOptions(args);
-    const document = await optimizeFile(command);
-    await writeResults(command, document, async () => {
-      const { renderReport } = await import('./report.js');
-      return renderReport(document);
+    return deliver(command, await optimizeFile(command), {
+      text: renderText,
+      page: () => import('./report.js'),
     });
-    return {
-      json: document,
-      text: () => renderText(document),
-      exitCode: document.holds ? 0 : NOT_HELD,
-    };
   },
 };

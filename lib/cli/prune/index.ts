@@ -1,7 +1,7 @@
 import { modelByteLength } from '../../optimize/guard/byte-length';
 import { pruneModel } from '../../optimize/prune/prune-model';
 import { ProgressLine } from '../bench/progress';
-import { NOT_HELD, type Command } from '../command';
+import type { Command } from '../command';
 import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { inputsOf, measureBoth } from '../guard/measure';
@@ -9,7 +9,7 @@ import { guardHelp, guardOptions } from '../guard/options';
 import { readSplit, samplesUsed } from '../guard/samples';
 import { interrupted } from '../interrupted';
 import { describeFile } from '../model-file';
-import { writeResults } from '../output-file';
+import { deliver } from '../output-file';
 import type { PruneDocument } from './document';
 import { parsePruneOptions, type PruneCommand } from './options';
 import { renderText } from './text';
@@ -116,15 +116,9 @@ export const prune: Command = {
   },
   async run(args) {
     const command = parsePruneOptions(args);
-    const document = await pruneAll(command);
-    await writeResults(command, document, async () => {
-      const { renderReport } = await import('./report.js');
-      return renderReport(document);
+    return deliver(command, await pruneAll(command), {
+      text: renderText,
+      page: () => import('./report.js'),
     });
-    return {
-      json: document,
-      text: () => renderText(document),
-      exitCode: document.holds ? 0 : NOT_HELD,
-    };
   },
 };

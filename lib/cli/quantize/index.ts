@@ -4,7 +4,7 @@ import type { QuantizeOptions, QuantizeProgress } from '../../optimize/quantize/
 import { isTfliteFile } from '../../formats/tflite';
 import { targetOfThisMachine } from '../../optimize/quantize/target';
 import { ProgressLine, progressBar } from '../bench/progress';
-import { NOT_HELD, type Command } from '../command';
+import type { Command } from '../command';
 import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { inputsOf, measureBoth } from '../guard/measure';
@@ -12,7 +12,7 @@ import { guardHelp, guardOptions } from '../guard/options';
 import { readSplit, samplesUsed } from '../guard/samples';
 import { interrupted } from '../interrupted';
 import { describeFile } from '../model-file';
-import { writeResults } from '../output-file';
+import { deliver } from '../output-file';
 import type { QuantizeDocument } from './document';
 import { parseQuantizeOptions, type QuantizeCommand } from './options';
 import { renderText } from './text';
@@ -140,15 +140,9 @@ export const quantize: Command = {
   },
   async run(args) {
     const command = parseQuantizeOptions(args);
-    const document = await quantizeAll(command);
-    await writeResults(command, document, async () => {
-      const { renderReport } = await import('./report.js');
-      return renderReport(document);
+    return deliver(command, await quantizeAll(command), {
+      text: renderText,
+      page: () => import('./report.js'),
     });
-    return {
-      json: document,
-      text: () => renderText(document),
-      exitCode: document.holds ? 0 : NOT_HELD,
-    };
   },
 };

@@ -1,16 +1,16 @@
 import {
-  checkArray,
   checkOptions,
-  checkString,
   optionalBoolean,
   optionalChoice,
   optionalInteger,
   optionalString,
+  wordsOf,
 } from '../../checks';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { invalidArgument } from '../../errors';
 import type { Task } from '../compare/quality';
 import type { Samples } from '../compare/sample';
+import { checkGuardedOptions } from '../guard/check-options';
 import type { GuardLimits } from '../guard/guard';
 import type { ChannelOptions } from './channel-groups';
 import type { ClusterStart, ShareOptions } from './share-weights';
@@ -79,7 +79,6 @@ export const METHODS = ['l1', 'l2', 'threshold'] as const;
 export const SCOPES = ['global', 'layer', 'row', 'channel'] as const;
 export const CLUSTER_STARTS = ['kmeans++', 'linear'] as const;
 
-const MAX_EXCLUDED = 1_000_000;
 const MAX_MULTIPLE = 256;
 const MULTIPLE = 8;
 const MOST_CLUSTERS = 2 ** 16;
@@ -91,57 +90,29 @@ const optionKeys = new Set<keyof PruneOptions>([
   ...(['minSqnr', 'maxAccuracyLoss', 'minSpeedup'] as const),
 ]);
 
-const wordsOf = (words: readonly string[]): ReadonlyMap<string, string> =>
-  new Map(words.map((word) => [word, word]));
-
 function checkNumber(value: unknown, path: string, expected: string, holds: boolean): void {
   if (value !== undefined && !(typeof value === 'number' && holds)) {
     throw invalidArgument(path, expected, value);
   }
 }
 
-function checkFunctions({ data, heldOut, onProgress, signal }: Partial<PruneOptions>): void {
-  if (typeof data !== 'function') {
-    throw invalidArgument('options.data', 'a function that gives samples', data);
-  }
-  if (heldOut !== undefined && typeof (heldOut as unknown) !== 'function') {
-    throw invalidArgument('options.heldOut', 'a function that gives samples', heldOut);
-  }
-  if (onProgress !== undefined && typeof (onProgress as unknown) !== 'function') {
-    throw invalidArgument('options.onProgress', 'a function', onProgress);
-  }
-  if (signal !== undefined && !((signal as unknown) instanceof AbortSignal)) {
-    throw invalidArgument('options.signal', 'an AbortSignal', signal);
-  }
-}
-
 /** @throws OnliteError ERR_INVALID_ARGUMENT */
 export function checkPruneOptions(options: PruneOptions): PruneOptions {
   const checked = checkOptions(options, 'options', optionKeys);
-  optionalChoice(checked, 'method', 'options', wordsOf(METHODS));
-  optionalChoice(checked, 'scope', 'options', wordsOf(SCOPES));
-  optionalChoice(checked, 'structured', 'options', wordsOf(['channel']));
-  optionalChoice(checked, 'clusterStart', 'options', wordsOf(CLUSTER_STARTS));
+  optionalChoice(checked, 'method', 'options', wordsOf(...METHODS));
+  optionalChoice(checked, 'scope', 'options', wordsOf(...SCOPES));
+  optionalChoice(checked, 'structured', 'options', wordsOf('channel'));
+  optionalChoice(checked, 'clusterStart', 'options', wordsOf(...CLUSTER_STARTS));
   optionalInteger(checked, 'multiple', 'options', 1, MAX_MULTIPLE);
   optionalInteger(checked, 'clusters', 'options', 2, MOST_CLUSTERS);
   optionalBoolean(checked, 'match', 'options');
-  optionalBoolean(checked, 'force', 'options');
-  optionalString(checked, 'output', 'options');
   optionalString(checked, 'pattern', 'options');
   const { sparsity, threshold } = checked as Partial<PruneOptions>;
   const isShare = sparsity !== undefined && sparsity > 0 && sparsity < 1;
   checkNumber(sparsity, 'options.sparsity', 'a share between 0 and 1', isShare);
   const isMagnitude = threshold !== undefined && threshold > 0 && threshold < Infinity;
   checkNumber(threshold, 'options.threshold', 'a number above 0', isMagnitude);
-  for (const name of ['minSqnr', 'maxAccuracyLoss', 'minSpeedup'] as const) {
-    checkNumber(checked[name], `options.${name}`, 'a number', !Number.isNaN(checked[name]));
-  }
-  checkFunctions(checked);
-  if (checked['exclude'] !== undefined) {
-    checkArray(checked['exclude'], 'options.exclude', MAX_EXCLUDED).forEach((name, index) =>
-      checkString(name, `options.exclude[${index}]`),
-    );
-  }
+  checkGuardedOptions(checked);
   return checked as unknown as PruneOptions;
 }
 

@@ -1,17 +1,10 @@
-import {
-  checkArray,
-  checkOptions,
-  checkString,
-  optionalBoolean,
-  optionalChoice,
-  optionalInteger,
-  optionalString,
-} from '../../checks';
+import { checkOptions, optionalChoice, optionalInteger, wordsOf } from '../../checks';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { invalidArgument } from '../../errors';
 import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Task } from '../compare/quality';
 import type { Samples } from '../compare/sample';
+import { checkGuardedOptions } from '../guard/check-options';
 import type { GuardLimits } from '../guard/guard';
 import { targetOfThisMachine, targets, type Target } from './target';
 
@@ -67,7 +60,6 @@ export interface QuantizeOptions extends GuardLimits {
 }
 
 /** More nodes than any model has. */
-const MAX_EXCLUDED = 1_000_000;
 
 const optionKeys = new Set<keyof QuantizeOptions>([
   'method',
@@ -91,8 +83,6 @@ const optionKeys = new Set<keyof QuantizeOptions>([
   'maxAccuracyLoss',
   'minSpeedup',
 ]);
-const wordsOf = (...words: string[]): ReadonlyMap<string, string> =>
-  new Map(words.map((word) => [word, word]));
 const methods = wordsOf('auto', 'static', 'dynamic', 'weight-only', 'float16');
 
 /** How the options are used, once they are checked. */
@@ -107,27 +97,9 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedQuantizeO
   optionalChoice(checked, 'target', 'options', wordsOf(...targets));
   optionalChoice(checked, 'format', 'options', wordsOf('qdq', 'qoperator'));
   optionalChoice(checked, 'io', 'options', wordsOf('float32', 'int8'));
-  optionalBoolean(checked, 'force', 'options');
   optionalInteger(checked, 'count', 'options', 0, Number.MAX_SAFE_INTEGER);
-  for (const name of ['data', 'heldOut'] as const) {
-    const value = checked[name];
-    if (typeof value !== 'function' && !(name === 'heldOut' && value === undefined)) {
-      throw invalidArgument(`options.${name}`, 'a function that gives samples', value);
-    }
-  }
-  for (const name of ['minSqnr', 'maxAccuracyLoss', 'minSpeedup'] as const) {
-    const value = checked[name];
-    if (value !== undefined && (typeof value !== 'number' || Number.isNaN(value))) {
-      throw invalidArgument(`options.${name}`, 'a number', value);
-    }
-  }
-  const { onProgress, signal, calibration, bits } = checked;
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw invalidArgument('options.onProgress', 'a function', onProgress);
-  }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidArgument('options.signal', 'an AbortSignal', signal);
-  }
+  checkGuardedOptions(checked);
+  const { calibration, bits } = checked;
   if (calibration !== undefined) {
     const keys = new Set(['method', 'percentile', 'levels', 'symmetric']);
     const method = checkOptions(calibration, 'options.calibration', keys);
@@ -137,12 +109,6 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedQuantizeO
     throw invalidArgument('options.bits', '4 or 8', bits);
   }
   optionalInteger(checked, 'blockSize', 'options', 16, 256);
-  optionalString(checked, 'output', 'options');
-  if (checked['exclude'] !== undefined) {
-    checkArray(checked['exclude'], 'options.exclude', MAX_EXCLUDED).forEach((name, index) =>
-      checkString(name, `options.exclude[${index}]`),
-    );
-  }
   const all = checked as unknown as QuantizeOptions;
   return { ...all, target: all.target ?? targetOfThisMachine() };
 }

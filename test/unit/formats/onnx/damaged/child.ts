@@ -1,8 +1,8 @@
 // Reads the variants [first, last) of each task's model, in memory and as files, and writes again those
 // that could be read. It is bundled with the reader before it is run.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import {
@@ -13,38 +13,15 @@ import {
   writeOnnxModel,
   type ModelProto,
 } from '../../../../../lib/formats/onnx';
-import { damageField } from './damage-fields';
-import { damage } from '../../../../stress/hostile/damage.mjs';
-import { Random } from '../../../../stress/hostile/random.mjs';
 import { report } from '../../../../stress/hostile/report.mjs';
-
-interface Task {
-  readonly model: string;
-  readonly seed: number;
-  readonly first: number;
-  readonly last: number;
-}
+import { attempt, check, tryDamaged } from '../../damaged-child';
+import { damageField } from './damage-fields';
 
 const scratch = mkdtempSync(join(tmpdir(), 'onlite-damaged-'));
-
-/** What an operation gives, or undefined when it threw an OnliteError of one of these codes. */
-function attempt<T>(codes: readonly string[], operation: () => T): T | undefined {
-  try {
-    return operation();
-  } catch (error) {
-    const { name, code } = error as { name: string; code: string };
-    if (name === 'OnliteError' && codes.includes(code)) return undefined;
-    throw error;
-  }
-}
 
 const codes = ['ERR_MODEL_INVALID'];
 const fileCodes = [...codes, 'ERR_MODEL_NOT_FOUND'];
 const tensorCodes = [...fileCodes, 'ERR_INVALID_ARGUMENT'];
-
-function check(what: string, holds: boolean): void {
-  if (!holds) throw new Error(`${what} does not hold`);
-}
 
 function readTensors(model: ModelProto, folder?: string): void {
   walkModel(model, {
@@ -79,22 +56,6 @@ function listed(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, listed(item)]));
 }
 
-function play({ model: file, seed, first, last }: Task): void {
-  const model = readFileSync(file);
-  for (let variant = first; variant < last; variant++) {
-    const random = Random.for(seed, basename(file), variant);
-    const { kind, bytes } = variant % 2 === 0 ? damageField(model, random) : damage(model, random);
-    report({ model: file, variant, kind });
-    try {
-      const ended = tryBytes(bytes);
-      report({ ended, rss: process.resourceUsage().maxRSS >> 10 });
-    } catch (error) {
-      report({ bad: String((error as Error).stack) });
-    }
-  }
-}
-
-const { tasks } = JSON.parse(process.argv[2] ?? '') as { tasks: Task[] };
-for (const task of tasks) play(task);
+tryDamaged(damageField, tryBytes);
 rmSync(scratch, { recursive: true });
 report({ done: true });
