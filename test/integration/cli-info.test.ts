@@ -128,7 +128,10 @@ it('onlite info reads large models piece by piece', () => {
     });
     const { weights } = JSON.parse(stdout) as Info;
     expect(weights).toMatchObject([{ type: 'float32', bytes: 2 ** 29 }]);
-    expect(1024 * Number(stderr)).toBeLessThan(2 ** 28);
+    // AddressSanitizer keeps what is freed, and its own shadow counts as resident.
+    if (process.env['ONLITE_SANITIZER'] === undefined) {
+      expect(1024 * Number(stderr)).toBeLessThan(2 ** 28);
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }
