@@ -164,10 +164,12 @@ function runBoundLater(world, random, bound, expected, codes, must) {
   for (const code of ending.codes) codes.add(code);
   if (record.options.maxQueue !== undefined && record.mayBeBusy) codes.add('ERR_QUEUE_FULL');
   world.count('bound run', bound.id);
+  const { inlineRuns } = record.session;
   const promises = [bound.io.run(ending.options)];
+  const isOver = record.session.inlineRuns > inlineRuns;
   ending.start?.();
-  // Its own run is in flight until the event loop turns, at the least.
-  const isOnItsWay = must === undefined && codes.size === 0;
+  // Unless it was made at once, its own run is in flight until the event loop turns, at the least.
+  const isOnItsWay = must === undefined && codes.size === 0 && !isOver;
   if (isOnItsWay && random.oneIn(4)) expectBusy(world, bound);
   if (ending.must !== undefined && must === undefined) must = ending.must;
   bound.pending++;

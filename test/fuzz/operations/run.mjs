@@ -36,10 +36,13 @@ function start(world, random, record) {
     codes.add('ERR_QUEUE_FULL');
   }
   world.count(`run ${Object.keys(ending.options).join()}`, record.id, plan.index);
+  const { inlineRuns } = record.session;
   const promise = record.session.run(plan.feeds, ...plan.args());
+  // Made at once, its outputs are written already: nothing can be lost that it would miss.
+  const isOver = record.session.inlineRuns > inlineRuns;
   ending.start?.();
   begin(record, plan, must);
-  for (const lost of afterwards(world, random, plan)) codes.add(lost);
+  for (const lost of afterwards(world, random, plan, isOver)) codes.add(lost);
   world.watch(`run of ${record.id} case ${plan.index}`, promise, (outcome) => {
     end(world, record, plan, outcome, codes, must);
   });
@@ -121,7 +124,7 @@ function begin(record, plan, must) {
 }
 
 /** What happens to a run's tensors as soon as it was asked for. Returns codes it may now end with. */
-function afterwards(world, random, plan) {
+function afterwards(world, random, plan, isOver) {
   const codes = [];
   for (const piece of plan.inputs) {
     if (piece.isSnapshot && random.oneIn(3)) {
@@ -133,7 +136,7 @@ function afterwards(world, random, plan) {
     if (piece.isPooled && random.oneIn(3)) piece.dispose();
   }
   for (const piece of plan.outputs) {
-    if (piece.isPooled || !random.oneIn(10) || !piece.lose()) continue;
+    if (isOver || piece.isPooled || !random.oneIn(10) || !piece.lose()) continue;
     world.count('fetch lost');
     codes.push('ERR_BUFFER_DETACHED');
     plan.isLost = true;
