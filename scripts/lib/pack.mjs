@@ -4,9 +4,11 @@ import { basename, dirname, join, posix } from 'node:path';
 import { SetupError } from './errors.mjs';
 import { listFiles, readJsonOrNull, sha256File, statOrNull } from './files.mjs';
 import { addonFile } from './native-build.mjs';
+import { layOutDocuments } from './packed-documents.mjs';
 import { hostPlatform, platforms, prebuildFile } from './platforms.mjs';
 import { npmCommand, run } from './process.mjs';
 import { at, packageJson, ROOT } from './project.mjs';
+import { publicDeclarations } from './public-declarations.mjs';
 
 /** What a folder of libraries is published with; the loader compares the sizes. */
 const MANIFEST = 'manifest.json';
@@ -29,9 +31,7 @@ export const runtimePackage = (platform) => `@onlite/runtime-${platform}`;
 export function layOutPackage(folder, addons) {
   makeEmpty(folder);
   layOutScripts(join(folder, 'dist'));
-  for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE', 'THIRD-PARTY-NOTICES.md']) {
-    copyFileSync(at(name), join(folder, name));
-  }
+  layOutDocuments(folder);
   layOutSource(join(folder, 'source'));
   const built = addons ?? [hostPlatform()];
   for (const platform of built) {
@@ -50,34 +50,21 @@ export function layOutPackage(folder, addons) {
 
 /**
  * dist/ without maps, which point at sources that do not come along (the scripts are readable), and of
- * the declarations those that the entry points' import.
+ * the declarations those that a program can get at.
  */
 function layOutScripts(folder) {
-  const declarations = publicDeclarations();
-  const isPublic = (path) =>
-    path.endsWith('.d.ts') ? declarations.has(path) : path.endsWith('.js');
-  copyFiles(at('dist'), folder, (path) => !path.startsWith('.') && isPublic(path));
-  for (const path of listFiles(folder)) {
-    const file = join(folder, path);
-    const text = readFileSync(file, 'utf8');
-    writeFileSync(file, text.replace(/^\/\/# sourceMappingURL=.*\n?/m, ''));
-  }
-}
-
-/** Paths in dist/ of the declarations that a program can get at. */
-function publicDeclarations() {
+  const isScript = (path) => !path.startsWith('.') && path.endsWith('.js');
+  const texts = new Map(
+    listFiles(at('dist'))
+      .filter(isScript)
+      .map((path) => [path, readFileSync(at('dist', path), 'utf8')]),
+  );
   const entries = Object.values(packageJson().exports).flatMap(({ types }) => types ?? []);
-  const found = new Set(entries.map((types) => posix.relative('dist', types)));
-  for (const path of found) {
-    const text = readFileSync(at('dist', path), 'utf8');
-    for (const [, imported] of text.matchAll(/(?:from |import[ (])['"](\.[^'"]*?)(?:\.js)?['"]/g)) {
-      const target = posix.join(posix.dirname(path), imported);
-      found.add(
-        [`${target}.d.ts`, `${target}/index.d.ts`].find((file) => statOrNull(at('dist', file))),
-      );
-    }
+  const paths = entries.map((types) => posix.relative('dist', types));
+  for (const [path, text] of [...texts, ...publicDeclarations(at('dist'), paths)]) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text.replace(/^\/\/# sourceMappingURL=.*\n?/m, ''));
   }
-  return found;
 }
 
 /**
@@ -91,8 +78,10 @@ function layOutSource(folder) {
   }
   // Not a dependency: for its sake Yarn 4 would install node-gyp, which nobody else needs.
   const headers = at('node_modules/node-addon-api');
-  const isNeeded = (path) => /^(napi.*\.h|index\.js|package\.json|LICENSE\.md)$/.test(path);
-  copyFiles(headers, join(folder, 'vendor/node-addon-api'), isNeeded);
+  const vendor = join(folder, 'vendor/node-addon-api');
+  copyFiles(headers, vendor, (path) => /^(napi.*\.h|index\.js|LICENSE\.md)$/.test(path));
+  const { name, version, license } = readJsonOrNull(join(headers, 'package.json'));
+  writeJson(join(vendor, 'package.json'), { name, version, license });
 }
 
 /** What bundlers can follow to the addon: a module for each platform. */

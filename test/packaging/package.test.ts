@@ -5,11 +5,12 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +20,9 @@ import { fixture, root } from '../integration/support';
 const execute = promisify(execFile);
 const scripts = new URL('../../scripts/', import.meta.url);
 const { listFiles } = await import(new URL('lib/files.mjs', scripts).href);
+const { apiReports } = await import(new URL('lib/api-report.mjs', scripts).href);
 const { layOutPackage } = await import(new URL('lib/pack.mjs', scripts).href);
+const { packedText } = await import(new URL('lib/packed-documents.mjs', scripts).href);
 const { buildTypescript } = await import(new URL('lib/typescript-build.mjs', scripts).href);
 const { gypSources } = await import(new URL('lib/sources.mjs', scripts).href);
 
@@ -57,7 +60,7 @@ async function printed(source: string, ...options: string[]): Promise<unknown> {
 
 describe('what is packed', () => {
   it('has no tests, benchmarks or scripts of development', () => {
-    const others = files.filter((path) => !/^(dist|source|prebuilds|addon)\//.test(path));
+    const others = files.filter((path) => !/^(dist|docs|source|prebuilds|addon)\//.test(path));
     expect(others.sort()).toEqual([
       'CHANGELOG.md',
       'LICENSE',
@@ -75,6 +78,52 @@ describe('what is packed', () => {
     expect(needed.filter((path) => !files.includes(path))).toEqual([]);
     const { scripts: commands } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
     expect(commands).toEqual({ build: 'node source/build-source.cjs' });
+  });
+
+  it('has its documents, whose links lead to files of the package or to the web', () => {
+    const documents = files.filter((path) => /^(docs\/.*|README|CHANGELOG)\.md$/.test(path));
+    expect(documents.filter((path) => path.startsWith('docs/'))).toEqual(
+      (listFiles(join(root, 'docs')) as string[]).map((path) => `docs/${path}`),
+    );
+    const targets = documents.flatMap((path) =>
+      [...readFileSync(join(installed, path), 'utf8').matchAll(/\]\(([^)#\s]+)/g)].map(
+        ([, target]) => (target!.startsWith('https:') ? target! : posix.join(path, '..', target!)),
+      ),
+    );
+    expect(targets).toContain('docs/loading.md');
+    expect(
+      targets.filter((target) => !target.startsWith('https:') && !files.includes(target)),
+    ).toEqual([]);
+  });
+
+  it('links to the repository for what is not in it, where there is one', () => {
+    const repository = { url: 'git+https://example.org/onlite.git' };
+    const packed = new Set(['docs/api.md']);
+    const text = '[a](api.md#x), [b](../README.md#c), [d](https://example.org), [e](#e)';
+    const at = (about: object) =>
+      packedText(text, 'docs/gpu.md', packed, { version: '1.2.3', ...about }) as string;
+    expect(at({})).toBe('[a](api.md#x), b, [d](https://example.org), [e](#e)');
+    expect(at({ repository })).toContain(
+      '[b](https://example.org/onlite/blob/v1.2.3/README.md#c), [d]',
+    );
+    expect(() => packedText('[f](f.md)', 'README.md', packed, {}) as string).toThrow(
+      /README\.md links to f\.md, which is not there/,
+    );
+  });
+
+  it('declares what the checkout does, and nothing that a program cannot get at', async () => {
+    const reports = (await apiReports(installed)) as Map<string, string>;
+    const accepted = readdirSync(join(root, 'test/api'));
+    expect(accepted.length).toBeGreaterThan(1);
+    for (const name of accepted) {
+      expect(reports.get(name), name).toBe(readFileSync(join(root, 'test/api', name), 'utf8'));
+    }
+    const declared = files.filter((path) => path.endsWith('.d.ts'));
+    expect(declared).toContain('dist/engine/session/session.d.ts');
+    expect(declared.filter((path) => /^dist\/(formats|cli)\//.test(path))).toEqual([]);
+    const native = readFileSync(join(installed, 'dist/engine/addon/native.d.ts'), 'utf8');
+    expect(native).toMatch(/export type Engine\b/);
+    expect(native).not.toContain('NativeSession');
   });
 
   it('has no maps, and the declarations that its own import', () => {
