@@ -21,7 +21,8 @@ export {
 export { type OutputComparison } from './compare/output-comparison';
 export { type Label, type Quality, type Task } from './compare/quality';
 export { type Sample, type Samples } from './compare/sample';
-export { type Fidelity, type Speedup } from './guard/evaluate';
+export { type Fidelity } from './guard/fidelity';
+export { type Speedup } from './guard/speedup';
 export { type Guarded, type GuardLimits } from './guard/guard';
 export {
   compareLayers,

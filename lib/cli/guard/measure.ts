@@ -3,7 +3,7 @@ import { InferenceSession } from '../../engine/session/session';
 import { feedsFor } from '../../optimize/compare/feeds';
 import { matchValues } from '../../optimize/compare/match';
 import type { Samples } from '../../optimize/compare/sample';
-import { firstFeeds } from '../../optimize/guard/evaluate';
+import { firstFeeds } from '../../optimize/guard/speedup';
 import type { Setting } from '../bench/setting';
 import { measureSpeed, type Speed } from '../compare/speed';
 import type { GuardSettings } from './options';

@@ -1,15 +1,12 @@
+import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
 import { openOnnxFile, onnxByteLength, writeOnnxFile } from '../../formats/onnx';
 import type { Sample } from '../../optimize/compare/sample';
-import { measureSpeedup, type Fidelity, type Speedup } from '../../optimize/guard/evaluate';
-import {
-  fidelityFaults,
-  measureFidelity,
-  speedFaults,
-  type Guarded,
-  type Measuring,
-} from '../../optimize/guard/guard';
+import type { Fidelity } from '../../optimize/guard/fidelity';
+import { fidelityFaults, speedFaults, type Guarded } from '../../optimize/guard/guard';
 import { setProvenance } from '../../optimize/guard/provenance';
+import { measureSpeedup } from '../../optimize/guard/speedup';
+import { Yardstick } from '../../optimize/guard/yardstick';
 import type { OptimizedModel } from '../../optimize/simplify/optimize-model';
 import type { OptimizeCommand } from './options';
 
@@ -21,21 +18,14 @@ export interface GuardedOptimization extends Partial<Pick<Guarded, 'fidelity' | 
   readonly refused: readonly string[];
 }
 
-/** Undefined where no output has numbers. */
-async function fidelityOf(made: string, measuring: Measuring): Promise<Fidelity | undefined> {
+/** Undefined where no output has numbers that are the same from run to run. */
+async function fidelityOf(made: string, yardstick: Yardstick): Promise<Fidelity | undefined> {
   try {
-    return await measureFidelity(made, measuring.heldOut(), measuring);
+    return await yardstick.fidelity(made);
   } catch (error) {
     if (error instanceof OnliteError && error.code === 'ERR_UNSUPPORTED') return undefined;
     throw error;
   }
-}
-
-function speedupOf(
-  made: string,
-  { reference, heldOut, session, signal }: Measuring,
-): Promise<Speedup> {
-  return measureSpeedup([reference, made], heldOut(), session, signal);
 }
 
 /** Measures an optimised model beside the original and judges it. */
@@ -46,18 +36,17 @@ export async function guardOptimized(
   { random }: OptimizedModel['verification'],
   signal: AbortSignal,
 ): Promise<GuardedOptimization> {
-  const measuring: Measuring = {
-    reference: input,
-    heldOut: () => samples,
-    session: { logSeverityLevel: 4, intraOpNumThreads: threads },
+  const session: SessionOptions = { logSeverityLevel: 4, intraOpNumThreads: threads };
+  const common = { session, signal };
+  const yardstick = new Yardstick(input, () => samples, {
+    ...common,
     random,
-    signal,
     ...(judged === undefined ? {} : { output: judged }),
     ...(task === undefined ? {} : { task }),
-  };
+  });
   const judging = { minSpeedup: MIN_SPEEDUP, givesBenefitOfDoubt: true, ...limits };
-  const fidelity = await fidelityOf(made, measuring);
-  const speedup = speed && (await speedupOf(made, measuring));
+  const fidelity = await fidelityOf(made, yardstick);
+  const speedup = speed && (await measureSpeedup([input, made], samples, common));
   return {
     ...(fidelity ? { fidelity } : {}),
     ...(speedup ? { speedup } : {}),

@@ -148,12 +148,23 @@ export async function compareModels(
   options: CompareOptions = {},
 ): Promise<ModelComparison> {
   checkCompareOptions(options);
-  const { signal, onSample } = options;
   const reference = requireSessions(sessions);
-  const record = (session: InferenceSession): ModelRecord =>
-    new ModelRecord(new Contender(session, reference), options);
+  const contender = (session: InferenceSession): Contender => new Contender(session, reference);
+  const others = sessions.slice(1).map(contender);
+  return compareContenders(contender(reference), others, samples, options);
+}
+
+/** As {@link compareModels}, whose options have been checked. */
+export async function compareContenders(
+  reference: Contender,
+  candidates: readonly Contender[],
+  samples: Samples,
+  options: CompareOptions,
+): Promise<ModelComparison> {
+  const { signal, onSample } = options;
+  const record = (contender: Contender): ModelRecord => new ModelRecord(contender, options);
   const first = record(reference);
-  const others = sessions.slice(1).map(record);
+  const others = candidates.map(record);
   const records = [first, ...others];
   const judged = options.output ?? first.contender.compared[0]?.reference.name ?? '';
   for (const { contender } of records) {

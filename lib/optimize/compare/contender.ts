@@ -11,6 +11,17 @@ import type { Sample } from './sample';
 const numeric = (value: ValueMetadata): value is TensorValueMetadata =>
   value.isTensor && isNumeric(value.type);
 
+/** What a model takes and gives. */
+export type Ends = Pick<InferenceSession, 'inputMetadata' | 'outputMetadata'>;
+
+/** A model that is compared: a session, or what stands for one. */
+export interface Runnable extends Ends {
+  run(
+    feeds: Record<string, TensorLike>,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<Readonly<Record<string, unknown>>>;
+}
+
 /** One of the models that are compared, spoken to in the terms of the first one. */
 export class Contender {
   readonly outputs: Matching;
@@ -18,12 +29,12 @@ export class Contender {
   readonly compared: readonly MatchedOutput[];
   /** This model's layouts as seen from the reference, by rank. */
   readonly layouts: ReadonlyMap<number, Layout>;
-  readonly #session: InferenceSession;
+  readonly #session: Runnable;
   readonly #inputs: Matching;
-  readonly #reference: InferenceSession;
+  readonly #reference: Ends;
 
   /** @throws OnliteError ERR_SHAPE_MISMATCH where inputs or outputs do not match the reference's. */
-  constructor(session: InferenceSession, reference: InferenceSession) {
+  constructor(session: Runnable, reference: Ends) {
     this.#session = session;
     this.#reference = reference;
     this.#inputs = matchValues(reference.inputMetadata, session.inputMetadata, 'inputs');

@@ -1,8 +1,8 @@
 import type { SessionOptions } from '../../engine/session/session-options';
-import type { Task } from '../compare/quality';
-import type { Samples } from '../compare/sample';
 import { modelByteLength } from './byte-length';
-import { evaluate, measureSpeedup, type Fidelity, type Speedup } from './evaluate';
+import type { Fidelity } from './fidelity';
+import { measureSpeedup, type Speedup } from './speedup';
+import type { Yardstick } from './yardstick';
 
 /** What must hold for a changed model to be worth having. */
 export interface GuardLimits {
@@ -18,16 +18,9 @@ export interface GuardLimits {
 export interface Measuring {
   /** The original model's file. */
   readonly reference: string;
-  /** Samples that the changed model was not made by. */
-  readonly heldOut: () => Samples;
+  /** By samples that the changed model was not made by. */
+  readonly yardstick: Yardstick;
   readonly session?: SessionOptions;
-  /** For values only: what makes this processor compute as the target's. */
-  readonly exact?: SessionOptions;
-  /** The output that labels are for. */
-  readonly output?: string;
-  readonly task?: Task;
-  /** Outputs that are not the same from run to run, and say nothing. */
-  readonly random?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -71,7 +64,7 @@ export function fidelityFaults(
     const most = maxAccuracyLoss ?? DEFAULT_LOSS;
     const loss = accuracy[0] - accuracy[1];
     // Accuracies are shares of a count: their difference is not to fail by its last bit.
-    if (loss > most + 1e-12) {
+    if (!(loss <= most + 1e-12)) {
       faults.push(`accuracy ${percent(loss)} lower, at most ${percent(most)} was allowed`);
     }
   }
@@ -87,30 +80,16 @@ export function speedFaults(
   return [`${ratio.toFixed(2)} × the original's speed, ${minSpeedup} × was wanted`];
 }
 
-/** Compares a model's values with the original's. */
-export function measureFidelity(
-  file: string,
-  samples: Samples,
-  { reference, session, exact, output, task, random, signal }: Measuring,
-): Promise<Fidelity> {
-  return evaluate([reference, file], samples, {
-    session: { ...session, ...exact },
-    ...(output === undefined ? {} : { output }),
-    ...(task === undefined ? {} : { task }),
-    ...(random === undefined ? {} : { random }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-}
-
 /** Measures a model beside the original on held-out samples and judges it. */
 export async function guard(
   file: string,
   measuring: Measuring,
   judging: Judging,
 ): Promise<Guarded> {
-  const { reference, heldOut, session, signal } = measuring;
-  const fidelity = await measureFidelity(file, heldOut(), measuring);
-  const speedup = await measureSpeedup([reference, file], heldOut(), session, signal);
+  const { reference, yardstick, ...options } = measuring;
+  const fidelity = await yardstick.fidelity(file);
+  const samples = await yardstick.samples();
+  const speedup = await measureSpeedup([reference, file], samples, options);
   const refused = [...fidelityFaults(fidelity, judging), ...speedFaults(speedup, judging)];
   return { fidelity, speedup, bytes: await modelByteLength(file), refused };
 }

@@ -5,9 +5,10 @@ import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 import { isTfliteFile } from '../../formats/tflite';
 import { defined } from '../defined';
 import { checkPaths } from '../guard/check-paths';
-import { firstFeeds } from '../guard/evaluate';
+import { firstFeeds } from '../guard/speedup';
 import { guard, type Guarded, type Measuring } from '../guard/guard';
 import { setProvenance } from '../guard/provenance';
+import { Yardstick } from '../guard/yardstick';
 import { excludedNodes } from '../quantize/excluded';
 import { writeMatched } from '../quantize/matched-model';
 import { Workspace } from '../quantize/workspace';
@@ -67,7 +68,9 @@ class Pruner {
     this.#recipe = recipe;
     this.#workspace = workspace;
     this.#exclude = excludedNodes([input, float], options.exclude ?? []);
-    this.#measuring = { reference: input, heldOut, ...defined({ session, output, task, signal }) };
+    const common = defined({ session, signal });
+    const yardstick = new Yardstick(input, heldOut, { ...common, ...defined({ output, task }) });
+    this.#measuring = { reference: input, yardstick, ...common };
   }
 
   /** Makes the model simpler first: a normalisation is pruned with the layer it is folded into. */

@@ -9,9 +9,10 @@ import type { Moments } from '../calibrate/channel-moments';
 import { optimizeModel } from '../simplify/optimize-model';
 import { defined } from '../defined';
 import { checkPaths } from '../guard/check-paths';
-import { firstFeeds } from '../guard/evaluate';
-import { fidelityFaults, measureFidelity, type Measuring } from '../guard/guard';
+import { firstFeeds } from '../guard/speedup';
+import { fidelityFaults, type Measuring } from '../guard/guard';
 import { provenance, setProvenance } from '../guard/provenance';
+import { Yardstick } from '../guard/yardstick';
 import { measureCandidate, type Made, type QuantizeCandidate } from './candidate';
 import { tooNoisy, type OperatorDecision } from './decision';
 import { quantizeDynamic } from './dynamic';
@@ -77,7 +78,11 @@ class Quantizer {
   readonly #options: CheckedQuantizeOptions;
   readonly #workspace: Workspace;
   readonly #measuring: Measuring;
+  /** By the samples that calibrate. */
+  readonly #calibrating: Yardstick;
   readonly #exclude: ReadonlySet<string>;
+  /** What values are computed with. */
+  readonly #exact: SessionOptions;
   /** Of what normalisations make, once they have been asked for. */
   #normalized?: Promise<ReadonlyMap<string, Moments>>;
 
@@ -92,12 +97,12 @@ class Quantizer {
     this.#options = options;
     this.#workspace = workspace;
     this.#exclude = excludedNodes([input, float], options.exclude ?? []);
-    const exact = target === 'x64' ? EXACT : undefined;
-    this.#measuring = {
-      reference: input,
-      heldOut,
-      ...defined({ session, output, task, signal, exact }),
-    };
+    this.#exact = { ...session, ...(target === 'x64' ? EXACT : {}) };
+    const measured = { session: this.#exact, ...defined({ output, task, signal }) };
+    this.#calibrating = new Yardstick(input, data, measured);
+    const yardstick =
+      heldOut === data ? this.#calibrating : new Yardstick(input, heldOut, measured);
+    this.#measuring = { reference: input, yardstick, ...defined({ session, signal }) };
   }
 
   /** Makes the model simpler first: what is folded need not be quantised. */
@@ -183,7 +188,7 @@ class Quantizer {
   ): Promise<Model> {
     const judge = async ({ file }: WrittenModel): Promise<boolean> => {
       throwIfAborted(this.#options.signal);
-      const fidelity = await measureFidelity(file, this.#measuring.heldOut(), this.#measuring);
+      const fidelity = await this.#measuring.yardstick.fidelity(file);
       return fidelityFaults(fidelity, this.#options).length === 0;
     };
     if (await judge(first)) return first;
@@ -222,7 +227,7 @@ class Quantizer {
 
   /** From the model with smoothed normalisations too, where it has any: the one of less noise. */
   async #dynamic(): Promise<Made | undefined> {
-    const { target, data } = this.#options;
+    const { target } = this.#options;
     const rewrite =
       (exclude: ReadonlySet<string>): ModelUse<readonly OperatorDecision[]> =>
       (editor, folder) =>
@@ -231,7 +236,7 @@ class Quantizer {
     if (smoothed === undefined) return this.#rewritten('dynamic', rewrite);
     const noise = async (float: string): Promise<number> => {
       const { file } = await this.#workspace.rewrite(float, 'dynamic', rewrite(this.#exclude));
-      const { sqnr } = await measureFidelity(file, data(), this.#measuring);
+      const { sqnr } = await this.#calibrating.fidelity(file);
       await this.#workspace.discard(file);
       return -sqnr;
     };
@@ -304,7 +309,7 @@ class Quantizer {
     throwIfAborted(this.#options.signal);
     this.#options.onProgress?.({ stage: 'trying', name: `static (${name})`, done: 0 });
     const written = await this.#writeStatic(float, ranges, exclude);
-    const { sqnr } = await measureFidelity(written.file, this.#options.data(), this.#measuring);
+    const { sqnr } = await this.#calibrating.fidelity(written.file);
     return { name, ...written, sqnr };
   }
 
@@ -321,13 +326,12 @@ class Quantizer {
   /** With biases that make up for what is quantised, where that leaves less noise. */
   async #corrected(recipe: StaticRecipe, exclude: ReadonlySet<string>): Promise<StaticModel> {
     const { data, signal } = this.#options;
-    const session = { ...this.#options.session, ...this.#measuring.exact };
     const plain = await this.#tried(recipe, exclude);
     const { name, float, ranges } = recipe;
     const coarsen = async (file: string): Promise<string> =>
       (await this.#writeStatic(file, ranges, exclude)).file;
     const models = { reference: float, changed: float, coarsen };
-    const options = defined({ session, signal });
+    const options = { session: this.#exact, ...defined({ signal }) };
     const file = await writeMatched(models, this.#workspace, data, options);
     if (file === undefined) return plain;
     const other = { name: `${name}, biases corrected`, float: file, ranges };

@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../../../engine/run/abort';
 import { Calibrator } from '../../calibrate/calibrator';
 import { defined } from '../../defined';
-import { measureFidelity, type Measuring } from '../../guard/guard';
+import type { Yardstick } from '../../guard/yardstick';
 import type { Made } from '../candidate';
 import type { Range } from '../parameters';
 import type { CheckedQuantizeOptions } from '../quantize-options';
@@ -31,12 +31,13 @@ export interface Int8Choice {
 export class StaticTflite {
   readonly #options: CheckedQuantizeOptions;
   readonly #workspace: Workspace;
-  readonly #measuring: Measuring;
+  /** By the samples that calibrate. */
+  readonly #calibrating: Yardstick;
 
-  constructor(options: CheckedQuantizeOptions, workspace: Workspace, measuring: Measuring) {
+  constructor(options: CheckedQuantizeOptions, workspace: Workspace, calibrating: Yardstick) {
     this.#options = options;
     this.#workspace = workspace;
-    this.#measuring = measuring;
+    this.#calibrating = calibrating;
   }
 
   /**
@@ -140,6 +141,6 @@ export class StaticTflite {
   }
 
   async #sqnr(file: string): Promise<number> {
-    return (await measureFidelity(file, this.#options.data(), this.#measuring)).sqnr;
+    return (await this.#calibrating.fidelity(file)).sqnr;
   }
 }

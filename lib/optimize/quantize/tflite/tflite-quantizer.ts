@@ -2,7 +2,8 @@ import { throwIfAborted } from '../../../engine/run/abort';
 import { OnliteError } from '../../../errors';
 import { calledSubgraphs, SubgraphEditor } from '../../../formats/tflite';
 import { defined } from '../../defined';
-import { fidelityFaults, measureFidelity, type Measuring } from '../../guard/guard';
+import { fidelityFaults, type Measuring } from '../../guard/guard';
+import { Yardstick } from '../../guard/yardstick';
 import { compareLayers } from '../../layers/compare-layers';
 import { measureCandidate, type Made, type QuantizeCandidate } from '../candidate';
 import { tooNoisy, type OperatorDecision } from '../decision';
@@ -30,6 +31,8 @@ export class TfliteQuantizer {
   readonly #options: CheckedQuantizeOptions;
   readonly #workspace: Workspace;
   readonly #measuring: Measuring;
+  /** By the samples that calibrate. */
+  readonly #calibrating: Yardstick;
   readonly #exclude: ReadonlySet<string>;
 
   constructor(input: string, options: CheckedQuantizeOptions, workspace: Workspace) {
@@ -38,7 +41,12 @@ export class TfliteQuantizer {
     this.#options = options;
     this.#workspace = workspace;
     this.#exclude = new Set(exclude);
-    this.#measuring = { reference: input, heldOut, ...defined({ session, output, task, signal }) };
+    const common = defined({ session, signal });
+    const measured = { ...common, ...defined({ output, task }) };
+    this.#calibrating = new Yardstick(input, data, measured);
+    const yardstick =
+      heldOut === data ? this.#calibrating : new Yardstick(input, heldOut, measured);
+    this.#measuring = { reference: input, yardstick, ...common };
   }
 
   /**
@@ -130,7 +138,7 @@ export class TfliteQuantizer {
     write: (exclude: ReadonlySet<string>) => Promise<Made>,
   ): Promise<Made> {
     const judge = async ({ file }: Made): Promise<boolean> => {
-      const fidelity = await measureFidelity(file, this.#measuring.heldOut(), this.#measuring);
+      const fidelity = await this.#measuring.yardstick.fidelity(file);
       return fidelityFaults(fidelity, this.#options).length === 0;
     };
     if (await judge(first)) return first;
@@ -160,7 +168,7 @@ export class TfliteQuantizer {
 
   /** With everything in int8, and with that in float which XNNPACK takes in float only. */
   async #static(): Promise<Made[]> {
-    const maker = new StaticTflite(this.#options, this.#workspace, this.#measuring);
+    const maker = new StaticTflite(this.#options, this.#workspace, this.#calibrating);
     const recipe = await maker.recipe(this.#input, this.#exclude);
     if (!recipe) return [];
     const made: Made[] = [];

@@ -16,7 +16,7 @@ import {
   type NodeProto,
   type TensorProto,
 } from '../../../../lib/formats/onnx';
-import { evaluate } from '../../../../lib/optimize/guard/evaluate';
+import { Yardstick } from '../../../../lib/optimize/guard/yardstick';
 import { quantizeDynamic } from '../../../../lib/optimize/quantize/dynamic';
 import { quantizeModel } from '../../../../lib/optimize/quantize/quantize-model';
 import { normalizedValues, smoothNormalizations } from '../../../../lib/optimize/quantize/smooth';
@@ -190,7 +190,7 @@ describe('an encoder with a few channels far out', () => {
     const other = path.join(folder, 'plain.onnx');
     writeFileSync(other, writeOnnxModel(plain.commit()));
     const [found] = candidates;
-    const { sqnr } = await evaluate([file, other], samples);
+    const { sqnr } = await new Yardstick(file, () => samples).fidelity(other);
     expect(found!.name).toMatch(/smoothed|equalised/);
     expect(found!.fidelity.sqnr).toBeGreaterThan(sqnr + 6);
   });

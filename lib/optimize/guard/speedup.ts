@@ -1,0 +1,113 @@
+import { interleave } from '../../bench/interleave';
+import { batchFor, sampleSync } from '../../bench/sample';
+import type { Summary } from '../../bench/statistics';
+import { throwIfAborted } from '../../engine/run/abort';
+import type { InferenceSession } from '../../engine/session/session';
+import type { SessionOptions } from '../../engine/session/session-options';
+import type { Ends } from '../compare/contender';
+import { feedsFor } from '../compare/feeds';
+import { matchValues } from '../compare/match';
+import { checkedSamples, type Sample, type Samples } from '../compare/sample';
+import { modelByteLength } from './byte-length';
+import { withSession } from './with-session';
+
+/** The reference's time divided by the candidate's, with its 95 % interval. */
+export interface Speedup {
+  readonly ratio: number;
+  readonly interval: readonly [low: number, high: number];
+  /** Nanoseconds of a run, the medians of both. */
+  readonly times: readonly [reference: number, candidate: number];
+}
+
+const REPETITIONS = 8;
+/** A slice has so many runs, within these milliseconds. */
+const RUNS = 20;
+const SLICE_MS = { least: 10, most: 40 } as const;
+/** Models of more bytes together are not in memory at the same time. */
+const LARGE = 512 * 2 ** 20;
+
+/** What the first of the samples is fed. */
+export async function firstFeeds(samples: Samples, signal?: AbortSignal): Promise<Sample['feeds']> {
+  const iterator = checkedSamples(samples, signal);
+  const first = await iterator.next();
+  await iterator.return(undefined);
+  return first.done === true ? {} : first.value.feeds;
+}
+
+export interface SpeedupOptions {
+  readonly session?: SessionOptions;
+  readonly signal?: AbortSignal;
+}
+
+/** Times a slice of a model's runs. */
+type Slice = () => Summary;
+
+/** @returns when the model is warm */
+function slicesOf(run: () => unknown, signal: AbortSignal | undefined): Slice {
+  const { p50 } = sampleSync(run, { ms: SLICE_MS.least });
+  const ms = Math.min(Math.max((RUNS * p50) / 1e6, SLICE_MS.least), SLICE_MS.most);
+  return () => {
+    throwIfAborted(signal);
+    return sampleSync(run, { ms, batch: batchFor(p50) });
+  };
+}
+
+/** A model that is open, as a program of the reference's inputs runs it. */
+function slicesWith(
+  session: InferenceSession,
+  inputs: Ends['inputMetadata'],
+  sample: Sample['feeds'],
+  signal: AbortSignal | undefined,
+): Slice {
+  // A quantised model may take other types.
+  const matching = matchValues(inputs, session.inputMetadata, 'inputs');
+  const feeds = feedsFor(matching, inputs, new Map(), sample);
+  return slicesOf(() => session.runSync(feeds), signal);
+}
+
+/** What {@link REPETITIONS} slices gave, over and over. */
+function replayed(slice: Slice): Slice {
+  const slices = Array.from({ length: REPETITIONS }, slice);
+  let next = 0;
+  return () => slices[next++ % REPETITIONS] ?? slice();
+}
+
+/**
+ * Runs both models on one sample and says how much quicker the candidate is: in turn, or large ones
+ * one after the other.
+ */
+export async function measureSpeedup(
+  [reference, candidate]: readonly [reference: string, candidate: string],
+  samples: Samples,
+  { session, signal }: SpeedupOptions = {},
+): Promise<Speedup> {
+  const sample = await firstFeeds(samples, signal);
+  const options = { intraOpNumThreads: 1, ...session };
+  const compare = async (baseline: Slice, subject: Slice): Promise<Speedup> => {
+    const { ratio, ...found } = await interleave({ subject, baseline, repetitions: REPETITIONS });
+    const [low, high] = ratio.interval;
+    return {
+      ratio: 1 / ratio.median,
+      interval: [1 / high, 1 / low],
+      times: [found.baseline.median, found.subject.median],
+    };
+  };
+  const bytes = (await modelByteLength(reference)) + (await modelByteLength(candidate));
+  if (bytes <= LARGE) {
+    return withSession(reference, options, (first) =>
+      withSession(candidate, options, (second) => {
+        const slices = (each: InferenceSession): Slice =>
+          slicesWith(each, first.inputMetadata, sample, signal);
+        return compare(slices(first), slices(second));
+      }),
+    );
+  }
+  const [baseline, inputs] = await withSession(reference, options, (first) => {
+    const { inputMetadata } = first;
+    return [replayed(slicesWith(first, inputMetadata, sample, signal)), inputMetadata] as const;
+  });
+  const subject = await withSession(candidate, options, (second) =>
+    replayed(slicesWith(second, inputs, sample, signal)),
+  );
+  return compare(baseline, subject);
+}
