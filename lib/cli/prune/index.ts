@@ -58,7 +58,7 @@ async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
 
 export const prune: Command = {
   name: 'prune',
-  summary: 'remove channels of an ONNX model, or have its weights be zero or few',
+  summary: 'remove channels of a model, or have its weights be zero or few',
   usage: 'IN OUT --sparsity S --data D [options]',
   help: [
     'Makes the model simpler, takes away what matters least, and gives each layer the mean and the',

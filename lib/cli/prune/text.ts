@@ -8,8 +8,8 @@ import type { PruneDocument } from './document';
 
 /** What zeros are good for, since many expect another thing of them. */
 export const ZEROS_NOTE =
-  'Zeros make no model faster: ONNX Runtime multiplies by them. They make its file smaller when it ' +
-  'is compressed. Removed channels (--structured channel) make it smaller and faster.';
+  'Zeros make no model faster: kernels multiply by them. They make its file smaller when it is ' +
+  'compressed. Removed channels (--structured channel) make it smaller and faster.';
 
 export const candidateRows = ({ candidates, input }: PruneDocument): Rows =>
   guardedRows(candidates, { name: 'original', bytes: input.bytes });

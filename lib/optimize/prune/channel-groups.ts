@@ -1,13 +1,6 @@
-import {
-  elementCount,
-  OnnxDataType,
-  tensorValues,
-  type GraphEditor,
-  type TensorProto,
-} from '../../formats/onnx';
 import { channelLayout } from '../quantize/parameters';
 import type { ConstantAxis } from './channel-graph';
-import type { CouplingWalk } from './couplings';
+import type { ConstantFloats, CouplingWalk } from './coupling-walk';
 import type { Norm, PruneScope } from './zero-weights';
 
 /** Channels that can only be removed together, with the constants' elements that go with them. */
@@ -57,9 +50,8 @@ export function channelGroups({ graph }: CouplingWalk): ChannelGroup[] {
 }
 
 /** The norm of each slice of a constant along an axis. */
-function sliceNorms(tensor: TensorProto, axis: number, norm: Norm, folder?: string): Float64Array {
-  const { outer, channels, inner } = channelLayout(tensor.dims, axis);
-  const values = tensorValues(tensor, OnnxDataType.FLOAT, folder);
+function sliceNorms({ dims, values }: ConstantFloats, axis: number, norm: Norm): Float64Array {
+  const { outer, channels, inner } = channelLayout(dims, axis);
   const norms = new Float64Array(channels);
   let index = 0;
   for (let block = 0; block < outer; block++) {
@@ -81,16 +73,16 @@ function sliceNorms(tensor: TensorProto, axis: number, norm: Norm, folder?: stri
  */
 function importances(
   { axes, members }: ChannelGroup,
-  editor: GraphEditor,
-  { norm, folder }: ChannelOptions,
+  walk: CouplingWalk,
+  norm: Norm,
 ): Float64Array {
   const norms = new Map<string, Float64Array>();
   for (const constant of axes) {
-    const tensor = editor.constant(constant.name);
     // What has fewer dimensions, a bias or a factor, says little of what the channel carries.
-    if (tensor?.dataType !== OnnxDataType.FLOAT || tensor.dims.length < 2) continue;
-    if (elementCount(tensor) === 0) continue;
-    norms.set(keyOf(constant), sliceNorms(tensor, constant.axis, norm, folder));
+    if ((walk.dims(constant.name)?.length ?? 0) < 2) continue;
+    const floats = walk.floats(constant.name);
+    if (!floats || floats.values.length === 0) continue;
+    norms.set(keyOf(constant), sliceNorms(floats, constant.axis, norm));
   }
   const sums = Float64Array.from(members, ({ elements }) =>
     elements.reduce(
@@ -111,8 +103,6 @@ export interface ChannelOptions {
   readonly scope: PruneScope;
   /** What is left of a group is a multiple of this, as kernels like it, where it was one before. */
   readonly multiple: number;
-  /** The model file's, for external data. */
-  readonly folder?: string;
 }
 
 /** How many members of each group stay when the least important of all go. */
@@ -167,7 +157,7 @@ export function leastImportant(
   options: ChannelOptions,
 ): CoupledChannels[] {
   const free = groups.filter(({ pinned }) => pinned === undefined);
-  const ranked = free.map((group) => importances(group, walk.editor, options));
+  const ranked = free.map((group) => importances(group, walk, options.norm));
   const kept = countsKept(ranked, options);
   const removed = free.flatMap((group, at) => {
     const values = ranked[at] ?? new Float64Array();

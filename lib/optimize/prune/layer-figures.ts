@@ -1,9 +1,6 @@
 import { gzipSync } from 'node:zlib';
 
-import { OnnxDataType, tensorValues } from '../../formats/onnx';
-import { nodeLabel } from '../quantize/decision';
-import { inspectModel } from '../quantize/workspace';
-import { weightTensors } from './weight-matrix';
+import type { LayerWeights } from './layer-weights';
 
 /** A figure before and after. */
 export type FigureChange = readonly [before: number, after: number];
@@ -39,27 +36,23 @@ export function countDistinct(values: Float32Array): number {
 }
 
 /** Of the weights of a model's layers, by the constant's name. */
-export function measureLayers(file: string): ReadonlyMap<string, Figures> {
-  return inspectModel(file, (editor, folder) => {
-    const found = weightTensors(editor).flatMap(({ name, nodes }): [string, Figures][] => {
-      const tensor = editor.constant(name);
-      const [node] = nodes;
-      if (!tensor || !node) return [];
-      const values = tensorValues(tensor, OnnxDataType.FLOAT, folder);
-      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      const figures = {
-        node: nodeLabel(node),
-        operator: node.opType ?? '',
-        weights: values.length,
-        zeros: values.reduce((count, value) => count + (value === 0 ? 1 : 0), 0),
-        values: countDistinct(values),
-        bytes: bytes.length,
-        compressedBytes: gzipSync(bytes).length,
-      };
-      return [[name, figures]];
-    });
-    return new Map(found);
+export function measureLayers(weights: readonly LayerWeights[]): ReadonlyMap<string, Figures> {
+  const found = weights.flatMap((own): [string, Figures][] => {
+    const [layer] = own.layers;
+    if (!layer) return [];
+    const values = own.values();
+    const bytes = new Uint8Array(values.buffer);
+    const figures = {
+      ...layer,
+      weights: values.length,
+      zeros: values.reduce((count, value) => count + (value === 0 ? 1 : 0), 0),
+      values: countDistinct(values),
+      bytes: bytes.length,
+      compressedBytes: gzipSync(bytes).length,
+    };
+    return [[own.name, figures]];
   });
+  return new Map(found);
 }
 
 /** The layers of two models, in the order of the first. */

@@ -1,17 +1,12 @@
-import type { SessionOptions } from '../../engine/session/session-options';
-import type { GraphEditor } from '../../formats/onnx';
-import { nodeLabel } from '../quantize/decision';
-import { inferTypes } from '../simplify/value-types';
 import {
   channelGroups,
   leastImportant,
   type ChannelGroup,
   type ChannelOptions,
 } from './channel-groups';
-import { CouplingWalk } from './couplings';
-import { countProducts } from './products';
+import type { CouplingWalk } from './coupling-walk';
+import type { LayerWeights } from './layer-weights';
 import { removeChannels } from './remove-channels';
-import { weightTensors, type WeightTensor } from './weight-matrix';
 
 /** Channels of layers that can only be removed together. */
 export interface PrunedChannels {
@@ -32,31 +27,23 @@ export interface RemovedChannels {
   readonly products?: readonly [before: number, after: number];
 }
 
-interface RemovalOptions {
-  /** Nodes by name (or first output) whose weights stay. */
-  readonly exclude: ReadonlySet<string>;
-  readonly session?: SessionOptions;
-}
-
-/** Removes the channels of least importance from a graph, with all that is coupled to them. */
-export async function pruneChannels(
-  editor: GraphEditor,
+/**
+ * Removes the channels of least importance from a graph, with all that is coupled to them.
+ *
+ * @param exclude - operators by name (or first output) whose weights stay
+ */
+export function pruneChannels(
+  walk: CouplingWalk,
   options: ChannelOptions,
-  { exclude, session = {} }: RemovalOptions,
-): Promise<RemovedChannels> {
-  const { types: typesOf } = await inferTypes(editor.commit(), session);
-  const types = typesOf(editor.graph);
-  const walk = new CouplingWalk(editor, types);
-  for (const node of editor.nodes) {
-    if (!exclude.has(nodeLabel(node))) continue;
-    for (const name of node.input) walk.keep(name, `'${nodeLabel(node)}' is excluded`);
-  }
+  exclude: ReadonlySet<string>,
+): RemovedChannels {
+  walk.exclude(exclude);
   const groups = channelGroups(walk);
   const removed = leastImportant(groups, walk, options);
-  const weights = weightTensors(editor);
-  const before = countProducts(editor, types);
-  const kept = removeChannels(walk, removed, options.folder);
-  const after = countProducts(editor, types);
+  const weights = walk.weights();
+  const before = walk.countProducts();
+  const kept = removeChannels(walk, removed);
+  const after = walk.countProducts();
   const gone = new Set(removed);
   return {
     channels: groups
@@ -71,15 +58,15 @@ export async function pruneChannels(
 }
 
 /** Whether a group is of channels that a layer makes: not of inputs, nor of a kernel's taps. */
-const isMade = ({ axes }: ChannelGroup, weights: readonly WeightTensor[]): boolean =>
+const isMade = ({ axes }: ChannelGroup, weights: readonly LayerWeights[]): boolean =>
   axes.some(({ name, axis }) =>
     weights.some((layer) => layer.name === name && layer.outputAxis === axis),
   );
 
-const layersOf = ({ axes }: ChannelGroup, weights: readonly WeightTensor[]): string[] => {
+const layersOf = ({ axes }: ChannelGroup, weights: readonly LayerWeights[]): string[] => {
   const names = new Set(axes.map(({ name }) => name));
   const own = weights.filter(({ name }) => names.has(name));
-  return own.flatMap(({ nodes }) => nodes.map((node) => nodeLabel(node)));
+  return own.flatMap(({ layers }) => layers.map(({ node }) => node));
 };
 
 function describe(

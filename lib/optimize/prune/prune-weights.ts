@@ -1,49 +1,50 @@
-import { makeTensor, OnnxDataType, tensorValues, type GraphEditor } from '../../formats/onnx';
-import { nodeLabel } from '../quantize/decision';
+import { setImmediate } from 'node:timers/promises';
+
+import { throwIfAborted } from '../../engine/run/abort';
+import type { LayerWeights } from './layer-weights';
 import { shareWeights, type ShareOptions } from './share-weights';
-import { weightTensors, type WeightTensor } from './weight-matrix';
 import { zeroWeights, type ZeroOptions } from './zero-weights';
 
-/** What all changes of a model's weights need to know. */
-export interface WeightOptions {
-  /** Nodes by name (or first output) whose weights stay. */
-  readonly exclude: ReadonlySet<string>;
-  /** The model file's, for external data. */
-  readonly folder?: string;
+/** Those of layers that are not excluded. */
+function changeable(
+  weights: readonly LayerWeights[],
+  exclude: ReadonlySet<string>,
+): readonly LayerWeights[] {
+  return weights.filter(({ layers }) => !layers.some(({ node }) => exclude.has(node)));
 }
 
-/** Changes copies of the weights, and puts them in the places of these. */
-function changeWeights(
-  editor: GraphEditor,
-  { exclude, folder }: WeightOptions,
-  change: (layers: readonly (WeightTensor & { readonly values: Float32Array })[]) => void,
+/** Zeroes weights of a model's layers, but of those that are excluded by name. */
+export function zeroLayers(
+  weights: readonly LayerWeights[],
+  zeros: ZeroOptions,
+  exclude: ReadonlySet<string>,
 ): void {
-  const layers = weightTensors(editor).flatMap((weights) => {
-    const tensor = editor.constant(weights.name);
-    if (!tensor || weights.nodes.some((node) => exclude.has(nodeLabel(node)))) return [];
-    const values = tensorValues(tensor, OnnxDataType.FLOAT, folder).slice();
-    return [{ ...weights, dims: tensor.dims, values }];
-  });
-  change(layers);
-  for (const { name, dims, values } of layers) {
-    editor.setInitializer(name, makeTensor(name, OnnxDataType.FLOAT, dims, values));
-  }
+  const layers = changeable(weights, exclude).map((own) => ({
+    own,
+    matrix: own.matrix,
+    values: own.values(),
+  }));
+  zeroWeights(layers, zeros);
+  for (const { own, values } of layers) own.replace(values);
 }
 
-/** Zeroes weights of a model's layers. */
-export function zeroLayers(editor: GraphEditor, zeros: ZeroOptions, options: WeightOptions): void {
-  changeWeights(editor, options, (layers) => {
-    zeroWeights(layers, zeros);
-  });
-}
-
-/** Gives the weights of each of a model's layers few different values. */
-export function shareLayers(
-  editor: GraphEditor,
+/**
+ * Gives the weights of each of a model's layers few different values.
+ *
+ * @throws OnliteError ERR_CANCELLED between two layers
+ */
+export async function shareLayers(
+  weights: readonly LayerWeights[],
   sharing: ShareOptions,
-  options: WeightOptions,
-): void {
-  changeWeights(editor, options, (layers) => {
-    for (const { values } of layers) shareWeights(values, sharing);
-  });
+  exclude: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const own of changeable(weights, exclude)) {
+    // What cancels, a signal of the process for one, is heard between turns.
+    await setImmediate();
+    throwIfAborted(signal);
+    const values = own.values();
+    shareWeights(values, sharing);
+    own.replace(values);
+  }
 }

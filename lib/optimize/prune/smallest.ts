@@ -1,5 +1,9 @@
+/** What is no number counts as the largest. */
+const ranked = (value: number): number => (Number.isNaN(value) ? Infinity : value);
+
 /**
- * Visits the indices of the `count` smallest of all numbers; of equal ones the first.
+ * Visits the indices of the `count` smallest of all numbers; of equal ones the first. What is no
+ * number comes last.
  *
  * @param count - as many as there are at most
  */
@@ -13,7 +17,8 @@ export function forEachSmallest(
   const greatest = sorted[count - 1] ?? 0;
   let equal = count - sorted.indexOf(greatest);
   for (const [part, values] of parts.entries()) {
-    for (const [index, value] of values.entries()) {
+    for (const [index, each] of values.entries()) {
+      const value = ranked(each);
       if (value < greatest || (value === greatest && equal-- > 0)) visit(part, index);
     }
   }
@@ -26,5 +31,5 @@ function joined(parts: readonly Float32Array[]): Float32Array {
     all.set(part, offset);
     offset += part.length;
   }
-  return all;
+  return all.map(ranked);
 }

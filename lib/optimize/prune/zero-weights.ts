@@ -165,7 +165,7 @@ class Blocks {
   }
 
   #forEach(block: number, visit: (index: number) => void): void {
-    const { outputs, inputs, taps, outputStride, inputStride } = this.#layer.matrix;
+    const { outputs, inputs, taps, outputStride, inputStride, tapStride } = this.#layer.matrix;
     const tap = block % taps;
     const column = Math.floor(block / taps) % this.#columns;
     const row = Math.floor(block / (taps * this.#columns));
@@ -173,7 +173,7 @@ class Blocks {
     const lastInput = Math.min(inputs, (column + 1) * this.#inputs);
     for (let output = row * this.#outputs; output < lastOutput; output++) {
       for (let input = column * this.#inputs; input < lastInput; input++) {
-        visit(output * outputStride + input * inputStride + tap);
+        visit(output * outputStride + input * inputStride + tap * tapStride);
       }
     }
   }
@@ -184,13 +184,13 @@ function keepLargest(
   { values, matrix }: Layer,
   { keep, of }: { readonly keep: number; readonly of: number },
 ): void {
-  const { outputs, inputs, taps, outputStride, inputStride } = matrix;
+  const { outputs, inputs, taps, outputStride, inputStride, tapStride } = matrix;
   for (let output = 0; output < outputs; output++) {
     for (let tap = 0; tap < taps; tap++) {
       for (let first = 0; first < inputs; first += of) {
         const count = Math.min(of, inputs - first);
         const at = (input: number): number =>
-          output * outputStride + (first + input) * inputStride + tap;
+          output * outputStride + (first + input) * inputStride + tap * tapStride;
         const smallestFirst = Array.from({ length: count }, (_, input) => at(input)).sort(
           (a, b) => Math.abs(values[a] ?? 0) - Math.abs(values[b] ?? 0),
         );

@@ -4,7 +4,7 @@ import { Calibrator } from '../calibrate/calibrator';
 import type { Moments } from '../calibrate/channel-moments';
 import type { Samples } from '../compare/sample';
 import { biasedValues, matchMomentsInOrder, type OrderedMatchingOptions } from './bias-correction';
-import type { MatchedMoments } from './moments';
+import type { MatchedMoments, MomentsByValue } from './moments';
 import { inspectModel, type Workspace } from './workspace';
 
 /** Two models of the same values, the second to have the moments of the first. */
@@ -48,6 +48,18 @@ const ofChannels = (
   variance: Float64Array.from(channels, (channel) => variance[channel] ?? 0),
 });
 
+/** The moments of the channels that are kept of each value. */
+export const ofKept = (
+  found: MomentsByValue,
+  kept: Matching['kept'] = new Map<string, readonly number[]>(),
+): MomentsByValue =>
+  new Map(
+    [...found].map(([value, moments]) => {
+      const channels = kept.get(value);
+      return [value, channels ? ofChannels(moments, channels) : moments];
+    }),
+  );
+
 /**
  * Writes a model whose layers make, on average over the samples, what the reference's make.
  *
@@ -61,13 +73,7 @@ export async function writeMatched(
 ): Promise<string | undefined> {
   const axes = inspectModel(changed, biasedValues);
   if (axes.size === 0) return undefined;
-  const found = await momentsOf(reference, axes, samples(), options);
-  const wanted = new Map(
-    [...found].map(([value, moments]) => {
-      const channels = kept?.get(value);
-      return [value, channels ? ofChannels(moments, channels) : moments];
-    }),
-  );
+  const wanted = ofKept(await momentsOf(reference, axes, samples(), options), kept);
   const measure = async (
     file: string,
     own: ReadonlyMap<string, number>,

@@ -1,9 +1,10 @@
 import type { OperatorT, SubgraphEditor } from '../../../formats/tflite';
 import type { Samples } from '../../compare/sample';
-import { momentsOf, type MatchingRun } from '../matched-model';
+import { momentsOf, ofKept, type Matching, type MatchingRun } from '../matched-model';
 import { groupsInOrder, momentMatch, type MomentsByValue } from '../moments';
 import type { Workspace } from '../workspace';
 import { LAYERS, type LayerRule } from './int8-rules';
+import { TfliteLayer } from './linear-layer';
 import { openTflite, rewriteTflite } from './rewrite';
 
 /** Layers are corrected in so many groups at most, the first in the graph first. */
@@ -30,22 +31,49 @@ function biasedLayers(editor: SubgraphEditor): BiasedLayer[] {
   });
 }
 
-function correctBiases(
+/** Gives a layer another bias. */
+function setBias(editor: SubgraphEditor, layer: BiasedLayer, bias: Float32Array): void {
+  const { operator, rule, value } = layer;
+  if ((operator.inputs[rule.bias] ?? -1) >= 0) {
+    editor.replaceFloats(operator, rule.bias, bias);
+    return;
+  }
+  while (operator.inputs.length <= rule.bias) operator.inputs.push(-1);
+  const tensor = { name: `${value}_bias`, shape: [bias.length] };
+  operator.inputs[rule.bias] = editor.addConstant(tensor, bias);
+}
+
+function matchMoments(
   editor: SubgraphEditor,
   reference: MomentsByValue,
   measured: MomentsByValue,
+  { deviations }: { readonly deviations: boolean },
 ): void {
-  for (const { operator, rule, bias, value } of biasedLayers(editor)) {
+  for (const layer of biasedLayers(editor)) {
+    const { operator, rule, bias, value } = layer;
     const [wanted, found] = [reference.get(value), measured.get(value)];
     if (wanted?.mean.length !== bias.length || found?.mean.length !== bias.length) continue;
-    const match = momentMatch(bias, wanted, found, { deviations: false });
-    if ((operator.inputs[rule.bias] ?? -1) >= 0) {
-      editor.replaceFloats(operator, rule.bias, match.bias);
-      continue;
+    const weights = deviations ? TfliteLayer.of(editor, operator) : undefined;
+    const match = momentMatch(bias, wanted, found, { deviations: weights !== undefined });
+    setBias(editor, layer, match.bias);
+    if (!weights) continue;
+    weights.outputScale.set(match.factors);
+    editor.replaceFloats(operator, rule.weight, weights.scaled());
+  }
+}
+
+/** Gives the layers of a model the weights and biases that those of the same names have in another. */
+export function copyLayers(editor: SubgraphEditor, from: SubgraphEditor): void {
+  const others = new Map(biasedLayers(from).map((layer) => [layer.value, layer]));
+  for (const layer of biasedLayers(editor)) {
+    const { operator, rule, value } = layer;
+    const other = others.get(value);
+    if (!other) continue;
+    setBias(editor, layer, other.bias);
+    const weights = from.constantFloats(other.operator.inputs[rule.weight]);
+    if (weights && TfliteLayer.of(editor, operator)) {
+      editor.replaceFloats(operator, rule.weight, weights);
     }
-    while (operator.inputs.length <= rule.bias) operator.inputs.push(-1);
-    const tensor = { name: `${value}_bias`, shape: [bias.length] };
-    operator.inputs[rule.bias] = editor.addConstant(tensor, match.bias);
   }
 }
 
@@ -60,39 +88,39 @@ function groupedValues(editor: SubgraphEditor): Set<string>[] {
   return values.size === 0 ? [] : groupsInOrder(steps, values, ROUNDS);
 }
 
-export interface TfliteMatching extends Pick<MatchingRun, 'session' | 'signal'> {
-  /** A float model whose tensors have names of their own. */
-  readonly float: string;
-  /** Writes its quantised form. */
-  readonly coarsen: (float: string) => Promise<string>;
+export interface TfliteMatching extends Matching, Pick<MatchingRun, 'session' | 'signal'> {
+  /** Match deviations, too, by factors of the weights' channels; false by default. */
+  readonly deviations?: boolean;
   readonly samples: () => Samples;
 }
 
 /**
- * Writes a float model whose layers, when it is quantised, make on average over the samples what the
- * float model's make. Means are those behind a layer's own activation: where that cuts values off, a
- * bias is changed by less than would be right, never by more.
+ * Writes a float model whose layers make on average over the samples what the reference's make, or
+ * do so when they are made coarser. Tensors have names of their own in both. Means are those behind
+ * a layer's own activation: where that cuts values off, a bias is changed by less than would be
+ * right, never by more.
  *
  * @returns the file; undefined where the model has no bias to correct
  */
 export async function writeMatchedTflite(
-  { float, coarsen, samples, ...run }: TfliteMatching,
+  { reference, changed, coarsen, kept, deviations = false, samples, ...run }: TfliteMatching,
   workspace: Workspace,
 ): Promise<string | undefined> {
-  const groups = groupedValues(await openTflite(float));
+  const groups = groupedValues(await openTflite(changed));
   const measure = (file: string, values: ReadonlySet<string>): Promise<MomentsByValue> =>
     momentsOf(file, new Map([...values].map((value) => [value, -1])), samples(), run);
   if (groups.length === 0) return undefined;
-  const reference = await measure(float, new Set(groups.flatMap((values) => [...values])));
-  let file = float;
+  const all = new Set(groups.flatMap((values) => [...values]));
+  const wanted = ofKept(await measure(reference, all), kept);
+  let file = changed;
   for (const values of groups) {
-    const coarse = await coarsen(file);
-    const measured = await measure(coarse, values);
-    await workspace.discard(coarse);
+    const coarse = await coarsen?.(file);
+    const measured = await measure(coarse ?? file, values);
+    if (coarse !== undefined) await workspace.discard(coarse);
     const matched = await rewriteTflite(file, workspace, 'matched', (editor) =>
-      correctBiases(editor, reference, measured),
+      matchMoments(editor, wanted, measured, { deviations }),
     );
-    if (file !== float) await workspace.discard(file);
+    if (file !== changed) await workspace.discard(file);
     ({ file } = matched);
   }
   return file;

@@ -21,10 +21,10 @@ export async function rewriteTflite<Result>(
   file: string,
   workspace: Workspace,
   name: string,
-  edit: (editor: SubgraphEditor) => Result,
+  edit: (editor: SubgraphEditor) => Result | Promise<Result>,
 ): Promise<{ file: string; result: Result }> {
   const editor = await openTflite(file);
-  const result = edit(editor);
+  const result = await edit(editor);
   removeUnused(editor.model);
   const target = workspace.path(name, 'tflite');
   await writeTfliteFile(editor.model, target);

@@ -61,7 +61,8 @@ export class StaticTflite {
     const { data, session, signal } = this.#options;
     const matched = await writeMatchedTflite(
       {
-        float: recipe.float,
+        reference: recipe.float,
+        changed: recipe.float,
         coarsen: async (float) => (await this.#write({ ...recipe, float }, choice)).file,
         samples: data,
         ...defined({ session, signal }),

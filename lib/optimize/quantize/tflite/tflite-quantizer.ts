@@ -13,7 +13,8 @@ import type { Workspace } from '../workspace';
 import { moveConstantsIntoBranches } from './branch-constants';
 import { writeDynamicRange } from './dynamic-range';
 import { writeFloat16Weights } from './float16-weights';
-import { operatorLabel, type Placement } from './int8-plan';
+import { excludedOperators } from './excluded';
+import type { Placement } from './int8-plan';
 import { openTflite, rewriteTflite } from './rewrite';
 import { StaticTflite } from './static-tflite';
 
@@ -59,7 +60,7 @@ export class TfliteQuantizer {
       const what = methods.includes('weight-only') ? "method 'weight-only'" : "format 'qoperator'";
       throw new OnliteError('ERR_UNSUPPORTED', `${what}: a TensorFlow Lite model has no such form`);
     }
-    await this.#checkExcluded();
+    excludedOperators((await openTflite(this.#input)).model, [...this.#exclude]);
     const found: { made: Made; measured: QuantizeCandidate }[] = [];
     for (const method of methods) {
       for (const made of await this.#make(method)) {
@@ -69,24 +70,6 @@ export class TfliteQuantizer {
       }
     }
     return found;
-  }
-
-  async #checkExcluded(): Promise<void> {
-    const { model } = await openTflite(this.#input);
-    const labels = new Set(
-      calledSubgraphs(model).flatMap((index) => {
-        const editor = new SubgraphEditor(model, index);
-        return editor.graph.operators.map((operator) => operatorLabel(editor, operator));
-      }),
-    );
-    const missing = [...this.#exclude].find((name) => !labels.has(name));
-    if (missing !== undefined) {
-      const expected = "the name of an operator's first output";
-      throw new OnliteError(
-        'ERR_INVALID_ARGUMENT',
-        `options.exclude: expected ${expected}, got '${missing}'`,
-      );
-    }
   }
 
   async #make(method: Exclude<QuantizeMethod, 'auto'>): Promise<Made[]> {

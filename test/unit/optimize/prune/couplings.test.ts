@@ -8,6 +8,7 @@ import {
   type NodeProto,
   type TensorProto,
 } from '../../../../lib/formats/onnx';
+import { walkOnnx } from '../../../../lib/optimize/prune/onnx/prune-onnx';
 import { pruneChannels, type RemovedChannels } from '../../../../lib/optimize/prune/prune-channels';
 import { floatModel, outputsOf, randomTensor } from '../quantize/float-model';
 
@@ -25,7 +26,8 @@ async function prune(
   const editor = new GraphEditor(floatModel(dims, nodes, constants));
   const options = { norm: 'l1', scope: 'layer', sparsity, multiple: 1 } as const;
   const session = { logSeverityLevel: 4 } as const;
-  const removed = await pruneChannels(editor, options, { exclude: new Set(exclude), session });
+  const walk = await walkOnnx(editor, { session });
+  const removed = pruneChannels(walk, options, new Set(exclude));
   await outputsOf(writeOnnxModel(editor.commit()), dims);
   return { ...removed, editor };
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -153,15 +153,5 @@ it.each<[string, Omit<PruneOptions, 'data'>, RegExp]>([
   await expect(refused).rejects.toMatchObject({
     code: 'ERR_INVALID_ARGUMENT',
     message: expect.stringMatching(message) as string,
-  });
-});
-
-it('leaves TensorFlow Lite models alone', async () => {
-  const input = path.join(path.dirname(outputPath()), 'model.tflite');
-  writeFileSync(input, Buffer.from('\x1c\0\0\0TFL3', 'latin1'));
-  const refused = pruneModel(input, outputPath(), { data: () => calibration, sparsity: 0.5 });
-  await expect(refused).rejects.toMatchObject({
-    code: 'ERR_UNSUPPORTED',
-    message: expect.stringContaining('prune the ONNX model') as string,
   });
 });

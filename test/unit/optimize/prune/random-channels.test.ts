@@ -15,7 +15,7 @@ import {
   leastImportant,
   type CoupledChannels,
 } from '../../../../lib/optimize/prune/channel-groups';
-import { CouplingWalk } from '../../../../lib/optimize/prune/couplings';
+import { OnnxWalk } from '../../../../lib/optimize/prune/onnx/onnx-walk';
 import { removeChannels } from '../../../../lib/optimize/prune/remove-channels';
 import { inferTypes } from '../../../../lib/optimize/simplify/value-types';
 import { outputsOf } from '../quantize/float-model';
@@ -57,7 +57,7 @@ it('removes coupled channels of random networks as if nothing took them', async 
     const { types, failed } = await inferTypes(model, { logSeverityLevel: 4 });
     expect(failed, `seed ${seed}`).toEqual([]);
     const editor = new GraphEditor(model);
-    const walk = new CouplingWalk(editor, types(model.graph!));
+    const walk = new OnnxWalk(editor, types(model.graph!));
     const removed = leastImportant(channelGroups(walk), walk, {
       norm: seed % 2 === 0 ? 'l1' : 'l2',
       scope: seed % 3 === 0 ? 'layer' : 'global',

@@ -17,6 +17,7 @@ const matrixOf = (outputs: number, inputs: number, taps = 1): WeightMatrix => ({
   taps,
   outputStride: inputs * taps,
   inputStride: taps,
+  tapStride: 1,
 });
 
 function zeroed(
@@ -88,9 +89,23 @@ describe('zeroWeights', () => {
   it('follows the inputs of a matrix whose inputs come first', () => {
     // [inputs, outputs]: the inputs of output 0 are 1, 2, 3, 4.
     const values = Float32Array.of(1, 40, 2, 30, 3, 20, 4, 10);
-    const matrix = { outputs: 2, inputs: 4, taps: 1, outputStride: 1, inputStride: 2 };
+    const matrix = {
+      outputs: 2,
+      inputs: 4,
+      taps: 1,
+      outputStride: 1,
+      inputStride: 2,
+      tapStride: 1,
+    };
     const [found] = zeroed([{ values, matrix }], { pattern: parsePattern('2:4', 'pattern') });
     expect(found).toEqual([0, 40, 0, 30, 3, 0, 4, 0]);
+  });
+
+  it('takes what is no number for the largest', () => {
+    const values = Float32Array.of(3, NaN, -1, NaN, 2, 5);
+    const layer = { values, matrix: matrixOf(1, 6) };
+    expect(zeroed([layer], { sparsity: 0.5 })).toEqual([[0, NaN, 0, NaN, 0, 5]]);
+    expect(zeroed([layer], { sparsity: 5 / 6 })).toEqual([[0, 0, 0, NaN, 0, 0]]);
   });
 
   it('zeroes whole blocks by their norm, those at the edge too', () => {
@@ -148,6 +163,31 @@ describe('shareWeights', () => {
       sums.set(shared[index]!, { sum: sum + value, count: count + 1 });
     }
     for (const [mean, { sum, count }] of sums) expect(mean).toBeCloseTo(sum / count, 5);
+  });
+
+  it('takes as many clusters as 16 bits tell apart, of a million weights', () => {
+    const values = randomFloats(2 ** 20, 5);
+    shareWeights(values, { clusters: 2 ** 16, start: 'kmeans++' });
+    expect(distinct(values)).toBeGreaterThan(60_000);
+    expect(distinct(values)).toBeLessThanOrEqual(2 ** 16);
+  });
+
+  it('starts from weights that are apart', () => {
+    const values = Float32Array.from(
+      { length: 300 },
+      (_, index) => 10 ** (index % 3) + index / 1e6,
+    );
+    for (const clusters of [3, 4, 9]) {
+      const shared = values.slice();
+      shareWeights(shared, { clusters, start: 'kmeans++' });
+      expect(squaredError(values, shared)).toBeLessThan(300 * 1e-6);
+    }
+  });
+
+  it('leaves what is no finite number', () => {
+    const values = Float32Array.of(NaN, 1, 1.5, Infinity, 8, 9, 0);
+    shareWeights(values, { clusters: 3, start: 'linear' });
+    expect([...values]).toEqual([NaN, 1.25, 1.25, Infinity, 8.5, 8.5, 0]);
   });
 
   it('leaves fewer values than there are clusters, and zeros alone, as they are', () => {

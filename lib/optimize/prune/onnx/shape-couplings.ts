@@ -9,24 +9,17 @@ import {
   stringAttribute,
   tensorValues,
   type NodeProto,
-} from '../../formats/onnx';
-import { countKept, type Channels } from './channel-graph';
-import type { Coupling, CouplingWalk } from './couplings';
+} from '../../../formats/onnx';
+import { countKept, type Channels } from '../channel-graph';
+import { coupleConcat, expanded, merged, MIXED, reduced, UNKNOWN } from '../couplings';
 import { sameChannels } from './elementwise-couplings';
-
-const MIXED = 'it mixes channels';
-const UNKNOWN = 'the sizes of what it takes are not known';
+import type { Coupling, OnnxWalk } from './onnx-walk';
 
 const fromStart = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
 /** What a node's channels are moved to; nothing for a value without channels. */
 function moved(
-  move: (
-    channels: Channels,
-    rank: number,
-    node: NodeProto,
-    walk: CouplingWalk,
-  ) => Channels | string,
+  move: (channels: Channels, rank: number, node: NodeProto, walk: OnnxWalk) => Channels | string,
 ): Coupling {
   return (node, walk) => {
     const [x = ''] = node.input;
@@ -44,7 +37,7 @@ function moved(
 /** Integers that are an attribute in old versions of an operator and a constant input in new ones. */
 function integers(
   node: NodeProto,
-  walk: CouplingWalk,
+  walk: OnnxWalk,
   attribute: string,
   input: number,
 ): readonly number[] | undefined {
@@ -66,25 +59,24 @@ const softmax = moved((channels, rank, node, walk) => {
 
 const reduction = moved((channels, rank, node, walk) => {
   const axes = integers(node, walk, 'axes', 1)?.map((axis) => fromStart(axis, rank));
-  if (!axes || axes.length === 0 || axes.includes(channels.axis)) return MIXED;
-  if (intAttribute(node, 'keepdims', 1) !== 0) return channels;
-  return { ...channels, axis: channels.axis - axes.filter((axis) => axis < channels.axis).length };
+  if (!axes || axes.length === 0) return MIXED;
+  return reduced(channels, axes, intAttribute(node, 'keepdims', 1) !== 0);
 });
 
 const squeeze = moved((channels, rank, node, walk) => {
   const axes = integers(node, walk, 'axes', 1)?.map((axis) => fromStart(axis, rank));
   if (!axes) return 'its axes are not known';
-  if (axes.includes(channels.axis)) return 'it takes the channels away';
-  return { ...channels, axis: channels.axis - axes.filter((axis) => axis < channels.axis).length };
+  return axes.includes(channels.axis)
+    ? 'it takes the channels away'
+    : reduced(channels, axes, false);
 });
 
 const unsqueeze = moved((channels, rank, node, walk) => {
   const given = integers(node, walk, 'axes', 1);
   if (!given) return 'its axes are not known';
   const total = rank + given.length;
-  const axes = new Set(given.map((axis) => fromStart(axis, total)));
-  const old = Array.from({ length: total }, (_, axis) => axis).filter((axis) => !axes.has(axis));
-  return { ...channels, axis: old[channels.axis] ?? 0 };
+  const axes = given.map((axis) => fromStart(axis, total));
+  return expanded(channels, axes, rank);
 });
 
 const transpose = moved((channels, rank, node) => {
@@ -113,12 +105,9 @@ const resize = moved((channels, rank, node, walk) => {
 });
 
 /** The channels of a value whose dimensions from the channels' on become one. */
-function flattened({ axis, ids }: Channels, name: string, walk: CouplingWalk): Channels | string {
-  const behind = walk.types.dims(name)?.slice(axis + 1);
-  if (!behind?.every((dim) => typeof dim === 'number')) return UNKNOWN;
-  const size = behind.reduce((all, dim) => all * dim, 1);
-  const all = new Int32Array(ids.length * size).map((_, at) => ids[Math.floor(at / size)] ?? 0);
-  return { axis, ids: all };
+function flattened(channels: Channels, name: string, walk: OnnxWalk): Channels | string {
+  const dims = walk.types.dims(name);
+  return dims ? merged(channels, dims, { from: channels.axis, to: dims.length - 1 }) : UNKNOWN;
 }
 
 const flatten = moved((channels, rank, node, walk) => {
@@ -128,7 +117,7 @@ const flatten = moved((channels, rank, node, walk) => {
 });
 
 /** Has a Reshape make what is left of a dimension whose size its shape says. */
-function adjustShape(node: NodeProto, walk: CouplingWalk, { axis, ids }: Channels): void {
+function adjustShape(node: NodeProto, walk: OnnxWalk, { axis, ids }: Channels): void {
   walk.adjustments.push((isKept) => {
     const tensor = walk.editor.constant(node.input[1]);
     const shape = tensor && integerValues(tensor);
@@ -143,7 +132,7 @@ function adjustShape(node: NodeProto, walk: CouplingWalk, { axis, ids }: Channel
 /** Where a Reshape's channels are, if it leaves them beside each other. */
 function reshaped(
   node: NodeProto,
-  walk: CouplingWalk,
+  walk: OnnxWalk,
   channels: Channels,
   rank: number,
 ): Channels | string {
@@ -164,7 +153,7 @@ function reshaped(
 }
 
 /** Whether a Reshape says of a dimension that it has the size of the same one before. */
-function copiesDim({ input }: NodeProto, { editor }: CouplingWalk, axis: number): boolean {
+function copiesDim({ input }: NodeProto, { editor }: OnnxWalk, axis: number): boolean {
   const shape = editor.constant(input[1]);
   return shape ? integerValues(shape)?.[axis] === 0 : false;
 }
@@ -181,33 +170,16 @@ const reshape = moved((channels, rank, node, walk) => {
 });
 
 const concat: Coupling = (node, walk) => {
-  const known = node.input.map((name) => walk.graph.get(name));
-  const first = known.find((channels) => channels !== undefined);
-  if (!first) return undefined;
-  const rank = walk.types.rank(node.input[known.indexOf(first)]);
+  const known = node.input.find((name) => walk.graph.get(name));
+  if (known === undefined) return undefined;
+  const rank = walk.types.rank(known);
   if (rank === undefined) return UNKNOWN;
-  const joined = fromStart(intAttribute(node, 'axis', 1), rank);
-  const isOfChannels = known.some((channels) => channels?.axis === joined);
-  const axis = isOfChannels ? joined : first.axis;
-  const parts = node.input.map((name) => walk.channels(name, axis)?.ids);
-  if (!parts.every((ids) => ids !== undefined)) return UNKNOWN;
-  const output = node.output[0] ?? '';
-  if (isOfChannels) {
-    walk.graph.set(output, { axis, ids: Int32Array.from(parts.flatMap((ids) => [...ids])) });
-    return undefined;
-  }
-  if (parts.some((ids) => ids.length !== first.ids.length)) return 'its sizes differ';
-  for (const ids of parts) walk.graph.couple(ids, first.ids);
-  walk.graph.set(output, first);
-  return undefined;
+  const axis = fromStart(intAttribute(node, 'axis', 1), rank);
+  return coupleConcat(walk, { inputs: node.input, output: node.output[0] ?? '', axis });
 };
 
 /** The sizes of a Split's parts; undefined where they are not known. */
-function partSizes(
-  node: NodeProto,
-  walk: CouplingWalk,
-  total: number,
-): readonly number[] | undefined {
+function partSizes(node: NodeProto, walk: OnnxWalk, total: number): readonly number[] | undefined {
   if ((node.input[1] ?? '') !== '' || findAttribute(node, 'split')) {
     return integers(node, walk, 'split', 1);
   }
@@ -244,7 +216,7 @@ const split: Coupling = (node, walk) => {
   return undefined;
 };
 
-function setPartSizes(node: NodeProto, { editor }: CouplingWalk, sizes: readonly number[]): void {
+function setPartSizes(node: NodeProto, { editor }: OnnxWalk, sizes: readonly number[]): void {
   if (editor.opset() < 13) {
     setAttribute(node, 'split', sizes.map(BigInt));
     return;

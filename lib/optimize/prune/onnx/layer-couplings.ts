@@ -1,37 +1,12 @@
-import { intAttribute, makeAttribute, type NodeProto } from '../../formats/onnx';
-import { weightLayout } from '../linear/weight-layout';
-import { countKept } from './channel-graph';
-import type { Coupling, CouplingWalk } from './couplings';
+import { intAttribute, makeAttribute, type NodeProto } from '../../../formats/onnx';
+import { weightLayout } from '../../linear/weight-layout';
+import { countKept } from '../channel-graph';
+import { COMPUTED, coupleBias, coupleGroups, UNKNOWN } from '../couplings';
+import type { Coupling, OnnxWalk } from './onnx-walk';
 
-const COMPUTED = 'its weights are computed';
-const UNKNOWN = 'the size of what it takes is not known';
-
-/** Ties a bias of one element a channel; one that is the same for all channels stays as it is. */
-function coupleBias(walk: CouplingWalk, name: string, outputs: Int32Array): string | undefined {
-  if (name === '') return undefined;
-  const dims = walk.editor.constant(name)?.dims;
-  if (!dims) return 'its bias is computed';
-  const size = dims.at(-1) ?? 1;
-  if (size !== outputs.length && size !== 1) return 'its bias has another size';
-  const [own] = walk.elements(name, dims.length - 1);
-  if (own && size === outputs.length) walk.graph.couple(own, outputs);
-  else walk.keep(name, 'it is the same for all channels');
-  return undefined;
-}
-
-/** Whole groups go together: what they take and what they make. */
-function coupleGroups(
-  node: NodeProto,
-  walk: CouplingWalk,
-  { inputs, outputs, groups }: { inputs: Int32Array; outputs: Int32Array; groups: number },
-): void {
-  const [taken, made] = [inputs.length / groups, outputs.length / groups];
-  for (let group = 0; group < groups; group++) {
-    walk.graph.coupleAll([
-      ...inputs.subarray(group * taken, (group + 1) * taken),
-      ...outputs.subarray(group * made, (group + 1) * made),
-    ]);
-  }
+/** Has a convolution say how many of its groups are left. */
+function adjustGroups(node: NodeProto, walk: OnnxWalk, outputs: Int32Array): void {
+  const made = outputs.length / intAttribute(node, 'group', 1);
   walk.adjustments.push((isKept) => {
     const left = countKept(outputs, isKept) / made;
     const others = node.attribute.filter(({ name }) => name !== 'group');
@@ -53,7 +28,9 @@ const convolution: Coupling = (node, walk) => {
     outputs = made;
   } else {
     [outputs] = walk.elements(weights, 0);
-    if (outputs) coupleGroups(node, walk, { inputs, outputs, groups });
+    if (!outputs) return COMPUTED;
+    coupleGroups(walk, { inputs, outputs, groups });
+    adjustGroups(node, walk, outputs);
   }
   if (!outputs) return COMPUTED;
   walk.graph.set(node.output[0] ?? '', { axis: 1, ids: outputs });
@@ -77,7 +54,7 @@ const transposedConvolution: Coupling = (node, walk) => {
 
 function product(
   node: NodeProto,
-  walk: CouplingWalk,
+  walk: OnnxWalk,
   { axis, bias }: { axis: number; bias: string },
 ): string | undefined {
   const [x = '', weights = ''] = node.input;

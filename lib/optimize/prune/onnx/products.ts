@@ -1,6 +1,6 @@
-import { elementCount, type GraphEditor, type NodeProto } from '../../formats/onnx';
-import type { ValueTypes } from '../simplify/value-types';
-import { weightTensors } from './weight-matrix';
+import { elementCount, type GraphEditor, type NodeProto } from '../../../formats/onnx';
+import type { ValueTypes } from '../../simplify/value-types';
+import { weightTensors } from './onnx-weights';
 
 /** How often a sample is multiplied by each of a layer's weights; undefined where sizes are not known. */
 function positionsOf(node: NodeProto, types: ValueTypes): number | undefined {
