@@ -81,6 +81,8 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<Safe<ExecutorThreads>>(env, "executorThreads"));
   exports.Set("createSession",
               Napi::Function::New<Safe<onlite::CreateSession>>(env, "createSession"));
+  exports.Set("attachSession",
+              Napi::Function::New<Safe<onlite::AttachSession>>(env, "attachSession"));
   exports.Set("newHistogram", Napi::Function::New<Safe<NewHistogram>>(env, "newHistogram"));
   exports.Set("decodeHistogram",
               Napi::Function::New<Safe<onlite::DecodeHistogram>>(env, "decodeHistogram"));

@@ -18,6 +18,7 @@ set(ONLITE_HOT_SOURCES
   native/runtimes/ort/tensors.cc
   native/runtimes/tflite/run/binding.cc
   native/runtimes/tflite/run/tensors.cc
+  native/session/attached_session.cc
   native/session/session_core.cc)
 set_source_files_properties(${ONLITE_HOT_SOURCES} PROPERTIES COMPILE_OPTIONS
                                                              "-O2;-Xclang;-O2")

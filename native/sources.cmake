@@ -89,10 +89,12 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/tflite/xnnpack/weights.cc)
 
 set(ONLITE_SESSION_SOURCES
+  native/session/attached_session.cc
   native/session/batch_support.cc
   native/session/batched_run.cc
   native/session/memory_policy.cc
-  native/session/session_core.cc)
+  native/session/session_core.cc
+  native/session/shared_sessions.cc)
 
 set(ONLITE_ADDON_SOURCES
   native/addon.cc
@@ -102,6 +104,7 @@ set(ONLITE_ADDON_SOURCES
   native/napi/convert/run_options.cc
   native/napi/convert/session_info.cc
   native/napi/convert/tensor_arguments.cc
+  native/napi/environment/dispatch.cc
   native/napi/environment/environment.cc
   native/napi/environment/job.cc
   native/napi/environment/mailbox.cc

@@ -14,7 +14,17 @@ namespace {
 constexpr size_t kComparedBatches = 16;
 
 /// Tags of batches begin above those of requests, in the same task queue.
-constexpr uint64_t kFirstTag = uint64_t{1} << 32;
+constexpr uint64_t kFirstTag = uint64_t{1} << 63;
+
+BatchQueue::Sizes Difference(const BatchQueue::Sizes& now, const BatchQueue::Sizes& before) {
+  BatchQueue::Sizes difference;
+  for (const auto& [rows, count] : now) {
+    const auto found = before.find(rows);
+    const uint64_t more = count - (found == before.end() ? 0 : found->second);
+    if (more > 0) difference.emplace(rows, more);
+  }
+  return difference;
+}
 
 }  // namespace
 
@@ -208,9 +218,27 @@ size_t BatchQueue::waiting() const {
   return requests_ + tasks - std::min(tasks, queued_);
 }
 
-std::map<size_t, uint64_t> BatchQueue::sizes() const {
+BatchQueue::Sizes BatchQueue::sizes() const {
   const std::lock_guard lock(mutex_);
   return sizes_;
+}
+
+BatchQueue::Sizes BatchQueue::SizesSinceReset() const {
+  const std::lock_guard lock(mutex_);
+  return Difference(sizes_, sizes_at_reset_);
+}
+
+BatchQueue::Sizes BatchQueue::TakeSizesInterval() {
+  const std::lock_guard lock(mutex_);
+  Sizes interval = Difference(sizes_, sizes_at_interval_);
+  sizes_at_interval_ = sizes_;
+  return interval;
+}
+
+void BatchQueue::ResetSizes() {
+  const std::lock_guard lock(mutex_);
+  sizes_at_reset_ = sizes_;
+  sizes_at_interval_ = sizes_;
 }
 
 std::vector<BatchQueue::Item> BatchQueue::Start(const std::shared_ptr<Batch>& batch) {

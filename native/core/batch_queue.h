@@ -76,7 +76,12 @@ class BatchQueue : public std::enable_shared_from_this<BatchQueue> {
   size_t waiting() const;
 
   /// How many batches were started with so many rows, padding not counted.
-  std::map<size_t, uint64_t> sizes() const;
+  using Sizes = std::map<size_t, uint64_t>;
+  Sizes sizes() const;
+  /// The same since ResetSizes, and since it was last asked for so, or reset.
+  Sizes SizesSinceReset() const;
+  Sizes TakeSizesInterval();
+  void ResetSizes();
 
  private:
   class BatchTask;
@@ -123,7 +128,9 @@ class BatchQueue : public std::enable_shared_from_this<BatchQueue> {
   size_t running_ = 0;                          // batches
   uint64_t last_tag_;
   bool timer_armed_ = false;
-  std::map<size_t, uint64_t> sizes_;
+  Sizes sizes_;
+  Sizes sizes_at_reset_;
+  Sizes sizes_at_interval_;
 };
 
 }  // namespace onlite

@@ -9,11 +9,11 @@
 
 namespace onlite {
 
-class SessionCore;
+class AttachedSession;
 
 /// What a binding and its job share. The session closes it when it is released.
 struct BindingCore {
-  std::shared_ptr<SessionCore> session;
+  std::shared_ptr<AttachedSession> session;
   size_t signature = 0;
   std::unique_ptr<Binding> binding;  // null once the session is released
   /// Those that are taken after each run; not those that stay for the next.

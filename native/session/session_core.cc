@@ -1,52 +1,63 @@
 #include "session/session_core.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
+#include "core/exit_gate.h"
 #include "core/heap_trim.h"
+#include "session/shared_sessions.h"
 
 namespace onlite {
 
-void SessionCore::RecordSuccess(uint32_t id, int64_t called_at, int64_t queue_ns,
-                                const RunTimes& times, int64_t fetch_ns, size_t batch_rows) {
-  inline_gate.RecordElsewhere(times.invoke_ns);
-  RunRecord record;
-  if (record_latency) {
-    record.phases = {.queue_ns = queue_ns,
-                     .bind_ns = times.bind_ns,
-                     .invoke_ns = times.invoke_ns,
-                     .fetch_ns = times.fetch_ns + fetch_ns,
-                     .total_ns = MonotonicNow() - called_at};
-    statistics->RecordSuccess(record.phases);
-  }
-  if (!records.kept()) return;
-  record.batch_rows = batch_rows;
-  records.Keep(id, record);
+/// Nobody removes it.
+constexpr uint64_t kCloseTag = UINT64_MAX;
+
+namespace {
+
+uint64_t NextCoreNumber() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
 }
 
-void SessionCore::RecordInline(int64_t invoke_ns, int64_t total_ns) {
-  ++inline_runs;
-  inline_gate.RecordHere(invoke_ns);
-  if (record_latency) {
-    statistics->RecordSuccess({.invoke_ns = invoke_ns, .total_ns = total_ns});
+}  // namespace
+
+/// Destroys the session after the runs that there are, on a thread that nobody waits for.
+class SessionCore::CloseTask final : public Task {
+ public:
+  explicit CloseTask(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
+  void Run() override { CloseInGate(std::move(core_)); }
+
+  static void CloseInGate(std::shared_ptr<SessionCore> core) {
+    ExitGate& gate = ExitGate::Process();
+    if (gate.Enter()) {
+      core->Close();
+      core.reset();
+      gate.Leave();
+    } else {
+      // The process ends: destroying would only race with the runtime's own teardown.
+      static_cast<void>(new (std::nothrow) std::shared_ptr<SessionCore>(std::move(core)));
+    }
   }
+
+ private:
+  std::shared_ptr<SessionCore> core_;
+};
+
+SessionCore::SessionCore() : number(NextCoreNumber()) {}
+
+bool SessionCore::Attach() {
+  size_t users = users_.load();
+  while (users > 0) {
+    if (users_.compare_exchange_weak(users, users + 1)) return true;
+  }
+  return false;
 }
 
-void SessionCore::KeepSynchronous(int64_t invoke_ns, int64_t total_ns) {
-  RunRecord record;
-  if (record_latency) {
-    record.phases.invoke_ns = invoke_ns;
-    record.phases.total_ns = total_ns;
-  }
-  records.Keep(RunRecords::kSynchronous, record);
-}
-
-void SessionCore::RecordFailure(uint32_t id, int64_t called_at, ErrorCode code) {
-  RunRecord record;
-  if (record_latency) {
-    record.phases.total_ns = MonotonicNow() - called_at;
-    statistics->RecordFailure(code, record.phases.total_ns);
-  }
-  if (records.kept()) records.Keep(id, record);
+bool SessionCore::LetGo() {
+  if (users_.fetch_sub(1) != 1) return false;
+  SharedSessions::Process().Forget(number);
+  return true;
 }
 
 void SessionCore::AddBinding(const std::shared_ptr<BindingCore>& binding) {
@@ -63,6 +74,16 @@ void SessionCore::CloseBinding(BindingCore& binding) {
   const std::lock_guard lock(mutex_);
   binding.binding.reset();
   binding.carried.clear();
+}
+
+void SessionCore::CloseBindingsOf(const AttachedSession& attached) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& weak : bindings_) {
+    const auto binding = weak.lock();
+    if (!binding || binding->session.get() != &attached) continue;
+    binding->binding.reset();
+    binding->carried.clear();
+  }
 }
 
 Status SessionCore::TakeOutputs(BindingCore& binding, std::vector<Value>* values) {
@@ -101,6 +122,29 @@ void SessionCore::Close() {
   session.reset();
   // Not before: that may take longer than the moment that the trimmer waits.
   TrimHeapSoon();
+}
+
+bool SessionCore::is_closed() {
+  const std::lock_guard lock(mutex_);
+  return session == nullptr;
+}
+
+void SessionCore::CloseWhenIdle() noexcept {
+  if (is_closed()) return;
+  FlushBatches();
+  // Nobody posts any more, so what waits now is all there will be.
+  size_t claimed = 0;
+  while (claimed < info.concurrency && queue->TryEnter()) ++claimed;
+  const bool idle = claimed == info.concurrency && queue->waiting() == 0;
+  if (idle) CloseTask::CloseInGate(shared_from_this());
+  for (; claimed > 0; --claimed) queue->Leave();
+  if (idle) return;
+  try {
+    static_cast<void>(
+        queue->PostExclusive(kCloseTag, std::make_unique<CloseTask>(shared_from_this())));
+  } catch (const std::bad_alloc&) {
+    // The session goes with its last holder.
+  }
 }
 
 Status SessionReleased() { return {ErrorCode::kSessionReleased, "the session was released"}; }

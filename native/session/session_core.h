@@ -5,24 +5,31 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/batch_queue.h"
 #include "core/clock.h"
 #include "core/executor.h"
-#include "core/inline_gate.h"
 #include "core/run_statistics.h"
 #include "runtimes/session.h"
 #include "session/binding_core.h"
-#include "session/run_records.h"
 
 namespace onlite {
 
-/// What a JavaScript session, its bindings and its jobs share. The runtime's
-/// session is destroyed by Close, or with the last holder.
-class SessionCore {
+class AttachedSession;
+
+/// The native session behind one or more JavaScript sessions, of one thread or of several
+/// (AttachedSession), their bindings and their jobs. No environment owns it: Close destroys the
+/// runtime's session when the last of them has let go. Thread-safe, but for the members that are
+/// set before it is used.
+class SessionCore : public std::enable_shared_from_this<SessionCore> {
  public:
+  SessionCore();
+  SessionCore(const SessionCore&) = delete;
+  SessionCore& operator=(const SessionCore&) = delete;
+
+  /// There is one until Close, which nothing runs beside: for those that are attached, and for
+  /// tasks of `queue`, which may find it null.
   std::unique_ptr<Session> session;
   /// info() as it was at creation: readable after release.
   SessionInfo info;
@@ -32,54 +39,45 @@ class SessionCore {
   /// What became of the runs; its histograms are shown even after the session is gone.
   const std::shared_ptr<RunStatistics> statistics = std::make_shared<RunStatistics>();
   bool record_latency = true;
-  /// Opens when the session's runs are so quick that the JS thread makes them itself.
-  /// JS thread only.
-  InlineGate inline_gate;
-  /// Runs that the JS thread was asked for asynchronously and made itself. JS thread only.
-  size_t inline_runs = 0;
-  /// Jobs whose order among the runs counts, and whose ends JavaScript has not heard of.
-  std::atomic<size_t> undelivered{0};
-  /// Of the runs that JavaScript watches. JS thread only.
-  RunRecords records;
+  /// What each JS thread's inline gate begins with.
+  int64_t inline_limit_ns = 0;
+  int inline_percentile = 99;
+  /// Bytes of ours that live as long as the session, reported to V8 by one of the threads.
+  int64_t external_bytes = 0;
+  /// No two cores of the process have the same.
+  const uint64_t number;
+
+  /// One of the threads has reported them.
+  std::atomic<bool> bytes_are_reported{false};
+  /// Runs that a JS thread was asked for asynchronously and made itself.
+  std::atomic<size_t> inline_runs{0};
+  /// Jobs of all threads that somebody waits for.
+  std::atomic<size_t> awaited{0};
   /// No run that could join a batch has made other rows than it was given. After the
   /// first that did none joins one.
   std::atomic<bool> keeps_rows{true};
-  /// Bytes of ours that live as long as the session, reported to V8.
-  int64_t external_bytes = 0;
-  /// Release was asked for: JavaScript may use neither session nor bindings.
-  /// JS thread only.
-  bool released = false;
+
+  /// Counts one more that uses the session, beside the first, who has made it; false if the last
+  /// has let go. Each lets go once.
+  [[nodiscard]] bool Attach();
+  bool has_users() const { return users_.load() > 0; }
+  /// True for the last: who calls sees to Close.
+  [[nodiscard]] bool LetGo();
 
   /// The clock, for what is recorded; 0 if nothing is.
   int64_t Clock() const { return record_latency ? MonotonicNow() : 0; }
-  /// The asynchronous run of this job's id succeeded; `fetch_ns` is what the JS
-  /// thread took, beside the runtime's; `batch_rows` as in RunRecord.
-  void RecordSuccess(uint32_t id, int64_t called_at, int64_t queue_ns, const RunTimes& times,
-                     int64_t fetch_ns, size_t batch_rows = 0);
-  /// Whether a run that was asked for asynchronously had better be made here and now. JS thread.
-  bool MayRunInline() const {
-    return inline_gate.is_open() && undelivered.load(std::memory_order_relaxed) == 0;
-  }
-  /// An asynchronous run succeeded that the JS thread has made itself.
-  void RecordInline(int64_t invoke_ns, int64_t total_ns);
-  /// A synchronous run succeeded.
-  void RecordSynchronous(int64_t invoke_ns, int64_t total_ns) {
-    if (record_latency) statistics->RecordSynchronous(invoke_ns, total_ns);
-    if (records.kept()) KeepSynchronous(invoke_ns, total_ns);
-  }
-  /// A run that was accepted came to an error; `id` is its job's or
-  /// RunRecords::kSynchronous.
-  void RecordFailure(uint32_t id, int64_t called_at, ErrorCode code);
   /// The outcome of posting a run, which the queue may have refused.
   Status RecordPost(Status status) {
     if (record_latency && status.code() == ErrorCode::kQueueFull) statistics->RecordRejected();
     return status;
   }
 
-  /// A binding that Close must destroy before the session. JS thread.
+  /// A binding that Close must destroy before the session.
   void AddBinding(const std::shared_ptr<BindingCore>& binding);
-  /// Destroys one binding, unless Close did. JS thread.
+  /// Destroys one binding, unless Close did. Nothing may use it.
   void CloseBinding(BindingCore& binding);
+  /// The same for all of one JavaScript session's.
+  void CloseBindingsOf(const AttachedSession& attached);
   /// The providers in use, or that were when the session was closed.
   std::vector<std::string> Providers();
   /// The dynamic outputs of a binding's last run in their order, or every output of a
@@ -89,13 +87,18 @@ class SessionCore {
   void FlushBatches() {
     if (batches) batches->Flush();
   }
-  /// Destroys the bindings and the session. Any thread; nothing may be running.
+  /// Destroys the bindings and the session. Nothing may be running.
   void Close();
+  bool is_closed();
+  /// Close for who can wait for nothing, once the last has let go: at once, or after the runs
+  /// that there are, or not at all any more if the process ends.
+  void CloseWhenIdle() noexcept;
 
  private:
-  void KeepSynchronous(int64_t invoke_ns, int64_t total_ns);
+  class CloseTask;
 
-  /// A forgotten binding is destroyed, and a finished one read, on the JS
+  std::atomic<size_t> users_{1};
+  /// A forgotten binding is destroyed, and a finished one read, on a JS
   /// thread, perhaps while Close runs on another.
   std::mutex mutex_;
   std::vector<std::string> last_providers_;
@@ -105,24 +108,10 @@ class SessionCore {
   size_t live_bindings_ = kFewBindings;
 };
 
-/// Counts one of SessionCore::undelivered for as long as it lives.
-class Undelivered {
- public:
-  explicit Undelivered(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {
-    core_->undelivered.fetch_add(1, std::memory_order_relaxed);
-  }
-  Undelivered(const Undelivered&) = delete;
-  Undelivered& operator=(const Undelivered&) = delete;
-  ~Undelivered() { core_->undelivered.fetch_sub(1, std::memory_order_relaxed); }
-
- private:
-  const std::shared_ptr<SessionCore> core_;
-};
-
 /// What every use of a released session answers.
 Status SessionReleased();
 
-/// Claims what a run on the JS thread needs; false, at once, if every
+/// Claims what a run on a JS thread needs; false, at once, if every
 /// interpreter is busy. Leave gives it back.
 bool EnterSynchronousRun(SessionCore& core);
 void LeaveSynchronousRun(SessionCore& core);

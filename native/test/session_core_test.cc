@@ -85,43 +85,6 @@ TEST(SessionCore, SynchronousRunsTakeAPlaceUnlessTheSessionIsReentrant) {
   EXPECT_TRUE(EnterSynchronousRun(*core));
 }
 
-TEST(SessionCore, RecordsWhatBecameOfRuns) {
-  const auto core = MakeCore(std::make_unique<FakeSession>());
-  core->records.SetKept(true);
-  const RunTimes times{.bind_ns = 1, .invoke_ns = 20, .fetch_ns = 3};
-  core->RecordSuccess(4, MonotonicNow() - 100, 50, times, 5, 6);
-  const auto record = core->records.Take(4);
-  ASSERT_TRUE(record.has_value());
-  EXPECT_EQ(record->phases.queue_ns, 50);
-  EXPECT_EQ(record->phases.invoke_ns, 20);
-  EXPECT_EQ(record->phases.fetch_ns, 8);
-  EXPECT_GE(record->phases.total_ns, 100);
-  EXPECT_EQ(record->batch_rows, 6U);
-
-  core->RecordSynchronous(7, 9);
-  const auto synchronous = core->records.Take(RunRecords::kSynchronous);
-  ASSERT_TRUE(synchronous.has_value());
-  EXPECT_EQ(synchronous->phases.total_ns, 9);
-  EXPECT_EQ(synchronous->phases.queue_ns, -1);
-
-  core->RecordFailure(4, MonotonicNow(), ErrorCode::kRunFailed);
-  EXPECT_EQ(core->statistics->FailureCodes(), (std::vector<ErrorCode>{ErrorCode::kRunFailed}));
-  static_cast<void>(core->RecordPost({ErrorCode::kQueueFull, "full"}));
-  static_cast<void>(core->RecordPost({ErrorCode::kOutOfMemory, "not counted"}));
-  EXPECT_EQ(core->statistics->rejected(), 1U);
-}
-
-TEST(SessionCore, RecordsNothingWithoutLatency) {
-  const auto core = MakeCore(std::make_unique<FakeSession>());
-  core->record_latency = false;
-  EXPECT_EQ(core->Clock(), 0);
-  core->RecordSynchronous(7, 9);
-  core->RecordFailure(1, 0, ErrorCode::kRunFailed);
-  static_cast<void>(core->RecordPost({ErrorCode::kQueueFull, "full"}));
-  EXPECT_EQ(core->statistics->bytes(), 0U);
-  EXPECT_EQ(core->statistics->rejected(), 0U);
-}
-
 // A finished binding is read, and a forgotten one destroyed, while Close runs elsewhere.
 TEST(SessionCore, ClosesOnAnotherThreadWhileBindingsAreUsed) {
   for (int round = 0; round < 100; ++round) {

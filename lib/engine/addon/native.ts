@@ -294,9 +294,12 @@ export interface NativeSession {
   /** Whether such a run had better be made here and now. */
   mayRunInline(): boolean;
   bind(signature: number): NativeBinding;
+  /** The token for attachSession, always the same; `description` is what it gives. */
+  share(description: string): string;
+  /** The last of those that are attached destroys the session. */
   release(id: number): void;
-  /** Somebody waits for a job of this session, the one of this id aside. */
-  hasAwaitedRuns(except: number): boolean;
+  /** Somebody waits for a job that the release of this session waits for. */
+  hasAwaitedRuns(): boolean;
   resetVariables(id: number): void;
   resetVariablesSync(): void;
   /** TensorFlow Lite only; the job's result is a NativeProfile. */
@@ -316,9 +319,17 @@ export interface NativeSession {
   latencyRejected(interval: boolean): number;
   latencyReset(): void;
   queueDepth(): number;
-  /** [rows, how many batches had so many, …]. */
-  batchSizes(): number[];
-  /** Runs asked for asynchronously that the JS thread has made itself. */
+  /**
+   * [rows, how many batches had so many, …].
+   *
+   * @param since - 1: the last reset; 2: the last call with 2, or reset
+   */
+  batchSizes(since?: 1 | 2): number[];
+  /** The process's number for what is attached: the same in every thread. */
+  number(): number;
+  /** Somebody has not released it, perhaps another thread. */
+  hasUsers(): boolean;
+  /** Runs asked for asynchronously that JS threads have made themselves. */
   inlineRuns(): number;
   /** Tasks on executor threads; a batch is one. */
   runsInFlight(): number;
@@ -364,6 +375,8 @@ export interface NativeAddon {
     options: NativeSessionOptions,
     candidates: Record<Engine, readonly LibraryCandidate[]>,
   ): void;
+  /** A session that share has given this token of, and its description. */
+  attachSession(token: string): [session: NativeSession, description: string];
   newHistogram(significantDigits: number, highest: number): NativeHistogram;
   /** Of HdrHistogram's V2 encoding, uncompressed. */
   decodeHistogram(bytes: Uint8Array): NativeHistogram;

@@ -85,15 +85,13 @@ export class PhaseLatency extends HistogramReader {
  * one: `queue` waiting for a thread, `bind` handing the inputs to the runtime,
  * `invoke` inside it, `fetch` taking the outputs out, `total` from the call to the
  * result. Synchronous runs record `invoke` and `total`. Runs that failed are in
- * `failures` alone.
+ * `failures` alone. A session that threads share has one set: each sees the runs of all,
+ * and resets for all.
  */
 export class SessionLatency {
   readonly #session: NativeSession;
   readonly #phases = new Map<LatencyPhase, PhaseLatency>();
   readonly #failures = new Map<OnliteErrorCode, PhaseLatency>();
-  /** Batches by rows until the last reset and until the last interval. */
-  #batchesAtReset: BatchSizes = new Map();
-  #batchesAtInterval: BatchSizes = new Map();
 
   /**
    * Told of a part that is about to be reset, or of all of them, for counters that must not
@@ -152,7 +150,7 @@ export class SessionLatency {
       ...each,
       failures,
       counters: counters(each.total.count, failures, this.#session.latencyRejected(false)),
-      batchSizes: difference(this.#batches(), this.#batchesAtReset),
+      batchSizes: Object.fromEntries(batchSizesOf(this.#session, 1)),
     };
   }
 
@@ -167,9 +165,7 @@ export class SessionLatency {
   interval(): SessionLatencyInterval {
     const each = this.#eachPhase((phase) => phase.interval());
     const failures = this.#byCode((failure) => failure.interval(), countOf);
-    const batches = this.#batches();
-    const batchSizes = difference(batches, this.#batchesAtInterval);
-    this.#batchesAtInterval = batches;
+    const batchSizes = Object.fromEntries(batchSizesOf(this.#session, 2));
     return {
       ...each,
       failures,
@@ -182,8 +178,6 @@ export class SessionLatency {
   reset(): void {
     this.beforeReset?.(undefined);
     this.#session.latencyReset();
-    this.#batchesAtReset = this.#batches();
-    this.#batchesAtInterval = this.#batchesAtReset;
   }
 
   #phase(name: LatencyPhase): PhaseLatency {
@@ -226,13 +220,7 @@ export class SessionLatency {
     }
     return values;
   }
-
-  #batches(): BatchSizes {
-    return batchSizesOf(this.#session);
-  }
 }
-
-type BatchSizes = ReadonlyMap<number, number>;
 
 const countOf = ({ count }: { readonly count: number }): number => count;
 
@@ -249,18 +237,9 @@ function counters(
   return { runs, errors, cancelled, timedOut, rejected };
 }
 
-function difference(now: BatchSizes, before: BatchSizes): Record<number, number> {
-  const sizes: Record<number, number> = {};
-  for (const [rows, count] of now) {
-    const more = count - (before.get(rows) ?? 0);
-    if (more > 0) sizes[rows] = more;
-  }
-  return sizes;
-}
-
-/** How many batches of how many rows a session has started. */
-export function batchSizesOf(session: NativeSession): Map<number, number> {
-  const flat = session.batchSizes();
+/** How many batches of how many rows a session has started; `since` as NativeSession.batchSizes. */
+export function batchSizesOf(session: NativeSession, since?: 1 | 2): Map<number, number> {
+  const flat = session.batchSizes(since);
   const sizes = new Map<number, number>();
   for (let at = 0; at + 1 < flat.length; at += 2) sizes.set(flat[at] ?? 0, flat[at + 1] ?? 0);
   return sizes;

@@ -70,8 +70,8 @@ export async function openApart(
   if (model === undefined) {
     throw new OnliteError(
       'ERR_UNSUPPORTED',
-      'profile: needs the model again, which came from memory and was too large to keep; ' +
-        'give it as options.model, and external data as options.externalData',
+      'profile: needs the model again, which came from memory and was too large to keep, or ' +
+        'stayed with the thread that shares the session; give it as options.model, and external data as options.externalData',
     );
   }
   const options = { ...origin.options, concurrency: 1, latency: false };

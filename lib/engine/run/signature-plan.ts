@@ -52,6 +52,17 @@ export function planSignature(signature: NativeSignature, index: number): Signat
   };
 }
 
+/** Plans of a model's signatures: of the primary one, and of the others by key. */
+export function planSignatures(
+  primary: NativeSignature,
+  others: readonly NativeSignature[],
+): { primary: SignaturePlan; others: Map<string, SignaturePlan> } {
+  const byKey = others.map(
+    (signature, index) => [signature.key, planSignature(signature, index + 1)] as const,
+  );
+  return { primary: planSignature(primary, 0), others: new Map(byKey) };
+}
+
 /** @throws OnliteError ERR_INVALID_ARGUMENT naming the signatures that there are. */
 export function requireSignature(
   plans: ReadonlyMap<string, SignaturePlan>,

@@ -1,7 +1,10 @@
 import { setOwn } from '../../checks';
+import { promiseJob } from '../addon/jobs';
+import type { NativeSession } from '../addon/native';
 import { dataLength, elementCount, elementTypeOfCode } from '../tensor/element-type';
 import { OnliteError } from '../../errors';
-import type { TensorLike } from './feeds';
+import { encodeFeeds, type TensorLike } from './feeds';
+import { RunLeases } from './leases';
 import { zeros } from '../tensor/memory';
 import type { SignaturePlan } from './signature-plan';
 import { Tensor } from '../tensor/tensor';
@@ -33,4 +36,24 @@ export function zeroFeeds(plan: SignaturePlan): Record<string, TensorLike> {
     setOwn(feeds, input.name, Tensor.fromTrusted(type, data, dims));
   }
   return feeds;
+}
+
+/** Runs that are in no histogram, one after the other; by default on zeroFeeds. */
+export async function warmUp(
+  session: NativeSession,
+  plan: SignaturePlan,
+  runs: number,
+  feeds?: unknown,
+): Promise<void> {
+  const leases = new RunLeases();
+  try {
+    const inputs = encodeFeeds(plan, feeds ?? zeroFeeds(plan), leases);
+    for (let run = 0; run < runs; run++) {
+      await promiseJob((id) => {
+        session.run(id, inputs, plan.encodedEverything, { signature: 0, warmUp: true });
+      }).result;
+    }
+  } finally {
+    leases.release();
+  }
 }

@@ -31,7 +31,8 @@ class LiveSessions {
   });
 
   /** @param owner - lives as long as there may be runs */
-  add(owner: object, source: SessionSource): void {
+  add(owner: Owned, native: NativeSession, latency: SessionLatency): void {
+    const source = { model: owner.model, engine: owner.engine, native, latency };
     owned.set(owner, source);
     if (this.#listener !== undefined) {
       this.#follow(owner, source, this.#listener);
@@ -44,7 +45,7 @@ class LiveSessions {
   }
 
   /** The session was released. */
-  remove(owner: object): void {
+  remove(owner: Owned): void {
     const source = owned.get(owner);
     if (source === undefined) return;
     owned.delete(owner);
@@ -80,7 +81,7 @@ class LiveSessions {
   }
 }
 
-type Owned = object;
+type Owned = Pick<SessionSource, 'model' | 'engine'>;
 const owned = new WeakMap<Owned, SessionSource>();
 
 export const liveSessions = new LiveSessions();

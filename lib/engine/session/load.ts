@@ -16,7 +16,7 @@ import { knownCandidates } from '../runtime/runtime-locations';
 
 const what = 'loading';
 
-/** What InferenceSession.create hands to the constructor. No caller has one. */
+/** What InferenceSession.create and attach hand to the constructor. No caller has one. */
 export class LoadedSession {
   readonly info: NativeSessionInfo;
 
@@ -134,7 +134,7 @@ const patience = 2000;
 const lookAgain = 100;
 
 /**
- * Frees a session after its runs. Those that nobody waits for any more may go on for ever:
+ * Frees a session after its runs, if no other thread has it. Those that nobody waits for any more may go on for ever:
  * they keep the memory and not the promise.
  */
 export async function releaseSession(session: NativeSession): Promise<void> {
@@ -145,7 +145,7 @@ export async function releaseSession(session: NativeSession): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const left = new Promise<void>((resolve) => {
     const look = (): void => {
-      if (session.hasAwaitedRuns(id)) {
+      if (session.hasAwaitedRuns()) {
         timer = setTimeout(look, lookAgain).unref();
         return;
       }

@@ -51,7 +51,36 @@ export interface ModelMetadata {
   readonly custom: Readonly<Record<string, string>>;
 }
 
-export function valueMetadata(info: NativeValueInfo): ValueMetadata {
+/** What a session says of its model. */
+export interface SessionMetadata {
+  readonly inputMetadata: readonly ValueMetadata[];
+  readonly outputMetadata: readonly ValueMetadata[];
+  readonly overridableInitializers: readonly ValueMetadata[];
+  readonly signatures: Readonly<Record<string, SignatureMetadata>>;
+  readonly modelMetadata: ModelMetadata;
+}
+
+/** @param others - the signatures but the primary one */
+export function sessionMetadata(
+  primary: NativeSignature,
+  others: readonly NativeSignature[],
+  metadata: NativeSessionInfo['metadata'],
+): SessionMetadata {
+  const inputs = primary.inputs.filter((input) => !input.overridableInitializer);
+  const initializers = primary.inputs.filter((input) => input.overridableInitializer);
+  // No prototype: the model chooses the keys.
+  const signatures = Object.create(null) as Record<string, SignatureMetadata>;
+  for (const signature of others) signatures[signature.key] = signatureMetadata(signature);
+  return {
+    inputMetadata: inputs.map(valueMetadata),
+    overridableInitializers: initializers.map(valueMetadata),
+    outputMetadata: primary.outputs.map(valueMetadata),
+    signatures,
+    modelMetadata: modelMetadata(metadata),
+  };
+}
+
+function valueMetadata(info: NativeValueInfo): ValueMetadata {
   const optional = info.optional ? { optional: true } : {};
   const type = elementTypeOfCode(info.type);
   if (info.kind !== 'tensor' || type === undefined) {
@@ -68,14 +97,14 @@ export function valueMetadata(info: NativeValueInfo): ValueMetadata {
   };
 }
 
-export function signatureMetadata(signature: NativeSignature): SignatureMetadata {
+function signatureMetadata(signature: NativeSignature): SignatureMetadata {
   return {
     inputs: signature.inputs.map(valueMetadata),
     outputs: signature.outputs.map(valueMetadata),
   };
 }
 
-export function modelMetadata(metadata: NativeSessionInfo['metadata']): ModelMetadata {
+function modelMetadata(metadata: NativeSessionInfo['metadata']): ModelMetadata {
   // No prototype: the model chooses the keys.
   const custom = Object.create(null) as Record<string, string>;
   for (const [key, value] of metadata.custom) custom[key] = value;

@@ -11,9 +11,7 @@ import { SessionLatency, batchSizesOf } from '../latency/latency';
 import { liveSessions } from './live-sessions';
 import { LoadLimits, LoadedSession, loadSession, releaseSession, requireLoaded } from './load';
 import {
-  modelMetadata,
-  signatureMetadata,
-  valueMetadata,
+  sessionMetadata,
   type ModelMetadata,
   type SignatureMetadata,
   type ValueMetadata,
@@ -30,11 +28,12 @@ import { RunOutputs } from '../run/outputs';
 import type { Feeds, Fetches, RunResult } from '../run/run-types';
 import { withRemedy } from '../runtime/runtime-locations';
 import { checkSessionOptions, type SessionOptions } from './session-options';
-import { planSignature, requireSignature, type SignaturePlan } from '../run/signature-plan';
+import { attachSession, shareSession, type SessionHandle } from './share';
+import { planSignatures, requireSignature, type SignaturePlan } from '../run/signature-plan';
 import type { PreparedRun } from '../run/prepared-run';
 import { PreparedShapes } from '../run/prepared-shapes';
 import type { Tensor } from '../tensor/tensor';
-import { zeroFeeds } from '../run/warm-up';
+import { warmUp } from '../run/warm-up';
 
 export type { Feeds, Fetches, RunResult };
 
@@ -88,33 +87,27 @@ export class InferenceSession implements AsyncDisposable {
     // Only ONNX models are loaded once more, for profiles.
     this.#origin = info.engine === 'onnxruntime' ? origin : { ...origin, model: undefined };
     if (info.capturesGraphs) this.#prepared = null;
-    this.#primary = planSignature(primary, 0);
+    const plans = planSignatures(primary, others);
+    this.#primary = plans.primary;
     this.#plainRequest = readRequest(() => this.#primary, undefined, undefined);
-    this.#plans = new Map(
-      others.map((signature, index) => [signature.key, planSignature(signature, index + 1)]),
-    );
+    this.#plans = plans.others;
     this.engine = info.engine;
     this.concurrency = info.concurrency;
     this.hasVariables = info.hasVariables;
-    const inputs = primary.inputs.filter((input) => !input.overridableInitializer);
-    const initializers = primary.inputs.filter((input) => input.overridableInitializer);
-    this.inputMetadata = inputs.map(valueMetadata);
-    this.overridableInitializers = initializers.map(valueMetadata);
-    this.outputMetadata = primary.outputs.map(valueMetadata);
-    this.inputNames = inputs.map((input) => input.name);
-    this.outputNames = primary.outputs.map((output) => output.name);
-    // No prototype: the model chooses the keys.
-    const signatures = Object.create(null) as Record<string, SignatureMetadata>;
-    for (const signature of others) signatures[signature.key] = signatureMetadata(signature);
-    this.signatures = signatures;
-    this.modelMetadata = modelMetadata(info.metadata);
+    const metadata = sessionMetadata(primary, others, info.metadata);
+    this.inputMetadata = metadata.inputMetadata;
+    this.outputMetadata = metadata.outputMetadata;
+    this.overridableInitializers = metadata.overridableInitializers;
+    this.signatures = metadata.signatures;
+    this.modelMetadata = metadata.modelMetadata;
+    this.inputNames = this.inputMetadata.map((input) => input.name);
+    this.outputNames = this.outputMetadata.map((output) => output.name);
     this.latency = new SessionLatency(session);
     this.name = name;
     // A batch waits for others to join it.
     const inlineNs = this.#isBatched ? 0 : origin.options.inlineNs;
     this.#observer = new RunObserver(session, name, this.engine, inlineNs / 1000);
-    const live = { model: name, engine: this.engine, native: session, latency: this.latency };
-    liveSessions.add(this.#observer, live);
+    liveSessions.add(this.#observer, session, this.latency);
   }
 
   /**
@@ -155,6 +148,27 @@ export class InferenceSession implements AsyncDisposable {
     } catch (error) {
       throw withRemedy(error);
     }
+  }
+
+  /**
+   * A handle for {@link InferenceSession.attach} in any thread of this process; it holds nothing.
+   *
+   * @throws OnliteError ERR_SESSION_RELEASED.
+   */
+  share(): SessionHandle {
+    return shareSession(this.#native, this.name, this.#origin);
+  }
+
+  /**
+   * A session that some thread of the process has shared: one copy of the weights, one queue, one
+   * batcher, one set of histograms, the same options and variables. Each has bindings and a
+   * `release()` of its own; the model goes with the last.
+   *
+   * @throws OnliteError ERR_INVALID_ARGUMENT for what is no handle of this process,
+   *   ERR_SESSION_RELEASED once all have released the session.
+   */
+  static attach(handle: SessionHandle): InferenceSession {
+    return new InferenceSession(attachSession(handle));
   }
 
   /**
@@ -319,18 +333,7 @@ export class InferenceSession implements AsyncDisposable {
       throw invalidArgument('runs', 'a non-negative integer', runs);
     }
     this.#requireOpen();
-    const leases = new RunLeases();
-    try {
-      const inputs = encodeFeeds(this.#primary, feeds ?? zeroFeeds(this.#primary), leases);
-      for (let run = 0; run < runs; run++) {
-        await promiseJob((id) => {
-          const options = { signature: 0, warmUp: true };
-          this.#native.run(id, inputs, this.#primary.encodedEverything, options);
-        }).result;
-      }
-    } finally {
-      leases.release();
-    }
+    await warmUp(this.#native, this.#primary, runs, feeds);
     if (this.hasVariables) await this.resetVariables();
   }
 
@@ -350,11 +353,11 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   /**
-   * Frees the model, after the runs in flight and waiting. A run that was cancelled or timed
-   * out and goes on nevertheless holds up the promise for two seconds at most, and the
-   * memory for as long as it lasts. May be called again;
-   * every call gives the same promise. Using the session afterwards throws
-   * ERR_SESSION_RELEASED.
+   * Frees the model, after the runs in flight and waiting, unless another thread shares it: then
+   * it waits for this session's own runs, and only lets go. A run that was cancelled or timed
+   * out and goes on nevertheless holds up the promise for two seconds at most, and the memory for
+   * as long as it lasts. May be called again; every call gives the same promise. Using the
+   * session afterwards throws ERR_SESSION_RELEASED.
    */
   release(): Promise<void> {
     if (this.#released === undefined) {
@@ -373,8 +376,8 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   /**
-   * Runs asked for with `run` that were made on the calling thread at once; see
-   * {@link SessionOptions.inline}.
+   * Runs asked for with `run` that were made on the calling thread at once, of all threads that
+   * share the session; see {@link SessionOptions.inline}.
    */
   get inlineRuns(): number {
     return this.#native.inlineRuns();
@@ -420,10 +423,7 @@ export class InferenceSession implements AsyncDisposable {
     this.#requireOpen();
     const { engine, executionProviders } = this;
     const origin = this.#origin;
-    const plan = (signature: unknown): SignaturePlan => {
-      this.#requireOpen();
-      return this.#plan(signature);
-    };
+    const plan = (signature: unknown): SignaturePlan => this.#plan(signature);
     const session = { engine, executionProviders, origin, native: this.#native, plan };
     // Loaded when it is needed: few programs do.
     const { profileSession } = require('../profile/profile') as typeof import('../profile/profile');
@@ -456,6 +456,7 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   #plan(signature: unknown): SignaturePlan {
+    this.#requireOpen();
     if (signature === undefined) return this.#primary;
     return requireSignature(this.#plans, signature);
   }

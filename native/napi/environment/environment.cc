@@ -1,13 +1,12 @@
 #include "napi/environment/environment.h"
 
 #include <algorithm>
-#include <array>
-#include <exception>
+#include <atomic>
+#include <cstddef>
 #include <new>
 #include <string>
 #include <utility>
 
-#include "core/clock.h"
 #include "core/exit_gate.h"
 #include "core/quick_exit.h"
 #include "napi/convert/errors.h"
@@ -16,86 +15,19 @@
 
 namespace onlite {
 
-/// Completions handed over at once. As arguments, because filling an array could
-/// run a setter that somebody put on Array.prototype.
-constexpr size_t kCompletionsPerCall = 64;
-constexpr size_t kSucceededPerCall = 64;
-
-/// About what it costs the JS thread to go to sleep and be woken.
-
 /// Ids are handed out densely, so one far beyond the others is none of ours.
 constexpr size_t kIdSlack = 1024;
 
-/// Nobody removes a detached job, so they share a tag; it is no id and no batch's.
+/// Nobody removes a detached job, so they share a tag; it is no job's and no batch's.
 constexpr uint64_t kDetachedTag = UINT64_MAX;
 
-/// Completions may follow each other for so long before the event loop gets a turn,
-/// half of it before we ask to be told of one.
-constexpr int64_t kBurstNs = 1'000'000;
-
 namespace {
 
-/// The job hears of its failure; where there is no memory to record it, it is not recorded.
-void Fail(Job& job, ErrorCode code) noexcept {
-  try {
-    job.Failed(code);
-  } catch (const std::exception&) {
-    // The promise has the error in any case.
-  }
+/// Numbers environments, from 1. Their tags stay below those of batches (core/batch_queue.cc).
+uint64_t NextNumber() {
+  static std::atomic<uint32_t> last{0};
+  return ++last & (UINT32_MAX >> 1U);
 }
-
-}  // namespace
-
-/// Collects what JavaScript is to be told, and tells it. Allocates nothing: no job is lost.
-class Environment::Completions {
- public:
-  Completions(Napi::Env env, Environment& environment) : env_(env), environment_(environment) {}
-
-  /// Empty values are undefined.
-  void Add(JobId id, const Napi::Value& error, const Napi::Value& result) {
-    if (error.IsEmpty() && result.IsEmpty()) {
-      if (others_count_ > 0 || succeeded_count_ == succeeded_.size()) Flush();
-      succeeded_[succeeded_count_++] = id;
-      return;
-    }
-    if (succeeded_count_ > 0 || others_count_ == others_.size()) Flush();
-    const napi_value undefined = env_.Undefined();
-    others_[others_count_++] = Napi::Number::New(env_, id);
-    others_[others_count_++] = error.IsEmpty() ? undefined : error;
-    others_[others_count_++] = result.IsEmpty() ? undefined : result;
-  }
-
-  void Flush() {
-    FlushSucceeded();
-    if (others_count_ == 0) return;
-    environment_.dispatch_.Value().Call(std::exchange(others_count_, 0), others_.data());
-  }
-
- private:
-  /// By the array that is shared with JavaScript, which may take its memory away
-  /// whenever it runs.
-  void FlushSucceeded() {
-    const size_t count = std::exchange(succeeded_count_, 0);
-    for (size_t told = 0; told < count;) {
-      Napi::Uint32Array shared = environment_.succeeded_.Value();
-      const size_t length = std::min(shared.ElementLength(), count - told);
-      if (length == 0) throw Napi::Error::New(env_, "onlite: succeeded has no elements left");
-      std::copy_n(&succeeded_[told], length, shared.Data());
-      told += length;
-      environment_.dispatch_succeeded_.Value().Call(
-          {Napi::Number::New(env_, static_cast<double>(length))});
-    }
-  }
-
-  const Napi::Env env_;
-  Environment& environment_;
-  std::array<JobId, kSucceededPerCall> succeeded_{};  // the first succeeded_count_
-  size_t succeeded_count_ = 0;
-  std::array<napi_value, 3 * kCompletionsPerCall> others_{};  // the first others_count_
-  size_t others_count_ = 0;
-};
-
-namespace {
 
 /// Without calling anything of the program's, as a setter on a prototype.
 void Define(Napi::Env env, const Napi::Object& object, const Napi::Value& name,
@@ -174,6 +106,7 @@ Environment& Environment::Of(Napi::Env env) {
 
 Environment::Environment(Napi::Env env, const Napi::Object& anchor, const Napi::Object& config)
     : env_(env),
+      first_tag_(NextNumber() << 32U),
       anchor_(Napi::Weak(anchor)),
       make_error_(Hold(config.Get("makeError").As<Napi::Function>())),
       dispatch_(Hold(config.Get("dispatch").As<Napi::Function>())),
@@ -240,9 +173,10 @@ Executor& Environment::background() const {
   return Executor::Background(std::clamp<size_t>(threads_ - 1, 1, kMost));
 }
 
-std::unique_ptr<Job> Environment::Active::TakeBack(JobId id) const {
-  std::unique_ptr<Task> task = batches != nullptr ? batches->Remove(id) : queue->Remove(id);
-  // Every task under an id is a job.
+std::unique_ptr<Job> Environment::Active::TakeBack(uint64_t tag) const {
+  if (batches == nullptr && queue == nullptr) return nullptr;
+  std::unique_ptr<Task> task = batches != nullptr ? batches->Remove(tag) : queue->Remove(tag);
+  // Every task under an environment's tag is a job.
   return std::unique_ptr<Job>(static_cast<Job*>(task.release()));
 }
 
@@ -308,18 +242,18 @@ Status Environment::PostRegistered(Active active, JobId id, const PostTo& post_t
 
 Status Environment::Post(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
   return PostRegistered({job.get(), &queue, nullptr}, id,
-                        [&] { return queue.Post(id, std::move(job)); });
+                        [&] { return queue.Post(TagOf(id), std::move(job)); });
 }
 
 Status Environment::PostToBatch(BatchQueue& batches, JobId id, std::unique_ptr<Job> job,
                                 BatchMember* member) {
   return PostRegistered({job.get(), nullptr, &batches}, id,
-                        [&] { return batches.Post(id, std::move(job), member); });
+                        [&] { return batches.Post(TagOf(id), std::move(job), member); });
 }
 
 Status Environment::PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job) {
   return PostRegistered({job.get(), &queue, nullptr}, id,
-                        [&] { return queue.PostExclusive(id, std::move(job)); });
+                        [&] { return queue.PostExclusive(TagOf(id), std::move(job)); });
 }
 
 void Environment::PostDetached(TaskQueue& queue, std::unique_ptr<Job> job) noexcept {
@@ -335,27 +269,39 @@ void Environment::PostDetached(TaskQueue& queue, std::unique_ptr<Job> job) noexc
   posted_ = before;
 }
 
-bool Environment::HasAwaited(const TaskQueue& queue, const BatchQueue* batches,
-                             JobId except) const {
-  return std::any_of(active_.begin(), active_.end(), [&](const Active& active) {
-    return active.job != nullptr && !active.job->posting.abandoned &&
-           active.job->posting.id != except &&
-           (active.queue == &queue || (batches != nullptr && active.batches == batches));
+Status Environment::PostWaiting(JobId id, std::unique_ptr<WaitingJob> job) {
+  return PostRegistered({job.get(), nullptr, nullptr}, id, [&] {
+    waiting_.push_back(std::move(job));
+    EndWaiting();
+    return Status::Ok();
   });
+}
+
+void Environment::EndWaiting() {
+  for (size_t index = 0; index < waiting_.size();) {
+    if (!waiting_[index]->MayEnd()) {
+      ++index;
+      continue;
+    }
+    std::unique_ptr<Job> ended = std::move(waiting_[index]);
+    waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(index));
+    mailbox_->Put(std::move(ended));
+  }
 }
 
 void Environment::Disown(JobId id) {
   if (id >= active_.size() || active_[id].job == nullptr) return;
   Job::Posting& posting = active_[id].job->posting;
   if (std::exchange(posting.abandoned, true)) return;
+  active_[id].job->Abandoned();
   NobodyAwaits();
 }
 
 bool Environment::Cancel(JobId id, ErrorCode code) {
   if (id >= active_.size() || active_[id].job == nullptr) return false;
   Job& abandoned = *active_[id].job;
-  if (!abandoned.posting.abandoned) Fail(abandoned, code);
-  std::unique_ptr<Job> removed = active_[id].TakeBack(id);
+  if (!abandoned.posting.abandoned) abandoned.Fail(code);
+  std::unique_ptr<Job> removed = active_[id].TakeBack(TagOf(id));
   if (removed) {
     posted_.Remove(*removed);
     Forget(*removed);
@@ -363,34 +309,13 @@ bool Environment::Cancel(JobId id, ErrorCode code) {
     removed->Settled(env_);
     Job& job = *removed;
     job.Retire(std::move(removed));
+    EndWaiting();
     return true;
   }
   // However long it takes to stop, the process need not live for that.
   Disown(id);
   abandoned.cancel.Cancel();
   return false;
-}
-
-// Node calls a thread-safe function up to 1000 times without a turn of the event
-// loop as long as it is called anew meanwhile, which small runs in a closed loop see to. How much
-// time has passed says nothing: what JavaScript does with the results may take any. So we send
-// ourselves a message, and an answer to that: OnWake comes before OnTurn in each turn of the event
-// loop, and OnWake's next call, after it, in the next turn.
-bool Environment::AwaitsTurn(int64_t now) const {
-  return turn_is_asked_ && now - asked_ns_ > kBurstNs / 2;
-}
-
-void Environment::AskForTurn(int64_t now) {
-  if (turn_is_asked_ || now - turned_ns_ < kBurstNs / 2) return;
-  asked_ns_ = now;
-  turn_is_asked_ = napi_call_threadsafe_function(turn_, nullptr, napi_tsfn_nonblocking) == napi_ok;
-}
-
-void Environment::OnTurn(napi_env env, napi_value /*callback*/, void* context, void* /*data*/) {
-  auto* environment = static_cast<Environment*>(context);
-  if (env == nullptr || environment->state_->closing) return;
-  environment->turn_is_near_ = true;
-  napi_call_threadsafe_function(environment->mailbox_->wake(), nullptr, napi_tsfn_nonblocking);
 }
 
 void Environment::CancelAll() {
@@ -402,84 +327,6 @@ void Environment::CancelAll() {
   }
 }
 
-void Environment::OnWake(napi_env env, napi_value /*callback*/, void* context, void* /*data*/) {
-  auto* environment = static_cast<Environment*>(context);
-  // Node calls with a null env while it tears the function down.
-  if (env == nullptr || environment->state_->closing) return;
-  try {
-    const int64_t now = MonotonicNow();
-    if (environment->turn_is_near_) {
-      environment->turn_is_near_ = false;
-      environment->turn_is_asked_ = false;
-      environment->turned_ns_ = now;
-    }
-    // Else the mailbox is not emptied, so that nobody wakes us before the turn.
-    if (!environment->AwaitsTurn(now)) environment->Dispatch(Napi::Env(env));
-  } catch (const Napi::Error& error) {
-    // A worker that is being terminated cannot run JavaScript any more; its
-    // cleanup hook sees to the rest. Anything else is an uncaught exception.
-    napi_fatal_exception(env, error.Value());
-  } catch (const std::exception& error) {
-    napi_throw_error(env, ErrorCodeName(ErrorCode::kOutOfMemory), error.what());
-  }
-}
-
-void Environment::Dispatch(Napi::Env env) {
-  // Taken out, because what JavaScript does meanwhile must not meet it.
-  TaskList finished;
-  mailbox_->Take(&finished);
-  if (finished.empty()) return;
-  const Napi::HandleScope scope(env);
-  [[maybe_unused]] const Napi::Object held = anchor_.Value();  // Forget lets it go
-  // All of them before anything can throw, as it does in a worker that is being
-  // terminated: Close must not find a job that went away with `finished`.
-  for (const Task* task = finished.front(); task != nullptr; task = TaskList::Next(task)) {
-    Forget(static_cast<const Job&>(*task));
-  }
-  DispatchAll(env, finished);
-  AskForTurn(MonotonicNow());
-}
-
-void Environment::DispatchAll(Napi::Env env, TaskList& finished) {
-  Completions completions(env, *this);
-  while (!finished.empty()) {
-    // Every task of a mailbox is a job.
-    std::unique_ptr<Job> job(static_cast<Job*>(finished.TakeFirst().release()));
-    Napi::Value error;
-    Napi::Value result;
-    const Status& status = job->posting.status;
-    try {
-      if (job->posting.abandoned) {
-        // JavaScript has its error.
-      } else if (status.ok()) {
-        result = job->Result(env);
-      } else {
-        Fail(*job, status.code());
-        error = ToJsError(env, status);
-      }
-    } catch (const StatusError& thrown) {
-      // What one job throws is its own error; the others still hear of theirs.
-      error = thrown.Value();
-      Fail(*job, thrown.code());
-    } catch (const Napi::Error& thrown) {
-      error = thrown.Value();
-      Fail(*job, ErrorCode::kRunFailed);
-    } catch (const std::bad_alloc&) {
-      error = ToJsError(env, OutOfMemory());
-      Fail(*job, ErrorCode::kOutOfMemory);
-    } catch (const std::exception&) {
-      error = ToJsError(env, Status::Wordless(ErrorCode::kRunFailed));
-      Fail(*job, ErrorCode::kRunFailed);
-    }
-    job->Settled(env);
-    const JobId id = job->posting.id;
-    Job& retiring = *job;
-    retiring.Retire(std::move(job));
-    completions.Add(id, error, result);
-  }
-  completions.Flush();
-}
-
 void Environment::CleanUp(void* environment) { static_cast<Environment*>(environment)->Close(); }
 
 void Environment::Close() {
@@ -488,9 +335,14 @@ void Environment::Close() {
   while (*link != this) link = &(*link)->next_;
   *link = next_;
   napi_threadsafe_function wake = mailbox_->Close();
+  for (const auto& job : waiting_) {
+    posted_.Remove(*job);
+    active_[job->posting.id] = {};
+  }
+  waiting_.clear();
   for (JobId id = 0; id < active_.size(); ++id) {
     if (active_[id].job == nullptr) continue;
-    if (const std::unique_ptr<Job> removed = active_[id].TakeBack(id)) {
+    if (const std::unique_ptr<Job> removed = active_[id].TakeBack(TagOf(id))) {
       posted_.Remove(*removed);
     } else {
       active_[id].job->cancel.Cancel();

@@ -81,12 +81,11 @@ class Environment {
   Status PostToBatch(BatchQueue& batches, JobId id, std::unique_ptr<Job> job, BatchMember* member);
   /// The same for a job that must run alone in its queue.
   Status PostExclusive(TaskQueue& queue, JobId id, std::unique_ptr<Job> job);
+  /// The same for one that waits for others.
+  Status PostWaiting(JobId id, std::unique_ptr<WaitingJob> job);
   /// A job nobody waits for; it does not keep the process alive. Where it cannot be posted it
   /// is dropped.
   void PostDetached(TaskQueue& queue, std::unique_ptr<Job> job) noexcept;
-
-  /// Whether somebody waits for a job of these queues, the one of this id aside.
-  bool HasAwaited(const TaskQueue& queue, const BatchQueue* batches, JobId except) const;
 
   /// Nobody waits for the job any more: it does not keep the process alive, and is dispatched
   /// without a result.
@@ -106,14 +105,17 @@ class Environment {
   /// holds its session, which holds the queue.
   struct Active {
     /// Null if it has started.
-    std::unique_ptr<Job> TakeBack(JobId id) const;
+    std::unique_ptr<Job> TakeBack(uint64_t tag) const;
 
     Job* job = nullptr;             // null: the id is free
-    TaskQueue* queue = nullptr;     // where the job waits: one of the two,
-    BatchQueue* batches = nullptr;  // the other is null
+    TaskQueue* queue = nullptr;     // where the job waits: one of the two, the other is null;
+    BatchQueue* batches = nullptr;  // of a WaitingJob both are
   };
 
   class Completions;
+
+  /// What queues know a job by: they may have jobs of other environments under the same id.
+  uint64_t TagOf(JobId id) const { return first_tag_ | id; }
 
   Environment(Napi::Env env, const Napi::Object& anchor, const Napi::Object& config);
   void KeepAlive(const Napi::Value& value);
@@ -131,10 +133,12 @@ class Environment {
   Status PostRegistered(Active active, JobId id, const PostTo& post_to);
   void Forget(const Job& job);
   void NobodyAwaits();
+  void EndWaiting();
   void Free(JobId id);
   void Close();
 
   napi_env env_;
+  const uint64_t first_tag_;
   /// The instances of a thread.
   Environment* next_ = nullptr;
   /// Has what is held as its properties; strong while jobs are under way. The other
@@ -157,9 +161,10 @@ class Environment {
   std::shared_ptr<TaskQueue> maintenance_queue_;
   std::shared_ptr<Mailbox> mailbox_;
   std::vector<Active> active_;  // by id
-  size_t active_count_ = 0;     // of active_, those that are taken
-  size_t awaited_count_ = 0;    // and of them those that somebody waits for
-  Mailbox::Count posted_;       // jobs that end in the mailbox
+  std::vector<std::unique_ptr<WaitingJob>> waiting_;
+  size_t active_count_ = 0;   // of active_, those that are taken
+  size_t awaited_count_ = 0;  // and of them those that somebody waits for
+  Mailbox::Count posted_;     // jobs that end in the mailbox
 };
 
 /// prepareExit(code): waits for work that the end of the process must not overtake, a limited

@@ -22,6 +22,14 @@ Job::~Job() {
   if (destroyed_in_gate_) ExitGate::Process().Leave();
 }
 
+void Job::Fail(ErrorCode code) noexcept {
+  try {
+    Failed(code);
+  } catch (const std::exception&) {
+    // The promise has the error in any case.
+  }
+}
+
 void Job::Run() noexcept {
   try {
     posting.status = ExecuteInGate();

@@ -35,6 +35,11 @@ class Job : public Task {
   /// On the JS thread, once: JavaScript hears of this error instead of a result. It
   /// may do so before the job has ended, if nobody waits for that any more.
   virtual void Failed(ErrorCode /*code*/) {}
+  /// Calls it. Where there is no memory to record the failure, it is not recorded.
+  void Fail(ErrorCode code) noexcept;
+
+  /// On the JS thread, before it has ended: nobody waits for it any more.
+  virtual void Abandoned() {}
 
   /// On the JS thread, after Result or instead of it when the job failed or was
   /// taken out of its queue; not when the environment ends. May throw.
@@ -70,6 +75,17 @@ class Job : public Task {
 
   /// Its environment did not wait for it: it is destroyed on an executor thread.
   bool destroyed_in_gate_ = false;
+};
+
+/// What ends when other jobs of its environment have, and has nothing to execute.
+class WaitingJob : public Job {
+ public:
+  /// On the JS thread, whenever jobs have ended.
+  virtual bool MayEnd() const = 0;
+
+  Status Execute() final { return Status::Ok(); }
+  bool UsesCallersMemory() const final { return false; }
+  Napi::Value Result(Napi::Env /*env*/) override { return {}; }
 };
 
 }  // namespace onlite

@@ -12,9 +12,11 @@ namespace onlite {
 class BatchedRunJob final : public RunJob, public BatchedRun {
  public:
   /// `rows` is BatchRows of the request, not 0.
-  BatchedRunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
-                int64_t called_at, size_t rows)
-      : RunJob(core, std::move(arguments), called_at), BatchedRun(std::move(core)), rows_(rows) {}
+  BatchedRunJob(const std::shared_ptr<AttachedSession>& session,
+                std::unique_ptr<RunArguments> arguments, int64_t called_at, size_t rows)
+      : RunJob(session, std::move(arguments), called_at),
+        BatchedRun(session->shared_core()),
+        rows_(rows) {}
 
   size_t rows() const override { return rows_; }
   const RunRequest& request() const override { return arguments_->request; }

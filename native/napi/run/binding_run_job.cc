@@ -38,7 +38,7 @@ Napi::Value UnboundOutputsToJs(Napi::Env env, const std::vector<Value>& outputs)
 }
 
 BindingRunJob::BindingRunJob(NativeBinding* binding, const std::shared_ptr<BindingCore>& core)
-    : BatchedRun(core->session), binding_(binding), core_(core) {}
+    : BatchedRun(core->session->shared_core()), binding_(binding), core_(core) {}
 
 void BindingRunJob::Prepare(int64_t called_at, size_t copied_bytes) {
   cancel.Reset();
@@ -49,6 +49,7 @@ void BindingRunJob::Prepare(int64_t called_at, size_t copied_bytes) {
   has_part_ = false;
   outputs_.clear();
   finished_ = false;
+  undelivered_.emplace(core_->session);
 }
 
 void BindingRunJob::TakePart(std::vector<Value> outputs, size_t batch_rows, int64_t started,
@@ -63,8 +64,8 @@ void BindingRunJob::TakePart(std::vector<Value> outputs, size_t batch_rows, int6
 Status BindingRunJob::Execute() {
   if (has_part_) return Status::Ok();
   if (!core_->binding) return SessionReleased();
-  SessionCore& session = *core_->session;
-  const bool timed = session.record_latency || session.inline_gate.is_enabled();
+  SessionCore& session = core_->session->core();
+  const bool timed = session.record_latency || core_->session->inline_gate.is_enabled();
   if (timed) queue_ns_ = MonotonicNow() - called_at_;
   ONLITE_RETURN_IF_ERROR(core_->binding->Run(&cancel, timed ? &times_ : nullptr));
   if (core_->flexible && !core_->binding->strayed()) return Status::Ok();
@@ -75,18 +76,22 @@ Status BindingRunJob::Execute() {
 }
 
 Napi::Value BindingRunJob::Result(Napi::Env env) {
-  SessionCore& session = *core_->session;
-  const int64_t fetch_started = session.Clock();
+  AttachedSession& session = *core_->session;
+  const int64_t fetch_started = session.core().Clock();
   finished_ = true;
   binding_->Finished(env, true);
   Napi::Value outputs = UnboundOutputsToJs(env, outputs_);
-  session.RecordSuccess(posting.id, called_at_, queue_ns_, times_, session.Clock() - fetch_started,
-                        batch_rows_);
+  session.RecordSuccess(posting.id, called_at_, queue_ns_, times_,
+                        session.core().Clock() - fetch_started, batch_rows_);
   return outputs;
 }
 
 void BindingRunJob::Failed(ErrorCode code) {
   core_->session->RecordFailure(posting.id, called_at_, code);
+}
+
+void BindingRunJob::Abandoned() {
+  if (undelivered_) undelivered_->Abandon();
 }
 
 void BindingRunJob::Settled(Napi::Env env) {
@@ -95,6 +100,7 @@ void BindingRunJob::Settled(Napi::Env env) {
 
 void BindingRunJob::Retire(std::unique_ptr<Job> self) {
   outputs_.clear();
+  undelivered_.reset();
   binding_->Keep(std::unique_ptr<BindingRunJob>(static_cast<BindingRunJob*>(self.release())));
 }
 

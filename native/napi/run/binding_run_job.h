@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "napi/environment/job.h"
+#include "session/attached_session.h"
 #include "session/batched_run.h"
 #include "session/binding_core.h"
 
@@ -32,6 +34,7 @@ class BindingRunJob final : public Job, public BatchedRun {
   Status Execute() override;
   Napi::Value Result(Napi::Env env) override;
   void Failed(ErrorCode code) override;
+  void Abandoned() override;
   void Settled(Napi::Env env) override;
   void Retire(std::unique_ptr<Job> self) override;
 
@@ -45,6 +48,8 @@ class BindingRunJob final : public Job, public BatchedRun {
   /// As of RunRecord.
   size_t batch_rows_ = 0;
   bool has_part_ = false;
+  /// Of the run under way.
+  std::optional<Undelivered> undelivered_;
   /// What is not in the bound memory: as SessionCore::TakeOutputs gives it.
   std::vector<Value> outputs_;
   bool finished_ = false;

@@ -2,7 +2,6 @@
 
 #include "napi/convert/tensor_arguments.h"
 #include "napi/run/native_binding.h"
-#include "session/session_core.h"
 
 namespace onlite {
 

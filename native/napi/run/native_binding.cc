@@ -40,12 +40,12 @@ Napi::Function NativeBinding::Define(Napi::Env env) {
 }
 
 Napi::Object NativeBinding::Wrap(Napi::Env env, const Napi::Value& owner,
-                                 std::shared_ptr<SessionCore> session, size_t signature) {
+                                 std::shared_ptr<AttachedSession> session, size_t signature) {
   auto core = std::make_shared<BindingCore>();
-  Check(env, session->session->CreateBinding(signature, &core->binding));
+  Check(env, session->core().session->CreateBinding(signature, &core->binding));
   core->signature = signature;
   core->session = std::move(session);
-  core->session->AddBinding(core);
+  core->session->core().AddBinding(core);
   return Construct(env, Environment::Of(env).binding_class, {kCore.Refer(env, &core), owner});
 }
 
@@ -83,16 +83,16 @@ void NativeBinding::DefineRunSync(Napi::Env env, Napi::Object self) {
 
 NativeBinding::~NativeBinding() {
   if (callee_) callee_->binding = nullptr;
-  if (core_) core_->session->CloseBinding(*core_);
+  if (core_) session().core().CloseBinding(*core_);
 }
 
 const std::vector<ValueInfo>& NativeBinding::Values(BoundMemory::Use use) const {
-  const SignatureInfo& signature = core_->session->info.signatures[core_->signature];
+  const SignatureInfo& signature = session().core().info.signatures[core_->signature];
   return use == BoundMemory::Use::kInput ? signature.inputs : signature.outputs;
 }
 
 void NativeBinding::RequireIdle(Napi::Env env) const {
-  if (core_->session->released) ThrowStatus(env, SessionReleased());
+  if (session().released()) ThrowStatus(env, SessionReleased());
   if (!core_->binding) ThrowStatus(env, {ErrorCode::kTensorDisposed, "the binding was disposed"});
   if (busy_) {
     ThrowStatus(env, {ErrorCode::kBusy, "the binding's own run is in flight"});
@@ -195,7 +195,7 @@ void NativeBinding::NotePlaces() {
 }
 
 void NativeBinding::CountRows() {
-  SessionCore& session = *core_->session;
+  const SessionCore& session = this->session().core();
   if (!session.batches || !core_->flexible || needs_care_) return;
   RunRequest request;
   request.signature = core_->signature;
@@ -267,7 +267,7 @@ void NativeBinding::RequireCarriable(Napi::Env env, size_t output, size_t input)
 Status NativeBinding::CarryOne(size_t output, size_t input) {
   BoundMemory& from = *outputs_[output].memory;
   BoundMemory& to = *inputs_[input].memory;
-  if (core_->session->info.engine == Engine::kTfLite) {
+  if (session().core().info.engine == Engine::kTfLite) {
     // Arranging an interpreter's memory anew costs more than copying a state.
     if (to.byte_length() > 0) {
       std::memcpy(to.view().data, from.view().data, to.byte_length());
@@ -316,7 +316,7 @@ Napi::Value NativeBinding::Carry(const Napi::CallbackInfo& info) {
   CountCopies();
   NotePlaces();
   Check(env, status);
-  return Napi::Boolean::New(env, core_->session->info.engine != Engine::kTfLite);
+  return Napi::Boolean::New(env, session().core().info.engine != Engine::kTfLite);
 }
 
 // keep(output, onDevice): what a run leaves in a dynamic output stays where it is, for `carry` and
@@ -366,7 +366,7 @@ Napi::Value NativeBinding::CopyToHost(const Napi::CallbackInfo& info) {
   const bool is_input = output == SIZE_MAX;
   const Binding::Place place{.is_input = is_input, .index = is_input ? input : output};
   auto job = std::make_unique<CopyToHostJob>(this, core_, place);
-  Check(env, Environment::Of(env).Post(*core_->session->queue, id, std::move(job)));
+  Check(env, Environment::Of(env).Post(*session().core().queue, id, std::move(job)));
   busy_ = true;
   Ref();
   return env.Undefined();
@@ -379,7 +379,7 @@ void NativeBinding::Copied() {
 
 // close(): gives the runtime's memory back; the binding cannot be run any more.
 Napi::Value NativeBinding::Close(const Napi::CallbackInfo& info) {
-  if (!busy_) core_->session->CloseBinding(*core_);
+  if (!busy_) session().core().CloseBinding(*core_);
   return info.Env().Undefined();
 }
 
@@ -405,7 +405,6 @@ void NativeBinding::Prepare(Napi::Env env, bool asynchronous) {
 
 void NativeBinding::Finished(Napi::Env env, bool succeeded) {
   busy_ = false;
-  undelivered_.reset();
   if (succeeded) CopyOut(env, true);
 }
 
@@ -435,7 +434,7 @@ void NativeBinding::Keep(std::unique_ptr<BindingRunJob> job) {
 }
 
 void NativeBinding::Start(Napi::Env env, napi_value id) {
-  SessionCore& session = *core_->session;
+  SessionCore& session = this->session().core();
   const int64_t called_at = session.Clock();
   RequireIdle(env);
   const JobId job_id = ReadJobId(env, id);
@@ -450,19 +449,18 @@ void NativeBinding::Start(Napi::Env env, napi_value id) {
                      ? environment.PostToBatch(*session.batches, job_id, std::move(job), member)
                      : environment.Post(*session.queue, job_id, std::move(job))));
   busy_ = true;
-  undelivered_.emplace(core_->session);
   Ref();
 }
 
 Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
   RequireIdle(env);
-  SessionCore& session = *core_->session;
+  AttachedSession& session = this->session();
   const int64_t called_at = MonotonicNow();
   Prepare(env, false);
-  if (!EnterSynchronousRun(session)) ThrowStatus(env, EveryInterpreterBusy());
+  if (!EnterSynchronousRun(session.core())) ThrowStatus(env, EveryInterpreterBusy());
   RunTimes times;
   const Status status = RunGuarded([&] { return core_->binding->Run(nullptr, &times); });
-  LeaveSynchronousRun(session);
+  LeaveSynchronousRun(session.core());
   if (!status.ok()) session.RecordFailure(RunRecords::kSynchronous, called_at, status.code());
   Check(env, status);
   CopyOut(env, false);
@@ -472,12 +470,12 @@ Napi::Value NativeBinding::RunWithCare(Napi::Env env) {
 
 Napi::Value NativeBinding::TakeOutputs(Napi::Env env) {
   std::vector<onlite::Value> outputs;
-  Check(env, core_->session->TakeOutputs(*core_, &outputs));
+  Check(env, session().core().TakeOutputs(*core_, &outputs));
   return UnboundOutputsToJs(env, outputs);
 }
 
 bool NativeBinding::IsFree() const {
-  return !busy_ && !core_->session->released && core_->binding && core_->dynamic_outputs.empty();
+  return !busy_ && !session().released() && core_->binding && core_->dynamic_outputs.empty();
 }
 
 bool NativeBinding::IsReady(Way way) const {
@@ -485,7 +483,7 @@ bool NativeBinding::IsReady(Way way) const {
 }
 
 bool NativeBinding::PlaceForInline(Napi::Env env, Way way) {
-  if (!way.inlined || !way.attached || in_place_ || !IsFree() || !core_->session->MayRunInline()) {
+  if (!way.inlined || !way.attached || in_place_ || !IsFree() || !session().MayRunInline()) {
     return false;
   }
   Prepare(env, false);
@@ -493,16 +491,17 @@ bool NativeBinding::PlaceForInline(Napi::Env env, Way way) {
 }
 
 std::optional<Status> NativeBinding::RunAtOnce(Way way) {
-  SessionCore& session = *core_->session;
+  AttachedSession& session = this->session();
+  SessionCore& core = session.core();
   if (!IsReady(way) || (way.inlined && !session.MayRunInline())) return std::nullopt;
   // All but the run itself takes less than a second pair of clock readings
   // would, so one time serves as invoke and as total.
-  const bool timed = way.inlined || session.record_latency;
+  const bool timed = way.inlined || core.record_latency;
   const int64_t started = timed ? MonotonicNow() : 0;
-  if (!EnterSynchronousRun(session)) return std::nullopt;
+  if (!EnterSynchronousRun(core)) return std::nullopt;
   Status status = RunGuarded([&] { return core_->binding->Run(nullptr, nullptr); });
   const int64_t taken = timed ? MonotonicNow() - started : 0;
-  LeaveSynchronousRun(session);
+  LeaveSynchronousRun(core);
   if (!status.ok()) {
     session.RecordFailure(RunRecords::kSynchronous, started, status.code());
   } else if (way.inlined) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "napi/run/bound_memory.h"
-#include "session/session_core.h"
+#include "session/attached_session.h"
 
 namespace onlite {
 
@@ -20,7 +20,7 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   /// `owner` is the session's JavaScript object, which the binding keeps alive.
   /// kSessionReleased, or what the adapter says.
   static Napi::Object Wrap(Napi::Env env, const Napi::Value& owner,
-                           std::shared_ptr<SessionCore> session, size_t signature);
+                           std::shared_ptr<AttachedSession> session, size_t signature);
 
   /// Takes an External of shared_ptr<BindingCore>, which only Wrap can make, and the
   /// session's object.
@@ -110,13 +110,13 @@ class NativeBinding : public Napi::ObjectWrap<NativeBinding> {
   Status BindView(BoundMemory::Use use, size_t index, bool asynchronous);
   const std::vector<ValueInfo>& Values(BoundMemory::Use use) const;
 
+  AttachedSession& session() const { return *core_->session; }
+
   std::shared_ptr<BindingCore> core_;
   std::vector<Slot> inputs_;
   std::vector<Slot> outputs_;
   std::unique_ptr<BindingRunJob> idle_job_;
   std::shared_ptr<Callee> callee_;
-  /// Of the asynchronous run under way.
-  std::optional<Undelivered> undelivered_;
   /// The kind of run that was asked for last, and so probably is next.
   bool ran_asynchronously_ = false;
   /// Something may be detached or needs copying: stable unshared memory alone

@@ -147,22 +147,27 @@ class CreateJob final : public Job {
     core->record_latency = record_latency;
     // A batch waits for others to join it, and the JS thread must not wait for a turn.
     if (!core->batches && !core->info.takes_turns) {
-      core->inline_gate.SetLimit(inline_ns, inline_percentile);
+      core->inline_limit_ns = inline_ns;
+      core->inline_percentile = inline_percentile;
     }
     // TensorFlow Lite runs from our buffer; ONNX Runtime has made its own copy.
     if (engine == Engine::kTfLite && !is_mapped) core->external_bytes = model_bytes;
     // JavaScript was told so, and nobody would use the session.
     if (cancel.cancelled()) return Cancelled();
-    core_ = std::move(core);
+    session_ = std::make_shared<AttachedSession>(std::move(core));
     return Status::Ok();
   }
 
   bool UsesCallersMemory() const override { return false; }
 
-  Napi::Value Result(Napi::Env env) override { return NativeSession::Wrap(env, std::move(core_)); }
+  Napi::Value Result(Napi::Env env) override {
+    return NativeSession::Wrap(env, std::move(session_));
+  }
 
   void Settled(Napi::Env env) override {
-    if (core_) DropSession(Environment::Of(env), std::exchange(core_, nullptr));
+    if (!session_) return;
+    DropSession(Environment::Of(env), *session_);
+    session_.reset();
   }
 
  private:
@@ -177,7 +182,7 @@ class CreateJob final : public Job {
     return reading.End() ? Cancelled() : Status::Ok();
   }
 
-  std::shared_ptr<SessionCore> core_;
+  std::shared_ptr<AttachedSession> session_;
 };
 
 }  // namespace

@@ -91,6 +91,7 @@ Napi::Value LatencyRejected(const SessionCore& core, const Napi::CallbackInfo& i
 
 Napi::Value LatencyReset(const SessionCore& core, const Napi::CallbackInfo& info) {
   core.statistics->Reset();
+  if (core.batches) core.batches->ResetSizes();
   return info.Env().Undefined();
 }
 

@@ -17,11 +17,13 @@
 #include "napi/session/session_jobs.h"
 #include "session/batch_support.h"
 #include "session/run_guarded.h"
+#include "session/shared_sessions.h"
 
 namespace onlite {
 namespace {
 
-constexpr Tagged<std::shared_ptr<SessionCore>> kCore(0x6f6e6c6974652d73ULL, 0x657373696f6e2d31ULL);
+constexpr Tagged<std::shared_ptr<AttachedSession>> kSession(0x6f6e6c6974652d73ULL,
+                                                            0x657373696f6e2d31ULL);
 
 }  // namespace
 
@@ -33,6 +35,7 @@ Napi::Function NativeSession::Define(Napi::Env env) {
        PropertyDescriptor(SafeMethod<&NativeSession::Run>("run")),
        PropertyDescriptor(SafeMethod<&NativeSession::RunSync>("runSync")),
        PropertyDescriptor(SafeMethod<&NativeSession::Bind>("bind")),
+       PropertyDescriptor(SafeMethod<&NativeSession::Share>("share")),
        PropertyDescriptor(SafeMethod<&NativeSession::Release>("release")),
        PropertyDescriptor(SafeMethod<&NativeSession::HasAwaitedRuns>("hasAwaitedRuns")),
        PropertyDescriptor(SafeMethod<&NativeSession::ResetVariables>("resetVariables")),
@@ -47,51 +50,68 @@ Napi::Function NativeSession::Define(Napi::Env env) {
        PropertyDescriptor(CoreMethod<&QueueDepth>("queueDepth")),
        PropertyDescriptor(CoreMethod<&BatchSizes>("batchSizes")),
        PropertyDescriptor(CoreMethod<&RunsInFlight>("runsInFlight")),
+       PropertyDescriptor(CoreMethod<&SessionNumber>("number")),
+       PropertyDescriptor(CoreMethod<&HasUsers>("hasUsers")),
        PropertyDescriptor(CoreMethod<&InlineRuns>("inlineRuns")),
-       PropertyDescriptor(CoreMethod<&MayRunInline>("mayRunInline")),
-       PropertyDescriptor(CoreMethod<&SessionMemory>("memory")),
-       PropertyDescriptor(CoreMethod<&ObserveRuns>("observeRuns")),
-       PropertyDescriptor(CoreMethod<&TakeRunRecord>("takeRunRecord"))});
+       PropertyDescriptor(SessionMethod<&MayRunInline>("mayRunInline")),
+       PropertyDescriptor(SessionMethod<&SessionMemory>("memory")),
+       PropertyDescriptor(SessionMethod<&ObserveRuns>("observeRuns")),
+       PropertyDescriptor(SessionMethod<&TakeRunRecord>("takeRunRecord"))});
 }
 
-Napi::Object NativeSession::Wrap(Napi::Env env, std::shared_ptr<SessionCore> core) {
-  return Construct(env, Environment::Of(env).session_class, {kCore.Refer(env, &core)});
+Napi::Object NativeSession::Wrap(Napi::Env env, std::shared_ptr<AttachedSession> session) {
+  return Construct(env, Environment::Of(env).session_class, {kSession.Refer(env, &session)});
 }
 
 NativeSession::NativeSession(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<NativeSession>(info), environment_(Environment::Of(info.Env()).state()) {
   const Napi::Env env = info.Env();
-  const std::shared_ptr<SessionCore>* const core = kCore.Read(env, info[0]);
-  if (core == nullptr) ThrowInvalidArgument(env, "NativeSession cannot be constructed");
-  core_ = *core;
-  Napi::MemoryManagement::AdjustExternalMemory(env, core_->external_bytes);
+  const std::shared_ptr<AttachedSession>* const session = kSession.Read(env, info[0]);
+  if (session == nullptr) ThrowInvalidArgument(env, "NativeSession cannot be constructed");
+  attached_ = *session;
+  ReportMemory(env);
 }
 
 NativeSession::~NativeSession() {
-  if (!core_) return;
-  if (environment_->closing) {
-    // The process ends: destroying now would only race with the runtime's own teardown.
-    if (environment_->is_main_thread && core_->session) {
-      static_cast<void>(new (std::nothrow) std::shared_ptr<SessionCore>(std::move(core_)));
-    }
+  if (!attached_) return;
+  if (!environment_->closing) {
+    TakeBackReport(Env());
+    DropSession(Environment::Of(Env()), *attached_);
     return;
   }
-  if (core_->released) return;
-  core_->released = true;
-  Napi::MemoryManagement::AdjustExternalMemory(Env(), -core_->external_bytes);
-  DropSession(Environment::Of(Env()), core_);
+  if (reports_memory_) core().bytes_are_reported = false;
+  // The process ends: destroying now would only race with the runtime's own teardown.
+  if (environment_->is_main_thread && !core().is_closed()) {
+    static_cast<void>(new (std::nothrow) std::shared_ptr<AttachedSession>(std::move(attached_)));
+  } else if (attached_->LetGo()) {
+    core().CloseWhenIdle();
+  }
 }
 
-void NativeSession::RequireOpen(Napi::Env env) const {
-  if (core_->released) ThrowStatus(env, SessionReleased());
+void NativeSession::ReportMemory(Napi::Env env) {
+  if (core().bytes_are_reported.load(std::memory_order_relaxed)) return;
+  if (core().bytes_are_reported.exchange(true)) return;
+  reports_memory_ = true;
+  Napi::MemoryManagement::AdjustExternalMemory(env, core().external_bytes);
+}
+
+void NativeSession::TakeBackReport(Napi::Env env) {
+  if (!std::exchange(reports_memory_, false)) return;
+  core().bytes_are_reported = false;
+  Napi::MemoryManagement::AdjustExternalMemory(env, -core().external_bytes);
+}
+
+void NativeSession::RequireOpen(Napi::Env env) {
+  if (attached_->released()) ThrowStatus(env, SessionReleased());
+  ReportMemory(env);
 }
 
 Napi::Value NativeSession::Info(const Napi::CallbackInfo& info) {
-  return SessionInfoToJs(info.Env(), core_->info);
+  return SessionInfoToJs(info.Env(), core().info);
 }
 
 Napi::Value NativeSession::Providers(const Napi::CallbackInfo& info) {
-  return StringsToArray(info.Env(), core_->Providers());
+  return StringsToArray(info.Env(), core().Providers());
 }
 
 Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
@@ -102,26 +122,26 @@ Napi::Value NativeSession::Run(const Napi::CallbackInfo& info) {
   auto arguments = std::make_unique<RunArguments>();
   ReadRunOptions(env, info[3], arguments.get());
   arguments->admit = [this](size_t bytes) {
-    return core_->RecordPost(core_->batches ? core_->batches->CheckBytes(bytes)
-                                            : core_->queue->CheckBytes(bytes));
+    return core().RecordPost(core().batches ? core().batches->CheckBytes(bytes)
+                                            : core().queue->CheckBytes(bytes));
   };
-  ReadRunArguments(env, core_->info, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
+  ReadRunArguments(env, core().info, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
   arguments->admit = nullptr;
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
   Environment& environment = Environment::Of(env);
-  if (core_->batches) {
-    const size_t rows = BatchRows(*core_, arguments->request, arguments->is_warm_up);
+  if (core().batches) {
+    const size_t rows = BatchRows(core(), arguments->request, arguments->is_warm_up);
     if (rows > 0) {
-      auto job = std::make_unique<BatchedRunJob>(core_, std::move(arguments), called_at, rows);
+      auto job = std::make_unique<BatchedRunJob>(attached_, std::move(arguments), called_at, rows);
       BatchMember* const member = job.get();
-      Check(env, core_->RecordPost(
-                     environment.PostToBatch(*core_->batches, id, std::move(job), member)));
+      Check(env, core().RecordPost(
+                     environment.PostToBatch(*core().batches, id, std::move(job), member)));
       return env.Undefined();
     }
   }
-  auto job = std::make_unique<RunJob>(core_, std::move(arguments), called_at);
-  Check(env, core_->RecordPost(environment.Post(*core_->queue, id, std::move(job))));
+  auto job = std::make_unique<RunJob>(attached_, std::move(arguments), called_at);
+  Check(env, core().RecordPost(environment.Post(*core().queue, id, std::move(job))));
   return env.Undefined();
 }
 
@@ -132,27 +152,27 @@ Napi::Value NativeSession::RunSync(const Napi::CallbackInfo& info) {
   const bool inlined = info[3].IsBoolean() && info[3].As<Napi::Boolean>().Value();
   RunArguments arguments;
   ReadRunOptions(env, info[2], &arguments);
-  ReadRunArguments(env, core_->info, info[0], info[1], FeedPolicy::kSynchronous, &arguments);
+  ReadRunArguments(env, core().info, info[0], info[1], FeedPolicy::kSynchronous, &arguments);
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
-  if (inlined && !core_->MayRunInline()) return Napi::Boolean::New(env, false);
-  if (!EnterSynchronousRun(*core_)) {
+  if (inlined && !attached_->MayRunInline()) return Napi::Boolean::New(env, false);
+  if (!EnterSynchronousRun(core())) {
     if (inlined) return Napi::Boolean::New(env, false);
     ThrowStatus(env, EveryInterpreterBusy());
   }
   RunResult result;
-  const Status status = RunGuarded([&] { return core_->session->Run(arguments.request, &result); });
-  LeaveSynchronousRun(*core_);
+  const Status status = RunGuarded([&] { return core().session->Run(arguments.request, &result); });
+  LeaveSynchronousRun(core());
   if (!status.ok() && !arguments.is_warm_up)
-    core_->RecordFailure(RunRecords::kSynchronous, called_at, status.code());
+    attached_->RecordFailure(RunRecords::kSynchronous, called_at, status.code());
   Check(env, status);
   Napi::Value outputs = OutputsToJs(env, arguments, &result);
   if (arguments.is_warm_up) return outputs;
   const int64_t total_ns = MonotonicNow() - called_at;
   if (inlined) {
-    core_->RecordInline(result.times.invoke_ns, total_ns);
+    attached_->RecordInline(result.times.invoke_ns, total_ns);
   } else {
-    core_->RecordSynchronous(result.times.invoke_ns, total_ns);
+    attached_->RecordSynchronous(result.times.invoke_ns, total_ns);
   }
   return outputs;
 }
@@ -161,38 +181,64 @@ Napi::Value NativeSession::Bind(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   const uint32_t signature = info[0].IsNumber() ? info[0].As<Napi::Number>().Uint32Value() : 0;
-  if (signature >= core_->info.signatures.size()) {
+  if (signature >= core().info.signatures.size()) {
     ThrowInvalidArgument(env, "signature: the model has no such signature");
   }
-  return NativeBinding::Wrap(env, info.This(), core_, signature);
+  return NativeBinding::Wrap(env, info.This(), attached_, signature);
+}
+
+// share(description): the token that attachSession takes.
+Napi::Value NativeSession::Share(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RequireOpen(env);
+  if (!info[0].IsString()) ThrowInvalidArgument(env, "description: expected a string");
+  return Napi::String::New(env,
+                           SharedSessions::Process().Share(attached_->shared_core(),
+                                                           info[0].As<Napi::String>().Utf8Value()));
+}
+
+Napi::Value AttachSession(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsString()) ThrowInvalidArgument(env, "token: expected a string");
+  std::shared_ptr<SessionCore> core;
+  std::string description;
+  Check(env, SharedSessions::Process().Attach(info[0].As<Napi::String>().Utf8Value(), &core,
+                                              &description));
+  auto attached = std::make_shared<AttachedSession>(std::move(core));
+  Napi::Array result = Napi::Array::New(env, 2);
+  result.Set(0U, NativeSession::Wrap(env, std::move(attached)));
+  result.Set(1U, Napi::String::New(env, description));
+  return result;
 }
 
 Napi::Value NativeSession::Release(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   const JobId id = ReadJobId(env, info[0]);
-  core_->FlushBatches();
-  Check(env,
-        Environment::Of(env).PostExclusive(*core_->queue, id, std::make_unique<ReleaseJob>(core_)));
-  core_->released = true;
-  Napi::MemoryManagement::AdjustExternalMemory(env, -core_->external_bytes);
+  Environment& environment = Environment::Of(env);
+  const bool was_last = attached_->LetGo();
+  TakeBackReport(env);
+  core().FlushBatches();
+  if (was_last) {
+    auto job = std::make_unique<ReleaseJob>(attached_->shared_core());
+    Check(env, environment.PostExclusive(*core().queue, id, std::move(job)));
+  } else {
+    Check(env, environment.PostWaiting(id, std::make_unique<DetachJob>(attached_)));
+  }
   return env.Undefined();
 }
 
 Napi::Value NativeSession::HasAwaitedRuns(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const JobId except = ReadJobId(env, info[0]);
-  return Napi::Boolean::New(
-      env, Environment::Of(env).HasAwaited(*core_->queue, core_->batches.get(), except));
+  return Napi::Boolean::New(info.Env(), attached_->HasAwaited());
 }
 
 Napi::Value NativeSession::ResetVariables(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   const JobId id = ReadJobId(env, info[0]);
-  core_->FlushBatches();
-  Check(env, Environment::Of(env).PostExclusive(*core_->queue, id,
-                                                std::make_unique<ResetVariablesJob>(core_)));
+  core().FlushBatches();
+  Check(env, Environment::Of(env).PostExclusive(*core().queue, id,
+                                                std::make_unique<ResetVariablesJob>(attached_)));
   return env.Undefined();
 }
 
@@ -201,14 +247,14 @@ Napi::Value NativeSession::ResetVariablesSync(const Napi::CallbackInfo& info) {
   RequireOpen(env);
   // Every place is claimed, so nothing runs beside it.
   size_t claimed = 0;
-  while (claimed < core_->info.concurrency && core_->queue->TryEnter()) ++claimed;
-  const bool alone = claimed == core_->info.concurrency;
+  while (claimed < core().info.concurrency && core().queue->TryEnter()) ++claimed;
+  const bool alone = claimed == core().info.concurrency;
   const Status status = RunGuarded([&] {
     return alone
-               ? core_->session->ResetVariables()
+               ? core().session->ResetVariables()
                : Status(ErrorCode::kBusy, "resetVariablesSync: runs of the session are in flight");
   });
-  for (; claimed > 0; --claimed) core_->queue->Leave();
+  for (; claimed > 0; --claimed) core().queue->Leave();
   Check(env, status);
   return env.Undefined();
 }
@@ -217,11 +263,11 @@ Napi::Value NativeSession::EndProfiling(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RequireOpen(env);
   std::string file;
-  if (!EnterSynchronousRun(*core_)) {
+  if (!EnterSynchronousRun(core())) {
     ThrowStatus(env, {ErrorCode::kBusy, "endProfiling: a run of the session is in flight"});
   }
-  const Status status = RunGuarded([&] { return core_->session->EndProfiling(&file); });
-  LeaveSynchronousRun(*core_);
+  const Status status = RunGuarded([&] { return core().session->EndProfiling(&file); });
+  LeaveSynchronousRun(core());
   Check(env, status);
   return Napi::String::New(env, file);
 }

@@ -54,9 +54,12 @@ Napi::Array OperatorsToJs(Napi::Env env, const std::vector<ProfiledOperator>& op
 
 }  // namespace
 
-ProfileJob::ProfileJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
-                       size_t runs)
-    : core_(std::move(core)), arguments_(std::move(arguments)), runs_(runs) {
+ProfileJob::ProfileJob(const std::shared_ptr<AttachedSession>& session,
+                       std::unique_ptr<RunArguments> arguments, size_t runs)
+    : core_(session->shared_core()),
+      undelivered_(session),
+      arguments_(std::move(arguments)),
+      runs_(runs) {
   arguments_->request.cancel = &cancel;
 }
 
@@ -81,11 +84,12 @@ Napi::Value NativeSession::Profile(const Napi::CallbackInfo& info) {
   const size_t runs = info[4].As<Napi::Number>().Uint32Value();
   auto arguments = std::make_unique<RunArguments>();
   ReadRunOptions(env, info[3], arguments.get());
-  ReadRunArguments(env, core_->info, info[1], info[2], FeedPolicy::kAsynchronous, arguments.get());
+  ReadRunArguments(env, attached_->core().info, info[1], info[2], FeedPolicy::kAsynchronous,
+                   arguments.get());
   // Again: a getter on Array.prototype may have released the session.
   RequireOpen(env);
-  auto job = std::make_unique<ProfileJob>(core_, std::move(arguments), runs);
-  Check(env, Environment::Of(env).Post(*core_->queue, id, std::move(job)));
+  auto job = std::make_unique<ProfileJob>(attached_, std::move(arguments), runs);
+  Check(env, Environment::Of(env).Post(*attached_->core().queue, id, std::move(job)));
   return env.Undefined();
 }
 

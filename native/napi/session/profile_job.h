@@ -4,7 +4,7 @@
 
 #include "napi/convert/tensor_arguments.h"
 #include "napi/environment/job.h"
-#include "session/session_core.h"
+#include "session/attached_session.h"
 
 namespace onlite {
 
@@ -12,15 +12,17 @@ namespace onlite {
 /// one run's place in the session's queue; nothing of it is in the histograms.
 class ProfileJob final : public Job {
  public:
-  ProfileJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
-             size_t runs);
+  ProfileJob(const std::shared_ptr<AttachedSession>& session,
+             std::unique_ptr<RunArguments> arguments, size_t runs);
   Status Execute() override;
+  void Abandoned() override { undelivered_.Abandon(); }
   bool UsesCallersMemory() const override { return arguments_->in_place; }
   /// NativeProfile of lib/engine/addon/native.ts.
   Napi::Value Result(Napi::Env env) override;
 
  private:
   const std::shared_ptr<SessionCore> core_;
+  Undelivered undelivered_;
   const std::unique_ptr<RunArguments> arguments_;
   const size_t runs_;
   OperatorProfile profile_;

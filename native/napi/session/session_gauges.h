@@ -2,7 +2,7 @@
 
 #include <napi.h>
 
-#include "session/session_core.h"
+#include "session/attached_session.h"
 
 namespace onlite {
 
@@ -11,24 +11,31 @@ namespace onlite {
 /// Runs that wait to be started.
 Napi::Value QueueDepth(const SessionCore& core, const Napi::CallbackInfo& info);
 
-/// [rows, how many batches had so many, …]; empty without batching.
+/// batchSizes(since): [rows, how many batches had so many, …]; empty without batching. Ever, or
+/// since latencyReset with 1, or since it was last called so with 2.
 Napi::Value BatchSizes(const SessionCore& core, const Napi::CallbackInfo& info);
 
 /// Tasks of the session's on executor threads; a batch is one.
 Napi::Value RunsInFlight(const SessionCore& core, const Napi::CallbackInfo& info);
 
-/// Runs asked for asynchronously that the JS thread has made itself.
+/// The process's number for the native session.
+Napi::Value SessionNumber(const SessionCore& core, const Napi::CallbackInfo& info);
+
+/// Somebody has not released it, perhaps another thread.
+Napi::Value HasUsers(const SessionCore& core, const Napi::CallbackInfo& info);
+
+/// Runs asked for asynchronously that JS threads have made themselves.
 Napi::Value InlineRuns(const SessionCore& core, const Napi::CallbackInfo& info);
-Napi::Value MayRunInline(const SessionCore& core, const Napi::CallbackInfo& info);
+Napi::Value MayRunInline(const AttachedSession& session, const Napi::CallbackInfo& info);
 
 /// Our own memory: [the model's, the histograms'] bytes.
-Napi::Value SessionMemory(const SessionCore& core, const Napi::CallbackInfo& info);
+Napi::Value SessionMemory(const AttachedSession& session, const Napi::CallbackInfo& info);
 
 /// observeRuns(kept): see RunRecords.
-Napi::Value ObserveRuns(SessionCore& core, const Napi::CallbackInfo& info);
+Napi::Value ObserveRuns(AttachedSession& session, const Napi::CallbackInfo& info);
 
 /// takeRunRecord(id?): [queue, bind, invoke, fetch, total, batch's rows] or undefined;
 /// without an id, of the last synchronous run.
-Napi::Value TakeRunRecord(SessionCore& core, const Napi::CallbackInfo& info);
+Napi::Value TakeRunRecord(AttachedSession& session, const Napi::CallbackInfo& info);
 
 }  // namespace onlite

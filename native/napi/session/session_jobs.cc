@@ -9,12 +9,14 @@
 
 namespace onlite {
 
-void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& core) noexcept {
-  core->FlushBatches();
+void DropSession(Environment& environment, AttachedSession& session) noexcept {
+  if (session.released() || !session.LetGo()) return;
+  SessionCore& core = session.core();
+  core.FlushBatches();
   try {
-    environment.PostDetached(*core->queue, std::make_unique<ReleaseJob>(core));
+    environment.PostDetached(*core.queue, std::make_unique<ReleaseJob>(session.shared_core()));
   } catch (const std::bad_alloc&) {
-    // The core goes with its last holder.
+    core.CloseWhenIdle();
   }
 }
 
@@ -39,33 +41,35 @@ Napi::Value OutputsToJs(Napi::Env env, const RunArguments& arguments, RunResult*
   return outputs;
 }
 
-RunJob::RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
+RunJob::RunJob(std::shared_ptr<AttachedSession> session, std::unique_ptr<RunArguments> arguments,
                int64_t called_at)
-    : core_(std::move(core)),
-      undelivered_(core_),
+    : session_(std::move(session)),
+      undelivered_(session_),
       arguments_(std::move(arguments)),
       called_at_(called_at) {
   arguments_->request.cancel = &cancel;
 }
 
 Status RunJob::Execute() {
-  if (!core_->session) return SessionReleased();
+  const SessionCore& core = session_->core();
+  if (!core.session) return SessionReleased();
   queue_ns_ = MonotonicNow() - called_at_;
-  return core_->session->Run(arguments_->request, &result_);
+  return core.session->Run(arguments_->request, &result_);
 }
 
 Napi::Value RunJob::Result(Napi::Env env) {
-  const int64_t fetch_started = core_->Clock();
+  const SessionCore& core = session_->core();
+  const int64_t fetch_started = core.Clock();
   Napi::Value outputs = OutputsToJs(env, *arguments_, &result_);
   if (!arguments_->is_warm_up) {
-    core_->RecordSuccess(posting.id, called_at_, queue_ns_, result_.times,
-                         core_->Clock() - fetch_started, batch_rows_);
+    session_->RecordSuccess(posting.id, called_at_, queue_ns_, result_.times,
+                            core.Clock() - fetch_started, batch_rows_);
   }
   return outputs;
 }
 
 void RunJob::Failed(ErrorCode code) {
-  if (!arguments_->is_warm_up) core_->RecordFailure(posting.id, called_at_, code);
+  if (!arguments_->is_warm_up) session_->RecordFailure(posting.id, called_at_, code);
 }
 
 Status ReleaseJob::Execute() {

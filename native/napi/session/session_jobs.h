@@ -5,7 +5,7 @@
 
 #include "napi/convert/tensor_arguments.h"
 #include "napi/environment/job.h"
-#include "session/session_core.h"
+#include "session/attached_session.h"
 
 namespace onlite {
 
@@ -14,18 +14,19 @@ class Environment;
 /// One asynchronous run.
 class RunJob : public Job {
  public:
-  RunJob(std::shared_ptr<SessionCore> core, std::unique_ptr<RunArguments> arguments,
+  RunJob(std::shared_ptr<AttachedSession> session, std::unique_ptr<RunArguments> arguments,
          int64_t called_at);
   Status Execute() override;
   size_t waiting_bytes() const override { return arguments_->copied_bytes; }
   /// An array of ValueToJs, in the order of the requested outputs.
   Napi::Value Result(Napi::Env env) override;
   void Failed(ErrorCode code) override;
+  void Abandoned() override { undelivered_.Abandon(); }
   bool UsesCallersMemory() const override { return arguments_->in_place; }
 
  protected:
-  const std::shared_ptr<SessionCore> core_;
-  const Undelivered undelivered_;
+  const std::shared_ptr<AttachedSession> session_;
+  Undelivered undelivered_;
   const std::unique_ptr<RunArguments> arguments_;
   const int64_t called_at_;
   int64_t queue_ns_ = 0;
@@ -33,10 +34,12 @@ class RunJob : public Job {
   RunResult result_;
 };
 
-/// Destroys the runtime's session; posted exclusively.
+/// Destroys the runtime's session, which the last has let go; posted exclusively. If it never
+/// comes to be executed the session is destroyed nevertheless.
 class ReleaseJob final : public Job {
  public:
   explicit ReleaseJob(std::shared_ptr<SessionCore> core) : core_(std::move(core)) {}
+  ~ReleaseJob() override { core_->CloseWhenIdle(); }
   Status Execute() override;
   bool UsesCallersMemory() const override { return false; }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
@@ -45,23 +48,35 @@ class ReleaseJob final : public Job {
   std::shared_ptr<SessionCore> core_;
 };
 
+/// Ends when a released session's own runs have, which others still use. JS thread only.
+class DetachJob final : public WaitingJob {
+ public:
+  explicit DetachJob(std::shared_ptr<AttachedSession> session) : session_(std::move(session)) {}
+  bool MayEnd() const override { return session_->undelivered() == 0; }
+  void Settled(Napi::Env /*env*/) override { session_->core().CloseBindingsOf(*session_); }
+
+ private:
+  const std::shared_ptr<AttachedSession> session_;
+};
+
 /// Puts variables back; posted exclusively.
 class ResetVariablesJob final : public Job {
  public:
-  explicit ResetVariablesJob(std::shared_ptr<SessionCore> core)
-      : core_(std::move(core)), undelivered_(core_) {}
+  explicit ResetVariablesJob(const std::shared_ptr<AttachedSession>& session)
+      : core_(session->shared_core()), undelivered_(session) {}
   Status Execute() override;
+  void Abandoned() override { undelivered_.Abandon(); }
   bool UsesCallersMemory() const override { return false; }
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 
  private:
   const std::shared_ptr<SessionCore> core_;
-  const Undelivered undelivered_;
+  Undelivered undelivered_;
 };
 
-/// Destroys a session that nobody uses any more, after its runs and off the JS thread; where
-/// that cannot be had, with the last holder.
-void DropSession(Environment& environment, const std::shared_ptr<SessionCore>& core) noexcept;
+/// Lets go of a session that nobody here uses any more. The last one destroys it, after its runs
+/// and off the JS thread.
+void DropSession(Environment& environment, AttachedSession& session) noexcept;
 
 /// Encodes a run's outputs for JavaScript.
 Napi::Value OutputsToJs(Napi::Env env, const RunResult& result);
