@@ -113,6 +113,7 @@
         "native/napi/process/pinned_memory.cc",
         "native/napi/process/provider_library_job.cc",
         "native/napi/process/runtime_functions.cc",
+        "native/napi/process/server_socket.cc",
         "native/napi/run/binding_run_job.cc",
         "native/napi/run/bound_memory.cc",
         "native/napi/run/copy_to_host_job.cc",

@@ -81,6 +81,11 @@ export { registerProviderLibrary, type ProviderDevice } from './engine/runtime/p
 export { useProvider } from './engine/runtime/installed-providers';
 export { configureRuntimes } from './engine/runtime/runtime-locations';
 export { configureAddon } from './engine/addon/load';
+export {
+  openServerSocket,
+  type ServerSocket,
+  type ServerSocketOptions,
+} from './engine/server-socket';
 export { type Engine } from './engine/addon/native';
 export {
   env,

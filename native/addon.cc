@@ -8,6 +8,7 @@
 #include "napi/process/pinned_memory.h"
 #include "napi/process/provider_library_job.h"
 #include "napi/process/runtime_functions.h"
+#include "napi/process/server_socket.h"
 #include "napi/run/held_result.h"
 #include "napi/run/native_binding.h"
 #include "napi/session/create_session.h"
@@ -83,6 +84,8 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<Safe<onlite::CreateSession>>(env, "createSession"));
   exports.Set("attachSession",
               Napi::Function::New<Safe<onlite::AttachSession>>(env, "attachSession"));
+  exports.Set("openServerSocket",
+              Napi::Function::New<Safe<onlite::OpenServerSocket>>(env, "openServerSocket"));
   exports.Set("newHistogram", Napi::Function::New<Safe<NewHistogram>>(env, "newHistogram"));
   exports.Set("decodeHistogram",
               Napi::Function::New<Safe<onlite::DecodeHistogram>>(env, "decodeHistogram"));

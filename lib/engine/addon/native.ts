@@ -377,6 +377,16 @@ export interface NativeAddon {
   ): void;
   /** A session that share has given this token of, and its description. */
   attachSession(token: string): [session: NativeSession, description: string];
+  /**
+   * A TCP socket that is bound, in digits, and does not listen yet; or what has failed. Not on
+   * Windows.
+   */
+  openServerSocket(
+    address: string,
+    port: number,
+    ipv6Only: boolean,
+    reusePort: boolean,
+  ): [descriptor: number, port: number, address: string] | [errno: number, systemCall: string];
   newHistogram(significantDigits: number, highest: number): NativeHistogram;
   /** Of HdrHistogram's V2 encoding, uncompressed. */
   decodeHistogram(bytes: Uint8Array): NativeHistogram;
