@@ -107,13 +107,52 @@ const boundaries = Object.entries(forbiddenImports).map(([files, rooms]) => ({
   },
 }));
 
+/** Rooms of server/lib that may not look at these: `cli → index → http → wire → models`. */
+const forbiddenToServer = {
+  'models/**/*.ts': ['wire', 'http', 'grpc', 'cli', 'client', 'index'],
+  'wire/**/*.ts': ['http', 'grpc', 'cli', 'client', 'index'],
+  'http/**/*.ts': ['grpc', 'cli', 'client', 'index'],
+  'grpc/**/*.ts': ['http', 'cli', 'client', 'index'],
+  'client/**/*.ts': ['http', 'grpc', 'cli', 'models', 'index'],
+  'index.ts': [],
+  'cli/**/*.ts': [],
+};
+
+/** The server uses what `onlite` exports and nothing else of it. */
+const outsideServer = {
+  regex: '^(\\.\\./)+(lib|dist|scripts|test|bench|native)(/|$)',
+  message: "The server imports 'onlite' and its entry points (docs/architecture.md).",
+};
+
+const serverBoundaries = Object.entries(forbiddenToServer).map(([files, rooms]) => ({
+  files: [`server/lib/${files}`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          outsideServer,
+          ...(rooms.length === 0
+            ? []
+            : [
+                {
+                  regex: `^(\\.\\./)+(${rooms.join('|')})(/|$)`,
+                  message: `server/lib/${files} may not import ${rooms.join(', ')}.`,
+                },
+              ]),
+        ],
+      },
+    ],
+  },
+}));
+
 export default tseslint.config(
   {
     ignores: [
       'node_modules/',
       'build/',
       'build-*/',
-      'dist/',
+      '{,server/}dist/',
       'coverage/',
       'runtimes/',
       'models/',
@@ -170,12 +209,13 @@ export default tseslint.config(
   },
   {
     // A CommonJS package loads its addon, and what few callers need, by require() at first use.
-    files: ['lib/**/*.ts'],
+    files: ['{,server/}lib/**/*.ts'],
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
   ...boundaries,
+  ...serverBoundaries,
   {
-    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    files: ['test/**/*.ts', 'bench/**/*.ts', 'server/test/**/*.ts'],
     rules: {
       ...userImportsOnly,
       // Tests read JSON, index what they have just measured, and pass wrong values on purpose.

@@ -30,8 +30,29 @@ const builtins = {
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 
+/** How both packages are made. */
+const common = {
+  platform: 'node',
+  transform: { target: 'node20', define: { ONLITE_VERSION: JSON.stringify(version) } },
+  // Node's own modules, and every dependency: what is no path, on Windows neither.
+  external: /^(?![./]|[A-Za-z]:[\\/])/,
+};
+const output = {
+  cleanDir: true,
+  format: 'cjs',
+  esModule: true,
+  // A bundle of modules is a script: without this, writing to what is frozen would be no error.
+  strict: true,
+  generatedCode: { symbols: false },
+  comments: { legal: true, annotation: false, jsdoc: false },
+  sourcemap: true,
+  sourcemapExcludeSources: true,
+  entryFileNames: '[name].js',
+};
+
 // The JavaScript of lib/ in dist/: what is published. tsc adds the declarations.
-export default defineConfig({
+const onlite = {
+  ...common,
   // What is loaded by its path is an entry, too.
   input: {
     index: 'lib/index.ts',
@@ -48,23 +69,10 @@ export default defineConfig({
     profile: 'lib/engine/profile/profile.ts',
   },
   plugins: [requiredLater, builtins],
-  platform: 'node',
-  transform: { target: 'node20', define: { ONLITE_VERSION: JSON.stringify(version) } },
   tsconfig: 'tsconfig.build.json',
-  // Node's own modules, and every dependency: what is no path, on Windows neither.
-  external: /^(?![./]|[A-Za-z]:[\\/])/,
   output: {
+    ...output,
     dir: 'dist',
-    cleanDir: true,
-    format: 'cjs',
-    esModule: true,
-    // A bundle of modules is a script: without this, writing to what is frozen would be no error.
-    strict: true,
-    generatedCode: { symbols: false },
-    comments: { legal: true, annotation: false, jsdoc: false },
-    sourcemap: true,
-    sourcemapExcludeSources: true,
-    entryFileNames: '[name].js',
     chunkFileNames: ({ name }) => (name === 'engine' ? '[name].js' : 'chunks/[name].js'),
     codeSplitting: {
       // What else several entries share, or load when it is needed, is split off by itself.
@@ -76,4 +84,18 @@ export default defineConfig({
       ],
     },
   },
-});
+};
+
+// The same of the workspace package, which finds `onlite` in node_modules as everybody does.
+const server = {
+  ...common,
+  input: {
+    index: 'server/lib/index.ts',
+    'client/index': 'server/lib/client/index.ts',
+    'cli/main': 'server/lib/cli/main.ts',
+  },
+  tsconfig: 'server/tsconfig.build.json',
+  output: { ...output, dir: 'server/dist', chunkFileNames: 'chunks/[name].js' },
+};
+
+export default defineConfig([onlite, server]);

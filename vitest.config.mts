@@ -17,7 +17,10 @@ const notSanitized = [
 export default defineConfig({
   define: { ONLITE_VERSION: JSON.stringify(version) },
   test: {
-    include: ['test/{unit,integration,lifecycle,stress,compat,packaging,docs}/**/*.test.ts'],
+    include: [
+      'test/{unit,integration,lifecycle,stress,compat,packaging,docs}/**/*.test.ts',
+      'server/test/**/*.test.ts',
+    ],
     exclude: [...configDefaults.exclude, ...(isSanitized ? notSanitized : [])],
     // 'onlite' is found through our own "exports", as a user finds it. Node must load it, not
     // Vite: a transformed copy would be a second instance beside the one that require() gives.

@@ -1,5 +1,6 @@
 // Makes the archives that are published, in build/packages: `onlite`, `@onlite/runtime-…` with the
-// runtimes' libraries for each platform of platforms.json, and `@onlite/onnxruntime-node`.
+// runtimes' libraries for each platform of platforms.json, `@onlite/onnxruntime-node` and
+// `@onlite/server`.
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ import {
   layOutDropIn,
   layOutPackage,
   layOutRuntime,
+  layOutServer,
   npmPack,
   runtimePlatforms,
 } from './lib/pack.mjs';
@@ -22,8 +24,8 @@ import { buildTypescript } from './lib/typescript-build.mjs';
 const HELP = `usage: node scripts/package.mjs [platform...] [options]
 
 Makes archives for npm in build/packages: onlite with the addons that scripts/prebuild.mjs has built for
-the platforms that are named, else for all, the runtime package of each, and the drop-in for
-onnxruntime-node.
+the platforms that are named, else for all, the runtime package of each, the drop-in for
+onnxruntime-node, and the server.
 
   --dev      for this platform alone, with the addon of the development build
 `;
@@ -47,6 +49,9 @@ export async function makePackages(names) {
   const dropIn = join(staged, 'onnxruntime-node');
   layOutDropIn(dropIn);
   packed.push(await npmPack(dropIn, staged));
+  const server = join(staged, 'server');
+  layOutServer(server);
+  packed.push(await npmPack(server, staged));
   return packed;
 }
 

@@ -14,6 +14,7 @@ import { publicDeclarations } from './public-declarations.mjs';
 const MANIFEST = 'manifest.json';
 
 const DROP_IN = 'packages/onnxruntime-node';
+const SERVER = 'server';
 
 /** The platforms that there are runtime libraries for: those with musl use the system's. */
 export const runtimePlatforms = Object.keys(platforms).filter(
@@ -30,7 +31,7 @@ export const runtimePackage = (platform) => `@onlite/runtime-${platform}`;
  */
 export function layOutPackage(folder, addons) {
   makeEmpty(folder);
-  layOutScripts(join(folder, 'dist'));
+  layOutScripts(at('dist'), join(folder, 'dist'), packageJson());
   layOutDocuments(folder);
   layOutSource(join(folder, 'source'));
   const built = addons ?? [hostPlatform()];
@@ -52,16 +53,16 @@ export function layOutPackage(folder, addons) {
  * dist/ without maps, which point at sources that do not come along (the scripts are readable), and of
  * the declarations those that a program can get at.
  */
-function layOutScripts(folder) {
+function layOutScripts(built, folder, json) {
   const isScript = (path) => !path.startsWith('.') && path.endsWith('.js');
   const texts = new Map(
-    listFiles(at('dist'))
+    listFiles(built)
       .filter(isScript)
-      .map((path) => [path, readFileSync(at('dist', path), 'utf8')]),
+      .map((path) => [path, readFileSync(join(built, path), 'utf8')]),
   );
-  const entries = Object.values(packageJson().exports).flatMap(({ types }) => types ?? []);
+  const entries = Object.values(json.exports).flatMap(({ types }) => types ?? []);
   const paths = entries.map((types) => posix.relative('dist', types));
-  for (const [path, text] of [...texts, ...publicDeclarations(at('dist'), paths)]) {
+  for (const [path, text] of [...texts, ...publicDeclarations(built, paths)]) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text.replace(/^\/\/# sourceMappingURL=.*\n?/m, ''));
   }
@@ -159,6 +160,19 @@ export function layOutDropIn(folder) {
   const readme = readFileSync(at(DROP_IN, 'README.md'), 'utf8');
   writeFileSync(join(folder, 'README.md'), readme.replaceAll(`@${json.version}`, `@${version}`));
   const dependencies = { onlite: version };
+  writeJson(join(folder, 'package.json'), { ...json, version, repository, dependencies });
+}
+
+/** Lays out `@onlite/server`, which uses the `onlite` of the same version. */
+export function layOutServer(folder) {
+  makeEmpty(folder);
+  const json = readJsonOrNull(at(SERVER, 'package.json'));
+  delete json.files;
+  layOutScripts(at(SERVER, 'dist'), join(folder, 'dist'), json);
+  copyFileSync(at('LICENSE'), join(folder, 'LICENSE'));
+  copyFileSync(at(SERVER, 'README.md'), join(folder, 'README.md'));
+  const { version, repository } = packageJson();
+  const dependencies = { ...json.dependencies, onlite: version };
   writeJson(join(folder, 'package.json'), { ...json, version, repository, dependencies });
 }
 

@@ -31,6 +31,9 @@ export function typescriptKey() {
     'tsconfig.build.json',
     'rolldown.config.mjs',
     ...listFiles(at('lib')).map((path) => `lib/${path}`),
+    'server/package.json',
+    'server/tsconfig.build.json',
+    ...listFiles(at('server/lib')).map((path) => `server/lib/${path}`),
   ];
   return digestFiles(ROOT, paths, [dependenciesKey()]);
 }

@@ -5,16 +5,23 @@ import { run } from './process.mjs';
 import { at, isDone, markDone, ROOT, typescriptKey } from './project.mjs';
 
 const STAMP = 'dist/.onlite-typescript.json';
-const PRODUCTS = ['dist/index.js', 'dist/engine.js', 'dist/index.d.ts'];
+const PRODUCTS = [
+  'dist/index.js',
+  'dist/engine.js',
+  'dist/index.d.ts',
+  'server/dist/index.js',
+  'server/dist/index.d.ts',
+];
 
-/** In this order: the bundler empties dist/ first. */
+/** In this order: the bundler empties dist/ first, and the server is written against onlite's types. */
 const STEPS = [
   ['node_modules/rolldown/bin/cli.mjs', '-c', 'rolldown.config.mjs'],
   ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'],
+  ['node_modules/typescript/bin/tsc', '-p', 'server/tsconfig.build.json'],
 ];
 
 /**
- * Bundles lib/ into dist/ and checks its types, if it differs from the last build's; says whether
+ * Bundles lib/ into dist/, server/lib/ into server/dist/, and checks their types, if it differs from the last build's; says whether
  * it did.
  */
 export async function buildTypescript(log) {

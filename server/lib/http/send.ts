@@ -1,0 +1,79 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import type { AnswerPart, WireAnswer } from '../wire/request';
+import { answerEncoding, compress } from './encodings';
+
+/** Below this a compressed answer saves no packet. */
+const COMPRESSED_FROM = 1024;
+
+/**
+ * Sends an answer. What its body's bytes are in is released when they were sent, or when it is known
+ * that they never will be.
+ */
+export function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: WireAnswer,
+  mayCompress: boolean,
+): void {
+  const { status, type, headers, body, release } = answer;
+  if (response.destroyed || response.headersSent) {
+    release?.();
+    return;
+  }
+  const length = lengthOf(body);
+  const accepts = request.headers['accept-encoding'];
+  const encoding =
+    mayCompress && accepts !== undefined && length >= COMPRESSED_FROM
+      ? answerEncoding(accepts)
+      : undefined;
+  const fields: Record<string, string | number> = { 'Content-Type': type, ...headers };
+  if (encoding !== undefined) {
+    const whole = Buffer.concat(parts(body).map((part) => Buffer.from(part as Uint8Array)));
+    release?.();
+    void compress(whole, encoding).then(
+      (packed) => {
+        if (response.destroyed) return;
+        Object.assign(fields, { 'Content-Encoding': encoding, Vary: 'Accept-Encoding' });
+        response.writeHead(status, { ...fields, 'Content-Length': packed.length });
+        response.end(packed);
+      },
+      () => response.destroy(),
+    );
+    return;
+  }
+  if (release !== undefined) afterSending(response, release);
+  fields['Content-Length'] = length;
+  response.writeHead(status, fields);
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  const all = parts(body);
+  response.cork();
+  for (const part of all.slice(0, -1)) response.write(part);
+  response.end(all.at(-1));
+  response.uncork();
+}
+
+function afterSending(response: ServerResponse, release: () => void): void {
+  let isDone = false;
+  const once = () => {
+    if (isDone) return;
+    isDone = true;
+    release();
+  };
+  response.once('finish', once);
+  response.once('close', once);
+}
+
+const parts = (body: WireAnswer['body']): readonly AnswerPart[] =>
+  typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
+
+function lengthOf(body: WireAnswer['body']): number {
+  let length = 0;
+  for (const part of parts(body)) {
+    length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+  }
+  return length;
+}

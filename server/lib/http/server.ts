@@ -1,0 +1,81 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import type { HttpHandler } from './handler';
+
+/** Milliseconds; 0 is no limit. */
+export interface HttpTimeouts {
+  /**
+   * How long a connection without a request stays open. Default 75 s: longer than load balancers keep
+   * theirs, which would otherwise send requests to connections that are being closed.
+   */
+  readonly keepAliveMs?: number;
+  /** For the headers of a request. Default 10 s. */
+  readonly headersMs?: number;
+  /** For a whole request. Default 60 s. */
+  readonly requestMs?: number;
+}
+
+/** An HTTP server with limits for clients that are slow, too many or wrong. */
+export function createHttpServer(handler: HttpHandler, timeouts: HttpTimeouts = {}): Server {
+  const server = createServer({
+    keepAliveTimeout: timeouts.keepAliveMs ?? 75_000,
+    headersTimeout: timeouts.headersMs ?? 10_000,
+    requestTimeout: timeouts.requestMs ?? 60_000,
+    // The two above act only when connections are looked at: by default every 30 s.
+    connectionsCheckingInterval: 2000,
+    noDelay: true,
+  });
+  serveWith(server, handler);
+  return server;
+}
+
+/** Has a server answer with a handler, which tells clients that wait to go on with their bodies. */
+export function serveWith(server: Server, handler: HttpHandler): void {
+  server.on('request', (request, response) => handler(request, response));
+  server.on('checkContinue', (request, response) => handler(request, response, true));
+  server.on('checkExpectation', (_request, response) => {
+    const body = '{"error":"Expect: only 100-continue is known"}';
+    response.writeHead(417, { 'Content-Type': 'application/json' }).end(body);
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket));
+}
+
+/** What is not HTTP, too long or too slow, in the words of the status alone. */
+function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** Resolves with where it listens; rejects if it cannot. */
+export function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
+
+/** Takes no more connections, lets requests under way end, and closes what is idle. */
+export function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    if (!server.listening) {
+      resolve();
+      return;
+    }
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,17 @@
+/**
+ * `@onlite/server` serves ONNX and TensorFlow Lite models over the protocols of Triton, KServe,
+ * TensorFlow Serving and MLflow.
+ *
+ * @packageDocumentation
+ */
+export { type HttpTimeouts } from './http/server';
+export {
+  ModelRepository,
+  type ModelSource,
+  type RepositoryOptions,
+  type ServedModel,
+  type VersionState,
+  type VersionStatus,
+} from './models';
+export { ModelServer, createServer, type ServerOptions } from './server';
+export { type ModelControl } from './wire/route';

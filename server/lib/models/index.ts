@@ -1,0 +1,12 @@
+export { type InputShapes } from './bindings';
+export { ModelError, type ModelErrorKind } from './errors';
+export { type Lease } from './lease';
+export {
+  ModelRepository,
+  type RepositoryOptions,
+  type VersionState,
+  type VersionStatus,
+} from './repository';
+export { type ModelSource, type ServedModel } from './served-model';
+export { DEFAULT_SIGNATURE, checkShape, wireShape, type Signature } from './signature';
+export { phaseDuration, type Duration } from './statistics';

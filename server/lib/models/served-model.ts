@@ -1,0 +1,118 @@
+import { InferenceSession, type SessionOptions, type TensorPool } from 'onlite';
+
+import { Bindings, type BindingLimits, type InputShapes } from './bindings';
+import { ModelError } from './errors';
+import { Lease } from './lease';
+import { DEFAULT_SIGNATURE, signaturesOf, type Signature } from './signature';
+import { RequestStatistics } from './statistics';
+
+/** One version of a model, loaded. */
+export interface ModelSource {
+  readonly name: string;
+  /** A whole number, as it is written. */
+  readonly version: string;
+  readonly file: string;
+  readonly session?: SessionOptions;
+}
+
+/**
+ * A session under the name and version that it is served by, with the memory of its requests. Protocols
+ * lease memory from it for each request; it is released when it was retired and the last lease ends.
+ */
+export class ServedModel {
+  readonly name: string;
+  readonly version: string;
+  readonly file: string;
+  readonly session: InferenceSession;
+  readonly signatures: ReadonlyMap<string, Signature>;
+  readonly statistics = new RequestStatistics();
+  readonly #bindings = new Map<Signature, Bindings>();
+  readonly #resizes: boolean;
+  #leases = 0;
+  #retired: (() => void) | undefined;
+  readonly #pool: TensorPool;
+  readonly #limits: BindingLimits;
+
+  private constructor(
+    source: ModelSource,
+    session: InferenceSession,
+    pool: TensorPool,
+    limits: BindingLimits,
+  ) {
+    this.name = source.name;
+    this.version = source.version;
+    this.file = source.file;
+    this.session = session;
+    this.signatures = signaturesOf(session);
+    this.#resizes = source.session?.resizeInputs === true;
+    this.#pool = pool;
+    this.#limits = limits;
+  }
+
+  /** @throws OnliteError as `InferenceSession.create` */
+  static async load(
+    source: ModelSource,
+    pool: TensorPool,
+    limits: BindingLimits,
+  ): Promise<ServedModel> {
+    const session = await InferenceSession.create(source.file, {
+      // A request is answered from the JavaScript thread: below this a run there costs less.
+      inline: { maxMicroseconds: 50 },
+      name: source.name,
+      ...source.session,
+    });
+    return new ServedModel(source, session, pool, limits);
+  }
+
+  /** Whether shapes have the model's fixed dimensions. */
+  get isFixed(): boolean {
+    return !this.#resizes;
+  }
+
+  /** @throws ModelError bad-request for a name that there is not */
+  signature(name = DEFAULT_SIGNATURE): Signature {
+    // A model whose signatures all have other names.
+    const found = this.signatures.get(name === '' ? DEFAULT_SIGNATURE : name);
+    if (found !== undefined) return found;
+    const names = [...this.signatures.keys()].join(', ');
+    throw new ModelError('bad-request', `signature_name: expected one of ${names}, got '${name}'`);
+  }
+
+  /**
+   * Memory for one request. Its shapes have been checked, and that the request really has so much.
+   *
+   * @throws ModelError bad-request if the signature has an input that cannot be fed
+   * @throws OnliteError ERR_POOL_EXHAUSTED, or as `session.bind`
+   */
+  lease(signature: Signature, shapes: InputShapes): Lease {
+    if (signature.unusable !== undefined) throw new ModelError('bad-request', signature.unusable);
+    if (this.#retired !== undefined) {
+      throw new ModelError('not-ready', `version ${this.version} of '${this.name}' is unloading`);
+    }
+    let bindings = this.#bindings.get(signature);
+    if (bindings === undefined) {
+      bindings = new Bindings(this.session, signature, this.#pool, this.#limits);
+      this.#bindings.set(signature, bindings);
+    }
+    const bound = bindings.take(shapes);
+    this.#leases++;
+    return new Lease(this, signature, bindings, bound, shapes);
+  }
+
+  /** A lease has ended. @internal */
+  ended(): void {
+    if (--this.#leases === 0) this.#retired?.();
+  }
+
+  /** Refuses new requests, waits for those under way, and releases the session. */
+  async retire(): Promise<void> {
+    if (this.#retired === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#retired = resolve;
+        if (this.#leases === 0) resolve();
+      });
+      for (const bindings of this.#bindings.values()) bindings.dispose();
+    }
+    await this.session.release();
+  }
+}

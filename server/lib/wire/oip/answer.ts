@@ -1,0 +1,104 @@
+import type { ElementType, Tensor } from 'onlite';
+
+import type { Lease, Signature } from '../../models';
+import { badRequest } from '../errors';
+import { printElements } from '../json/print-numbers';
+import { isNumberType } from '../json/numbers';
+import { JSON_TYPE, type AnswerPart, type WireAnswer } from '../request';
+import { writeStrings } from './bytes';
+import { datatypeOf, hasDatatype } from './datatypes';
+import { bytesOf } from './feed';
+import type { InferOutput, InferRequest } from './request';
+
+export const LENGTH_HEADER = 'Inference-Header-Content-Length';
+
+/** An output that is to be sent. */
+export interface WantedOutput {
+  readonly index: number;
+  readonly name: string;
+  readonly binary: boolean;
+}
+
+/** @throws RequestError 400 for a name that the model does not have, and for what has no JSON form */
+export function wantedOutputs(
+  signature: Signature,
+  { outputs, binaryOutput }: Pick<InferRequest, 'outputs' | 'binaryOutput'>,
+): WantedOutput[] {
+  const asked: readonly InferOutput[] =
+    outputs ?? signature.outputs.map(({ name }) => ({ name, binary: undefined }));
+  const seen = new Set<string>();
+  return asked.map(({ name, binary = binaryOutput }, position) => {
+    const path = outputs === undefined ? `output '${name}'` : `outputs[${position}]`;
+    const index = signature.outputIndex.get(name);
+    const type = index === undefined ? undefined : signature.outputs[index]?.type;
+    if (index === undefined || type === undefined) {
+      const names = [...signature.outputIndex.keys()].join(', ');
+      throw badRequest(`${path}.name`, `expected one of ${names}, got '${name}'`);
+    }
+    if (seen.has(name)) throw badRequest(`${path}.name`, `'${name}' is there twice`);
+    seen.add(name);
+    if (!hasDatatype(type)) throw badRequest(path, `${type} has no name in the protocol`);
+    if (!binary && !hasJsonForm(type)) {
+      throw badRequest(path, `${datatypeOf(type)} has no JSON form: ask for binary_data`);
+    }
+    return { index, name, binary };
+  });
+}
+
+const hasJsonForm = (type: ElementType): boolean =>
+  isNumberType(type) || type === 'bool' || type === 'string';
+
+/** Up to so many bytes of tensors are copied behind the JSON, so that the answer is one piece. */
+const COPIED_BYTES = 16 << 10;
+
+/**
+ * The answer to a request whose run has ended. Larger binary tensors are sent from the outputs' own
+ * memory: the lease ends when they have been.
+ */
+export function printAnswer(
+  lease: Lease,
+  wanted: readonly WantedOutput[],
+  id: string | undefined,
+): WireAnswer {
+  const { model } = lease;
+  const binary: Uint8Array[] = [];
+  let binaryBytes = 0;
+  const printed = wanted.map((output) => {
+    const tensor = lease.output(output.index);
+    const head = `{"name":${JSON.stringify(output.name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.dims.join(',')}],`;
+    if (!output.binary) return `${head}"data":[${printData(tensor)}]}`;
+    const bytes =
+      tensor.type === 'string' ? writeStrings(tensor.data as unknown as string[]) : bytesOf(tensor);
+    binary.push(bytes);
+    binaryBytes += bytes.length;
+    return `${head}"parameters":{"binary_data_size":${bytes.length}}}`;
+  });
+  const said = id === undefined || id === '' ? '' : `"id":${JSON.stringify(id)},`;
+  const json =
+    `{${said}"model_name":${JSON.stringify(model.name)},"model_version":"${model.version}",` +
+    `"outputs":[${printed.join(',')}]}`;
+  if (binaryBytes === 0) {
+    lease.release();
+    return { status: 200, type: JSON_TYPE, body: json };
+  }
+  const length = Buffer.byteLength(json);
+  const headers = { [LENGTH_HEADER]: String(length) };
+  const type = 'application/octet-stream';
+  if (binaryBytes <= COPIED_BYTES) {
+    const body = Buffer.allocUnsafe(length + binaryBytes);
+    let position = body.write(json, 0);
+    for (const bytes of binary) {
+      body.set(bytes, position);
+      position += bytes.length;
+    }
+    lease.release();
+    return { status: 200, type, headers, body };
+  }
+  const body: AnswerPart[] = [json, ...binary];
+  return { status: 200, type, headers, body, release: () => lease.release() };
+}
+
+function printData(tensor: Tensor): string {
+  if (tensor.type !== 'string') return printElements(tensor, 'shortest', 0, tensor.size);
+  return (tensor.data as unknown as string[]).map((text) => JSON.stringify(text)).join(',');
+}

@@ -1,0 +1,100 @@
+import {
+  phaseDuration,
+  wireShape,
+  type ServedModel,
+  type Signature,
+  type VersionState,
+  type VersionStatus,
+} from '../../models';
+import type { TensorValueMetadata } from 'onlite';
+import { datatypeOf } from './datatypes';
+
+const platforms = { onnxruntime: 'onnxruntime_onnx', tflite: 'tensorflowlite_tflite' } as const;
+
+/** `GET /v2/models/{model}`. */
+export function modelMetadata(model: ServedModel, versions: readonly VersionStatus[]): object {
+  const signature = model.signature();
+  return {
+    name: model.name,
+    versions: versions.filter(({ state }) => state === 'AVAILABLE').map(({ version }) => version),
+    platform: platforms[model.session.engine],
+    inputs: signature.inputs.map(tensorMetadata),
+    outputs: signature.outputs.map(tensorMetadata),
+  };
+}
+
+const tensorMetadata = (value: TensorValueMetadata): object => ({
+  name: value.name,
+  datatype: datatypeOf(value.type),
+  shape: wireShape(value),
+});
+
+/** `GET /v2/models/{model}/config`: what of Triton's configuration there is. */
+export function modelConfig(model: ServedModel): object {
+  const signature: Signature = model.signature();
+  const values = (list: readonly TensorValueMetadata[]) =>
+    list.map((value) => ({
+      name: value.name,
+      data_type: configType(value),
+      dims: wireShape(value),
+    }));
+  return {
+    name: model.name,
+    platform: platforms[model.session.engine],
+    backend: model.session.engine,
+    version_policy: { latest: { num_versions: 1 } },
+    // Dimensions are told in full, the batch's included.
+    max_batch_size: 0,
+    input: values(signature.inputs),
+    output: values(signature.outputs),
+    instance_group: [{ name: model.name, kind: 'KIND_CPU', count: model.session.concurrency }],
+    default_model_filename: model.file.replace(/^.*[\\/]/, ''),
+    parameters: {},
+  };
+}
+
+function configType({ type }: TensorValueMetadata): string {
+  const name = datatypeOf(type);
+  return `TYPE_${name === 'BYTES' ? 'STRING' : name}`;
+}
+
+/** `GET /v2/models/{model}/stats`, nanoseconds. */
+export function modelStatistics({ name, version, statistics, session }: ServedModel): object {
+  const { success, fail, inferences, lastInference } = statistics;
+  const infer = phaseDuration(session, 'invoke');
+  const batches = session.latency.snapshot().batchSizes;
+  return {
+    name,
+    version,
+    last_inference: lastInference,
+    inference_count: inferences,
+    execution_count: infer.count,
+    inference_stats: {
+      success,
+      fail,
+      queue: phaseDuration(session, 'queue'),
+      compute_input: phaseDuration(session, 'bind'),
+      compute_infer: infer,
+      compute_output: phaseDuration(session, 'fetch'),
+    },
+    batch_stats: Object.entries(batches).map(([size, count]) => ({
+      batch_size: Number(size),
+      compute_infer: { count, ns: infer.count && Math.round((infer.ns / infer.count) * count) },
+    })),
+  };
+}
+
+const indexStates: Readonly<Record<VersionState, string>> = {
+  LOADING: 'LOADING',
+  AVAILABLE: 'READY',
+  UNLOADING: 'UNLOADING',
+  END: 'UNAVAILABLE',
+};
+
+/** `POST /v2/repository/index`. */
+export const indexEntry = ({ name, version, state, reason }: VersionStatus): object => ({
+  name,
+  version,
+  state: indexStates[state],
+  reason: reason ?? (state === 'END' ? 'unloaded' : ''),
+});

@@ -1,0 +1,158 @@
+import { ModelError, type ServedModel } from '../../models';
+import { badRequest } from '../errors';
+import { JsonReader } from '../json/reader';
+import { jsonAnswer, type WireAnswer, type WireRequest } from '../request';
+import type { Handler, Protocol, Route, WireContext } from '../route';
+import { LENGTH_HEADER, printAnswer, wantedOutputs } from './answer';
+import { indexEntry, modelConfig, modelMetadata, modelStatistics } from './describe';
+import { feed, feedRaw } from './feed';
+import { readInferRequest } from './request';
+
+const EXTENSIONS = [
+  'binary_tensor_data',
+  'model_repository',
+  'model_configuration',
+  'statistics',
+  'parameters',
+];
+
+/** The Open Inference Protocol, version 2, over REST, with Triton's extensions. */
+export function openInference(context: WireContext): Protocol {
+  const { models } = context;
+  const find = ({ names }: WireRequest): ServedModel =>
+    models.find(names['model'] ?? '', names['version']);
+  const ready = (isReady: boolean, more: object = {}): WireAnswer =>
+    jsonAnswer({ ...more, ready: isReady }, isReady ? 200 : 503);
+
+  const modelReady: Handler = (request) => {
+    const name = request.names['model'] ?? '';
+    try {
+      find(request);
+      return ready(true, { name });
+    } catch (error) {
+      if (error instanceof ModelError && error.kind === 'not-ready') return ready(false, { name });
+      throw error;
+    }
+  };
+
+  const statistics: Handler = ({ names }) => {
+    const { model: name, version } = names;
+    const all = name === undefined ? models.all() : models.versions(name);
+    const loaded = all.flatMap(({ model }) => model ?? []);
+    const wanted = version === undefined ? loaded : [models.find(name ?? '', version)];
+    return jsonAnswer({ model_stats: wanted.map(modelStatistics) });
+  };
+
+  const index: Handler = ({ body }) => {
+    const readyOnly = readIndexRequest(body.bytes());
+    const entries = models.all().filter(({ state }) => !readyOnly || state === 'AVAILABLE');
+    return jsonAnswer(entries.map(indexEntry));
+  };
+
+  const control =
+    (change: 'load' | 'unload'): Handler =>
+    async ({ names }) => {
+      if (context.control === undefined) {
+        const why = 'this server was not started with model control (--model-control)';
+        throw new ModelError('forbidden', `models cannot be ${change}ed over the network: ${why}`);
+      }
+      await context.control[change](names['model'] ?? '');
+      return jsonAnswer({});
+    };
+
+  const model = '^/v2/models/(?<model>[^/]+)(?:/versions/(?<version>[^/]+))?';
+  const get = (path: string, handler: Handler): Route => ({
+    path: new RegExp(path),
+    methods: { GET: handler },
+  });
+  const repository = '^/v2/repository/models/(?<model>[^/]+)';
+  return {
+    name: 'oip',
+    owns: (path) => /^\/v2(\/|$)/.test(path),
+    printError: ({ status, message, headers }) => ({
+      ...jsonAnswer({ error: message }, status),
+      ...(headers && { headers }),
+    }),
+    routes: [
+      {
+        path: new RegExp(`${model}/infer$`),
+        methods: { POST: (request) => infer(find(request), request) },
+        takes: takesInfer,
+      },
+      get(`${model}/ready$`, modelReady),
+      get(`${model}/config$`, (request) => jsonAnswer(modelConfig(find(request)))),
+      // Before the model that would be called so.
+      get('^/v2/models/stats$', statistics),
+      get(`${model}/stats$`, statistics),
+      get(`${model}$`, (request) => {
+        const found = find(request);
+        return jsonAnswer(modelMetadata(found, models.versions(found.name)));
+      }),
+      get('^/v2/models/?$', () => jsonAnswer({ models: models.names })),
+      get('^/v2/health/live$', () => jsonAnswer({ live: true })),
+      get('^/v2/health/ready$', () => ready(models.isReady)),
+      get('^/v2/?$', () =>
+        jsonAnswer({ name: 'onlite', version: context.version, extensions: EXTENSIONS }),
+      ),
+      { path: /^\/v2\/repository\/index$/, methods: { POST: index } },
+      { path: new RegExp(`${repository}/load$`), methods: { POST: control('load') } },
+      { path: new RegExp(`${repository}/unload$`), methods: { POST: control('unload') } },
+    ],
+  };
+}
+
+/** tritonclient sends no type, kserve's an octet stream. */
+const takesInfer = (type: string | undefined): boolean =>
+  type === undefined ||
+  type === 'application/json' ||
+  type === 'application/octet-stream' ||
+  type.endsWith('+json');
+
+async function infer(model: ServedModel, request: WireRequest): Promise<WireAnswer> {
+  const { body } = request;
+  const length = jsonLength(request);
+  const isRaw = length === 0;
+  const parsed = isRaw ? undefined : readInferRequest(body.slice(0, length));
+  const signature = model.signature(parsed?.signatureName);
+  // Who sends one raw tensor is sent raw ones.
+  const wanted = wantedOutputs(signature, parsed ?? { outputs: undefined, binaryOutput: true });
+  const lease =
+    parsed === undefined
+      ? feedRaw(model, signature, body)
+      : feed(model, signature, parsed, body, length);
+  try {
+    const timeoutMs = parsed?.timeoutMs;
+    await lease.run(timeoutMs === undefined ? undefined : { timeoutMs });
+    return printAnswer(lease, wanted, parsed?.id);
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
+}
+
+/** Bytes of the uncompressed body that are JSON; 0 for a body that is one raw tensor. */
+function jsonLength({ headers, body }: WireRequest): number {
+  const value = headers['inference-header-content-length'];
+  if (value === undefined) {
+    if (body.length === 0) throw badRequest('', 'the body is empty');
+    return body.length;
+  }
+  if (typeof value !== 'string' || !/^\d{1,15}$/.test(value)) {
+    throw badRequest(LENGTH_HEADER, `expected a whole number, got '${String(value)}'`);
+  }
+  const length = Number(value);
+  if (length <= body.length) return length;
+  throw badRequest(LENGTH_HEADER, `${length} is more than the body's ${body.length} bytes`);
+}
+
+function readIndexRequest(json: Buffer): boolean {
+  let readyOnly = false;
+  if (json.length === 0) return readyOnly;
+  const reader = new JsonReader(json);
+  reader.object((key) => {
+    if (key === 'ready') readyOnly = reader.boolean();
+    else reader.skip();
+  });
+  reader.finish();
+  return readyOnly;
+}

@@ -1,0 +1,90 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** A request's body, uncompressed, as its chunks came in. */
+export class Body {
+  readonly length: number;
+  #chunks: readonly Uint8Array[];
+
+  constructor(chunks: readonly Uint8Array[]) {
+    this.#chunks = chunks;
+    this.length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  }
+
+  /** All of it in one piece. */
+  bytes(): Buffer {
+    const [first, second] = this.#chunks;
+    if (first === undefined) return Buffer.alloc(0);
+    if (second === undefined) return asBuffer(first);
+    const joined = Buffer.concat(this.#chunks);
+    this.#chunks = [joined];
+    return joined;
+  }
+
+  /** A part in one piece, not copied where it lies in one chunk. */
+  slice(start: number, end: number): Buffer {
+    let position = 0;
+    for (const chunk of this.#chunks) {
+      const next = position + chunk.length;
+      if (start < next) {
+        if (end <= next) return asBuffer(chunk).subarray(start - position, end - position);
+        break;
+      }
+      position = next;
+    }
+    const part = Buffer.allocUnsafe(end - start);
+    this.copyTo(part, start);
+    return part;
+  }
+
+  /** Copies from a position on as many bytes as the target has. */
+  copyTo(target: Uint8Array, start: number): void {
+    let position = 0;
+    let done = 0;
+    for (const chunk of this.#chunks) {
+      const from = start + done - position;
+      if (from < chunk.length) {
+        const count = Math.min(chunk.length - from, target.length - done);
+        target.set(count === chunk.length ? chunk : chunk.subarray(from, from + count), done);
+        done += count;
+        if (done === target.length) return;
+      }
+      position += chunk.length;
+    }
+    if (done < target.length) throw new RangeError('a body has no such part');
+  }
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** What a protocol is given of a request. */
+export interface WireRequest {
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  /** What the route's pattern found in the path, percent-decoded. */
+  readonly names: Readonly<Record<string, string | undefined>>;
+  readonly body: Body;
+  /** What the client reaches this server by, such as `http://localhost:8501`. */
+  readonly origin: string;
+}
+
+/** A part of an answer's body. */
+export type AnswerPart = string | Uint8Array;
+
+/** What a protocol answers. */
+export interface WireAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: AnswerPart | readonly AnswerPart[];
+  /** Ends the use of the memory that the body's bytes are in: they were sent, or never will be. */
+  readonly release?: () => void;
+}
+
+export const JSON_TYPE = 'application/json';
+
+export const jsonAnswer = (value: unknown, status = 200): WireAnswer => ({
+  status,
+  type: JSON_TYPE,
+  body: JSON.stringify(value),
+});

@@ -1,0 +1,46 @@
+import type { ModelRepository } from '../models';
+import type { WireFailure } from './errors';
+import type { WireAnswer, WireRequest } from './request';
+
+/** What protocols have to do with. */
+export interface WireContext {
+  readonly models: ModelRepository;
+  /** This package's version. */
+  readonly version: string;
+  /** What bodies may hold; the protocols refuse less likely things by it before they allocate. */
+  readonly maxBodyBytes: number;
+  /** Whether clients may load and unload models that are known. */
+  readonly control: ModelControl | undefined;
+}
+
+/** Loads and unloads by name what the server was started with. */
+export interface ModelControl {
+  load(name: string): Promise<void>;
+  unload(name: string): Promise<void>;
+}
+
+export type Method = 'GET' | 'POST' | 'PUT';
+
+export type Handler = (request: WireRequest) => WireAnswer | Promise<WireAnswer>;
+
+/** A path of a protocol. */
+export interface Route {
+  /** Of the whole path, its query left out; named groups become the request's names. */
+  readonly path: RegExp;
+  readonly methods: Readonly<Partial<Record<Method, Handler>>>;
+  /** Whether a body of this type, in lower case and without parameters, is taken; all are by default. */
+  readonly takes?: (type: string | undefined, parameters: string) => boolean;
+  /** The query is part of the path, as in TensorFlow Serving. */
+  readonly withQuery?: boolean;
+}
+
+/** A protocol's paths and how it tells errors. */
+export interface Protocol {
+  readonly name: string;
+  readonly routes: readonly Route[];
+  /** Whether a path that no route has is told in this protocol's form. */
+  readonly owns: (path: string) => boolean;
+  /** What to say of a path that it owns and has no route for. Default 404. */
+  readonly unknownPath?: WireFailure;
+  readonly printError: (failure: WireFailure) => WireAnswer;
+}
