@@ -6,12 +6,14 @@
  */
 export { type HttpTimeouts } from './http/server';
 export {
+  type FolderChange,
+  type FolderOptions,
   ModelRepository,
   type ModelSource,
   type RepositoryOptions,
   type ServedModel,
+  type VersionPolicy,
   type VersionState,
   type VersionStatus,
 } from './models';
 export { ModelServer, createServer, type ServerOptions } from './server';
-export { type ModelControl } from './wire/route';

@@ -5,8 +5,15 @@ import { createHandler as createMetricsHandler } from 'onlite/metrics';
 
 import { createHandler, isOurs, type HandlerSettings, type HttpHandler } from './http/handler';
 import { close, createHttpServer, listen, serveWith, type HttpTimeouts } from './http/server';
-import { ModelRepository, type ModelSource, type RepositoryOptions } from './models';
-import { openInference } from './wire/oip/routes';
+import {
+  FolderWatch,
+  ModelError,
+  ModelRepository,
+  type FolderOptions,
+  type ModelSource,
+  type RepositoryOptions,
+} from './models';
+import { protocols } from './wire';
 import type { ModelControl, WireContext } from './wire/route';
 
 /** Filled in when the package is built. */
@@ -19,8 +26,8 @@ export interface ServerOptions extends RepositoryOptions {
   /** Whether answers are compressed for clients that ask for it. Default true. */
   readonly compression?: boolean;
   readonly timeouts?: HttpTimeouts;
-  /** Lets clients load and unload models. Default none: whoever reaches the port could. */
-  readonly control?: ModelControl;
+  /** Whether clients may load and unload the models that there are. Default false: whoever reaches the port could. */
+  readonly control?: boolean;
   /** Told of what was answered with 500. Default: a process warning. */
   readonly onError?: (error: unknown) => void;
 }
@@ -31,6 +38,8 @@ export class ModelServer implements AsyncDisposable {
   readonly #settings: HandlerSettings;
   readonly #handler: HttpHandler;
   readonly #timeouts: HttpTimeouts | undefined;
+  readonly #sources = new Map<string, ModelSource[]>();
+  readonly #folders: FolderWatch[] = [];
   #server: Server | undefined;
 
   constructor(options: ServerOptions = {}) {
@@ -40,10 +49,10 @@ export class ModelServer implements AsyncDisposable {
       models: this.models,
       version: ONLITE_VERSION,
       maxBodyBytes,
-      control: options.control,
+      control: options.control === true ? this.#control() : undefined,
     };
     this.#settings = {
-      protocols: [openInference(context)],
+      protocols: protocols(context),
       maxBodyBytes,
       compression: options.compression ?? true,
       pages: new Map([['/metrics', createMetricsHandler()]]),
@@ -56,6 +65,40 @@ export class ModelServer implements AsyncDisposable {
   /** Loads a model's file and serves it. @throws OnliteError as `InferenceSession.create` */
   async load(source: ModelSource): Promise<void> {
     await this.models.load(source);
+    const others = (this.#sources.get(source.name) ?? []).filter(
+      ({ version }) => version !== source.version,
+    );
+    this.#sources.set(source.name, [...others, source]);
+  }
+
+  /**
+   * Serves the models in a folder, `DIR/<name>/<version>/model.onnx` or `model.tflite`, and what becomes
+   * of them.
+   *
+   * @throws Error if the folder cannot be read; what is wrong with a model is its status
+   */
+  async addFolder(folder: string, options?: FolderOptions): Promise<void> {
+    const watch = new FolderWatch(this.models, folder, options);
+    await watch.start();
+    this.#folders.push(watch);
+  }
+
+  #control(): ModelControl {
+    const unknown = (name: string) => new ModelError('not-found', `no model is called '${name}'`);
+    return {
+      load: async (name) => {
+        const sources = this.#sources.get(name) ?? [];
+        for (const source of sources) await this.models.load(source);
+        const found = await Promise.all(this.#folders.map((folder) => folder.resume(name)));
+        if (sources.length === 0 && !found.includes(true)) throw unknown(name);
+      },
+      unload: async (name) => {
+        const sources = this.#sources.get(name) ?? [];
+        for (const { version } of sources) await this.models.unload(name, version);
+        const found = await Promise.all(this.#folders.map((folder) => folder.suspend(name)));
+        if (sources.length === 0 && !found.includes(true)) throw unknown(name);
+      },
+    };
   }
 
   /** Listens; by default only this machine's own programs reach it. */
@@ -81,6 +124,7 @@ export class ModelServer implements AsyncDisposable {
 
   /** Ends requests under way, closes connections and releases the models. May be called twice. */
   async close(): Promise<void> {
+    await Promise.all(this.#folders.map((folder) => folder.stop()));
     if (this.#server !== undefined) await close(this.#server);
     await this.models.close();
   }

@@ -60,3 +60,20 @@ export function call(port: number, path: string, options: Call = {}): Promise<Re
 }
 
 export const json = ({ text }: Reply): unknown => JSON.parse(text) as unknown;
+
+/** A request and what it must be answered with. */
+export interface Edge {
+  readonly title: string;
+  readonly path: string;
+  readonly call?: Call;
+  readonly status: number;
+  /** What the answer's JSON has; text is looked for in the whole body. */
+  readonly body?: object | string | RegExp;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export const post = (body: unknown, headers: Record<string, string> = {}): Call => ({
+  body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
+  method: 'POST',
+  headers,
+});

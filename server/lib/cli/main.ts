@@ -1,15 +1,71 @@
 #!/usr/bin/env node
-import { basename, extname } from 'node:path';
-
 import { createServer } from '../server';
+import type { FolderChange } from '../models';
+import { HELP, UsageError, readCommandLine, type CommandLine } from './options';
 
-async function main(files: readonly string[]): Promise<void> {
-  const server = createServer();
-  for (const file of files) {
-    await server.load({ name: basename(file, extname(file)), version: '1', file });
+/** Filled in when the package is built. */
+declare const ONLITE_VERSION: string;
+
+async function serve(line: CommandLine): Promise<void> {
+  const server = createServer({
+    control: line.control,
+    compression: line.compression,
+    ...(line.maxBodyBytes !== undefined && { maxBodyBytes: line.maxBodyBytes }),
+    onError: (error) =>
+      log(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+  });
+  for (const { name, file } of line.files) {
+    await server.load({ name, version: '1', file, session: line.session });
   }
-  const { port } = await server.listen();
-  process.stdout.write(`http://127.0.0.1:${port}\n`);
+  if (line.folder !== undefined) {
+    await server.addFolder(line.folder, {
+      versions: line.versions,
+      pollMs: line.pollMs,
+      session: line.session,
+      onChange: tell,
+      ...(line.modelName !== undefined && { modelName: line.modelName }),
+    });
+  }
+  const { port, address, family } = await server.listen(line.port, line.host);
+  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  const models = server.models.all().map(({ name, version, state }) => ({ name, version, state }));
+  if (line.json) process.stdout.write(`${JSON.stringify({ url, port, models })}\n`);
+  else {
+    const names = models.map(({ name, version }) => `${name} (version ${version})`).join(', ');
+    process.stdout.write(`serving ${names || 'no models yet'} at ${url}\n`);
+    process.stdout.write(`  curl -H 'Accept: text/plain' ${url}/   says how to call them\n`);
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // A second one ends the process, as without this.
+    process.once(signal, () => void server.close());
+  }
 }
 
-void main(process.argv.slice(2));
+const log = (text: string): void => void process.stderr.write(`onlite-server: ${text}\n`);
+
+function tell({ name, version, event, error }: FolderChange): void {
+  const why = error instanceof Error ? `: ${error.message}` : '';
+  log(name === '' ? `the folder is ${event}${why}` : `${name} version ${version} ${event}${why}`);
+}
+
+async function main(args: readonly string[]): Promise<number | undefined> {
+  try {
+    const line = readCommandLine(args);
+    if (line.show !== undefined) {
+      process.stdout.write(line.show === 'help' ? HELP : `${ONLITE_VERSION}\n`);
+      return 0;
+    }
+    await serve(line);
+    return undefined;
+  } catch (error) {
+    log(error instanceof Error ? error.message : String(error));
+    if (!(error instanceof UsageError)) return 1;
+    process.stderr.write(HELP);
+    return 2;
+  }
+}
+
+void main(process.argv.slice(2)).then((code) => {
+  // Undefined while it serves; sessions that were loaded before an error keep nothing alive.
+  if (code !== undefined) process.exitCode = code;
+});

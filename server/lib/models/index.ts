@@ -1,4 +1,10 @@
 export { type InputShapes } from './bindings';
+export {
+  FolderWatch,
+  type FolderChange,
+  type FolderOptions,
+  type VersionPolicy,
+} from './folder-watch';
 export { ModelError, type ModelErrorKind } from './errors';
 export { type Lease } from './lease';
 export {

@@ -7,7 +7,7 @@ import { isNumberType } from '../json/numbers';
 import { JSON_TYPE, type AnswerPart, type WireAnswer } from '../request';
 import { writeStrings } from './bytes';
 import { datatypeOf, hasDatatype } from './datatypes';
-import { bytesOf } from './feed';
+import { bytesOf } from '../tensors/memory';
 import type { InferOutput, InferRequest } from './request';
 
 export const LENGTH_HEADER = 'Inference-Header-Content-Length';

@@ -1,6 +1,5 @@
 import { badRequest } from '../errors';
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+import { decodeText } from '../tensors/text';
 
 /**
  * Reads elements of BYTES: each is its length as a uint32, little-endian, and its bytes. Tensors of
@@ -24,14 +23,6 @@ export function readStrings(bytes: Buffer, count: number, path: string): string[
   }
   if (strings.length === count) return strings;
   throw badRequest(path, `expected ${count} elements, got ${strings.length}`);
-}
-
-export function decodeText(bytes: Uint8Array, path: string): string {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    throw badRequest(path, 'expected UTF-8, which is what tensors of strings hold');
-  }
 }
 
 /** Strings as elements of BYTES. */

@@ -6,8 +6,10 @@ import { readNested } from '../json/nested';
 import { NumberSink, isNumberType, readNumbers, type NumberArray } from '../json/numbers';
 import { JsonReader } from '../json/reader';
 import type { Body } from '../request';
-import { decodeText, readStrings } from './bytes';
-import { datatypeOf, elementBytes, hasDatatype } from './datatypes';
+import { elementBytes } from '../tensors/element-bytes';
+import { bytesOf, checkBooleans, setStrings } from '../tensors/memory';
+import { readStrings } from './bytes';
+import { datatypeOf, hasDatatype } from './datatypes';
 import type { InferInput, InferRequest } from './request';
 
 /** An input of a request that fits the model's. */
@@ -143,23 +145,6 @@ function readBinary(
   if (metadata.type === 'bool') checkBooleans(bytes, path);
 }
 
-/** A tensor's memory, which is little-endian on every platform that there is an addon for. */
-export function bytesOf(tensor: Tensor): Uint8Array {
-  const { buffer, byteOffset, byteLength } = tensor.data as Float32Array;
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}
-
-/** Any other byte than 0 or 1 is no value of a bool, and what a model makes of one is undefined. */
-function checkBooleans(bytes: Uint8Array, path: string): void {
-  const wrong = bytes.findIndex((byte) => byte > 1);
-  if (wrong >= 0) throw badRequest(path, `byte ${wrong}: expected 0 or 1, got ${bytes[wrong]}`);
-}
-
-export function setStrings(tensor: Tensor, strings: readonly string[]): void {
-  const data = tensor.data as unknown as string[];
-  for (const [index, text] of strings.entries()) data[index] = text;
-}
-
 function readJsonData(
   { input, metadata, path, count }: Matched,
   tensor: Tensor,
@@ -198,53 +183,5 @@ function readJsonData(
       `${path}.data`,
       `expected arrays of the shape ${expected}, got [${shape.join(',')}]`,
     );
-  }
-}
-
-/**
- * A body that is one raw tensor: for the one input of a model, with one dynamic dimension at most, which
- * the size tells. An input of strings takes all of it as one element.
- */
-export function feedRaw(model: ServedModel, signature: Signature, body: Body): Lease {
-  const [metadata, second] = signature.inputs;
-  if (metadata === undefined || second !== undefined) {
-    throw badRequest(
-      '',
-      `a raw body is for a model of one input, '${model.name}' has ${signature.inputs.length}`,
-    );
-  }
-  const fixed = metadata.shape.filter((dim): dim is number => typeof dim === 'number');
-  const isOpen = metadata.shape.length - fixed.length;
-  if (isOpen > 1) {
-    throw badRequest(
-      '',
-      `a raw body is for an input with one dynamic dimension at most, '${metadata.name}' has ${isOpen}`,
-    );
-  }
-  const known = fixed.reduce((product, dim) => product * dim, 1);
-  const bytes = elementBytes(metadata.type);
-  const count = bytes === undefined ? 1 : body.length / bytes;
-  const open = count / known;
-  const fits = isOpen === 1 ? known > 0 && Number.isInteger(open) : count === known;
-  if (!fits || body.length === 0) {
-    const wanted = metadata.shape.map((dim) => (typeof dim === 'number' ? dim : -1)).join(',');
-    throw badRequest(
-      '',
-      `the body's ${body.length} bytes do not fit '${metadata.name}', ${datatypeOf(metadata.type)} [${wanted}]`,
-    );
-  }
-  const shape = metadata.shape.map((dim) => (typeof dim === 'number' ? dim : open));
-  const lease = model.lease(signature, [shape]);
-  try {
-    const tensor = lease.input(0);
-    if (metadata.type === 'string') setStrings(tensor, [decodeText(body.bytes(), metadata.name)]);
-    else {
-      body.copyTo(bytesOf(tensor), 0);
-      if (metadata.type === 'bool') checkBooleans(bytesOf(tensor), metadata.name);
-    }
-    return lease;
-  } catch (error) {
-    lease.release();
-    throw error;
   }
 }

@@ -5,7 +5,8 @@ import { jsonAnswer, type WireAnswer, type WireRequest } from '../request';
 import type { Handler, Protocol, Route, WireContext } from '../route';
 import { LENGTH_HEADER, printAnswer, wantedOutputs } from './answer';
 import { indexEntry, modelConfig, modelMetadata, modelStatistics } from './describe';
-import { feed, feedRaw } from './feed';
+import { feedRaw } from '../tensors/raw';
+import { feed } from './feed';
 import { readInferRequest } from './request';
 
 const EXTENSIONS = [
