@@ -9,7 +9,7 @@ const isSanitized = process.env['ONLITE_SANITIZER'] !== undefined;
 
 const notSanitized = [
   // A sanitizer's quarantine keeps freed memory, so the resident set says nothing under it.
-  'test/stress/leaks.test.ts',
+  'test/stress/{leaks,shared-weights}.test.ts',
   // Minutes of JavaScript, and runs that other tests make as well.
   'test/integration/*{optimize,prune,quantize}*.test.ts',
 ];

@@ -224,6 +224,26 @@ TEST_F(BatchQueueTest, AFullBatchRunsAtOnceAndAnotherWaits) {
   EXPECT_EQ(queue_->sizes(), (std::map<size_t, uint64_t>{{2, 1}, {4, 1}}));
 }
 
+TEST_F(BatchQueueTest, CountsBatchesSinceAResetAndSinceAnInterval) {
+  using Sizes = BatchQueue::Sizes;
+  Create({2, kLong, {}});
+  for (int number = 0; number < 4; ++number) ASSERT_TRUE(Post(number).ok());
+  WaitUntilFinished(4);
+  EXPECT_EQ(queue_->TakeSizesInterval(), (Sizes{{2, 2}}));
+  EXPECT_EQ(queue_->TakeSizesInterval(), Sizes());
+  for (int number = 4; number < 6; ++number) ASSERT_TRUE(Post(number).ok());
+  WaitUntilFinished(6);
+  EXPECT_EQ(queue_->SizesSinceReset(), (Sizes{{2, 3}}));
+  EXPECT_EQ(queue_->TakeSizesInterval(), (Sizes{{2, 1}}));
+  ASSERT_TRUE(Post(6).ok());
+  queue_->Flush();
+  WaitUntilFinished(7);
+  queue_->ResetSizes();
+  EXPECT_EQ(queue_->SizesSinceReset(), Sizes());
+  EXPECT_EQ(queue_->TakeSizesInterval(), Sizes());
+  EXPECT_EQ(queue_->sizes(), (Sizes{{1, 1}, {2, 3}}));
+}
+
 TEST_F(BatchQueueTest, ARequestThatDoesNotFitClosesTheBatch) {
   Create({4, kLong, {}});
   ASSERT_TRUE(Post(0, 3).ok());

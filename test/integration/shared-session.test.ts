@@ -154,6 +154,24 @@ describe.each(['onnx', 'tflite'])('a session that is shared: %s', (format) => {
     expect(posted['results']).toHaveLength(9);
   });
 
+  it('knows the runs of each thread apart, whose numbers are the same', async () => {
+    const session = await create('mlp', {
+      batching: { maxBatchSize: 100, maxDelayMs: forever },
+    });
+    const thread = await start(session.share());
+    await thread.ask('post', { feeds: plain(row(1)), count: 9 });
+    const controller = new AbortController();
+    const own = Array.from({ length: 9 }, () => session.run(row(2), { signal: controller.signal }));
+    controller.abort();
+    for (const run of own) expect((await errorOf(() => run)).code).toBe('ERR_CANCELLED');
+    await thread.ask('release');
+    const posted = await thread.ask('posted');
+    expect(posted['codes']).toEqual([]);
+    expect(posted['results']).toHaveLength(9);
+    expect([...session.batchSizes]).toEqual([[9, 1]]);
+    await session.release();
+  });
+
   it('has one set of histograms', async () => {
     const session = await create('add4', { inline: 'never' });
     const thread = await start(session.share());

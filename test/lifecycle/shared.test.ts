@@ -4,8 +4,8 @@ import { fewRounds, runChild, testTimeout } from './child';
 import { exit, killed, type Ending } from './process-ways';
 import { testScripts } from './script-tests';
 
-// About a second a round.
-testScripts({ shared: fewRounds });
+// Many workers a round.
+testScripts({ shared: Math.min(fewRounds, 2) });
 
 describe('a session that threads share', () => {
   const ways: [way: string, ending: Ending][] = [

@@ -7,12 +7,15 @@ import {
   Tensor,
   TensorPool,
   dequantize,
+  openServerSocket,
   quantize,
   runtimeInfo,
   type ElementType,
   type ModelProfile,
   type OnliteErrorCode,
   type OnnxValue,
+  type ServerSocket,
+  type SessionHandle,
   type TensorDataMap,
   type ValueMetadata,
 } from 'onlite';
@@ -149,4 +152,18 @@ export async function compared(a: InferenceSession, b: InferenceSession): Promis
   // Which figures there are depends on what the labels are.
   if (first?.kind === 'classification') return first.accuracy;
   return candidates[0]?.outputs[0]?.difference.sqnr ?? first?.r2 ?? NaN;
+}
+
+export async function share(session: InferenceSession): Promise<void> {
+  const handle: SessionHandle = session.share();
+  // Not a promise: nothing is loaded.
+  const attached: InferenceSession = InferenceSession.attach(structuredClone(handle));
+  await attached.release();
+  // @ts-expect-error a token alone is no handle
+  InferenceSession.attach(handle.token);
+
+  const socket: ServerSocket = openServerSocket({ host: '::1', port: 0, reusePort: true });
+  expectTrue<Equal<typeof socket.family, 'IPv4' | 'IPv6'>>();
+  // @ts-expect-error it does not listen yet
+  openServerSocket({ backlog: 5 });
 }
