@@ -70,6 +70,19 @@ export {
   type ProfiledOperator,
   type ProfiledTensor,
 } from './engine/profile/types';
+export {
+  parseNumbers,
+  type ParsedNumbers,
+  type ParseNumbersOptions,
+} from './engine/numbers/parse-numbers';
+export {
+  printNumberRows,
+  printNumbers,
+  type PrintedRows,
+  type PrintNumbersOptions,
+  type PrintRowsOptions,
+} from './engine/numbers/print-numbers';
+export { type NumberType } from './engine/numbers/number-type';
 export { quantize, dequantize } from './engine/tensor/quantize';
 export {
   listSupportedBackends,

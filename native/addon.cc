@@ -3,6 +3,7 @@
 #include "napi/convert/errors.h"
 #include "napi/environment/environment.h"
 #include "napi/histogram/native_histogram.h"
+#include "napi/numbers/number_functions.h"
 #include "napi/process/gpu_job.h"
 #include "napi/process/pages.h"
 #include "napi/process/pinned_memory.h"
@@ -98,6 +99,10 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("discardPages", Napi::Function::New<Safe<onlite::DiscardPages>>(env, "discardPages"));
   exports.Set("pinMemory", Napi::Function::New<Safe<onlite::PinMemoryOf>>(env, "pinMemory"));
   exports.Set("unpinMemory", Napi::Function::New<Safe<onlite::UnpinMemoryOf>>(env, "unpinMemory"));
+  exports.Set("parseNumbers",
+              Napi::Function::New<Safe<onlite::ParseNumbersOf>>(env, "parseNumbers"));
+  exports.Set("printNumbers",
+              Napi::Function::New<Safe<onlite::PrintNumbersOf>>(env, "printNumbers"));
   exports.Set("sampleGpus", Napi::Function::New<Safe<onlite::SampleGpus>>(env, "sampleGpus"));
   exports.Set("registerProviderLibrary",
               Napi::Function::New<Safe<onlite::RegisterProviderLibraryJob>>(

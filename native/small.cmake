@@ -9,6 +9,12 @@ add_compile_options(-Os "SHELL:-Xclang -Oz")
 set(ONLITE_HOT_SOURCES
   native/core/executor.cc
   native/core/histogram.cc
+  native/core/numbers/decimal.cc
+  native/core/numbers/decimal_to_float.cc
+  native/core/numbers/float_digits.cc
+  native/core/numbers/parse_numbers.cc
+  native/core/numbers/print_numbers.cc
+  native/core/numbers/write_float.cc
   native/core/run_statistics.cc
   native/napi/environment/job.cc
   native/napi/environment/mailbox.cc

@@ -10,6 +10,14 @@ set(ONLITE_CORE_SOURCES
   native/core/histogram.cc
   native/core/histogram_layout.cc
   native/core/histogram_snapshot.cc
+  native/core/numbers/decimal.cc
+  native/core/numbers/decimal_to_float.cc
+  native/core/numbers/float_digits.cc
+  native/core/numbers/json_text.cc
+  native/core/numbers/parse_numbers.cc
+  native/core/numbers/powers_of_ten.cc
+  native/core/numbers/print_numbers.cc
+  native/core/numbers/write_float.cc
   native/core/quick_exit.cc
   native/core/run_statistics.cc
   native/core/status.cc
@@ -104,11 +112,13 @@ set(ONLITE_ADDON_SOURCES
   native/napi/convert/run_options.cc
   native/napi/convert/session_info.cc
   native/napi/convert/tensor_arguments.cc
+  native/napi/convert/typed_array.cc
   native/napi/environment/dispatch.cc
   native/napi/environment/environment.cc
   native/napi/environment/job.cc
   native/napi/environment/mailbox.cc
   native/napi/histogram/native_histogram.cc
+  native/napi/numbers/number_functions.cc
   native/napi/process/gpu_job.cc
   native/napi/process/pages.cc
   native/napi/process/pinned_memory.cc

@@ -19,10 +19,6 @@ constexpr int64_t kSequenceType = 255;
 /// From so many bytes on it is asked first whether they may be copied.
 constexpr size_t kManyBytes = size_t{1} << 20;
 
-/// From so many bytes on memory for a result is had from JavaScript's ArrayBuffer, which
-/// throws where there is none. V8's own function ends the process then, and is quicker.
-constexpr size_t kMayBeMissing = size_t{64} << 10;
-
 napi_value Element(Napi::Env env, napi_value array, uint32_t index) {
   napi_value element = nullptr;
   Check(env, napi_get_element(env, array, index, &element));
@@ -81,33 +77,9 @@ std::string ReadString(Napi::Env env, napi_value value) {
   return text;
 }
 
-size_t BytesPerElement(napi_typedarray_type type) {
-  switch (type) {
-    case napi_int8_array:
-    case napi_uint8_array:
-    case napi_uint8_clamped_array: return 1;
-    case napi_int16_array:
-    case napi_uint16_array: return 2;
-    case napi_int32_array:
-    case napi_uint32_array:
-    case napi_float32_array: return 4;
-    case napi_float64_array:
-    case napi_bigint64_array:
-    case napi_biguint64_array: return 8;
-    default: return 0;
-  }
-}
-
-struct Memory {
-  void* data = nullptr;
-  size_t byte_length = 0;
-  bool shared = false;
-  napi_value buffer = nullptr;
-};
-
 /// Bytes of the buffer behind the tensor. A shared buffer does not tell its
 /// length; the pool's (lib/engine/tensor/pool) reach that far.
-size_t ReadableBeyond(Napi::Env env, const Memory& memory, size_t bytes, bool pooled) {
+size_t ReadableBeyond(Napi::Env env, const TypedArrayMemory& memory, size_t bytes, bool pooled) {
   if (!EndsWithPage(memory.data, bytes)) return kReadBeyond;
   if (memory.shared) return pooled ? kReadBeyond : 0;
   void* start = nullptr;
@@ -115,29 +87,6 @@ size_t ReadableBeyond(Napi::Env env, const Memory& memory, size_t bytes, bool po
   Check(env, napi_get_arraybuffer_info(env, memory.buffer, &start, &length));
   const auto offset = static_cast<const uint8_t*>(memory.data) - static_cast<uint8_t*>(start);
   return length - static_cast<size_t>(offset) - bytes;
-}
-
-Memory ReadTypedArray(Napi::Env env, napi_value value) {
-  bool is_typed_array = false;
-  Check(env, napi_is_typedarray(env, value, &is_typed_array));
-  if (!is_typed_array) ThrowInvalidArgument(env, "data: expected a typed array");
-  napi_typedarray_type type{};
-  size_t length = 0;
-  Memory memory;
-  napi_value& buffer = memory.buffer;
-  Check(env, napi_get_typedarray_info(env, value, &type, &length, &memory.data, &buffer, nullptr));
-  const size_t bytes_per_element = BytesPerElement(type);
-  if (bytes_per_element == 0) ThrowInvalidArgument(env, "data: unknown typed array");
-  memory.byte_length = length * bytes_per_element;
-  bool ordinary = false;
-  Check(env, napi_is_arraybuffer(env, buffer, &ordinary));
-  memory.shared = !ordinary;
-  bool detached = false;
-  if (ordinary) Check(env, napi_is_detached_arraybuffer(env, buffer, &detached));
-  if (detached) {
-    ThrowStatus(env, {ErrorCode::kBufferDetached, "data: the tensor's buffer is detached"});
-  }
-  return memory;
 }
 
 std::vector<std::string> ReadStrings(Napi::Env env, napi_value data, const Dims& dims) {
@@ -299,28 +248,6 @@ napi_value StringsToJs(Napi::Env env, const std::vector<std::string>& strings) {
   return array;
 }
 
-/// A new ArrayBuffer; throws ERR_OUT_OF_MEMORY.
-napi_value NewArrayBuffer(Napi::Env env, size_t bytes, void** memory) {
-  napi_value buffer = nullptr;
-  if (bytes < kMayBeMissing) {
-    Check(env, napi_create_arraybuffer(env, bytes, memory, &buffer));
-    return buffer;
-  }
-  napi_value length = nullptr;
-  Check(env, napi_create_double(env, static_cast<double>(bytes), &length));
-  const napi_value constructor = Environment::Of(env).array_buffer_class.Value();
-  if (napi_new_instance(env, constructor, 1, &length, &buffer) != napi_ok) {
-    napi_value thrown = nullptr;
-    Check(env, napi_get_and_clear_last_exception(env, &thrown));
-    ThrowStatus(env, {ErrorCode::kOutOfMemory,
-                      "out of memory for a result of " + std::to_string(bytes) + " bytes"});
-  }
-  size_t got = 0;
-  Check(env, napi_get_arraybuffer_info(env, buffer, memory, &got));
-  if (got < bytes) ThrowStatus(env, {ErrorCode::kRunFailed, "ArrayBuffer has been replaced"});
-  return buffer;
-}
-
 napi_value BytesToJs(Napi::Env env, const TensorView& tensor) {
   void* memory = nullptr;
   napi_value buffer = NewArrayBuffer(env, tensor.byte_length, &memory);
@@ -380,7 +307,7 @@ TensorArgument ResolveTensor(Napi::Env env, EncodedTensor encoded) {
   tensor.dims = std::move(encoded.dims);
   tensor.strings = std::move(encoded.strings);
   if (tensor.type == ElementType::kString) return argument;
-  const Memory memory = ReadTypedArray(env, encoded.data);
+  const TypedArrayMemory memory = ReadTypedArray(env, encoded.data, "data");
   const auto needed = TensorBytes(tensor.type, tensor.dims);
   if (!needed || memory.byte_length < *needed) {
     ThrowInvalidArgument(env, "data: " + std::to_string(memory.byte_length) +
@@ -395,13 +322,6 @@ TensorArgument ResolveTensor(Napi::Env env, EncodedTensor encoded) {
   argument.shared = memory.shared;
   argument.kind = encoded.kind;
   return argument;
-}
-
-size_t TypedArrayBytes(Napi::Env env, napi_value array, void** data) {
-  napi_typedarray_type type{};
-  size_t length = 0;
-  Check(env, napi_get_typedarray_info(env, array, &type, &length, data, nullptr, nullptr));
-  return length * BytesPerElement(type);
 }
 
 void ThrowOverlap(Napi::Env env, const std::string& output, const char* other_list,

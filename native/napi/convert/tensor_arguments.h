@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/aligned_buffer.h"
+#include "napi/convert/typed_array.h"
 #include "runtimes/run_request.h"
 #include "runtimes/session_info.h"
 #include "session/memory_policy.h"
@@ -72,9 +73,6 @@ std::vector<EncodedTensor> ReadTensors(Napi::Env env, napi_value tensors, const 
 /// Looks up the memory of one tensor, which is valid until JavaScript runs
 /// again. Runs none itself. Throws if there is less than the dims need.
 TensorArgument ResolveTensor(Napi::Env env, EncodedTensor encoded);
-
-/// The length in bytes of a typed array now, 0 if it is detached, and its memory.
-size_t TypedArrayBytes(Napi::Env env, napi_value array, void** data);
 
 /// The value as lib/engine/tensor/values.ts expects it: null for a result that was written into
 /// the caller's memory; [0, type, dims, data] for a tensor, data an ArrayBuffer
