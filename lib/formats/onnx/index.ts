@@ -1,3 +1,4 @@
+export { cloneModel } from './clone-model';
 export {
   findAttribute,
   floatAttribute,

@@ -11,56 +11,64 @@ export interface Moments {
   readonly peak: Float64Array;
 }
 
-/** The sums of each channel's values; the peaks are raised to their greatest magnitudes. */
-function channelSums(
-  values: Values,
-  { outer, channels, inner }: ChannelLayout,
-  peaks: Float64Array,
-): Float64Array {
-  const sums = new Float64Array(channels);
-  let index = 0;
-  for (let block = 0; block < outer; block++) {
-    for (let channel = 0; channel < channels; channel++) {
-      let sum = 0;
-      let peak = peaks[channel] ?? 0;
-      for (const end = index + inner; index < end; index++) {
-        const value = values[index] ?? 0;
-        sum += value;
-        if (value > peak) peak = value;
-        else if (-value > peak) peak = -value;
-      }
-      sums[channel] = (sums[channel] ?? 0) + sum;
-      peaks[channel] = peak;
-    }
-  }
-  return sums;
-}
-
-function squaredDeviations(
-  values: Values,
-  { outer, channels, inner }: ChannelLayout,
-  means: Float64Array,
-): Float64Array {
-  const squares = new Float64Array(channels);
-  let index = 0;
-  for (let block = 0; block < outer; block++) {
-    for (let channel = 0; channel < channels; channel++) {
-      const mean = means[channel] ?? 0;
-      let sum = 0;
-      for (const end = index + inner; index < end; index++) {
-        const deviation = (values[index] ?? 0) - mean;
-        sum += deviation * deviation;
-      }
-      squares[channel] = (squares[channel] ?? 0) + sum;
-    }
-  }
-  return squares;
+/** Sums over one tensor's values of each channel. */
+interface Sums {
+  /** Of the distances from the channel's pivot, and of their squares. */
+  readonly distances: Float64Array;
+  readonly squares: Float64Array;
 }
 
 /**
- * Mean, variance and greatest magnitude of each channel over any number of tensors, by the merging of Chan, Golub and
- * LeVeque (Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979): no
- * digits are lost where the mean is far from 0.
+ * @param pivots - numbers near the channels' values
+ * @param peaks - raised to the values' greatest magnitudes
+ */
+function sumsOf(
+  values: Values,
+  { outer, channels, inner }: ChannelLayout,
+  pivots: Float64Array,
+  peaks: Float64Array,
+): Sums {
+  const distances = new Float64Array(channels);
+  const squares = new Float64Array(channels);
+  let index = 0;
+  if (inner === 1) {
+    for (let block = 0; block < outer; block++) {
+      for (let channel = 0; channel < channels; channel++, index++) {
+        const value = values[index] ?? 0;
+        const distance = value - (pivots[channel] ?? 0);
+        distances[channel] = (distances[channel] ?? 0) + distance;
+        squares[channel] = (squares[channel] ?? 0) + distance * distance;
+        peaks[channel] = Math.max(peaks[channel] ?? 0, Math.abs(value));
+      }
+    }
+    return { distances, squares };
+  }
+  for (let block = 0; block < outer; block++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const pivot = pivots[channel] ?? 0;
+      let peak = peaks[channel] ?? 0;
+      let sum = 0;
+      let square = 0;
+      for (const end = index + inner; index < end; index++) {
+        const value = values[index] ?? 0;
+        const distance = value - pivot;
+        sum += distance;
+        square += distance * distance;
+        peak = Math.max(peak, Math.abs(value));
+      }
+      distances[channel] = (distances[channel] ?? 0) + sum;
+      squares[channel] = (squares[channel] ?? 0) + square;
+      peaks[channel] = peak;
+    }
+  }
+  return { distances, squares };
+}
+
+/**
+ * Mean, variance and greatest magnitude of each channel over any number of tensors, by the merging of
+ * Chan, Golub and LeVeque (Updating Formulae and a Pairwise Algorithm for Computing Sample Variances,
+ * 1979), each tensor's by sums of distances from the mean until then: no digits are lost where the mean
+ * is far from 0.
  */
 export class ChannelMoments {
   readonly #axis: number;
@@ -89,6 +97,7 @@ export class ChannelMoments {
       this.#mean = new Float64Array(channels);
       this.#squares = new Float64Array(channels);
       this.#peaks = new Float64Array(channels);
+      this.#pivot(values, { outer, channels, inner });
     } else if (channels !== this.#mean.length) {
       throw new OnliteError(
         'ERR_SHAPE_MISMATCH',
@@ -99,16 +108,21 @@ export class ChannelMoments {
     if (added === 0) return;
     const total = this.#count + added;
     const layout = { outer, channels, inner };
-    const means = channelSums(values, layout, this.#peaks).map((sum) => sum / added);
-    const squares = squaredDeviations(values, layout, means);
+    const { distances, squares } = sumsOf(values, layout, this.#mean, this.#peaks);
     for (let channel = 0; channel < channels; channel++) {
-      const distance = (means[channel] ?? 0) - (this.#mean[channel] ?? 0);
+      const distance = (distances[channel] ?? 0) / added;
+      const within = Math.max(0, (squares[channel] ?? 0) - distance * distance * added);
       this.#mean[channel] = (this.#mean[channel] ?? 0) + (distance * added) / total;
       const between = (distance * distance * this.#count * added) / total;
-      const within = squares[channel] ?? 0;
       this.#squares[channel] = (this.#squares[channel] ?? 0) + within + between;
     }
     this.#count = total;
+  }
+
+  /** Takes the first value of each channel for its mean until others are known. */
+  #pivot(values: Values, { outer, inner }: ChannelLayout): void {
+    if (outer * inner === 0) return;
+    this.#mean = this.#mean.map((_, channel) => values[channel * inner] ?? 0);
   }
 
   get result(): Moments {

@@ -26,14 +26,13 @@ function carefulExtent(values: Values): Extent {
 export function extentOf(values: Values): Extent {
   let min = Infinity;
   let max = -Infinity;
-  // Stays 0 unless a value is NaN or infinite.
-  let poison = 0;
   // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator is three times slower
   for (let index = 0; index < values.length; index++) {
     const value = values[index] ?? 0;
-    if (value < min) min = value;
-    if (value > max) max = value;
-    poison += value * 0;
+    // NaN stays; comparisons, whose branches are taken at random, take three times as long.
+    min = Math.min(min, value);
+    max = Math.max(max, value);
   }
-  return poison === 0 ? { min, max, nans: 0, infinities: 0 } : carefulExtent(values);
+  const isFinite = Number.isFinite(min) && Number.isFinite(max);
+  return isFinite ? { min, max, nans: 0, infinities: 0 } : carefulExtent(values);
 }

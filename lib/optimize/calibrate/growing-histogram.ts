@@ -17,10 +17,16 @@ export interface Histogram extends Range {
   readonly total: number;
 }
 
+/** So many values are counted one by one; */
+const ALL = 2 ** 18;
+/** of each further array so many stand for the others. */
+const SOME = 2 ** 14;
+
 /**
  * A histogram whose range grows as values arrive, in the same memory for any number of them. Bins
  * are as wide as a power of two, with an edge at 0: when the range outgrows them pairs become one
- * bin, and two histograms add up, both without an error.
+ * bin, and two histograms add up, both without an error. When it has counted a quarter of a million
+ * values it counts some of those that follow, from all over them, which say as much.
  */
 export class GrowingHistogram {
   #counts = new Float64Array(BINS);
@@ -40,9 +46,10 @@ export class GrowingHistogram {
     if (extent.min > extent.max) return;
     this.#cover(extent, this.#exponent);
     const left = extent.nans + extent.infinities;
-    if (left === 0) this.#countFour(values);
-    else this.#count(values.filter(Number.isFinite));
-    this.#total += values.length - left;
+    const finite = left === 0 ? values : values.filter(Number.isFinite);
+    if (this.#total < ALL) this.#countFour(finite);
+    else this.#countSome(finite);
+    this.#total += finite.length;
   }
 
   /** Four at a time takes half the time: a count that is to be read need not be one just written. */
@@ -61,15 +68,22 @@ export class GrowingHistogram {
       counts[c] = (counts[c] ?? 0) + 1;
       counts[d] = (counts[d] ?? 0) + 1;
     }
-    this.#count(values.subarray(end));
+    this.#count(values.subarray(end), 1, 1);
   }
 
-  #count(values: Values): void {
+  /** Counts some of the values, each for its share of all. */
+  #countSome(values: Values): void {
+    const step = coprimeStep(values.length, Math.ceil(values.length / SOME));
+    const counted = Math.ceil(values.length / step);
+    this.#count(values, step, values.length / counted);
+  }
+
+  #count(values: Values, step: number, weight: number): void {
     const counts = this.#counts;
     const perUnit = 2 ** -this.#exponent;
-    for (const value of values) {
-      const bin = Math.floor(value * perUnit) - this.#first;
-      counts[bin] = (counts[bin] ?? 0) + 1;
+    for (let index = 0; index < values.length; index += step) {
+      const bin = Math.floor((values[index] ?? 0) * perUnit) - this.#first;
+      counts[bin] = (counts[bin] ?? 0) + weight;
     }
   }
 
@@ -125,6 +139,14 @@ export class GrowingHistogram {
       counts[bin] = (counts[bin] ?? 0) + count;
     }
   }
+}
+
+/** The least step from a given one that shares no factor with a length: it keeps to no row or column. */
+function coprimeStep(length: number, least: number): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  let step = least;
+  while (divisor(length, step) > 1) step++;
+  return step;
 }
 
 /** Of the narrowest bins that reach from the least to the greatest value. */

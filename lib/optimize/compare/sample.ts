@@ -121,3 +121,16 @@ export async function* checkedSamples(
   }
   if (count === 0) throw new OnliteError('ERR_INVALID_ARGUMENT', 'samples: there are none');
 }
+
+/** At most so many of the samples: from all over them where they are an array, else the first. */
+export async function* someOf(samples: Samples, most: number): AsyncGenerator<Sample> {
+  const step = Array.isArray(samples) ? Math.max(1, samples.length / most) : 1;
+  let index = 0;
+  let next = 0;
+  for await (const sample of samples) {
+    if (index++ < Math.floor(next)) continue;
+    yield sample;
+    next += step;
+    if (next >= most * step) return;
+  }
+}

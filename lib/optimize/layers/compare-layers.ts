@@ -2,15 +2,17 @@ import { checkOptions } from '../../checks';
 import { checkLimits } from '../../engine/run/run-options';
 import type { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
+import { isTensor } from '../../engine/tensor/tensor';
 import { OnliteError } from '../../errors';
 import { isNumeric } from '../../engine/tensor/numbers';
 import type { TensorValueMetadata } from '../../engine/session/metadata';
+import type { Ends } from '../compare/contender';
 import { feedsFor } from '../compare/feeds';
 import { likelyLayouts, matchValues } from '../compare/match';
 import { alignedValues, outputValues, type OutputValues } from '../compare/output-comparison';
-import { checkedSamples, type Samples } from '../compare/sample';
+import { checkedSamples, type Sample, type Samples } from '../compare/sample';
 import { DifferenceSums, type Difference } from '../measures/difference';
-import { readLayeredModel, type Layer, type LayeredSession } from './layered-model';
+import { readLayeredModel, type Layer } from './layered-model';
 import { DEQUANTIZED } from './onnx-layers';
 
 /** How {@link compareLayers} compares. */
@@ -46,6 +48,9 @@ const optionKeys = new Set<keyof LayerOptions>(['session', 'signal', 'onSample']
 
 /** Added noise up to here, −100 dB, is the rounding of float32. */
 const ROUNDING = 1e-10;
+
+/** Bytes of a model's layers that are kept while the other is not there. */
+const ROOM = 64 * 2 ** 20;
 
 interface Pair {
   readonly layer: Layer;
@@ -85,7 +90,7 @@ function pairsOf(reference: readonly Layer[], candidate: readonly Layer[]): Pair
 }
 
 /** The layers that are tensors of numbers, by name. */
-function numericOutputs({ outputMetadata }: InferenceSession): Map<string, TensorValueMetadata> {
+function numericOutputs({ outputMetadata }: Ends): Map<string, TensorValueMetadata> {
   const tensors = outputMetadata.filter(({ isTensor }) => isTensor) as TensorValueMetadata[];
   return new Map(
     tensors.filter(({ type }) => isNumeric(type)).map((output) => [output.name, output]),
@@ -108,15 +113,19 @@ function addedNoise(
   return added;
 }
 
+/** What a model gives for a sample. */
+type Run = (feeds: Sample['feeds']) => Promise<Readonly<Record<string, unknown>>>;
+
+/** Adds up how far a candidate's layers are from what the reference gave. */
 async function addSamples(
-  [reference, candidate]: readonly [InferenceSession, InferenceSession],
+  [reference, candidate]: readonly [Ends, InferenceSession],
+  run: Run,
   pairs: readonly Pair[],
   samples: Samples,
   { signal, onSample }: LayerOptions,
 ): Promise<ReadonlyMap<string, DifferenceSums>> {
   const inputs = matchValues(reference.inputMetadata, candidate.inputMetadata, 'inputs');
   const layouts = likelyLayouts(inputs.pairs);
-  const own = matchValues(reference.inputMetadata, reference.inputMetadata, 'inputs');
   const outputs = [numericOutputs(reference), numericOutputs(candidate)] as const;
   const compared = pairs.flatMap(({ layer: { name }, candidateName }) => {
     const [expected, actual] = [outputs[0].get(name), outputs[1].get(candidateName)];
@@ -126,9 +135,9 @@ async function addSamples(
   const options = signal ? { signal } : {};
   let done = 0;
   for await (const { feeds } of checkedSamples(samples, signal)) {
-    const names = reference.inputMetadata;
-    const results = await reference.run(feedsFor(own, names, new Map(), feeds), options);
-    const others = await candidate.run(feedsFor(inputs, names, layouts, feeds), options);
+    const results = await run(feeds);
+    const own = feedsFor(inputs, reference.inputMetadata, layouts, feeds);
+    const others = await candidate.run(own, options);
     for (const { expected, actual } of compared) {
       const values: OutputValues = outputValues(results[expected.name], expected);
       const other = alignedValues(values, outputValues(others[actual.name], actual), layouts);
@@ -144,10 +153,47 @@ async function addSamples(
   return sums;
 }
 
+function runOf(session: InferenceSession, signal: AbortSignal | undefined): Run {
+  const { inputMetadata } = session;
+  const own = matchValues(inputMetadata, inputMetadata, 'inputs');
+  const options = signal ? { signal } : {};
+  return (feeds) => session.run(feedsFor(own, inputMetadata, new Map(), feeds), options);
+}
+
+const bytesOf = (results: Readonly<Record<string, unknown>>): number =>
+  Object.values(results).reduce<number>((sum, value) => {
+    const data: unknown = isTensor(value) ? value.data : undefined;
+    return sum + (ArrayBuffer.isView(data) ? data.byteLength : 0);
+  }, 0);
+
+/**
+ * Runs a model on the first samples, and on as many of them as there is room for their layers.
+ *
+ * @returns those samples, and what gives for each of them what the model gave
+ */
+async function recorded(
+  session: InferenceSession,
+  samples: Samples,
+  signal: AbortSignal | undefined,
+): Promise<{ samples: Sample[]; run: Run }> {
+  const run = runOf(session, signal);
+  const known = new Map<Sample['feeds'], Awaited<ReturnType<Run>>>();
+  const kept: Sample[] = [];
+  let room = ROOM;
+  for await (const sample of checkedSamples(samples, signal)) {
+    const results = await run(sample.feeds);
+    room -= bytesOf(results);
+    if (room < 0 && kept.length > 0) break;
+    known.set(sample.feeds, results);
+    kept.push(sample);
+  }
+  return { samples: kept, run: (feeds) => Promise.resolve(known.get(feeds) ?? {}) };
+}
+
 /**
  * Runs two models on the same samples and compares what they compute on their way, to show where
  * they part: tensors of one name, and those that ONNX Runtime's quantiser has renamed. Both models
- * are loaded with those tensors as further outputs. That keeps the runtime from fusing across them,
+ * give those tensors as outputs. That keeps the runtime from fusing across them,
  * so results can differ from a normal run's in the last digits.
  *
  * @param models - paths of the reference and of the candidate, ONNX or TensorFlow Lite
@@ -160,34 +206,61 @@ export async function compareLayers(
   options: LayerOptions = {},
 ): Promise<LayerComparison> {
   checkLimits(checkOptions(options, 'options', optionKeys), 'options');
+  return compareSomeLayers(models, samples, options);
+}
+
+/** Which layers are compared, and how. */
+export interface LayerSelection {
+  /** Tensors of the reference by name; others are not computed for their own sake. Default all. */
+  readonly only?: ReadonlySet<string>;
+  /**
+   * Has one model in memory at a time, and compares on the first samples only, as many as there is
+   * room for.
+   */
+  readonly apart?: boolean;
+}
+
+/** As {@link compareLayers}, whose options have been checked. */
+export async function compareSomeLayers(
+  models: readonly [reference: string, candidate: string],
+  samples: Samples,
+  { only, apart = false, ...options }: LayerOptions & LayerSelection,
+): Promise<LayerComparison> {
   const [reference, candidate] = [
     await readLayeredModel(models[0]),
     await readLayeredModel(models[1]),
   ];
-  const pairs = pairsOf(reference.layers, candidate.layers);
+  const all = pairsOf(reference.layers, candidate.layers);
+  const pairs = only ? all.filter(({ layer }) => only.has(layer.name)) : all;
   if (pairs.length === 0) {
     throw new OnliteError(
       'ERR_UNSUPPORTED',
       'layers: the models have no tensors of the same name between their operators',
     );
   }
-  const opened: LayeredSession[] = [];
+  const { session = {}, signal } = options;
+  const compare = async (ends: Ends, run: Run, own: Samples): Promise<LayerComparison> => {
+    const names = pairs.map(({ candidateName }) => candidateName);
+    const opened = await candidate.open(names, session);
+    try {
+      const sums = await addSamples([ends, opened.session], run, pairs, own, options);
+      return comparisonOf(reference.layers, pairs, sums);
+    } finally {
+      await opened.release();
+    }
+  };
+  const opened = await reference.open(
+    pairs.map(({ layer }) => layer.name),
+    session,
+  );
+  let first;
   try {
-    const { session = {} } = options;
-    const names = [
-      pairs.map(({ layer }) => layer.name),
-      pairs.map(({ candidateName }) => candidateName),
-    ] as const;
-    const first = await reference.open(names[0], session);
-    opened.push(first);
-    const second = await candidate.open(names[1], session);
-    opened.push(second);
-    const sessions = [first.session, second.session] as const;
-    const sums = await addSamples(sessions, pairs, samples, options);
-    return comparisonOf(reference.layers, pairs, sums);
+    if (!apart) return await compare(opened.session, runOf(opened.session, signal), samples);
+    first = await recorded(opened.session, samples, signal);
   } finally {
-    for (const each of opened) await each.release();
+    await opened.release();
   }
+  return compare(opened.session, first.run, first.samples);
 }
 
 function comparisonOf(

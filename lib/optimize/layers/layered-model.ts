@@ -35,7 +35,7 @@ export interface LayeredSession {
 export interface LayeredModel {
   /** In an order in which each comes after its inputs. */
   readonly layers: readonly Layer[];
-  /** A session of the model with these of its layers as further outputs. */
+  /** A session of the model that gives these of its layers, and perhaps what else it gives. */
   open(names: readonly string[], options: SessionOptions): Promise<LayeredSession>;
 }
 

@@ -48,15 +48,19 @@ export function onnxLayers({ graph }: ModelProto): Layer[] {
     );
 }
 
-/** The model with layers as graph outputs without a type: the runtime infers it. */
+/**
+ * The model with layers as its graph outputs, without a type: the runtime infers it. Of the other
+ * outputs those that take computing are no longer there: what is behind the last layer is not run.
+ */
 export function withOnnxLayers(model: ModelProto, names: readonly string[]): ModelProto {
   const { graph } = model;
-  if (!graph) return model;
+  if (!graph || names.length === 0) return model;
   const declared = new Set(graph.output.map(({ name }) => name));
+  const computed = new Set(graph.node.flatMap((node) => node.output));
+  const wanted = new Set(names);
+  const own = graph.output.filter(({ name = '' }) => wanted.has(name) || !computed.has(name));
   const others = names.filter((name) => !declared.has(name));
-  const output = [...graph.output, ...others.map((name) => ({ name, metadataProps: [] }))];
-  const wanted = dequantizers(graph).filter((node) =>
-    node.output.some((name) => names.includes(name)),
-  );
-  return { ...model, graph: { ...graph, node: [...graph.node, ...wanted], output } };
+  const output = [...own, ...others.map((name) => ({ name, metadataProps: [] }))];
+  const extra = dequantizers(graph).filter((node) => node.output.some((name) => wanted.has(name)));
+  return { ...model, graph: { ...graph, node: [...graph.node, ...extra], output } };
 }

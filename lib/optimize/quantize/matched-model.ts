@@ -1,19 +1,22 @@
 import type { SessionOptions } from '../../engine/session/session-options';
-import { writeOnnxFile } from '../../formats/onnx';
 import { Calibrator } from '../calibrate/calibrator';
 import type { Moments } from '../calibrate/channel-moments';
 import type { Samples } from '../compare/sample';
 import { biasedValues, matchMomentsInOrder, type OrderedMatchingOptions } from './bias-correction';
 import type { MatchedMoments, MomentsByValue } from './moments';
-import { inspectModel, type Workspace } from './workspace';
+import { inspectModel, type OpenModel, type Workspace } from './workspace';
 
-/** Two models of the same values, the second to have the moments of the first. */
-export interface Matching {
+/**
+ * Two models of the same values, the second to have the moments of the first.
+ *
+ * @typeParam Changed - how a model that is being changed is handed on to be measured
+ */
+export interface Matching<Changed = OpenModel> {
   readonly reference: string;
   /** The model that is changed: its weights and biases are. */
   readonly changed: string;
   /** Writes what is measured of the changed model, such as its quantised form; by default itself. */
-  readonly coarsen?: (changed: string) => Promise<string>;
+  readonly coarsen?: (changed: Changed) => Promise<string>;
   /** The channels of the reference that the changed model has, of values that have lost some. */
   readonly kept?: ReadonlyMap<string, readonly number[]>;
 }
@@ -74,24 +77,19 @@ export async function writeMatched(
   const axes = inspectModel(changed, biasedValues);
   if (axes.size === 0) return undefined;
   const wanted = ofKept(await momentsOf(reference, axes, samples(), options), kept);
-  const measure = async (
-    file: string,
-    own: ReadonlyMap<string, number>,
-  ): Promise<ReadonlyMap<string, Moments>> => {
-    const coarse = await coarsen?.(file);
-    const moments = await momentsOf(coarse ?? file, own, samples(), options);
-    await workspace.discard(file);
-    if (coarse !== undefined) await workspace.discard(coarse);
-    return moments;
-  };
+  const coarse =
+    coarsen ??
+    (async (model: OpenModel) =>
+      (await workspace.rewrite(model, 'partly-matched', () => undefined)).file);
   const { file } = await workspace.rewrite(changed, 'matched', (editor, folder) =>
     matchMomentsInOrder(
       editor,
       wanted,
       async (own) => {
-        const copy = workspace.path('partly-matched');
-        await writeOnnxFile(editor.model, copy);
-        return measure(copy, own);
+        const measured = await coarse({ model: editor.model, folder });
+        const moments = await momentsOf(measured, own, samples(), options);
+        await workspace.discard(measured);
+        return moments;
       },
       { ...options, folder },
     ),

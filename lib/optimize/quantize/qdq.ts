@@ -9,20 +9,12 @@ import {
   type NodeProto,
   type TensorProto,
 } from '../../formats/onnx';
-import { OnliteError } from '../../errors';
 import { weightLayout } from '../linear/weight-layout';
 import { clipBounds, endsAt, isClip } from './clip';
 import { quantizeArray } from './integers';
-import {
-  biasParameters,
-  channelLayout,
-  FULL,
-  rangeParameters,
-  weightParameters,
-  type IntegerType,
-  type Range,
-} from './parameters';
-import { saturation, withoutSaturation, type Saturation } from './saturation';
+import { IntegerWeights } from './integer-weights';
+import { biasParameters, FULL, rangeParameters, type IntegerType, type Range } from './parameters';
+import type { Saturation } from './saturation';
 import type { LayerConstants, StaticPlan } from './static-plan';
 import { targetTypes, type Target } from './target';
 import { PER_CHANNEL_OPSET } from './upgrade';
@@ -39,8 +31,10 @@ export interface QdqOptions {
   /** Of every tensor of the plan, by name. */
   readonly ranges: ReadonlyMap<string, Range>;
   readonly target: Target;
+  /** For the target, with what is known of these weights from an earlier time. */
+  readonly weights?: IntegerWeights;
   /** Where external data lies. */
-  readonly folder?: string;
+  readonly folder?: string | undefined;
 }
 
 /** The tensor that all those of one group have their parameters from. */
@@ -79,6 +73,7 @@ class QdqWriter {
   readonly #plan: StaticPlan;
   readonly #options: QdqOptions;
   readonly #activations: ReadonlyMap<string, Quantization>;
+  readonly #weights: IntegerWeights;
   readonly #names = new Map<string, ParameterNames>();
   /** What stands for a constant, by its name and parameters: layers may share it. */
   readonly #constants = new Map<string, string>();
@@ -88,6 +83,7 @@ class QdqWriter {
     this.#plan = plan;
     this.#options = options;
     this.#activations = activationParameters(plan, options);
+    this.#weights = options.weights ?? new IntegerWeights(options.target);
   }
 
   /** What processors without VNNI may make of the layers' weights. */
@@ -186,44 +182,32 @@ class QdqWriter {
   }
 
   #layer(node: NodeProto, { weight, bias }: LayerConstants): void {
-    const { weight: type, addsInPairs } = targetTypes(this.#options.target);
     const { folder } = this.#options;
-    const values = tensorValues(weight, OnnxDataType.FLOAT, folder);
-    const axis = this.#channelAxis(node, weight);
-    let parameters = usefulScales(
-      layerParameters(weight, values, type, axis === undefined ? {} : { axis }),
-      values,
-      weight.dims,
-    );
-    if (addsInPairs) parameters = withoutSaturation(node, values, weight.dims, parameters);
-    const biasValues = bias && tensorValues(bias, OnnxDataType.FLOAT, folder);
-    if (biasValues) {
+    const layer = { node, weight, axis: this.#channelAxis(node, weight), folder };
+    let parameters = this.#weights.parameters(layer);
+    const values = bias && tensorValues(bias, OnnxDataType.FLOAT, folder);
+    if (values) {
       const [inputScale = 1] = this.#parametersOf(node.input[0] ?? '').scale;
-      const found = biasParameters(biasValues, inputScale, parameters);
+      const found = biasParameters(values, inputScale, parameters);
       parameters = found.weight;
-      const name = bias.name ?? `${node.output[0] ?? ''}_bias`;
+      const dims = [values.length];
       this.#constant(node, 2, {
-        name,
-        dims: [biasValues.length],
-        values: biasValues,
+        name: bias.name ?? `${node.output[0] ?? ''}_bias`,
+        dims,
+        integers: quantizeArray(values, dims, found.bias, 'int32'),
         quantization: found.bias,
         type: 'int32',
       });
     }
+    const { integers, saturation } = this.#weights.quantize(layer, parameters);
+    if (saturation && saturation.saturating > 0) this.saturation.set(node, saturation);
     this.#constant(node, 1, {
       name: weight.name ?? `${node.output[0] ?? ''}_weight`,
       dims: weight.dims,
-      values,
+      integers,
       quantization: parameters,
-      type,
+      type: targetTypes(this.#options.target).weight,
     });
-  }
-
-  #checkSaturation(node: NodeProto, weights: Int8Array, dims: readonly number[]): void {
-    const { activation, addsInPairs } = targetTypes(this.#options.target);
-    if (activation !== 'uint8' || addsInPairs) return;
-    const found = saturation(node, weights, dims);
-    if (found && found.saturating > 0) this.saturation.set(node, found);
   }
 
   /** The weight's dimension of the channels that the layer makes. */
@@ -239,17 +223,15 @@ class QdqWriter {
     constant: {
       readonly name: string;
       readonly dims: readonly number[];
-      readonly values: Float32Array;
+      readonly integers: ReturnType<typeof quantizeArray>;
       readonly quantization: Quantization;
       readonly type: IntegerType | 'int32';
     },
   ): void {
     const editor = this.#editor;
-    const { name, dims, values, quantization, type } = constant;
+    const { name, dims, integers, quantization, type } = constant;
     const key = JSON.stringify([name, type, quantization]);
     const known = this.#constants.get(key);
-    const integers = quantizeArray(values, dims, quantization, type);
-    if (integers instanceof Int8Array) this.#checkSaturation(node, integers, dims);
     if (known !== undefined) {
       editor.setInput(node, index, known);
       return;
@@ -269,47 +251,6 @@ class QdqWriter {
     this.#constants.set(key, output);
     editor.setInput(node, index, output);
   }
-}
-
-/** @throws OnliteError ERR_UNSUPPORTED for a weight that is not finite, with its name. */
-function layerParameters(
-  { name = '', dims }: TensorProto,
-  values: Float32Array,
-  type: IntegerType,
-  options: Parameters<typeof weightParameters>[3],
-): Quantization {
-  try {
-    return weightParameters(values, dims, type, options);
-  } catch (cause) {
-    throw new OnliteError('ERR_UNSUPPORTED', `weight '${name}' has values that are not finite`, {
-      cause,
-    });
-  }
-}
-
-/**
- * Gives a channel whose weights are all 0, and whose scale is therefore 1, the least scale of the
- * others: its bias has that scale, and would be lost in steps of 1.
- */
-function usefulScales(
-  quantization: Quantization,
-  values: Float32Array,
-  dims: readonly number[],
-): Quantization {
-  const { outer, channels, inner } = channelLayout(dims, quantization.axis);
-  const isZero = (channel: number): boolean => {
-    for (let block = 0; block < outer; block++) {
-      const start = (block * channels + channel) * inner;
-      if (values.subarray(start, start + inner).some((value) => value !== 0)) return false;
-    }
-    return true;
-  };
-  const zeros = quantization.scale.map((each, channel) => each === 1 && isZero(channel));
-  const others = quantization.scale.filter((_, channel) => zeros[channel] !== true);
-  if (others.length === 0) return quantization;
-  const least = others.reduce((one, other) => Math.min(one, other));
-  const scale = quantization.scale.map((each, channel) => (zeros[channel] === true ? least : each));
-  return { ...quantization, scale };
 }
 
 /**

@@ -16,8 +16,6 @@ import { Yardstick } from '../guard/yardstick';
 import { measureCandidate, type Made, type QuantizeCandidate } from './candidate';
 import { tooNoisy, type OperatorDecision } from './decision';
 import { quantizeDynamic } from './dynamic';
-import { equalizeLayers } from './equalize';
-import type { Range } from './parameters';
 import {
   checkQuantizeOptions,
   methodsOf,
@@ -25,19 +23,17 @@ import {
   type QuantizeMethod,
   type QuantizeOptions,
 } from './quantize-options';
-import { PER_CHANNEL_OPSET, upgradeOpset } from './upgrade';
 import { excludedNodes } from './excluded';
-import { RANGE_METHODS } from './range-methods';
 import { smoothNormalizations } from './smooth';
 import { layersByNoise, leastPrefix } from './sensitivity';
-import { writeMatched } from './matched-model';
-import { normalizedMoments, StaticQuantizer, writeStatic, type WrittenModel } from './static';
+import { normalizedMoments, type WrittenModel } from './static';
+import { StaticOnnx } from './static-onnx';
 import type { Target } from './target';
 import { TfliteQuantizer } from './tflite/tflite-quantizer';
 import { writeTfliteWith } from './tflite/metadata';
 import { convertToFloat16 } from './to-float16';
 import { quantizeWeights } from './weight-only';
-import { inspectModel, Workspace, type ModelUse } from './workspace';
+import { Workspace, type ModelUse } from './workspace';
 
 /** What {@link quantizeModel} found. */
 export interface QuantizeResult {
@@ -48,20 +44,15 @@ export interface QuantizeResult {
   readonly holds: boolean;
 }
 
-/** How a static model is made. */
-interface StaticRecipe {
-  readonly name: string;
-  /** The float model. */
-  readonly float: string;
-  readonly ranges: ReadonlyMap<string, Range>;
+/** A model within the limits, or as near as it comes. */
+interface LimitedModel {
+  readonly model: WrittenModel;
+  readonly exclude: ReadonlySet<string>;
+  /** It holds the limits by layers that were left float. */
+  readonly isLimited?: true;
 }
 
-interface StaticModel extends WrittenModel {
-  readonly name: string;
-  readonly sqnr: number;
-}
-
-type Write<Model extends WrittenModel> = (exclude: ReadonlySet<string>) => Promise<Model>;
+type Write = (exclude: ReadonlySet<string>) => Promise<WrittenModel>;
 
 /**
  * Has a processor without VNNI compute products of unsigned and signed integers exactly, as those
@@ -180,31 +171,35 @@ class Quantizer {
     return { ...made, file };
   }
 
+  /** Whether a model's values hold the limits. */
+  async #holds({ file }: WrittenModel): Promise<boolean> {
+    throwIfAborted(this.#options.signal);
+    const fidelity = await this.#measuring.yardstick.fidelity(file);
+    return fidelityFaults(fidelity, this.#options).length === 0;
+  }
+
   /** Leaves those layers float that add most noise, until the limits hold. */
-  async #withinLimits<Model extends WrittenModel>(
-    float: string,
-    first: Model,
-    write: Write<Model>,
-  ): Promise<Model> {
-    const judge = async ({ file }: WrittenModel): Promise<boolean> => {
-      throwIfAborted(this.#options.signal);
-      const fidelity = await this.#measuring.yardstick.fidelity(file);
-      return fidelityFaults(fidelity, this.#options).length === 0;
-    };
-    if (await judge(first)) return first;
-    const { session, signal, data } = this.#options;
+  async #withinLimits(float: string, first: WrittenModel, write: Write): Promise<LimitedModel> {
+    const all = { model: first, exclude: this.#exclude };
+    if (await this.#holds(first)) return all;
+    const { session, signal } = this.#options;
     const layers = new Set(
       first.decisions.flatMap(({ node, as }) => (as === undefined ? [] : [node])),
     );
     const models = [float, first.file] as const;
-    const worst = await layersByNoise(models, layers, data(), defined({ session, signal }));
-    let kept = first;
+    const samples = await this.#calibrating.samples();
+    const worst = await layersByNoise(models, layers, samples, defined({ session, signal }));
+    let kept: LimitedModel = all;
     // With none of them in integers there is nothing to write.
     await leastPrefix(worst.slice(0, -1), async (head) => {
-      const made = await write(new Set([...this.#exclude, ...head]));
-      const holds = await judge(made);
-      await this.#workspace.discard(holds ? kept.file : made.file);
-      if (holds) kept = { ...made, decisions: tooNoisy(made.decisions, head) };
+      const exclude = new Set([...this.#exclude, ...head]);
+      const made = await write(exclude);
+      const holds = await this.#holds(made);
+      await this.#workspace.discard(holds ? kept.model.file : made.file);
+      if (holds) {
+        const decisions = tooNoisy(made.decisions, head);
+        kept = { model: { ...made, decisions }, exclude, isLimited: true };
+      }
       return holds;
     });
     return kept;
@@ -216,13 +211,14 @@ class Quantizer {
     float = this.#float,
   ): Promise<Made | undefined> {
     this.#options.onProgress?.({ stage: 'trying', name, done: 0 });
-    const write: Write<WrittenModel> = async (exclude) => {
+    const write: Write = async (exclude) => {
       const { file, result } = await this.#workspace.rewrite(float, name, rewrite(exclude));
       return { file, decisions: result };
     };
     const first = await write(this.#exclude);
     if (first.decisions.every(({ as }) => as === undefined)) return undefined;
-    return { method: name, name, ...(await this.#withinLimits(float, first, write)) };
+    const { model } = await this.#withinLimits(float, first, write);
+    return { method: name, name, ...model };
   }
 
   /** From the model with smoothed normalisations too, where it has any: the one of less noise. */
@@ -247,31 +243,14 @@ class Quantizer {
     return made && { ...made, name: 'dynamic (smoothed)' };
   }
 
-  /** The float model with operators that take a scale for each channel, where it can be had. */
-  async #upgraded(): Promise<string> {
-    const opset = inspectModel(this.#float, (editor) => editor.opset());
-    if (opset >= PER_CHANNEL_OPSET) return this.#float;
-    const { file } = await this.#workspace.rewrite(this.#float, 'upgraded', upgradeOpset);
-    return file;
-  }
-
-  /** Watches a float model's activations on the samples. */
-  #calibrated(file: string): Promise<StaticQuantizer | undefined> {
-    const { data, session, signal, count: total, onProgress } = this.#options;
-    return StaticQuantizer.calibrate(file, data(), {
-      ...defined({ session, signal, total }),
-      onProgress: ({ done, remainingMs }) =>
-        onProgress?.({ stage: 'calibrating', done, ...defined({ total, remainingMs }) }),
-    });
-  }
-
   /**
    * The model whose normalisations share the ranges of channels with what takes them; undefined
    * where it has no such normalisation.
    */
   async #smoothed(float: string): Promise<string | undefined> {
-    const { data, session, signal } = this.#options;
-    this.#normalized ??= normalizedMoments(this.#float, data(), defined({ session, signal }));
+    const { session, signal } = this.#options;
+    const samples = await this.#calibrating.samples();
+    this.#normalized ??= normalizedMoments(this.#float, samples, defined({ session, signal }));
     const moments = await this.#normalized;
     if (moments.size === 0) return undefined;
     const { file } = await this.#workspace.rewrite(float, 'smoothed', (editor, folder) =>
@@ -280,97 +259,26 @@ class Quantizer {
     return file;
   }
 
-  /** The model with channels of like ranges across its layers; undefined where that does nothing. */
-  async #equalized(quantizer: StaticQuantizer): Promise<StaticQuantizer | undefined> {
-    const ranges = quantizer.ranges({ method: 'minmax' });
-    const smoothed = await this.#smoothed(quantizer.file);
-    const { file, result } = await this.#workspace.rewrite(
-      smoothed ?? quantizer.file,
-      'equalized',
-      (editor, folder) => equalizeLayers(editor, { folder, ranges }),
-    );
-    return result.length === 0 && smoothed === undefined ? undefined : this.#calibrated(file);
-  }
-
-  #writeStatic(
-    float: string,
-    ranges: ReadonlyMap<string, Range>,
-    exclude: ReadonlySet<string>,
-  ): Promise<WrittenModel> {
-    const { target } = this.#options;
-    return writeStatic(float, this.#workspace, ranges, { target, exclude });
-  }
-
-  /** A static model with its noise on the samples that calibrated it. */
-  async #tried(
-    { name, float, ranges }: StaticRecipe,
-    exclude: ReadonlySet<string>,
-  ): Promise<StaticModel> {
-    throwIfAborted(this.#options.signal);
-    this.#options.onProgress?.({ stage: 'trying', name: `static (${name})`, done: 0 });
-    const written = await this.#writeStatic(float, ranges, exclude);
-    const { sqnr } = await this.#calibrating.fidelity(written.file);
-    return { name, ...written, sqnr };
-  }
-
-  /** Every way to find the ranges, on one float model. */
-  #recipes(quantizer: StaticQuantizer, name: string): StaticRecipe[] {
-    const { calibration } = this.#options;
-    return (calibration ? [calibration] : RANGE_METHODS).map((method) => ({
-      name: `${name}${method.method}`,
-      float: quantizer.file,
-      ranges: quantizer.ranges(method),
-    }));
-  }
-
-  /** With biases that make up for what is quantised, where that leaves less noise. */
-  async #corrected(recipe: StaticRecipe, exclude: ReadonlySet<string>): Promise<StaticModel> {
-    const { data, signal } = this.#options;
-    const plain = await this.#tried(recipe, exclude);
-    const { name, float, ranges } = recipe;
-    const coarsen = async (file: string): Promise<string> =>
-      (await this.#writeStatic(file, ranges, exclude)).file;
-    const models = { reference: float, changed: float, coarsen };
-    const options = { session: this.#exact, ...defined({ signal }) };
-    const file = await writeMatched(models, this.#workspace, data, options);
-    if (file === undefined) return plain;
-    const other = { name: `${name}, biases corrected`, float: file, ranges };
-    const corrected = await this.#tried(other, exclude);
-    await this.#workspace.discard(file);
-    const best = leastNoise([plain, corrected]);
-    await this.#workspace.discard((best === plain ? corrected : plain).file);
-    return best;
-  }
-
   async #static(): Promise<Made | undefined> {
-    const plain = await this.#calibrated(await this.#upgraded());
-    let equalized: StaticQuantizer | undefined;
-    try {
-      if (!plain) return undefined;
-      equalized = await this.#equalized(plain);
-      const recipes = [
-        ...this.#recipes(plain, ''),
-        ...(equalized ? this.#recipes(equalized, 'equalised, ') : []),
-      ];
-      const tried = new Map<StaticModel, StaticRecipe>();
-      for (const recipe of recipes) tried.set(await this.#tried(recipe, this.#exclude), recipe);
-      const recipe = tried.get(leastNoise([...tried.keys()]));
-      for (const { file } of tried.keys()) await this.#workspace.discard(file);
-      if (!recipe) return undefined;
-      const first = await this.#corrected(recipe, this.#exclude);
-      const { name, ...kept } = await this.#withinLimits(recipe.float, first, (exclude) =>
-        this.#corrected(recipe, exclude),
-      );
-      return { method: 'static', ...kept, name: `static (${name})` };
-    } finally {
-      await plain?.release();
-      await equalized?.release();
-    }
+    const maker = new StaticOnnx({
+      options: this.#options,
+      workspace: this.#workspace,
+      yardstick: this.#calibrating,
+      session: this.#exact,
+      smoothed: (float) => this.#smoothed(float),
+    });
+    const best = await maker.best(this.#float, this.#exclude);
+    if (!best) return undefined;
+    const { recipe } = best;
+    const first = await maker.corrected(recipe, best.model, this.#exclude);
+    const { model, exclude, isLimited } = await this.#withinLimits(recipe.float, first, (own) =>
+      maker.write(recipe, own),
+    );
+    if (!isLimited) return { method: 'static', ...first, name: `static (${first.name})` };
+    const holds = (other: WrittenModel): Promise<boolean> => this.#holds(other);
+    const found = await maker.corrected(recipe, model, exclude, holds);
+    return { method: 'static', ...found, name: `static (${found.name})` };
   }
-}
-
-function leastNoise(models: readonly StaticModel[]): StaticModel {
-  return models.reduce((best, model) => (model.sqnr > best.sqnr ? model : best));
 }
 
 /** The key of a quantised model's metadata that says how it was made and what was measured. */

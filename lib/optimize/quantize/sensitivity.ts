@@ -1,8 +1,29 @@
 import type { SessionOptions } from '../../engine/session/session-options';
-import type { Samples } from '../compare/sample';
-import { compareLayers } from '../layers/compare-layers';
+import { isStandard, type GraphEditor } from '../../formats/onnx';
+import { someOf, type Samples } from '../compare/sample';
+import { modelByteLength } from '../guard/byte-length';
+import { compareSomeLayers } from '../layers/compare-layers';
 import { decision } from './decision';
 import { inspectModel } from './workspace';
+
+/** A dozen samples say which layers are the worst. */
+const SAMPLES = 16;
+/** Models of more bytes are not in memory at the same time. */
+const LARGE = 128 * 2 ** 20;
+
+/** The names of the nodes' values, of those they are computed from, and of what they are clipped to. */
+function valuesOf(editor: GraphEditor, layers: ReadonlySet<string>): ReadonlySet<string> {
+  const nodes = editor.nodes.filter((node) => layers.has(decision(node, {}).node));
+  const clips = nodes.flatMap(({ output }) =>
+    output.flatMap((name) => editor.onlyUser(name) ?? []),
+  );
+  return new Set(
+    [...nodes, ...clips.filter((node) => isStandard(node, 'Relu', 'Clip'))].flatMap((node) => [
+      ...node.output,
+      ...node.input,
+    ]),
+  );
+}
 
 /**
  * The layers of a float model by the noise that each adds in a quantised one, the worst first, as
@@ -16,7 +37,11 @@ export async function layersByNoise(
   samples: Samples,
   options: { readonly session?: SessionOptions; readonly signal?: AbortSignal },
 ): Promise<string[]> {
-  const found = await compareLayers(models, samples, options);
+  const found = await compareSomeLayers(models, someOf(samples, SAMPLES), {
+    ...options,
+    only: inspectModel(models[0], (editor) => valuesOf(editor, layers)),
+    apart: (await modelByteLength(models[0])) > LARGE,
+  });
   return inspectModel(models[0], (editor) => {
     const noise = new Map<string, number>();
     for (const { name, addedNoise } of found.layers) {

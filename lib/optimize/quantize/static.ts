@@ -5,17 +5,20 @@ import type { RangeMethod } from '../calibrate/tensor-observer';
 import type { Samples } from '../compare/sample';
 import { decision, type OperatorDecision } from './decision';
 import { momentsOf } from './matched-model';
+import type { IntegerWeights } from './integer-weights';
 import type { Range } from './parameters';
 import { writeQdq } from './qdq';
 import { normalizedValues } from './smooth';
 import { planStatic } from './static-plan';
 import { targetTypes, type Target } from './target';
-import { inspectModel, type Workspace } from './workspace';
+import { inspectModel, type OpenModel, type Workspace } from './workspace';
 
 export interface StaticOptions {
   readonly target: Target;
   /** Nodes by name (or first output) that stay float. */
   readonly exclude?: ReadonlySet<string>;
+  /** What is known of the model's weights, for the target. */
+  readonly weights?: IntegerWeights;
 }
 
 /** A model that was written, with what became of its operators. */
@@ -28,6 +31,8 @@ export interface CalibrationOptions {
   readonly session?: SessionOptions;
   readonly signal?: AbortSignal;
   readonly total?: number;
+  /** What methods other than minmax need; default true. */
+  readonly histograms?: boolean;
   readonly onProgress?: (progress: CalibrationProgress) => void;
 }
 
@@ -46,18 +51,18 @@ export class StaticQuantizer {
   static async calibrate(
     file: string,
     samples: Samples,
-    { session, ...options }: CalibrationOptions = {},
+    { session, histograms = true, ...options }: CalibrationOptions = {},
   ): Promise<StaticQuantizer | undefined> {
     const { tensors, layers } = inspectModel(file, (editor, folder) =>
       planStatic(editor, { as: '', folder }),
     );
     if (layers.size === 0) return undefined;
-    const calibrator = await Calibrator.create(file, [...tensors], session ? { session } : {});
+    const created = { histograms, ...(session ? { session } : {}) };
+    const calibrator = await Calibrator.create(file, [...tensors], created);
     try {
       await calibrator.collect(samples, options);
-    } catch (error) {
+    } finally {
       await calibrator.release();
-      throw error;
     }
     return new StaticQuantizer(file, calibrator);
   }
@@ -65,24 +70,25 @@ export class StaticQuantizer {
   ranges(method: RangeMethod): ReadonlyMap<string, Range> {
     return this.#calibrator.ranges(method);
   }
-
-  release(): Promise<void> {
-    return this.#calibrator.release();
-  }
 }
 
 /** Writes a float model in QDQ form, into a file of its own. */
 export async function writeStatic(
-  float: string,
+  float: string | OpenModel,
   workspace: Workspace,
   ranges: ReadonlyMap<string, Range>,
-  { target, exclude }: StaticOptions,
+  { target, exclude, weights }: StaticOptions,
 ): Promise<WrittenModel> {
   const { activation, weight } = targetTypes(target);
   const as = `${activation} × ${weight}`;
   const { file, result } = await workspace.rewrite(float, 'static', (editor, folder) => {
     const plan = planStatic(editor, { as, folder, ...(exclude ? { exclude } : {}) });
-    const saturation = writeQdq(editor, plan, { ranges, target, folder });
+    const saturation = writeQdq(editor, plan, {
+      ranges,
+      target,
+      folder,
+      ...(weights ? { weights } : {}),
+    });
     const found = new Map([...saturation].map(([node, each]) => [decision(node, {}).node, each]));
     return plan.decisions.map((each): OperatorDecision => {
       const own = found.get(each.node);

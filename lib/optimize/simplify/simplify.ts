@@ -1,6 +1,5 @@
 import { OnliteError } from '../../errors';
-import { GraphEditor, subgraphs, type ModelProto } from '../../formats/onnx';
-import { cloneModel } from './clone-model';
+import { cloneModel, GraphEditor, subgraphs, type ModelProto } from '../../formats/onnx';
 import type { FoldOptions, Pass, PassContext } from './context';
 import { foldConstants } from './fold-constants';
 import { PASSES } from './passes';

@@ -88,7 +88,7 @@ function groupedValues(editor: SubgraphEditor): Set<string>[] {
   return values.size === 0 ? [] : groupsInOrder(steps, values, ROUNDS);
 }
 
-export interface TfliteMatching extends Matching, Pick<MatchingRun, 'session' | 'signal'> {
+export interface TfliteMatching extends Matching<string>, Pick<MatchingRun, 'session' | 'signal'> {
   /** Match deviations, too, by factors of the weights' channels; false by default. */
   readonly deviations?: boolean;
   readonly samples: () => Samples;

@@ -1,7 +1,19 @@
 import { createHash } from 'node:crypto';
 
-import { OnnxDataType, tensorBytes, type TensorProto } from '../../../formats/onnx';
+import {
+  chunksOf,
+  OnnxDataType,
+  tensorBytes,
+  tensorData,
+  type TensorProto,
+} from '../../../formats/onnx';
 import type { Pass } from '../context';
+
+/** The first of a tensor's bytes, which say of most weights that they are not the same. */
+function beginning(tensor: TensorProto): string {
+  const [chunk] = chunksOf([tensorData(tensor)]);
+  return Buffer.from((chunk ?? new Uint8Array()).subarray(0, 64)).toString('base64');
+}
 
 /** Keeps one of several equal constants. */
 export const sharedInitializers: Pass = (editor) => {
@@ -9,7 +21,7 @@ export const sharedInitializers: Pass = (editor) => {
   for (const tensor of editor.initializers) {
     const { name = '', dataType, dims } = tensor;
     if (dataType === OnnxDataType.STRING || editor.isInput(name) || editor.isOutput(name)) continue;
-    const key = `${dataType}:${dims.join()}`;
+    const key = `${dataType}:${dims.join()}:${beginning(tensor)}`;
     const others = alike.get(key);
     if (others) others.push(tensor);
     else alike.set(key, [tensor]);

@@ -1,4 +1,4 @@
-import type { AttributeProto, GraphProto, ModelProto, NodeProto } from '../../formats/onnx';
+import type { AttributeProto, GraphProto, ModelProto, NodeProto } from './types';
 
 const cloneAttribute = (attribute: AttributeProto): AttributeProto => ({
   ...attribute,
