@@ -46,7 +46,9 @@ export { type PrunedChannels } from './prune/prune-channels';
 export { type FigureChange, type PrunedLayer } from './prune/layer-figures';
 export { pruneModel, type PruneCandidate, type PruneResult } from './prune/prune-model';
 export { type PruneMethod, type PruneOptions, type PruneProgress } from './prune/prune-options';
+export { type CompressedFile } from './prune/write-compressed';
 export { type ClusterStart } from './prune/share-weights';
+export { type Compression } from '../compressed-model';
 export { type PruneScope } from './prune/zero-weights';
 export { quantizeModel, type QuantizeResult } from './quantize/quantize-model';
 export {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { checkOptions, setOwn } from '../checks';
+import { unpacked } from '../compressed-model';
 import { OnliteError, invalidArgument, noConstructor } from '../errors';
 import { unreadable } from '../files';
 import {
@@ -363,12 +364,11 @@ async function readModel({
   }
   const { source } = parseCreateArguments([modelPath ?? modelContent]);
   const name = modelName(source, undefined);
-  if (typeof source !== 'string') return { bytes: source, name };
-  try {
-    return { bytes: await readFile(source), name };
-  } catch (cause) {
+  if (typeof source !== 'string') return { bytes: await unpacked(source), name };
+  const bytes = await readFile(source).catch((cause: unknown) => {
     throw unreadable(`model: cannot read ${source}`, cause);
-  }
+  });
+  return { bytes: await unpacked(bytes), name };
 }
 
 function requireTflite(bytes: Uint8Array): void {

@@ -1,7 +1,8 @@
+import { compressionOf, decompressed, type Compression } from '../../compressed-model';
 import { OnliteError } from '../../errors';
 import { native } from '../../engine/addon/native';
 import { firstBytes } from '../../files';
-import { readOnnxStructure } from '../../formats/onnx';
+import { readOnnxModel, readOnnxStructure } from '../../formats/onnx';
 import { isTfliteModel, readTfliteModel } from '../../formats/tflite';
 import { onlyPositional } from '../arguments';
 import type { Command } from '../command';
@@ -12,7 +13,7 @@ import { isOrtModel, summarizeOrt } from './ort-summary';
 import { byteSize, grouped, printable, section, table } from '../output';
 import { summarizeTflite } from './tflite-summary';
 
-interface FileSummary {
+interface FileSummary extends Partial<Packing> {
   path: string;
   size: number;
   sha256: string;
@@ -65,6 +66,10 @@ function render(file: FileSummary, model: ModelSummary): string {
     ['size', `${byteSize(file.size)} (${grouped(file.size)} bytes)`],
     ['sha256', file.sha256],
   ];
+  if (file.unpackedSize !== undefined) {
+    const name = file.compression === 'gz' ? 'gzip' : 'zstd';
+    totals.push(['compressed', `with ${name}, ${byteSize(file.unpackedSize)} without`]);
+  }
   if (model.subgraphs > 0) totals.push(['subgraphs', String(model.subgraphs)]);
   if (model.functions > 0) totals.push(['functions', String(model.functions)]);
   const signatures = Object.entries(model.signatures).map(([key, { inputs, outputs }]) =>
@@ -121,7 +126,35 @@ async function summarizeOnnxFile(path: string): Promise<ModelSummary> {
   }
 }
 
-async function summarize(path: string): Promise<ModelSummary> {
+/** How a file is compressed, and what its model is without. */
+interface Packing {
+  compression: Compression;
+  unpackedSize: number;
+}
+
+function summarizeBytes(bytes: Uint8Array): ModelSummary {
+  if (isTfliteModel(bytes)) return summarizeTflite(readTfliteModel(bytes), bytes);
+  if (isOrtModel(bytes)) return summarizeOrt(bytes);
+  try {
+    return summarizeOnnx(readOnnxModel(bytes));
+  } catch (error) {
+    const foreign = describeForeignFile(bytes);
+    if (foreign === '') throw error;
+    throw new OnliteError('ERR_MODEL_INVALID', `model: this is ${foreign}`, { cause: error });
+  }
+}
+
+async function summarize(path: string): Promise<{ model: ModelSummary; packing?: Packing }> {
+  const compression = compressionOf(await firstBytes(path, 8));
+  if (compression === undefined) return { model: await summarizePlain(path) };
+  const bytes = await decompressed(await readModelFile(path), compression);
+  return {
+    model: summarizeBytes(bytes),
+    packing: { compression, unpackedSize: bytes.byteLength },
+  };
+}
+
+async function summarizePlain(path: string): Promise<ModelSummary> {
   const start = await firstBytes(path, 8);
   if (isTfliteModel(start)) {
     const bytes = await readModelFile(path);
@@ -149,9 +182,9 @@ export const info: Command = {
   options: {},
   async run(args) {
     const path = onlyPositional(args, 'MODEL');
-    const model = await summarize(path);
+    const { model, packing } = await summarize(path);
     const { bytes: size, sha256 } = await describeFile(path);
-    const file = { path, size, sha256 };
+    const file = { path, size, sha256, ...packing };
     return { json: { ...file, ...model }, text: () => render(file, model) };
   },
 };

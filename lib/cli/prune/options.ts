@@ -1,3 +1,4 @@
+import { COMPRESSIONS } from '../../compressed-model';
 import type { Task } from '../../optimize/compare/quality';
 import {
   CLUSTER_STARTS,
@@ -37,6 +38,7 @@ type Pruning = Pick<
   | 'multiple'
   | 'clusters'
   | 'clusterStart'
+  | 'compress'
 >;
 
 /** Everything a command line of `onlite prune` says. */
@@ -71,6 +73,7 @@ export function parsePruneOptions(args: ParsedArguments): PruneCommand {
       ...given('structured', choice(args, 'structured', ['channel'] as const)),
       ...given('multiple', wholeNumber(args, 'multiple', 1)),
       ...given('clusters', wholeNumber(args, 'clusters', 2)),
+      ...given('compress', choice(args, 'compress', COMPRESSIONS)),
       ...given('clusterStart', choice(args, 'cluster-start', CLUSTER_STARTS)),
     },
     // Noise says nothing of the moments that real samples have.

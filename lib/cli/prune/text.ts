@@ -72,6 +72,13 @@ export function channelRows({ channels = [] }: PruneDocument): Rows {
   return { header: ['coupled layers', 'before', 'after', 'why they stay'], rows };
 }
 
+/** Of the model that was written compressed, too. */
+export function compressedText({ compressed, output }: PruneDocument): string | undefined {
+  if (!compressed || !output) return undefined;
+  const share = percent(compressed.bytes / output.bytes);
+  return `${compressed.path}, ${byteSize(compressed.bytes)} (${share} of the model)`;
+}
+
 /** What the figures stand on. */
 export const samplesOf = ({ samples }: PruneDocument): string =>
   samplesText(samples, 'match moments');
@@ -85,6 +92,7 @@ export function productsText({ products }: PruneDocument): string | undefined {
 export function renderText(document: PruneDocument): string {
   const { input, speed, channels } = document;
   const products = productsText(document);
+  const compressed = compressedText(document);
   const facts = [
     ...machineFacts(document),
     ['model', `${input.path}, ${byteSize(input.bytes)}`],
@@ -103,5 +111,6 @@ export function renderText(document: PruneDocument): string {
       : '',
     channels ? '' : `\n${ZEROS_NOTE}\n`,
     verdictText(verdictOf(document)),
+    compressed === undefined ? '' : `compressed: ${compressed}\n`,
   ].join('');
 }

@@ -1,5 +1,6 @@
 import { abortError, throwIfAborted } from '../run/abort';
 import { whenAborted } from '../run/abort-listeners';
+import { compressionOf, decompressed, unpackedFile } from '../../compressed-model';
 import { OnliteError, noConstructor } from '../../errors';
 import { abandonJob, promiseJob } from '../addon/jobs';
 import { rejection } from '../addon/rejection';
@@ -107,7 +108,10 @@ export class LoadLimits {
   }
 }
 
-/** Loads a model. When a limit is reached the late session is destroyed. */
+/**
+ * Loads a model, which may be compressed by gzip or zstd. When a limit is reached the late session is
+ * destroyed.
+ */
 export async function loadSession(
   source: string | Uint8Array,
   sourceOptions: SourceOptions,
@@ -115,6 +119,30 @@ export async function loadSession(
   limits: LoadLimits,
 ): Promise<NativeSession> {
   limits.check();
+  const load = (model: string | Uint8Array): Promise<NativeSession> =>
+    loadPlain(model, sourceOptions, options, limits);
+  if (typeof source !== 'string') {
+    const compression = compressionOf(source);
+    if (compression === undefined) return load(source);
+    return load(await limits.within(decompressed(source, compression)));
+  }
+  try {
+    return await load(source);
+  } catch (error) {
+    // To look before would cost every other model the time of reading its beginning twice.
+    if ((error as { code?: unknown }).code !== 'ERR_MODEL_INVALID') throw error;
+    const model = await limits.within(unpackedFile(source));
+    if (model === undefined) throw error;
+    return load(model);
+  }
+}
+
+async function loadPlain(
+  source: string | Uint8Array,
+  sourceOptions: SourceOptions,
+  options: NativeSessionOptions,
+  limits: LoadLimits,
+): Promise<NativeSession> {
   const nativeSource = await limits.within(toNativeSource(source, sourceOptions));
   const candidates = {
     onnxruntime: knownCandidates('onnxruntime'),

@@ -57,10 +57,11 @@ export function parseCreateArguments(args: readonly unknown[]): CreateArguments 
   };
 }
 
-/** What metrics and traces call the model: the option, or else the file's name without extension. */
+/** What metrics and traces call the model: the option, or else the file's name without extension, or both of `.tflite.gz`. */
 export function modelName(source: string | Uint8Array, name: string | undefined): string {
   if (name !== undefined) return name;
-  const file = typeof source === 'string' ? parse(source).name : '';
+  const { name: plain, ext } = parse(typeof source === 'string' ? source : '');
+  const file = ext === '.gz' || ext === '.zst' ? parse(plain).name : plain;
   return file === '' ? 'unnamed' : file;
 }
 

@@ -6,6 +6,7 @@ import { checkPaths } from '../guard/check-paths';
 import { guard, type Guarded, type Measuring } from '../guard/guard';
 import { Yardstick } from '../guard/yardstick';
 import { Workspace } from '../quantize/workspace';
+import { writeCompressed, type CompressedFile } from './write-compressed';
 import { compareFigures, measureLayers, type PrunedLayer } from './layer-figures';
 import { PruneOnnx } from './onnx/prune-onnx';
 import type { Prepared, PrunableFormat } from './prunable';
@@ -28,6 +29,8 @@ export interface PruneResult {
   readonly chosen?: PruneCandidate;
   /** Whether it holds all limits. */
   readonly holds: boolean;
+  /** With `compress`: the compressed file that was written beside the model. */
+  readonly compressed?: CompressedFile;
   /** With `structured`: channels that only go together, and why some of them stay. */
   readonly channels?: readonly PrunedChannels[];
   /** Multiplications by weights for one sample, where channels are removed and sizes are known. */
@@ -223,7 +226,9 @@ export async function pruneModel(
     const file = models.find(({ name }) => name === best?.name)?.file;
     if (!best || file === undefined || !(holds || options.force === true)) return found;
     await format.write(file, output, { method: best.name, ...factsOf(recipe) }, best);
-    return { ...found, chosen: best };
+    const { compress } = options;
+    const compressed = compress === undefined ? undefined : await writeCompressed(output, compress);
+    return { ...found, chosen: best, ...defined({ compressed }) };
   } finally {
     await workspace.remove();
   }

@@ -6,6 +6,7 @@ import {
   optionalString,
   wordsOf,
 } from '../../checks';
+import { COMPRESSIONS, requireCompression, type Compression } from '../../compressed-model';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { invalidArgument } from '../../errors';
 import type { Task } from '../compare/quality';
@@ -50,6 +51,8 @@ export interface PruneOptions extends GuardLimits {
   readonly clusters?: number;
   /** Where k-means starts. Default `kmeans++`. */
   readonly clusterStart?: ClusterStart;
+  /** Writes the model compressed, too: `OUT.gz` or `OUT.zst` beside it, which sessions read. */
+  readonly compress?: Compression;
   /** Samples of what the model will see; iterated several times. */
   readonly data: () => Samples;
   /** Other samples, perhaps with labels, on which the result is judged. Default the same. */
@@ -85,7 +88,16 @@ const MOST_CLUSTERS = 2 ** 16;
 
 const optionKeys = new Set<keyof PruneOptions>([
   ...(['method', 'sparsity', 'threshold', 'scope', 'pattern', 'structured', 'multiple'] as const),
-  ...(['clusters', 'clusterStart', 'data', 'heldOut', 'match', 'exclude', 'force'] as const),
+  ...([
+    'clusters',
+    'clusterStart',
+    'compress',
+    'data',
+    'heldOut',
+    'match',
+    'exclude',
+    'force',
+  ] as const),
   ...(['session', 'output', 'task', 'signal', 'onProgress'] as const),
   ...(['minSqnr', 'maxAccuracyLoss', 'minSpeedup'] as const),
 ]);
@@ -96,13 +108,14 @@ function checkNumber(value: unknown, path: string, expected: string, holds: bool
   }
 }
 
-/** @throws OnliteError ERR_INVALID_ARGUMENT */
+/** @throws OnliteError ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED for a compression that Node has not */
 export function checkPruneOptions(options: PruneOptions): PruneOptions {
   const checked = checkOptions(options, 'options', optionKeys);
   optionalChoice(checked, 'method', 'options', wordsOf(...METHODS));
   optionalChoice(checked, 'scope', 'options', wordsOf(...SCOPES));
   optionalChoice(checked, 'structured', 'options', wordsOf('channel'));
   optionalChoice(checked, 'clusterStart', 'options', wordsOf(...CLUSTER_STARTS));
+  optionalChoice(checked, 'compress', 'options', wordsOf(...COMPRESSIONS));
   optionalInteger(checked, 'multiple', 'options', 1, MAX_MULTIPLE);
   optionalInteger(checked, 'clusters', 'options', 2, MOST_CLUSTERS);
   optionalBoolean(checked, 'match', 'options');
@@ -113,7 +126,9 @@ export function checkPruneOptions(options: PruneOptions): PruneOptions {
   const isMagnitude = threshold !== undefined && threshold > 0 && threshold < Infinity;
   checkNumber(threshold, 'options.threshold', 'a number above 0', isMagnitude);
   checkGuardedOptions(checked);
-  return checked as unknown as PruneOptions;
+  const known = checked as unknown as PruneOptions;
+  if (known.compress !== undefined) requireCompression(known.compress);
+  return known;
 }
 
 /** How much is taken away. */
