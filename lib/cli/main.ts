@@ -80,9 +80,14 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
   ],
 ]);
 
+/** What another package does, and describes. */
+const SERVE = 'serve';
+const SERVE_SUMMARY = 'serve models over HTTP (onlite-server of @onlite/server)';
+
 function overview(): string {
-  const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length));
-  const lines = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  const summaries = [...COMMANDS, [SERVE, { summary: SERVE_SUMMARY }] as const];
+  const width = Math.max(...summaries.map(([name]) => name.length));
+  const lines = summaries.map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return [
     'Usage: onlite COMMAND [options]',
     '',
@@ -155,6 +160,11 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     if (name === undefined) throw new UsageError('a command is missing');
+    if (name === SERVE) {
+      const { serve } = await import('./serve/index.js');
+      serve(args);
+      return 0;
+    }
     const entry = COMMANDS.get(name);
     if (!entry) throw new UsageError(`unknown command '${name}'`);
     command = await entry.load();

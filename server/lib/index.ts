@@ -6,6 +6,7 @@
  */
 export { type HttpTimeouts } from './http/server';
 export {
+  FolderWatch,
   type FolderChange,
   type FolderOptions,
   ModelRepository,

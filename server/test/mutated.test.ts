@@ -106,7 +106,10 @@ const seeds: Readonly<Record<string, readonly Seed[]>> = {
     seed('/models/add/invocations', { inputs: { a: four, b: four } }, JSON_TYPE),
     seed('/models/rows/invocations', 'a,b,c\n1,2,"3"\n', { 'content-type': 'text/csv' }),
   ],
-  torchserve: [seed('/predictions/rows', [[1, 2, 3]], JSON_TYPE), seed('/predictions/bytes', 'abc')],
+  torchserve: [
+    seed('/predictions/rows', [[1, 2, 3]], JSON_TYPE),
+    seed('/predictions/bytes', 'abc'),
+  ],
 };
 
 const tokens = [

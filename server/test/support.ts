@@ -68,7 +68,7 @@ export interface Edge {
   readonly call?: Call;
   readonly status: number;
   /** What the answer's JSON has; text is looked for in the whole body. */
-  readonly body?: object | string | RegExp;
+  readonly body?: object | string | RegExp | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
