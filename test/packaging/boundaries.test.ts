@@ -38,6 +38,10 @@ describe('an import upwards', () => {
     ['lib/metrics/text.ts', '../cli/output'],
     ['lib/optimize/compare/match.ts', '../../cli/output'],
     ['test/integration/run.test.ts', '../../lib/errors'],
+    ['server/lib/models/lease.ts', '../wire/errors'],
+    ['server/lib/wire/oip/feed.ts', '../../http/send'],
+    ['server/lib/http/send.ts', '../../../lib/errors'],
+    ['server/lib/client/client.ts', '../models'],
     ['bench/suites/tiny.mjs', '../../dist/index.js'],
   ])('from %s of %s is refused', async (file, specifier) => {
     expect(await verdicts(file, specifier)).toHaveLength(1);
@@ -51,6 +55,8 @@ describe('an import upwards', () => {
     ['lib/cli/bench/index.ts', '../output'],
     ['lib/optimize/measures/regression.ts', '../../bench/statistics'],
     ['test/integration/run.test.ts', 'onlite'],
+    ['server/lib/http/send.ts', '../wire/request'],
+    ['server/lib/models/lease.ts', 'onlite'],
   ])('from %s of %s is none', async (file, specifier) => {
     expect(await verdicts(file, specifier)).toEqual([]);
   });

@@ -21,7 +21,7 @@ const execute = promisify(execFile);
 const scripts = new URL('../../scripts/', import.meta.url);
 const { listFiles } = await import(new URL('lib/files.mjs', scripts).href);
 const { apiReports } = await import(new URL('lib/api-report.mjs', scripts).href);
-const { layOutPackage } = await import(new URL('lib/pack.mjs', scripts).href);
+const { layOutPackage, layOutServer } = await import(new URL('lib/pack.mjs', scripts).href);
 const { packedText } = await import(new URL('lib/packed-documents.mjs', scripts).href);
 const { buildTypescript } = await import(new URL('lib/typescript-build.mjs', scripts).href);
 const { gypSources } = await import(new URL('lib/sources.mjs', scripts).href);
@@ -206,5 +206,69 @@ describe('the package', () => {
     const short = ['--runs', '10', '--processes', '1', '--warmup', '0', '--json'];
     const { stdout } = await execute(process.execPath, [main, 'bench', model, ...short]);
     expect(JSON.parse(stdout)).toHaveProperty('settings');
+  });
+
+  it('says how to install the server where it is not', async () => {
+    const main = join(installed, 'dist/cli/main.js');
+    await expect(
+      execute(process.execPath, [main, 'serve', 'model.onnx'], { cwd: program }),
+    ).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ERR_UNSUPPORTED: .*npm install @onlite\/server@\d/) as unknown,
+    });
+  });
+});
+
+describe('the server', () => {
+  const folder = () => join(program, 'node_modules/@onlite/server');
+  const description = (path: string) =>
+    JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as {
+      version: string;
+      dependencies: Record<string, string>;
+      bin: Record<string, string>;
+    };
+
+  beforeAll(() => {
+    const staged = join(root, 'build/packages/layout-server');
+    layOutServer(staged);
+    cpSync(staged, folder(), { recursive: true });
+  });
+
+  it('depends on the onlite of its version, which does not know of it', () => {
+    const { version, dependencies } = description(folder());
+    expect(dependencies).toEqual({ onlite: version });
+    expect(version).toBe(description(installed).version);
+    expect(Object.keys(description(installed).dependencies)).not.toContain('@onlite/server');
+  });
+
+  it('has scripts, and the declarations of its entry points', () => {
+    const packed = listFiles(folder()) as string[];
+    const others = packed.filter((path) => !path.startsWith('dist/'));
+    expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
+    expect(packed).toContain('dist/client/client.d.ts');
+    expect(packed.filter((path) => /\.map$|cli\/.*\.d\.ts$/.test(path))).toEqual([]);
+  });
+
+  it('loads nothing but itself and onlite, its client not even that', async () => {
+    const loaded = (entry: string) =>
+      printed(`require('${entry}'); console.log(JSON.stringify(Object.keys(require.cache)));`);
+    const outside = ((await loaded('@onlite/server')) as string[])
+      .filter((path) => !path.startsWith(folder()))
+      .filter((path) => !path.startsWith(join(installed, 'dist')));
+    expect(outside).toEqual([]);
+    const client = (await loaded('@onlite/server/client')) as string[];
+    expect(client.filter((path) => !path.startsWith(folder()))).toEqual([]);
+  });
+
+  it('has its command, by either name', async () => {
+    const own = join(folder(), description(folder()).bin['onlite-server']!);
+    const forwarded = [join(installed, 'dist/cli/main.js'), 'serve'];
+    const versions = await Promise.all(
+      [[own], forwarded].map((args) =>
+        execute(process.execPath, [...args, '--version'], { cwd: program }),
+      ),
+    );
+    const expected = `${description(folder()).version}\n`;
+    expect(versions.map(({ stdout }) => stdout)).toEqual([expected, expected]);
   });
 });
