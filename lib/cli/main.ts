@@ -39,7 +39,7 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
   [
     'quantize',
     {
-      summary: 'make an ONNX model smaller and quicker, and say whether to ship it',
+      summary: 'make a model smaller and quicker, and say whether to ship it',
       load: async () => (await import('./quantize/index.js')).quantize,
     },
   ],

@@ -145,6 +145,18 @@ describe.runIf(platform === 'linux-x64')('onlite install, where it cannot,', () 
       json: { error: { code: 'ERR_PROVIDER_UNAVAILABLE', message: /no Python 3 with pip/ } },
     });
     expect(readdirSync(join(data, 'providers'))).toEqual([]);
+    const dry = await answerOf(start(['install', 'webgpu', '--dry-run'], { PATH: data }));
+    expect(dry).toMatchObject({
+      code: 1,
+      json: {
+        missing: expect.arrayContaining([
+          expect.objectContaining({
+            problem: expect.stringContaining('no Python 3 with pip') as string,
+            remedy: expect.stringContaining('python3-pip') as string,
+          }),
+        ]) as object[],
+      },
+    });
   });
 
   it('says why the folder cannot be written', async () => {

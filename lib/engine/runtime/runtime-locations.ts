@@ -114,21 +114,27 @@ function search(engine: Engine): readonly LibraryCandidate[] {
   const candidates: LibraryCandidate[] = [];
   for (const [folder, origin] of readable(() => folders(engine))) {
     const files = librariesIn(folder, engines[engine].files);
-    // A folder without the library is listed as what was tried, unless it is not there at all.
-    if (files.length === 0 && origin === 'runtimes') candidates.push([folder, origin]);
     for (const file of files) candidates.push([join(folder, file), origin]);
   }
+  // Where there is no library, what was tried is the folder in which a checkout has it.
+  const folder = checkoutFolder();
+  if (candidates.length === 0 && folder !== undefined) candidates.push([folder, 'runtimes']);
   // No package brings a library for musl, and Alpine has one of ONNX Runtime.
   if (engine === 'onnxruntime' && isMusl()) candidates.push(['libonnxruntime.so.1', 'system']);
   return candidates;
+}
+
+function checkoutFolder(): string | undefined {
+  const root = packageRoot();
+  return root === undefined ? undefined : join(root, 'runtimes', target);
 }
 
 function folders(engine: Engine): [folder: string, origin: string][] {
   const candidates: [string, string][] = [];
   const platformPackage = installedPackage(runtimePackage);
   if (platformPackage !== undefined) candidates.push([platformPackage, runtimePackage]);
-  const root = packageRoot();
-  if (root !== undefined) candidates.push([join(root, 'runtimes', target), 'runtimes']);
+  const checkout = checkoutFolder();
+  if (checkout !== undefined) candidates.push([checkout, 'runtimes']);
   const name = engine === 'onnxruntime' ? 'onnxruntime-node' : 'tfjs-tflite-node';
   const installed = installedPackage(name);
   if (installed !== undefined) {
