@@ -13,6 +13,13 @@ export {
 export { type Moments } from './calibrate/channel-moments';
 export { type RangeMethod } from './calibrate/tensor-observer';
 export {
+  pruneAndQuantize,
+  type CombinedOptions,
+  type CombinedResult,
+  type Pruning,
+  type Quantizing,
+} from './combine/prune-and-quantize';
+export {
   compareModels,
   type CandidateComparison,
   type CompareOptions,

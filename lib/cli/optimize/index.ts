@@ -120,6 +120,13 @@ export const optimize: Command = {
     '  --level NAME         portable (default): standard operators, and those of other domains that IN',
     "                       has. runtime: ONNX Runtime's own too, which nothing else runs",
     '',
+    'With these the model is made smaller or quicker as well, IN may be a TensorFlow Lite model, and the',
+    'limits, which are those of the last step, are for all steps together:',
+    '  --prune P            0.5: this share of the weights become zero; 2:4; channel=0.3: this share of',
+    "                       the channels go; clusters=32: values that weights share; several with ','",
+    '  --quantize M         auto, static, dynamic, weight-only or float16, after that',
+    '  --test D             other samples, which judge the result (default every fourth of --data)',
+    '',
     'Samples:',
     "  --data D             samples on which both are compared, as 'onlite compare' takes them",
     '                       (default: random ones)',
@@ -136,6 +143,9 @@ export const optimize: Command = {
   ].join('\n'),
   options: {
     level: { type: 'string' },
+    prune: { type: 'string' },
+    quantize: { type: 'string' },
+    test: { type: 'string' },
     data: { type: 'string' },
     labels: { type: 'string' },
     samples: { type: 'string' },
@@ -146,6 +156,11 @@ export const optimize: Command = {
   },
   async run(args) {
     const command = parseOptimizeOptions(args);
+    const { combination } = command;
+    if (combination) {
+      const { optimizeCombined } = await import('./combined.js');
+      return optimizeCombined(command, combination);
+    }
     return deliver(command, await optimizeFile(command), {
       text: renderText,
       page: () => import('./report.js'),

@@ -11,15 +11,18 @@ import {
   type GuardSettings,
 } from '../guard/options';
 import type { SampleOptions } from '../guard/samples';
+import { parseCombination, type Combination } from './combined-options';
 
 /** Everything a command line of `onlite optimize` says. */
-export interface OptimizeCommand extends Omit<SampleOptions, 'test'>, GuardSettings {
+export interface OptimizeCommand extends SampleOptions, GuardSettings {
   readonly input: string;
   readonly output: string;
   readonly level: OptimizeLevel;
   readonly task?: Task;
   /** The output that labels are for. */
   readonly judged?: string;
+  /** What else is done, with its own candidates and samples that judge. */
+  readonly combination?: Combination;
 }
 
 /** @throws UsageError */
@@ -28,7 +31,13 @@ export function parseOptimizeOptions(args: ParsedArguments): OptimizeCommand {
   if (input === undefined || output === undefined) throw new UsageError('IN and OUT are needed');
   if (unexpected !== undefined) throw new UsageError(`unexpected argument '${unexpected}'`);
   checkOutputs(args, guardOutputs, [input, output]);
-  refuseWithoutSpeed(args, ['min-speedup']);
+  const combination = parseCombination(args);
+  // Whether a model is worth having that is made for speed is measured in any case.
+  if (!combination) refuseWithoutSpeed(args, ['min-speedup']);
+  const test = text(args, 'test');
+  if (test !== undefined && !combination) {
+    throw new UsageError('--test: is for --prune and --quantize, --data judges alone');
+  }
   requireSamples(args);
   return {
     input,
@@ -37,6 +46,8 @@ export function parseOptimizeOptions(args: ParsedArguments): OptimizeCommand {
     images: parseImageOptions(args),
     ...parseGuardOptions(args),
     ...given('data', text(args, 'data')),
+    ...given('test', test),
+    ...given('combination', combination),
     ...given('labels', text(args, 'labels')),
     ...given('samples', wholeNumber(args, 'samples', 1)),
     ...given('task', choice(args, 'task', ['classification', 'regression'] as const)),

@@ -9,6 +9,12 @@ export interface QuantizeCandidate extends Guarded {
   readonly decisions: readonly OperatorDecision[];
 }
 
+/** The model that is quantised, and the one that the result is measured beside. */
+export interface MeasuredModels {
+  readonly reference: string;
+  readonly input: string;
+}
+
 /** A model that may become the result. */
 export interface Made {
   readonly method: QuantizeMethod;

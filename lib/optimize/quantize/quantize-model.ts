@@ -13,7 +13,12 @@ import { firstFeeds } from '../guard/speedup';
 import { fidelityFaults, type Measuring } from '../guard/guard';
 import { provenance, setProvenance } from '../guard/provenance';
 import { Yardstick } from '../guard/yardstick';
-import { measureCandidate, type Made, type QuantizeCandidate } from './candidate';
+import {
+  measureCandidate,
+  type Made,
+  type MeasuredModels,
+  type QuantizeCandidate,
+} from './candidate';
 import { tooNoisy, type OperatorDecision } from './decision';
 import { quantizeDynamic } from './dynamic';
 import {
@@ -78,7 +83,7 @@ class Quantizer {
   #normalized?: Promise<ReadonlyMap<string, Moments>>;
 
   private constructor(
-    input: string,
+    { reference, input }: MeasuredModels,
     float: string,
     options: CheckedQuantizeOptions,
     workspace: Workspace,
@@ -90,15 +95,15 @@ class Quantizer {
     this.#exclude = excludedNodes([input, float], options.exclude ?? []);
     this.#exact = { ...session, ...(target === 'x64' ? EXACT : {}) };
     const measured = { session: this.#exact, ...defined({ output, task, signal }) };
-    this.#calibrating = new Yardstick(input, data, measured);
+    this.#calibrating = new Yardstick(reference, data, measured);
     const yardstick =
-      heldOut === data ? this.#calibrating : new Yardstick(input, heldOut, measured);
-    this.#measuring = { reference: input, yardstick, ...defined({ session, signal }) };
+      heldOut === data ? this.#calibrating : new Yardstick(reference, heldOut, measured);
+    this.#measuring = { reference, yardstick, ...defined({ session, signal }) };
   }
 
   /** Makes the model simpler first: what is folded need not be quantised. */
   static async create(
-    input: string,
+    models: MeasuredModels,
     options: CheckedQuantizeOptions,
     workspace: Workspace,
   ): Promise<Quantizer> {
@@ -110,11 +115,11 @@ class Quantizer {
     const float = workspace.path('float');
     options.onProgress?.({ stage: 'simplifying', done: 0 });
     const feeds = await firstFeeds(options.data(), options.signal);
-    await optimizeModel(input, float, {
+    await optimizeModel(models.input, float, {
       samples: [feeds as Readonly<Record<string, TensorLike>>],
       ...defined({ session: options.session, signal: options.signal }),
     });
-    return new Quantizer(input, float, options, workspace);
+    return new Quantizer(models, float, options, workspace);
   }
 
   async candidates(): Promise<{ made: Made; measured: QuantizeCandidate }[]> {
@@ -328,7 +333,20 @@ function better(a: QuantizeCandidate, b: QuantizeCandidate, options: QuantizeOpt
  * @throws OnliteError ERR_UNSUPPORTED where nothing of the model can be quantised, and what loading
  *   and running the model throws.
  */
-export async function quantizeModel(
+export function quantizeModel(
+  input: string,
+  output: string,
+  given: QuantizeOptions,
+): Promise<QuantizeResult> {
+  return quantizeBeside(input, input, output, given);
+}
+
+/**
+ * {@link quantizeModel}, of a model that was made of another one: all that is measured is measured
+ * beside that.
+ */
+export async function quantizeBeside(
+  reference: string,
   input: string,
   output: string,
   given: QuantizeOptions,
@@ -337,9 +355,10 @@ export async function quantizeModel(
   await checkPaths(input, output);
   const workspace = await Workspace.create();
   try {
+    const models = { reference, input };
     const quantizer = (await isTfliteFile(input))
-      ? new TfliteQuantizer(input, options, workspace)
-      : await Quantizer.create(input, options, workspace);
+      ? new TfliteQuantizer(models, options, workspace)
+      : await Quantizer.create(models, options, workspace);
     const found = await quantizer.candidates();
     if (found.length === 0) {
       throw new OnliteError(

@@ -5,7 +5,12 @@ import { defined } from '../../defined';
 import { fidelityFaults, type Measuring } from '../../guard/guard';
 import { Yardstick } from '../../guard/yardstick';
 import { compareLayers } from '../../layers/compare-layers';
-import { measureCandidate, type Made, type QuantizeCandidate } from '../candidate';
+import {
+  measureCandidate,
+  type Made,
+  type MeasuredModels,
+  type QuantizeCandidate,
+} from '../candidate';
 import { tooNoisy, type OperatorDecision } from '../decision';
 import { methodsOf, type CheckedQuantizeOptions, type QuantizeMethod } from '../quantize-options';
 import { leastPrefix } from '../sensitivity';
@@ -36,7 +41,11 @@ export class TfliteQuantizer {
   readonly #calibrating: Yardstick;
   readonly #exclude: ReadonlySet<string>;
 
-  constructor(input: string, options: CheckedQuantizeOptions, workspace: Workspace) {
+  constructor(
+    { reference, input }: MeasuredModels,
+    options: CheckedQuantizeOptions,
+    workspace: Workspace,
+  ) {
     const { data, heldOut = data, session, output, task, signal, exclude = [] } = options;
     this.#input = input;
     this.#options = options;
@@ -44,10 +53,10 @@ export class TfliteQuantizer {
     this.#exclude = new Set(exclude);
     const common = defined({ session, signal });
     const measured = { ...common, ...defined({ output, task }) };
-    this.#calibrating = new Yardstick(input, data, measured);
+    this.#calibrating = new Yardstick(reference, data, measured);
     const yardstick =
-      heldOut === data ? this.#calibrating : new Yardstick(input, heldOut, measured);
-    this.#measuring = { reference: input, yardstick, ...common };
+      heldOut === data ? this.#calibrating : new Yardstick(reference, heldOut, measured);
+    this.#measuring = { reference, yardstick, ...common };
   }
 
   /**
