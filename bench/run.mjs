@@ -26,6 +26,7 @@ const order = [
   'pool',
   'histogram',
   'metrics',
+  'numbers',
   'cancellation',
   'peers',
   'optimize',

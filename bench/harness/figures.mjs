@@ -23,6 +23,7 @@ export const figures = [
   'recording, added to a bound `runSync`',
   'a snapshot of one histogram',
   'p99 of the tiny model while Prometheus scrapes',
+  'numbers in JSON: parse and print, 150,528 floats',
   'simplified: nodes / the fewest of the references',
   'quantised: SQNR above the best reference',
   'quantised: latency / the fastest reference whose accuracy holds',

@@ -8,6 +8,9 @@ import {
   TensorPool,
   dequantize,
   openServerSocket,
+  parseNumbers,
+  printNumberRows,
+  printNumbers,
   quantize,
   runtimeInfo,
   type ElementType,
@@ -114,6 +117,24 @@ export function handle(error: unknown): OnliteErrorCode | undefined {
   if (error.code === 'ERR_NONSENSE') return undefined;
   return error.code;
 }
+
+// The tensor's type follows from the name of the element type.
+const parsed = parseNumbers(Buffer.from('[1]'), 'int64', undefined, { partial: true, dims: [1] });
+expectTrue<Equal<typeof parsed.tensor, Tensor<'int64'>>>();
+expectTrue<Equal<typeof parsed.end, number>>();
+parseNumbers(new Uint8Array(3), 'float32', new Float32Array(1));
+parseNumbers(new Uint8Array(3), 'int8', bytes);
+// @ts-expect-error -- the wrong typed array
+parseNumbers(new Uint8Array(3), 'float32', new Float64Array(1));
+// @ts-expect-error -- strings are no numbers
+parseNumbers(new Uint8Array(3), 'string');
+// @ts-expect-error -- text is bytes
+parseNumbers('[1]', 'int8');
+expectTrue<Equal<ReturnType<typeof printNumbers>, Buffer>>();
+printNumbers({ type: 'float32', data: new Float32Array(1), dims: [1] }, { layout: 'flat' });
+expectTrue<Equal<ReturnType<typeof printNumberRows>['ends'], Float64Array>>();
+// @ts-expect-error -- rows have no layout
+printNumberRows(bytes, { layout: 'flat' });
 
 // onlite/metrics takes the real registries, providers and tracers, without importing their types.
 declare const registry: import('prom-client').Registry;

@@ -100,7 +100,13 @@ export function printNumbers(tensor: TensorLike, options?: PrintNumbersOptions):
  */
 export function printNumberRows(tensor: TensorLike, options?: PrintRowsOptions): PrintedRows {
   const request = checkRequest(options, keysOfRows);
-  return print(encode(tensor, request.path), request, true);
+  const { bytes, ends } = print(encode(tensor, request.path), request, true);
+  return { bytes, ends: new Float64Array(ends ?? new ArrayBuffer(0)) };
+}
+
+interface Printed {
+  bytes: Buffer;
+  ends: ArrayBuffer | null;
 }
 
 interface Request {
@@ -114,7 +120,17 @@ interface Request {
 
 const defaultMaxBytes = 2 ** 30;
 
-function checkRequest(given: unknown, keys: ReadonlySet<string>): Request {
+const defaults: Readonly<Request> = {
+  flags: 0,
+  isFlat: false,
+  path: 'tensor',
+  maxBytes: defaultMaxBytes,
+  out: undefined,
+  offset: 0,
+};
+
+function checkRequest(given: unknown, keys: ReadonlySet<string>): Readonly<Request> {
+  if (given === undefined) return defaults;
   const options = checkOptions(given, 'options', keys);
   const { path, out } = options;
   const isTensorFlow = optionalChoice(options, 'form', 'options', forms) === 'tensorflow';
@@ -155,8 +171,9 @@ function encode(tensor: unknown, path: string): NativeTensors {
   return encoded;
 }
 
-function print(tensor: NativeTensors, request: Request, rows: boolean): PrintedRows {
-  const { flags, maxBytes, path, out, offset } = request;
+function print(tensor: NativeTensors, request: Request, rows: boolean): Printed {
+  const { flags, maxBytes, path } = request;
+  const { out = smallMemory(tensor), offset } = request;
   const [length, text, ends] = native().printNumbers(
     tensor,
     flags,
@@ -170,5 +187,14 @@ function print(tensor: NativeTensors, request: Request, rows: boolean): PrintedR
     text === null && out !== undefined
       ? Buffer.from(out.buffer, out.byteOffset + offset, length)
       : Buffer.from(text ?? new ArrayBuffer(0));
-  return { bytes, ends: new Float64Array(ends ?? new ArrayBuffer(0)) };
+  return { bytes, ends };
+}
+
+/** Of Node's pool, for a text that is surely short: an ArrayBuffer of its own costs more than the text. */
+function smallMemory(tensor: NativeTensors): Uint8Array | undefined {
+  const dims = tensor[2] as number[];
+  const size = elementCount(dims, 'dims');
+  // No element takes more, and none has more brackets around it.
+  const most = size * (28 + 2 * dims.length);
+  return size > 0 && most <= Buffer.poolSize >>> 1 ? Buffer.allocUnsafe(most) : undefined;
 }
