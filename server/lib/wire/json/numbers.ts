@@ -3,7 +3,7 @@ import type { ElementType } from 'onlite';
 import type { JsonReader } from './reader';
 import { Letter } from './letters';
 import { readNested } from './nested';
-import { endOfNumber } from './number-token';
+import { endOfNumber, endOfNumbers } from './number-token';
 
 export type NumberArray =
   | Float32Array
@@ -111,6 +111,10 @@ export function readNumbers(
   rules: NumberRules = {},
 ): number[] {
   const { range, isBig } = kinds[sink.type];
+  if (range === undefined && rules.nullIsNaN !== true) {
+    const shape = readFloats(reader, sink);
+    if (shape !== undefined) return shape;
+  }
   const readOne =
     range === undefined
       ? () => readFloat(reader, rules)
@@ -121,6 +125,46 @@ export function readNumbers(
     if (!sink.hasRoom()) throw reader.fail(`no more than ${sink.data.length} numbers`);
     sink.data[sink.length++] = readOne();
   });
+}
+
+/** Shorter arrays are read as quickly one by one. */
+const MANY_BYTES = 512;
+
+/**
+ * Reads arrays of floats as `JSON.parse` does, which is several times as quick; undefined where there is
+ * anything wrong or special about them, which is then found one by one.
+ */
+function readFloats(reader: JsonReader, sink: NumberSink): number[] | undefined {
+  if (reader.next() !== Letter.openBracket) return undefined;
+  const { bytes, position } = reader;
+  const end = endOfNumbers(bytes, position, reader.end, reader.depthLeft);
+  if (end < position + MANY_BYTES) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('latin1', position, end));
+  } catch {
+    return undefined;
+  }
+  const before = sink.length;
+  const shape: number[] = [];
+  for (let axis = value; Array.isArray(axis); axis = axis[0] as unknown) shape.push(axis.length);
+  if (fill(value, 0, shape, sink)) {
+    reader.position = end;
+    return shape;
+  }
+  sink.length = before;
+  return undefined;
+}
+
+/** Adds the numbers of arrays of a shape; false for anything else. */
+function fill(value: unknown, axis: number, shape: readonly number[], sink: NumberSink): boolean {
+  if (!Array.isArray(value) || value.length !== shape[axis]) return false;
+  if (axis < shape.length - 1) return value.every((part) => fill(part, axis + 1, shape, sink));
+  for (const element of value as unknown[]) {
+    if (typeof element !== 'number' || !sink.hasRoom()) return false;
+    sink.data[sink.length++] = element;
+  }
+  return true;
 }
 
 /** Powers of ten that a double holds exactly. */

@@ -1,6 +1,6 @@
 import { badRequest, type RequestError } from '../errors';
 import { Letter, isSpace } from './letters';
-import { endOfNumber } from './number-token';
+import { endOfNumber, endOfNumbers } from './number-token';
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
 
@@ -38,6 +38,11 @@ export class JsonReader {
     this.end = options.span?.end ?? bytes.length;
     this.#base = options.span?.path ?? '';
     this.#maxDepth = options.maxDepth ?? 100;
+  }
+
+  /** How many more values may be within each other here. */
+  get depthLeft(): number {
+    return this.#maxDepth - this.#depth;
   }
 
   /** Where it is, such as `inputs[0].shape`. */
@@ -254,6 +259,22 @@ export class JsonReader {
         throw this.fail('a value');
     }
     return { start, end: this.position, path: this.path };
+  }
+
+  /**
+   * Where the next value is, for those who read it later: of an array that has nothing but numbers only
+   * the brackets are looked at.
+   */
+  span(): Span {
+    if (this.next() === Letter.openBracket) {
+      const start = this.position;
+      const end = endOfNumbers(this.bytes, start, this.end, this.depthLeft);
+      if (end > 0) {
+        this.position = end;
+        return { start, end, path: this.path };
+      }
+    }
+    return this.skip();
   }
 
   /** The document ends here. */

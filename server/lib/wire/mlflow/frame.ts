@@ -161,7 +161,7 @@ export function readSplit(json: Buffer, span: Span, signature: Signature): Frame
   let data: Span | undefined;
   reader.object((key) => {
     if (key === 'columns') names = readNames(reader);
-    else if (key === 'data') data = reader.skip();
+    else if (key === 'data') data = reader.span();
     else if (key === 'index') reader.skip();
     else throw badRequest(reader.path, 'expected columns, data or index');
   });

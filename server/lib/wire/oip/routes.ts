@@ -7,7 +7,7 @@ import { LENGTH_HEADER, printAnswer, wantedOutputs } from './answer';
 import { indexEntry, modelConfig, modelMetadata, modelStatistics } from './describe';
 import { feedRaw } from '../tensors/raw';
 import { feed } from './feed';
-import { readInferRequest } from './request';
+import { readOftenSent } from './request';
 
 const EXTENSIONS = [
   'binary_tensor_data',
@@ -113,7 +113,7 @@ async function infer(model: ServedModel, request: WireRequest): Promise<WireAnsw
   const { body } = request;
   const length = jsonLength(request);
   const isRaw = length === 0;
-  const parsed = isRaw ? undefined : readInferRequest(body.slice(0, length));
+  const parsed = isRaw ? undefined : readOftenSent(body.slice(0, length));
   const signature = model.signature(parsed?.signatureName);
   // Who sends one raw tensor is sent raw ones.
   const wanted = wantedOutputs(signature, parsed ?? { outputs: undefined, binaryOutput: true });

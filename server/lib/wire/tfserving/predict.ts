@@ -24,8 +24,8 @@ export function readKeys(
   reader.object((key) => {
     if (key === 'signature_name') signatureName = reader.string();
     else {
-      const span = reader.skip();
-      if (keys.includes(key)) spans.set(key, span);
+      if (keys.includes(key)) spans.set(key, reader.span());
+      else reader.skip();
     }
   });
   // What follows the document is ignored, as TensorFlow Serving does.
