@@ -13,9 +13,10 @@ import {
   prepareOptimize,
 } from '../optimize/models.mjs';
 import { onlite } from '../optimize/onlite.mjs';
+import { pruning, pruningFigures } from '../optimize/pruning.mjs';
 
 export const name = 'optimize';
-export const description = `models simplified and quantised, ours and Python's; target ${ownTarget}`;
+export const description = `models simplified, pruned and quantised, ours and Python's; target ${ownTarget}`;
 export const prepare = prepareOptimize;
 /** It needs neither the other suites' models nor the raw C programs. */
 export const isStandalone = true;
@@ -28,6 +29,7 @@ const figure = {
   encoder: 'quantised: encoder, SQNR',
   speed: 'quantised: ResNet, MobileNetV2 and encoder, speed against float',
   cost: 'quantising: time and peak memory / Python',
+  ...pruningFigures,
   large: 'quantising 1 GiB and 3 GiB of weights: peak memory',
 };
 
@@ -261,6 +263,9 @@ export async function run(context) {
       await size(context, contest);
       await cost(context, contest, targets);
     }
+    await pruning(context, folder, (reference, candidate) =>
+      compareSpeed(context, { name: 'resnet', folder }, reference, candidate),
+    );
     if (context.isQuick) return;
     const methods = [
       { words: ['dynamic'], reference: 'dynamic' },

@@ -92,6 +92,17 @@ it('removes channels, and makes up for them', async () => {
   expect(matched.layers.every(({ weights }) => weights[1] <= weights[0])).toBe(true);
 });
 
+it.each<[string, Omit<PruneOptions, 'data'>, number]>([
+  ['half of the weights', { sparsity: 0.5 }, 0.03],
+  ['two of four', { pattern: '2:4' }, 0.04],
+  ['a quarter of the channels', { structured: 'channel', sparsity: 0.25, multiple: 1 }, 0.03],
+])('stays as accurate without training: %s', async (_, options, most) => {
+  const { candidates } = await prune('cnn.onnx', { ...options, force: true });
+  const [float, own] = candidates[1]!.fidelity.accuracy!;
+  expect(own).toBeGreaterThan(accuracy(candidates[0]!));
+  expect(own).toBeGreaterThanOrEqual(float - most);
+});
+
 it('has weights share values, zeros among them', async () => {
   const { candidates } = await prune('cnn.onnx', { sparsity: 0.5, clusters: 16, force: true });
   for (const { layers } of candidates) {
