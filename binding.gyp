@@ -106,6 +106,7 @@
         "native/session/shared_sessions.cc",
         "native/addon.cc",
         "native/demangler.cc",
+        "native/host_functions.cc",
         "native/napi/convert/batch_options.cc",
         "native/napi/convert/errors.cc",
         "native/napi/convert/run_options.cc",

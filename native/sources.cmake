@@ -107,6 +107,7 @@ set(ONLITE_SESSION_SOURCES
 set(ONLITE_ADDON_SOURCES
   native/addon.cc
   native/demangler.cc
+  native/host_functions.cc
   native/napi/convert/batch_options.cc
   native/napi/convert/errors.cc
   native/napi/convert/run_options.cc

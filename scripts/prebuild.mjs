@@ -1,12 +1,13 @@
 // Builds the addon as it is published, for any of the platforms of platforms.json, with the C++
 // compiler and the C libraries of all of them that the Python package ziglang brings.
 import { copyFileSync, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { reportFailure, SetupError } from './lib/errors.mjs';
-import { statOrNull } from './lib/files.mjs';
+import { statOrNull, writeFileAtomic } from './lib/files.mjs';
 import { installHint } from './lib/native-build.mjs';
 import { hostPlatform, platforms, prebuildFile } from './lib/platforms.mjs';
 import { fetchPipProgram } from './lib/pip-program.mjs';
@@ -69,7 +70,7 @@ const findZig = () =>
 
 async function buildFor(name, zig) {
   const folder = at('build/prebuild', name);
-  const { zig: target, cmakeSystem, dlltool } = platforms[name];
+  const { zig: target, cmakeSystem } = platforms[name];
   const started = Date.now();
   log(`${name} (${target}, several minutes the first time)`);
   const cmake = (step, ...args) =>
@@ -84,7 +85,7 @@ async function buildFor(name, zig) {
     CMAKE_TOOLCHAIN_FILE: at('scripts/zig-toolchain.cmake'),
     ONLITE_SMALL: 'ON',
     CMAKE_JS_INC: at('node_modules/node-api-headers/include'),
-    CMAKE_JS_LIB: dlltool === undefined ? '' : await importLibrary(folder, zig, dlltool),
+    ONLITE_HOST_FUNCTIONS: cmakeSystem === 'Windows' ? hostFunctions(folder) : '',
     ZIG: zig,
     ZIG_TARGET: target,
     ZIG_SYSTEM: cmakeSystem,
@@ -101,13 +102,13 @@ async function buildFor(name, zig) {
   log(`${prebuildFile(name)}: ${size} MB, ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
-/** What a Windows linker wants to know of node.exe, from the headers' list of its functions. */
-async function importLibrary(folder, zig, machine) {
-  const library = join(folder, 'node.lib');
-  const definition = at('node_modules/node-api-headers/def/node_api.def');
-  mkdirSync(folder, { recursive: true });
-  await run(zig, ['dlltool', '-m', machine, '-d', definition, '-l', library], { cwd: ROOT });
-  return library;
+/** The list of Node's functions that native/host_functions.cc looks up: all that NAPI_VERSION has. */
+function hostFunctions(folder) {
+  const { v8 } = createRequire(import.meta.url)('node-api-headers').symbols;
+  const names = [...v8.js_native_api_symbols, ...v8.node_api_symbols];
+  const file = join(folder, 'host_functions.inc');
+  writeFileAtomic(file, names.map((name) => `HOST_FUNCTION(${name})\n`).join(''));
+  return file;
 }
 
 main().catch((error) => reportFailure('prebuild', error));

