@@ -45,7 +45,8 @@ class Reached {
 
   constructor(checker, dist) {
     this.#checker = checker;
-    this.#dist = dist + sep;
+    // TypeScript's paths have slashes on Windows, too.
+    this.#dist = `${dist.split(sep).join(posix.sep)}/`;
   }
 
   has = (file) => file.statements.some((statement) => this.#nodes.has(statement));
