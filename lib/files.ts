@@ -9,6 +9,9 @@ import { isError } from './realms';
 /** What the system calls it when there is no such file, or it is not one that holds bytes. */
 const missing: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
 
+/** What the system calls it when there is no room for a file, or it would be too large. */
+const full: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
 /** Whether a file system error says that there is no such file. */
 export function isMissing(error: unknown): boolean {
   return missing.has((error as { code?: unknown } | undefined)?.code);
@@ -72,7 +75,7 @@ export interface NewFile {
  * then the files that are there stay as they are, and may be what is being read.
  *
  * @throws OnliteError ERR_INVALID_ARGUMENT when a file cannot be written, or what is there is no file,
- *   such as a device; or what its chunks throw
+ *   such as a device; ERR_OUT_OF_MEMORY where there is no room for it; or what its chunks throw
  */
 export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
   const moves: { path: string; from: string; to: string }[] = [];
@@ -125,6 +128,7 @@ function asUnwritable(path: string): (cause: unknown) => never {
   return (cause) => {
     if (!isSystemError(cause)) throw cause;
     const message = `cannot write '${path}': ${cause.message}`;
-    throw new OnliteError('ERR_INVALID_ARGUMENT', message, { cause });
+    const name = full.has(cause.code) ? 'ERR_OUT_OF_MEMORY' : 'ERR_INVALID_ARGUMENT';
+    throw new OnliteError(name, message, { cause });
   };
 }

@@ -4,6 +4,8 @@ import { readFile, stat } from 'node:fs/promises';
 
 import { OnliteError } from '../errors';
 import { firstBytes, unreadable } from '../files';
+import { readOnnxStructure } from '../formats/onnx';
+import { isTfliteFile } from '../formats/tflite';
 import { isError } from '../realms';
 
 /** @throws OnliteError ERR_MODEL_NOT_FOUND, or ERR_MODEL_UNREADABLE when there is one. */
@@ -44,6 +46,25 @@ export async function describeFile(path: string): Promise<ModelFile> {
     throw unreadable(`cannot read '${path}': ${reason}`, cause);
   }
   return { path, sha256: hash.digest('hex'), bytes };
+}
+
+/** Protobuf's limit and flatbuffers'; more weights are in files of their own. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+/**
+ * As {@link describeFile}, of an ONNX or TensorFlow Lite model: what is none is not read to its end.
+ *
+ * @throws OnliteError ERR_MODEL_INVALID, too
+ */
+export async function describeModel(path: string): Promise<ModelFile> {
+  const isTflite = await isTfliteFile(path);
+  const { size } = await stat(path);
+  if (size > MOST_BYTES) {
+    const limit = 'a model has at most 2 GiB in one file, more weights in external data';
+    throw new OnliteError('ERR_MODEL_INVALID', `'${path}' has ${size} bytes: ${limit}`);
+  }
+  if (!isTflite) readOnnxStructure(path);
+  return describeFile(path);
 }
 
 /** Before anything is done with one: a wrong path must not cost the time of all the others. */

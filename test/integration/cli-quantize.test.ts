@@ -1,6 +1,17 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -153,9 +164,10 @@ describe('onlite quantize', () => {
   it('writes nothing that does not hold, unless it must', () => {
     const file = outputFile();
     const args = ['quantize', digits('mlp.onnx'), file, ...samples, '--min-speedup', '1000'];
-    const refused = onlite([...args, '--json']);
+    const refused = onlite([...args, ...quick, '--json']);
     expect(refused.status).toBe(3);
-    const { holds, chosen, candidates } = JSON.parse(refused.stdout) as Result;
+    const { holds, chosen, candidates, speed } = JSON.parse(refused.stdout) as Result;
+    for (const { peakMemory } of speed!.models) expect(peakMemory).toBeGreaterThan(0);
     expect([holds, chosen]).toEqual([false, undefined]);
     for (const candidate of candidates) expect(candidate.refused[0]).toContain('1000 ×');
     expect(existsSync(file)).toBe(false);
@@ -220,5 +232,47 @@ describe('onlite quantize', () => {
     expect([none.status, none.stderr]).toEqual([1, expect.stringContaining('none.onnx')]);
     const missing = run(digits('mlp.onnx'), outputFile(), '--data', path.join(folder, 'none.npz'));
     expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('none.npz')]);
+  });
+
+  it('judges where the result goes before it reads samples', () => {
+    const [model, link] = [outputFile(), outputFile()];
+    copyFileSync(digits('mlp.onnx'), model);
+    linkSync(model, link);
+    for (const command of [['quantize'], ['prune', '--sparsity', '0.5']]) {
+      const [name = '', ...options] = command;
+      const { status, stderr } = onlite([name, model, link, '--data', 'none.npz', ...options]);
+      expect([status, stderr]).toEqual([1, expect.stringContaining('it is the input')]);
+    }
+  });
+
+  it('does not read a file to its end that can be no model', () => {
+    const file = outputFile();
+    writeFileSync(file, '');
+    // A hole, which takes no room on the disk.
+    truncateSync(file, 40 * 2 ** 30);
+    for (const command of [
+      ['quantize', ...samples],
+      ['optimize'],
+      ['prune', '--sparsity', '0.5'],
+    ]) {
+      const [name = '', ...options] = command;
+      const { status, stderr } = onlite([name, file, outputFile(), ...options]);
+      expect([status, stderr]).toEqual([1, expect.stringContaining('2 GiB in one file')]);
+    }
+    truncateSync(file, 2 ** 30);
+    const { status, stderr } = onlite(['quantize', file, outputFile(), ...samples]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('not an ONNX model')]);
+  });
+
+  it.skipIf(process.platform === 'win32')('does not blame an argument for a full disk', () => {
+    const args = ['quantize', digits('mlp.onnx'), outputFile(), ...samples, '--method', 'dynamic'];
+    const script = 'trap "" XFSZ; ulimit -f 40; exec "$@"';
+    const main = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
+    const words = [process.execPath, main, ...args, '--no-speed'];
+    const { status, stderr } = spawnSync('sh', ['-c', script, 'sh', ...words], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/ERR_OUT_OF_MEMORY.*cannot write/);
   });
 });

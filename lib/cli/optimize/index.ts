@@ -12,7 +12,7 @@ import { readSamples } from '../feeds/sample-set';
 import { measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
 import { interrupted } from '../interrupted';
-import { describeFile } from '../model-file';
+import { describeFile, describeModel } from '../model-file';
 import { deliver } from '../output-file';
 import { withTemporaryFolder } from '../temporary-folder';
 import type { OptimizeDocument } from './document';
@@ -80,7 +80,7 @@ async function optimizeFile(command: OptimizeCommand): Promise<OptimizeDocument>
   const head = documentHead('onlite-optimize');
   const { input, output, data, force } = command;
   return withTemporaryFolder('onlite-optimize-', async (folder) => {
-    const original = await describeFile(input);
+    const original = await describeModel(input);
     const file = join(folder, 'optimized.onnx');
     const { optimized, samples, ...guarded } = await make(command, file);
     const speed = await measureBoth([input, file], ['before', 'after'], samples, command);

@@ -1,14 +1,17 @@
 import { modelByteLength } from '../../optimize/guard/byte-length';
-import { pruneModel } from '../../optimize/prune/prune-model';
+import { checkPaths } from '../../optimize/guard/check-paths';
+import { pruneAndLook } from '../../optimize/prune/prune-model';
+import type { PruneOptions } from '../../optimize/prune/prune-options';
 import { ProgressLine } from '../bench/progress';
 import type { Command } from '../command';
+import type { Speed } from '../compare/speed';
 import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { inputsOf, measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
 import { readSplit, samplesUsed } from '../guard/samples';
 import { interrupted } from '../interrupted';
-import { describeFile } from '../model-file';
+import { describeModel } from '../model-file';
 import { deliver } from '../output-file';
 import type { PruneDocument } from './document';
 import { parsePruneOptions, type PruneCommand } from './options';
@@ -17,11 +20,18 @@ import { renderText } from './text';
 async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
   const { input, output, pruning, limits, match, exclude, force, judged, task, threads } = command;
   const head = documentHead('onlite-prune');
-  const file = await describeFile(input);
+  await checkPaths(input, output);
+  const file = await describeModel(input);
   const split = await readSplit(command, await inputsOf(input));
   const line = new ProgressLine(process.stderr);
   const interruption = interrupted();
-  const { chosen, ...found } = await pruneModel(input, output, {
+  let speed: Speed | undefined;
+  const look = async (made: string): Promise<void> => {
+    line.clear();
+    const samples = split.heldOut.samples();
+    speed = await measureBoth([input, made], ['original', 'pruned'], samples, command);
+  };
+  const options: PruneOptions = {
     ...pruning,
     ...limits,
     data: split.calibration.samples,
@@ -34,13 +44,11 @@ async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
     onProgress: ({ stage }) => line.show(stage),
     ...(judged === undefined ? {} : { output: judged }),
     ...(task ? { task } : {}),
-  }).finally(() => {
+  };
+  const { chosen, ...found } = await pruneAndLook(input, output, options, look).finally(() => {
     interruption.end();
     line.clear();
   });
-  const labels = ['original', 'pruned'] as const;
-  const speed =
-    chosen && (await measureBoth([input, output], labels, split.heldOut.samples(), command));
   return {
     ...head,
     input: { ...file, bytes: await modelByteLength(input) },

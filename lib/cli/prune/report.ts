@@ -29,7 +29,7 @@ function part(
 
 /** The page of a pruning. */
 export function renderReport(document: PruneDocument): string {
-  const { input, speed, channels, chosen = '' } = document;
+  const { input, speed, channels, chosen = 'pruned' } = document;
   const layers = layerRows(shownCandidate(document)?.layers ?? []);
   const parts = [
     verdictPart(verdictOf(document)),

@@ -107,7 +107,10 @@ export function renderText(document: PruneDocument): string {
     channels ? part('Channels', channelRows(document), 4) : '',
     part('Weights', layerRows(shownCandidate(document)?.layers ?? []), 2),
     speed
-      ? part('Latency and memory', speedRows(['original', document.chosen ?? ''], speed.models))
+      ? part(
+          'Latency and memory',
+          speedRows(['original', document.chosen ?? 'pruned'], speed.models),
+        )
       : '',
     channels ? '' : `\n${ZEROS_NOTE}\n`,
     verdictText(verdictOf(document)),

@@ -1,17 +1,19 @@
 import { modelByteLength } from '../../optimize/guard/byte-length';
-import { quantizeModel, type QuantizeResult } from '../../optimize/quantize/quantize-model';
+import { checkPaths } from '../../optimize/guard/check-paths';
+import { quantizeAndLook, type QuantizeResult } from '../../optimize/quantize/quantize-model';
 import type { QuantizeOptions, QuantizeProgress } from '../../optimize/quantize/quantize-options';
 import { isTfliteFile } from '../../formats/tflite';
 import { targetOfThisMachine } from '../../optimize/quantize/target';
 import { ProgressLine, progressBar } from '../bench/progress';
 import type { Command } from '../command';
+import type { Speed } from '../compare/speed';
 import { documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { inputsOf, measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
 import { readSplit, samplesUsed } from '../guard/samples';
 import { interrupted } from '../interrupted';
-import { describeFile } from '../model-file';
+import { describeModel } from '../model-file';
 import { deliver } from '../output-file';
 import type { QuantizeDocument } from './document';
 import { parseQuantizeOptions, type QuantizeCommand } from './options';
@@ -30,7 +32,8 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
   const { input, output, layout, limits, method, calibration, exclude, force, blockSize } = command;
   const { judged, task, threads } = command;
   const head = documentHead('onlite-quantize');
-  const file = await describeFile(input);
+  if (!layout) await checkPaths(input, output);
+  const file = await describeModel(input);
   const split = await readSplit(command, await inputsOf(input));
   const target = command.target ?? targetOfThisMachine();
   const line = new ProgressLine(process.stderr);
@@ -55,7 +58,13 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     ...(judged === undefined ? {} : { output: judged }),
     ...(task ? { task } : {}),
   };
-  const make = (): Promise<QuantizeResult> => quantizeModel(input, output, options);
+  let speed: Speed | undefined;
+  const look = async (best: string): Promise<void> => {
+    line.clear();
+    const samples = split.heldOut.samples();
+    speed = await measureBoth([input, best], ['float', 'quantised'], samples, command);
+  };
+  const make = (): Promise<QuantizeResult> => quantizeAndLook(input, output, options, look);
   const made = layout
     ? inLayout(input, layout, { target, ...(blockSize ? { blockSize } : {}) }, make)
     : make();
@@ -63,9 +72,6 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     interruption.end();
     line.clear();
   });
-  const speed =
-    chosen &&
-    (await measureBoth([input, output], ['float', 'quantised'], split.heldOut.samples(), command));
   return {
     ...head,
     input: { ...file, bytes: await modelByteLength(input) },

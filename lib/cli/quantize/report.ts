@@ -6,7 +6,7 @@ import { renderPage, titleOf } from '../report/page';
 import { sectionsOf, type Part } from '../report/parts';
 import { dataTable } from '../report/table';
 import type { QuantizeDocument } from './document';
-import { candidateRows, decisionRows, samplesOf } from './text';
+import { bestName, candidateRows, decisionRows, samplesOf } from './text';
 
 function operatorPart({ candidates }: QuantizeDocument): Part {
   const tables = candidates.map(({ name, decisions }) => {
@@ -18,12 +18,12 @@ function operatorPart({ candidates }: QuantizeDocument): Part {
 
 /** The page of a quantisation. */
 export function renderReport(document: QuantizeDocument): string {
-  const { input, speed, target, chosen = '' } = document;
+  const { input, speed, target } = document;
   const made = target === undefined ? '' : ` for ${target}`;
   const parts = [
     verdictPart(verdictOf(document)),
     guardedPart('Candidates', candidateRows(document)),
-    ...speedPart(['float', chosen], speed),
+    ...speedPart(['float', bestName(document)], speed),
     operatorPart(document),
   ];
   return renderPage({

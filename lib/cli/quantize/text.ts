@@ -6,6 +6,10 @@ import { byteSize, section, table } from '../output';
 import { machineFacts } from '../bench/text';
 import type { QuantizeDocument } from './document';
 
+/** The model that was written, or that would have been. */
+export const bestName = ({ chosen, candidates }: QuantizeDocument): string =>
+  chosen ?? candidates[0]?.name ?? '';
+
 /** The candidates' figures. */
 export const candidateRows = ({ candidates, input }: QuantizeDocument): Rows =>
   guardedRows(candidates, { name: 'float', bytes: input.bytes });
@@ -65,7 +69,7 @@ export function renderText(document: QuantizeDocument): string {
     speed
       ? section(
           'Latency and memory',
-          speedRows(['float', document.chosen ?? ''], speed.models).rows,
+          speedRows(['float', bestName(document)], speed.models).rows,
           numbers(speedRows([], [])),
         )
       : '',

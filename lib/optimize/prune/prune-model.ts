@@ -198,10 +198,24 @@ const reasonOf = (removed: RemovedChannels | undefined): string => {
  *   ERR_INVALID_ARGUMENT for options that ask for nothing or exclude each other, ERR_CANCELLED, and
  *   what loading and running the model throws.
  */
-export async function pruneModel(
+export function pruneModel(
+  input: string,
+  output: string,
+  options: PruneOptions,
+): Promise<PruneResult> {
+  return pruneAndLook(input, output, options);
+}
+
+/**
+ * As {@link pruneModel}.
+ *
+ * @param look - is given the best candidate's file, which is there until it is done, written or not
+ */
+export async function pruneAndLook(
   input: string,
   output: string,
   given: PruneOptions,
+  look?: (file: string) => Promise<void>,
 ): Promise<PruneResult> {
   const options = checkPruneOptions(given);
   const recipe = recipeOf(options);
@@ -224,10 +238,15 @@ export async function pruneModel(
       ...defined({ channels: removed?.channels, products: removed?.products }),
     };
     const file = models.find(({ name }) => name === best?.name)?.file;
-    if (!best || file === undefined || !(holds || options.force === true)) return found;
+    if (!best || file === undefined) return found;
+    if (!(holds || options.force === true)) {
+      await look?.(file);
+      return found;
+    }
     await format.write(file, output, { method: best.name, ...factsOf(recipe) }, best);
     const { compress } = options;
     const compressed = compress === undefined ? undefined : await writeCompressed(output, compress);
+    await look?.(file);
     return { ...found, chosen: best, ...defined({ compressed }) };
   } finally {
     await workspace.remove();

@@ -32,7 +32,7 @@ import { excludedNodes } from './excluded';
 import { smoothNormalizations } from './smooth';
 import { layersByNoise, leastPrefix } from './sensitivity';
 import { normalizedMoments, type WrittenModel } from './static';
-import { StaticOnnx } from './static-onnx';
+import { StaticOnnx, type StaticModel } from './static-onnx';
 import type { Target } from './target';
 import { TfliteQuantizer } from './tflite/tflite-quantizer';
 import { writeTfliteWith } from './tflite/metadata';
@@ -53,8 +53,6 @@ export interface QuantizeResult {
 interface LimitedModel {
   readonly model: WrittenModel;
   readonly exclude: ReadonlySet<string>;
-  /** It holds the limits by layers that were left float. */
-  readonly isLimited?: true;
 }
 
 type Write = (exclude: ReadonlySet<string>) => Promise<WrittenModel>;
@@ -203,7 +201,7 @@ class Quantizer {
       await this.#workspace.discard(holds ? kept.model.file : made.file);
       if (holds) {
         const decisions = tooNoisy(made.decisions, head);
-        kept = { model: { ...made, decisions }, exclude, isLimited: true };
+        kept = { model: { ...made, decisions }, exclude };
       }
       return holds;
     });
@@ -276,15 +274,19 @@ class Quantizer {
     if (!best) return undefined;
     const { recipe } = best;
     const first = await maker.corrected(recipe, best.model, this.#exclude);
-    const { model, exclude, isLimited } = await this.#withinLimits(recipe.float, first, (own) =>
-      maker.write(recipe, own),
-    );
-    if (!isLimited) return { method: 'static', ...first, name: `static (${first.name})` };
-    const holds = (other: WrittenModel): Promise<boolean> => this.#holds(other);
-    const found = await maker.corrected(recipe, model, exclude, holds);
+    const holds = (model: WrittenModel): Promise<boolean> => this.#holds(model);
+    const write = async (exclude: ReadonlySet<string>): Promise<WrittenModel> => {
+      const plain = await maker.write(recipe, exclude);
+      // One that holds the limits as it is can be corrected when it is the last.
+      return (await holds(plain)) ? plain : maker.corrected(recipe, plain, exclude);
+    };
+    const { model, exclude } = await this.#withinLimits(recipe.float, first, write);
+    const found = isNamed(model) ? model : await maker.corrected(recipe, model, exclude, holds);
     return { method: 'static', ...found, name: `static (${found.name})` };
   }
 }
+
+const isNamed = (model: WrittenModel): model is StaticModel => 'name' in model;
 
 /** The key of a quantised model's metadata that says how it was made and what was measured. */
 const METADATA = 'onlite.quantization';
@@ -336,9 +338,23 @@ function better(a: QuantizeCandidate, b: QuantizeCandidate, options: QuantizeOpt
 export function quantizeModel(
   input: string,
   output: string,
-  given: QuantizeOptions,
+  options: QuantizeOptions,
 ): Promise<QuantizeResult> {
-  return quantizeBeside(input, input, output, given);
+  return quantizeBeside(input, input, output, options);
+}
+
+/**
+ * As {@link quantizeModel}.
+ *
+ * @param look - is given the best candidate's file, which is there until it is done, written or not
+ */
+export function quantizeAndLook(
+  input: string,
+  output: string,
+  options: QuantizeOptions,
+  look: (file: string) => Promise<void>,
+): Promise<QuantizeResult> {
+  return quantizeBeside(input, input, output, options, look);
 }
 
 /**
@@ -350,6 +366,7 @@ export async function quantizeBeside(
   input: string,
   output: string,
   given: QuantizeOptions,
+  look?: (file: string) => Promise<void>,
 ): Promise<QuantizeResult> {
   const options = checkQuantizeOptions(given);
   await checkPaths(input, output);
@@ -370,9 +387,12 @@ export async function quantizeBeside(
     const candidates = found.map(({ measured }) => measured);
     const [best] = found;
     const holds = best?.measured.refused.length === 0;
-    if (!best || !(holds || options.force === true)) return { candidates, holds };
-    await writeResult(best.made.file, output, best.measured, options.target);
-    return { candidates, chosen: best.measured, holds };
+    const isWritten = holds || options.force === true;
+    if (best && isWritten) {
+      await writeResult(best.made.file, output, best.measured, options.target);
+    }
+    if (best) await look?.(best.made.file);
+    return { candidates, holds, ...(best && isWritten ? { chosen: best.measured } : {}) };
   } finally {
     await workspace.remove();
   }

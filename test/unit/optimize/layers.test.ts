@@ -7,6 +7,7 @@ import { compareLayers, type LayerComparison } from 'onlite/optimize';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { readTfliteModel, withOutputs } from '../../../lib/formats/tflite';
+import { compareSomeLayers } from '../../../lib/optimize/layers/compare-layers';
 import { encodeOnnx, float32, type OnnxNode } from '../../integration/onnx-encoder';
 
 const models = path.join(import.meta.dirname, '../../fixtures/models');
@@ -69,6 +70,21 @@ describe('layers of ONNX models', () => {
     expect(layers.every(({ difference }) => difference.maxError === 0)).toBe(true);
     expect(layers[0]!.difference.count).toBe(16);
     expect(partsAt).toBeUndefined();
+  });
+
+  it('are as far apart where some are looked at, and one model after the other', async () => {
+    const other = onnx('swish.onnx', [
+      node('Relu', ['x'], 'h'),
+      node('HardSigmoid', ['h'], 's'),
+      node('Neg', ['s'], 'y'),
+    ]);
+    const samples = [{ feeds: { x } }, { feeds: { x: values([2, 4], 3) } }];
+    const files = [reference, other] as const;
+    const { layers } = await compareLayers(files, samples);
+    for (const apart of [false, true]) {
+      const some = await compareSomeLayers(files, samples, { only: new Set(['h', 's']), apart });
+      expect(some.layers).toEqual(layers.filter(({ name }) => name !== 'y'));
+    }
   });
 
   it('part where an operator is another', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { checkedSamples, type Sample } from '../../../lib/optimize/compare/sample';
+import { checkedSamples, someOf, type Sample } from '../../../lib/optimize/compare/sample';
 
 async function all(samples: unknown, signal?: AbortSignal): Promise<Sample[]> {
   const found: Sample[] = [];
@@ -12,6 +12,23 @@ const feeds = {};
 const invalidWith = (message: string) => ({
   code: 'ERR_INVALID_ARGUMENT',
   message: expect.stringContaining(message) as string,
+});
+
+describe('someOf', () => {
+  it.each([
+    [5, 8, [0, 1, 2, 3, 4]],
+    [10, 4, [0, 2, 5, 7]],
+    [100, 3, [0, 33, 66]],
+  ])('takes of %d samples at most %d, from all over them', async (count, most, expected) => {
+    const samples = Array.from({ length: count }, (_, label) => ({ feeds, labels: [label] }));
+    const indices = async (from: Iterable<Sample>): Promise<unknown[]> => {
+      const found: unknown[] = [];
+      for await (const { labels } of someOf(from as Sample[], most)) found.push(labels?.[0]);
+      return found;
+    };
+    expect(await indices(samples)).toEqual(expected);
+    expect(await indices(new Set(samples))).toEqual(expected.map((_, index) => index));
+  });
 });
 
 describe('samples', () => {

@@ -70,6 +70,26 @@ describe('a growing histogram', () => {
     bell(10, 6, (value) => 1000 * value),
   ];
 
+  it('counts some values of large tensors, which have the same quantiles', () => {
+    // More than are counted one by one, then planes of which each column is another.
+    const width = 48;
+    const columns = bell(width, 8);
+    const plane = Float32Array.from({ length: width * width * 96 }, (_, index) => {
+      return (columns[index % width] ?? 0) + (index % 7) / 100;
+    });
+    const all = [bell(2 ** 18, 7), plane, bell(200_001, 9)];
+    const { counts, first, width: bin, total } = histogramOf(...all).result;
+    const values = joined(all).sort();
+    expect(total).toBe(values.length);
+    let below = 0;
+    let place = 0;
+    for (const share of [0.001, 0.05, 0.3, 0.5, 0.7, 0.95, 0.999]) {
+      while (below < share * total) below += counts[place++] ?? 0;
+      const rank = values.findIndex((value) => value >= (first + place) * bin) / total;
+      expect(Math.abs(rank - share)).toBeLessThan(0.01);
+    }
+  });
+
   it('counts each value in its bin, whatever the range was when it arrived', () => {
     const { counts, first, width, total, min, max } = histogramOf(...parts).result;
     const all = joined(parts);

@@ -40,5 +40,8 @@ describe('fidelityFaults', () => {
       expect.stringContaining('2.00 % lower'),
     ]);
     expect(fidelityFaults({ sqnr: NaN }, {})).toHaveLength(1);
+    for (const accuracy of [[NaN, 0.9] as const, [0.9, NaN] as const]) {
+      expect(fidelityFaults({ sqnr: 60, accuracy }, {})).toHaveLength(1);
+    }
   });
 });
