@@ -260,7 +260,7 @@ export default tseslint.config(
   },
   {
     // A unit test may look inside.
-    files: ['test/unit/**/*.ts'],
+    files: ['{,server/}test/unit/**/*.ts'],
     rules: { 'no-restricted-imports': 'off' },
   },
   { files: ['examples/**/*.mjs', 'bench/**/*.mjs', 'test/**/*.mjs'], rules: userImportsOnly },

@@ -18,6 +18,9 @@ export function elementPrinter(
   return isSingle ? tensorflowSingle : tensorflowDouble;
 }
 
+/** Powers of ten that a double holds exactly. */
+const exactPowers = Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
+
 function notFinite(value: number): string {
   return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
 }
@@ -29,11 +32,20 @@ function shortestSingle(element: number | bigint): string {
   // A double of few digits is the same number.
   const exact = String(value);
   if (exact.length <= 7) return exact;
+  const power = Math.floor(Math.log10(Math.abs(value)));
   for (let digits = 6; digits < 9; digits++) {
-    const rounded = Number(value.toPrecision(digits));
+    const rounded = roundedTo(value, digits, power);
     if (Math.fround(rounded) === value) return String(rounded);
   }
   return String(Number(value.toPrecision(9)));
+}
+
+/** A number of so many digits that is near a value below the next power of ten. */
+function roundedTo(value: number, digits: number, power: number): number {
+  const scale = exactPowers[digits - 1 - power];
+  if (scale === undefined) return Number(value.toPrecision(digits));
+  // Both are exact, so that the quotient is the decimal's nearest double.
+  return Math.round(value * scale) / scale;
 }
 
 function shortestDouble(element: number | bigint): string {
