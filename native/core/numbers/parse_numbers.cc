@@ -110,7 +110,7 @@ class Parser {
   /// The elements up to a ']', or one that is no array's.
   template <typename Reader>
   bool ReadElements() {
-    using Stored = typename Reader::Stored;
+    using Stored = Reader::Stored;
     const bool is_scalar = counts_.empty();
     const char* at = at_;
     const char* const end = end_;
@@ -159,7 +159,7 @@ class Parser {
     }
     if (!memory_->is_fixed()) {
       // Each takes two bytes of the text, but the last; most take more.
-      const size_t left = static_cast<size_t>(end_ - at_);
+      const auto left = static_cast<size_t>(end_ - at_);
       const size_t most = std::min(rules_.max_elements, written_ + left / 2 + 1);
       const size_t wanted = written_ == 0 ? std::min(most, 64 + left / 16) : written_ + 1;
       if (most > SIZE_MAX / element_bytes ||

@@ -77,7 +77,7 @@ class Printer {
   /// The next elements with commas between.
   template <typename Writer>
   bool PrintElements(size_t count) {
-    using Stored = typename Writer::Stored;
+    using Stored = Writer::Stored;
     std::array<Stored, kBlock> block;
     for (size_t done = 0; done < count;) {
       const size_t taken = std::min(count - done, kBlock);
@@ -173,9 +173,7 @@ Status PrintNumbers(ElementType type, const void* data, std::span<const int64_t>
     return {ErrorCode::kShapeMismatch, ": a scalar has no rows"};
   }
   Printer printer(data, style, text);
-  const auto print = [&]<typename Writer>() {
-    return printer.Print<Writer>(dims, length, row_ends);
-  };
+  const auto print = [&]<typename Writer> { return printer.Print<Writer>(dims, length, row_ends); };
   switch (type) {
     case ElementType::kFloat32: return print.operator()<FloatWriter<kFloat32Format, uint32_t>>();
     case ElementType::kFloat64: return print.operator()<FloatWriter<kFloat64Format, uint64_t>>();

@@ -25,7 +25,7 @@ int DigitCount(uint64_t value) {
   return count + (value >= kNaturalPowers[static_cast<size_t>(count)] ? 1 : 0) + (value == 0);
 }
 
-void WriteFour(uint32_t value, char* to) {
+void WriteFour(size_t value, char* to) {
   std::memcpy(to, &kPairs[value / 100 * 2], 2);
   std::memcpy(to + 2, &kPairs[value % 100 * 2], 2);
 }
@@ -41,7 +41,7 @@ void WriteDigits(uint64_t value, int count, char* to) {
   for (; at - to >= 8; value /= 100000000) {
     WriteEight(static_cast<uint32_t>(value % 100000000), at -= 8);
   }
-  auto rest = static_cast<uint32_t>(value);
+  auto rest = static_cast<size_t>(value);
   for (; at - to >= 2; rest /= 100) std::memcpy(at -= 2, &kPairs[rest % 100 * 2], 2);
   if (at > to) *to = static_cast<char>('0' + rest);
 }
@@ -50,7 +50,8 @@ void WriteDigits(uint64_t value, int count, char* to) {
 /// 21, or less than none, down to -5.
 char* WriteFixed(uint64_t digits, int count, int whole, bool point, char* to) {
   if (whole <= 0) {
-    std::memcpy(to, "0.000000", 8);
+    std::memset(to, '0', 8);
+    to[1] = '.';
     to += 2 - whole;
     WriteDigits(digits, count, to);
     return to + count;
@@ -61,7 +62,7 @@ char* WriteFixed(uint64_t digits, int count, int whole, bool point, char* to) {
     to[whole] = '.';
     return to + count + 1;
   }
-  std::memcpy(to + count, "000000000000000000000000", 24);
+  std::memset(to + count, '0', 24);
   to += whole;
   if (point) {
     *to++ = '.';
