@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 import { createHandler as createMetricsHandler } from 'onlite/metrics';
 
+import type { GrpcServer } from './grpc/server';
 import { createHandler, isOurs, type HandlerSettings, type HttpHandler } from './http/handler';
 import { close, createHttpServer, listen, serveWith, type HttpTimeouts } from './http/server';
 import {
@@ -41,18 +42,20 @@ export class ModelServer implements AsyncDisposable {
   readonly #sources = new Map<string, ModelSource[]>();
   readonly #folders: FolderWatch[] = [];
   #server: Server | undefined;
+  #grpc: GrpcServer | undefined;
+  readonly #context: WireContext;
 
   constructor(options: ServerOptions = {}) {
     this.models = new ModelRepository(options);
     const maxBodyBytes = options.maxBodyBytes ?? 256 << 20;
-    const context: WireContext = {
+    this.#context = {
       models: this.models,
       version: ONLITE_VERSION,
       maxBodyBytes,
       control: options.control === true ? this.#control() : undefined,
     };
     this.#settings = {
-      protocols: protocols(context),
+      protocols: protocols(this.#context),
       maxBodyBytes,
       compression: options.compression ?? true,
       pages: new Map([['/metrics', createMetricsHandler()]]),
@@ -107,6 +110,21 @@ export class ModelServer implements AsyncDisposable {
     return listen(this.#server, port, host);
   }
 
+  /**
+   * Listens for gRPC, on another port than for HTTP; as there, by default only on this machine.
+   *
+   * @throws Error if it cannot listen there, or does already
+   */
+  async listenGrpc(port = 8500, host = '127.0.0.1'): Promise<AddressInfo> {
+    if (this.#grpc !== undefined) throw new Error('the server listens for gRPC already');
+    // Loaded when it is wanted: it takes longer than the rest of this package.
+    const { GrpcServer: Grpc } = await import('./grpc/server.js');
+    const grpc = new Grpc({ context: this.#context, onError: this.#settings.onError });
+    const address = await grpc.listen(port, host);
+    this.#grpc = grpc;
+    return address;
+  }
+
   /** Answers requests of another server, those that are for models; `next` has the others. */
   readonly middleware = (
     request: IncomingMessage,
@@ -125,7 +143,7 @@ export class ModelServer implements AsyncDisposable {
   /** Ends requests under way, closes connections and releases the models. May be called twice. */
   async close(): Promise<void> {
     await Promise.all(this.#folders.map((folder) => folder.stop()));
-    if (this.#server !== undefined) await close(this.#server);
+    await Promise.all([this.#server && close(this.#server), this.#grpc?.close()]);
     await this.models.close();
   }
 

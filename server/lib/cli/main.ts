@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { createServer } from '../server';
+import { createServer, type ModelServer } from '../server';
 import type { FolderChange } from '../models';
 import { HELP, UsageError, readCommandLine, type CommandLine } from './options';
 
@@ -27,17 +27,32 @@ async function serve(line: CommandLine): Promise<void> {
     });
   }
   const { port, address, family } = await server.listen(line.port, line.host);
+  const grpc = await listenGrpc(server, line);
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   const models = server.models.all().map(({ name, version, state }) => ({ name, version, state }));
-  if (line.json) process.stdout.write(`${JSON.stringify({ url, port, models })}\n`);
+  if (line.json)
+    process.stdout.write(`${JSON.stringify({ url, port, grpcPort: grpc?.port, models })}\n`);
   else {
     const names = models.map(({ name, version }) => `${name} (version ${version})`).join(', ');
-    process.stdout.write(`serving ${names || 'no models yet'} at ${url}\n`);
+    process.stdout.write(
+      `serving ${names || 'no models yet'} at ${url}${grpc ? `, gRPC on port ${grpc.port}` : ''}\n`,
+    );
     process.stdout.write(`  curl -H 'Accept: text/plain' ${url}/   says how to call them\n`);
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // A second one ends the process, as without this.
     process.once(signal, () => void server.close());
+  }
+}
+
+/** @throws Error if it cannot listen; nothing is left then that keeps the process alive */
+async function listenGrpc(server: ModelServer, { grpcPort, host }: CommandLine) {
+  if (grpcPort === undefined) return undefined;
+  try {
+    return await server.listenGrpc(grpcPort, host);
+  } catch (error) {
+    await server.close();
+    throw error;
   }
 }
 

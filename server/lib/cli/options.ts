@@ -18,6 +18,8 @@ file's name and is version 1.
   --versions WHICH        of a folder's models: latest (default), all, or numbers such as 3,4
   --poll-seconds N        between two looks into DIR, default 2; 0 for one look only
   --rest-port N           default 8501; 0 for any that is free
+  --grpc-port N           default 8500, or any that is free where the other is 0
+  --no-grpc               listen for REST only
   --host HOST             what to listen on, default 127.0.0.1: 0.0.0.0 for all that reach this machine
   --max-body-bytes N      of a request, default 268435456
   --concurrency N         runs of a model at a time, default 1
@@ -27,7 +29,7 @@ file's name and is version 1.
   --json                  print one JSON line when it listens
   --help, --version
 
-TensorFlow Serving's names of options are taken too: --rest_api_port, --model_name, --model_base_path.
+TensorFlow Serving's names of options are taken too: --rest_api_port, --port (for gRPC), --model_name, --model_base_path.
 `;
 
 const options = {
@@ -36,6 +38,8 @@ const options = {
   versions: { type: 'string' },
   'poll-seconds': { type: 'string' },
   'rest-port': { type: 'string' },
+  'grpc-port': { type: 'string' },
+  'no-grpc': { type: 'boolean' },
   host: { type: 'string' },
   'max-body-bytes': { type: 'string' },
   concurrency: { type: 'string' },
@@ -54,6 +58,8 @@ export interface CommandLine {
   readonly versions: VersionPolicy;
   readonly pollMs: number;
   readonly port: number;
+  /** Undefined for none. */
+  readonly grpcPort: number | undefined;
   readonly host: string;
   readonly maxBodyBytes: number | undefined;
   readonly session: SessionOptions;
@@ -84,6 +90,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   if (modelName !== undefined && folder === undefined && positionals.length !== 1) {
     throw new UsageError('--model-name is for one model');
   }
+  const port = number('rest-port', 0, 65_535) ?? 8501;
   const concurrency = number('concurrency', 1, 1024);
   const intraOpNumThreads = number('intra-op-threads', 0, 1024);
   return {
@@ -92,7 +99,11 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     modelName,
     versions: versionPolicy(values.versions ?? 'latest'),
     pollMs: (number('poll-seconds', 0, 86_400) ?? 2) * 1000,
-    port: number('rest-port', 0, 65_535) ?? 8501,
+    port,
+    grpcPort:
+      values['no-grpc'] === true
+        ? undefined
+        : (number('grpc-port', 0, 65_535) ?? (port === 0 ? 0 : 8500)),
     host: values.host ?? '127.0.0.1',
     maxBodyBytes: number('max-body-bytes', 1, 2 ** 31),
     session: {
@@ -118,7 +129,10 @@ function parse(args: readonly string[]) {
 function ownName(arg: string): string {
   if (!arg.startsWith('--')) return arg;
   const [name = '', ...value] = arg.split('=');
-  const known = name.replaceAll('_', '-').replace(/^--rest-api-port$/, '--rest-port');
+  const known = name
+    .replaceAll('_', '-')
+    .replace(/^--rest-api-port$/, '--rest-port')
+    .replace(/^--port$/, '--grpc-port');
   return [known, ...value].join('=');
 }
 

@@ -1,4 +1,4 @@
-import type { ModelRepository } from '../models';
+import { ModelError, type ModelRepository } from '../models';
 import type { WireFailure } from './errors';
 import type { WireAnswer, WireRequest } from './request';
 
@@ -18,6 +18,13 @@ export interface ModelControl {
   load(name: string): Promise<void>;
   unload(name: string): Promise<void>;
 }
+
+/** What answers a client that would change what is loaded where it may not. */
+export const forbidControl = (change: 'load' | 'unload'): ModelError =>
+  new ModelError(
+    'forbidden',
+    `models cannot be ${change}ed over the network: this server was not started with model control (--model-control)`,
+  );
 
 export type Method = 'GET' | 'POST' | 'PUT';
 

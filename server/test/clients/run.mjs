@@ -1,4 +1,6 @@
-// Runs clients.py, the real clients of Triton and KServe, against a server of fixtures.
+// Runs clients.py and grpc_clients.py, the real clients of Triton, KServe and TensorFlow Serving, against
+// a server of fixtures. TensorFlow Serving's needs all of TensorFlow and is left out where it is not there:
+// pip install tensorflow-cpu, and --no-deps tensorflow-serving-api.
 // usage: run.mjs [--python PYTHON]: one that has requirements.txt; otherwise a virtual environment is
 // made in build/ the first time.
 import { spawn, spawnSync } from 'node:child_process';
@@ -37,6 +39,10 @@ function managedPython() {
   return python;
 }
 
+/** Exits with 0 where the client is installed. */
+const FIND_SERVING =
+  "import importlib.util as u, sys; sys.exit(u.find_spec('tensorflow_serving') is None)";
+
 const { values } = parseArgs({ options: { python: { type: 'string' } } });
 const python = values.python ?? managedPython();
 
@@ -50,9 +56,21 @@ for (const [name, file] of Object.entries({ ...models, add: 'add4.onnx', lite: '
   await server.load({ name, version: '1', file: join(root, 'test/fixtures/models', file) });
 }
 const { port } = await server.listen(0);
-const child = spawn(python, [join(here, 'clients.py'), `127.0.0.1:${port}`], { stdio: 'inherit' });
-process.exitCode = await new Promise((resolve, reject) => {
-  child.once('error', reject);
-  child.once('exit', (status) => resolve(status ?? 1));
-});
+const { port: grpcPort } = await server.listenGrpc(0);
+
+/** Runs one of the programs to its end. The server answers meanwhile, so not synchronously. */
+const run = (...args) =>
+  new Promise((resolve, reject) => {
+    const child = spawn(python, args, { cwd: here, stdio: 'inherit' });
+    child.once('error', reject);
+    child.once('exit', (status) => resolve(status ?? 1));
+  });
+let failed = (await run('clients.py', `127.0.0.1:${port}`)) !== 0;
+const hasTensorFlow = (await run('-c', FIND_SERVING)) === 0;
+if (!hasTensorFlow) console.log('left out: tensorflow_serving is not installed');
+for (const client of ['triton', 'kserve', ...(hasTensorFlow ? ['tfserving'] : [])]) {
+  const status = await run('grpc_clients.py', client, `127.0.0.1:${grpcPort}`);
+  failed ||= status !== 0;
+}
+process.exitCode = failed ? 1 : 0;
 await server.close();

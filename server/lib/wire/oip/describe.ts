@@ -1,5 +1,6 @@
 import {
   phaseDuration,
+  type Duration,
   wireShape,
   type ServedModel,
   type Signature,
@@ -11,13 +12,16 @@ import { datatypeOf } from './datatypes';
 
 const platforms = { onnxruntime: 'onnxruntime_onnx', tflite: 'tensorflowlite_tflite' } as const;
 
+/** What the protocol calls the runtime of a model. */
+export const platformOf = ({ session }: ServedModel): string => platforms[session.engine];
+
 /** `GET /v2/models/{model}`. */
 export function modelMetadata(model: ServedModel, versions: readonly VersionStatus[]): object {
   const signature = model.signature();
   return {
     name: model.name,
     versions: versions.filter(({ state }) => state === 'AVAILABLE').map(({ version }) => version),
-    platform: platforms[model.session.engine],
+    platform: platformOf(model),
     inputs: signature.inputs.map(tensorMetadata),
     outputs: signature.outputs.map(tensorMetadata),
   };
@@ -40,7 +44,7 @@ export function modelConfig(model: ServedModel): object {
     }));
   return {
     name: model.name,
-    platform: platforms[model.session.engine],
+    platform: platformOf(model),
     backend: model.session.engine,
     version_policy: { latest: { num_versions: 1 } },
     // Dimensions are told in full, the batch's included.
@@ -58,8 +62,32 @@ function configType({ type }: TensorValueMetadata): string {
   return `TYPE_${name === 'BYTES' ? 'STRING' : name}`;
 }
 
-/** `GET /v2/models/{model}/stats`, nanoseconds. */
-export function modelStatistics({ name, version, statistics, session }: ServedModel): object {
+/** What requests for a model have come to, as `GET /v2/models/{model}/stats` has it. */
+export interface ModelStatistics {
+  readonly name: string;
+  readonly version: string;
+  readonly last_inference: number;
+  readonly inference_count: number;
+  readonly execution_count: number;
+  readonly inference_stats: Readonly<
+    Record<
+      'success' | 'fail' | 'queue' | 'compute_input' | 'compute_infer' | 'compute_output',
+      Duration
+    >
+  >;
+  readonly batch_stats: readonly {
+    readonly batch_size: number;
+    readonly compute_infer: Duration;
+  }[];
+}
+
+/** Nanoseconds. */
+export function modelStatistics({
+  name,
+  version,
+  statistics,
+  session,
+}: ServedModel): ModelStatistics {
   const { success, fail, inferences, lastInference } = statistics;
   const infer = phaseDuration(session, 'invoke');
   const batches = session.latency.snapshot().batchSizes;
@@ -92,7 +120,12 @@ const indexStates: Readonly<Record<VersionState, string>> = {
 };
 
 /** `POST /v2/repository/index`. */
-export const indexEntry = ({ name, version, state, reason }: VersionStatus): object => ({
+export const indexEntry = ({
+  name,
+  version,
+  state,
+  reason,
+}: VersionStatus): Readonly<Record<'name' | 'version' | 'state' | 'reason', string>> => ({
   name,
   version,
   state: indexStates[state],

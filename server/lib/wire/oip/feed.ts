@@ -13,7 +13,7 @@ import { datatypeOf, hasDatatype } from './datatypes';
 import type { InferInput, InferRequest } from './request';
 
 /** An input of a request that fits the model's. */
-interface Matched {
+export interface Matched {
   readonly input: InferInput;
   readonly index: number;
   readonly metadata: TensorValueMetadata;
@@ -78,7 +78,12 @@ export function feed(
   }
 }
 
-function match(model: ServedModel, signature: Signature, input: InferInput, path: string): Matched {
+export function match(
+  model: ServedModel,
+  signature: Signature,
+  input: InferInput,
+  path: string,
+): Matched {
   const index = signature.inputIndex.get(input.name);
   const metadata = index === undefined ? undefined : signature.inputs[index];
   if (index === undefined || metadata === undefined) {
@@ -99,7 +104,7 @@ function match(model: ServedModel, signature: Signature, input: InferInput, path
 }
 
 /** The shapes of a signature's inputs, each of which has to be there once. */
-function shapesOf(
+export function shapesOf(
   signature: Signature,
   matched: readonly Matched[],
 ): (readonly number[] | undefined)[] {

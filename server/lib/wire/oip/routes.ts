@@ -2,14 +2,15 @@ import { ModelError, type ServedModel } from '../../models';
 import { badRequest } from '../errors';
 import { JsonReader } from '../json/reader';
 import { jsonAnswer, type WireAnswer, type WireRequest } from '../request';
-import type { Handler, Protocol, Route, WireContext } from '../route';
+import { forbidControl, type Handler, type Protocol, type Route, type WireContext } from '../route';
 import { LENGTH_HEADER, printAnswer, wantedOutputs } from './answer';
 import { indexEntry, modelConfig, modelMetadata, modelStatistics } from './describe';
 import { feedRaw } from '../tensors/raw';
 import { feed } from './feed';
 import { readOftenSent } from './request';
 
-const EXTENSIONS = [
+/** What of the protocol's extensions there is. */
+export const EXTENSIONS = [
   'binary_tensor_data',
   'model_repository',
   'model_configuration',
@@ -53,10 +54,7 @@ export function openInference(context: WireContext): Protocol {
   const control =
     (change: 'load' | 'unload'): Handler =>
     async ({ names }) => {
-      if (context.control === undefined) {
-        const why = 'this server was not started with model control (--model-control)';
-        throw new ModelError('forbidden', `models cannot be ${change}ed over the network: ${why}`);
-      }
+      if (context.control === undefined) throw forbidControl(change);
       await context.control[change](names['model'] ?? '');
       return jsonAnswer({});
     };

@@ -11,13 +11,13 @@ import { Values, isBase64 } from '../tensors/values';
 import { readKeys } from './predict';
 
 /** A feature as tf.Example has it: a list of one kind of values. */
-interface Feature {
+export interface Feature {
   readonly kind: 'whole' | 'float' | 'bytes';
   readonly values: readonly (bigint | number | string)[];
   readonly path: string;
 }
 
-type Example = ReadonlyMap<string, Feature>;
+export type Example = ReadonlyMap<string, Feature>;
 
 /** `:classify` and `:regress`: features by name, a list of examples, an answer for each. */
 export async function answerExamples(
@@ -36,12 +36,7 @@ export async function answerExamples(
   const reader = new JsonReader(json, { span });
   const examples: Example[] = [];
   reader.array(() => examples.push(readExample(reader)));
-  if (examples.length === 0) throw badRequest('examples', 'expected a list with elements');
-  const columns = new Map<number, Column>();
-  for (const [index, input] of signature.inputs.entries()) {
-    columns.set(index, columnOf(input, examples, shared));
-  }
-  const lease = leaseColumns(model, signature, columns);
+  const lease = leaseExamples(model, signature, examples, shared);
   try {
     await lease.run();
     const text = `{\n    "results": [${print(lease).join(', ')}]\n}`;
@@ -49,6 +44,25 @@ export async function answerExamples(
   } finally {
     lease.release();
   }
+}
+
+/**
+ * Leases memory for examples and puts their features there; those of the context are every example's.
+ *
+ * @throws RequestError 400 for what is missing or does not fit the model
+ */
+export function leaseExamples(
+  model: ServedModel,
+  signature: Signature,
+  examples: readonly Example[],
+  context: Example,
+): Lease {
+  if (examples.length === 0) throw badRequest('examples', 'expected a list with elements');
+  const columns = new Map<number, Column>();
+  for (const [index, input] of signature.inputs.entries()) {
+    columns.set(index, columnOf(input, examples, context));
+  }
+  return leaseColumns(model, signature, columns);
 }
 
 function readExample(reader: JsonReader): Example {
@@ -164,14 +178,28 @@ function converted(
 const isFloat = ({ type }: TensorValueMetadata): boolean =>
   type === 'float32' || type === 'float64';
 
-/** Pairs of label and score for each example: of the outputs `classes` and `scores`, or of the only one of floats. */
-export function printClasses(lease: Lease): string[] {
+/** What examples have been classified as. */
+export interface Classes {
+  /** An element a row and class. */
+  readonly tensor: Tensor;
+  readonly labels: readonly string[] | undefined;
+  readonly rows: number;
+  readonly classes: number;
+}
+
+/** Of the outputs `classes` and `scores`, or of the only one of floats. */
+export function classesOf(lease: Lease): Classes {
   const { outputs } = lease.signature;
   const scores = outputs.findIndex(({ name }) => name === 'scores');
   const index = scores >= 0 ? scores : onlyFloat(lease.signature, 'classify');
   const tensor = rowsOf(lease, index);
-  const labels = labelsOf(lease, tensor.dims);
   const [rows = 0, classes = 1] = tensor.dims;
+  return { tensor, labels: labelsOf(lease, tensor.dims), rows, classes };
+}
+
+/** Pairs of label and score for each example. */
+export function printClasses(lease: Lease): string[] {
+  const { tensor, labels, rows, classes } = classesOf(lease);
   const print = tensorPrinter(tensor, 'scores', 'tensorflow');
   return Array.from({ length: rows }, (_, row) => {
     const pairs = Array.from({ length: classes }, (__, column) => {
@@ -192,7 +220,7 @@ function labelsOf(lease: Lease, dims: readonly number[]): readonly string[] | un
 }
 
 /** A number for each example: of the output `outputs`, or of the only one of floats. */
-export function printNumbers(lease: Lease): string[] {
+export function numbersOf(lease: Lease): Tensor {
   const named = lease.signature.outputs.findIndex(({ name }) => name === 'outputs');
   const index = named >= 0 ? named : onlyFloat(lease.signature, 'regress');
   const tensor = rowsOf(lease, index);
@@ -203,8 +231,13 @@ export function printNumbers(lease: Lease): string[] {
       `regress is for a model of one number a row, this has [${tensor.dims.join(',')}]`,
     );
   }
+  return tensor;
+}
+
+export function printNumbers(lease: Lease): string[] {
+  const tensor = numbersOf(lease);
   const print = tensorPrinter(tensor, 'outputs', 'tensorflow');
-  return Array.from({ length: rows }, (_, row) => print(row));
+  return Array.from({ length: tensor.size }, (_, row) => print(row));
 }
 
 function onlyFloat({ outputs }: Signature, what: string): number {

@@ -1,0 +1,133 @@
+import { ModelError, type ServedModel } from '../../../models';
+import { badRequest } from '../../errors';
+import { ProtobufReader, Wire, fieldsOf } from '../../protobuf/reader';
+import { readTexts } from '../../protobuf/texts';
+import { ProtobufWriter } from '../../protobuf/writer';
+import { forbidControl, type WireContext } from '../../route';
+import { rpcMethod, type RpcCall, type RpcMethod, type RpcService } from '../../rpc';
+import { runForCall } from '../../run-call';
+import { wantedOutputs } from '../answer';
+import { EXTENSIONS } from '../routes';
+import { printModelInfer, printStreamFailure, printStreamed } from './answer';
+import { printConfig, printIndex, printMetadata, printServer, printStatistics } from './describe';
+import { feedContents } from './feed';
+import { readAsked } from './parameters';
+import { readModelInfer, type ModelInferRequest } from './request';
+
+/** The Open Inference Protocol, version 2, over gRPC, with Triton's extensions. */
+export function inferenceService(context: WireContext): RpcService {
+  const { models, control } = context;
+  const find = (name: string, version: string): ServedModel =>
+    models.find(name, version === '' ? undefined : version);
+  const infer = async (request: ModelInferRequest, call: RpcCall): Promise<Buffer> =>
+    runInfer(find(request.model, request.version), request, call);
+
+  const ofModel = (print: (model: ServedModel) => Buffer): RpcMethod =>
+    rpcMethod(nameAndVersion, ({ name, version }) => print(find(name, version)));
+  const change = (what: 'load' | 'unload'): RpcMethod =>
+    rpcMethod(readChange, async ({ name, parameters }) => {
+      if (control === undefined) throw forbidControl(what);
+      const other = parameters.find((parameter) => parameter !== 'unload_dependents');
+      if (other !== undefined) throw badRequest(`parameters.${other}`, 'is not supported');
+      await control[what](name);
+      return EMPTY;
+    });
+
+  return {
+    name: 'inference.GRPCInferenceService',
+    methods: {
+      ServerLive: rpcMethod(nothing, () => yes(true)),
+      ServerReady: rpcMethod(nothing, () => yes(models.isReady)),
+      ModelReady: rpcMethod(nameAndVersion, ({ name, version }) => {
+        try {
+          find(name, version);
+          return yes(true);
+        } catch (error) {
+          if (error instanceof ModelError && error.kind === 'not-ready') return yes(false);
+          throw error;
+        }
+      }),
+      ServerMetadata: rpcMethod(nothing, () => printServer(context.version, EXTENSIONS)),
+      ModelMetadata: ofModel((model) => printMetadata(model, models.versions(model.name))),
+      ModelConfig: ofModel(printConfig),
+      ModelInfer: rpcMethod(readModelInfer, infer),
+      ModelStatistics: rpcMethod(nameAndVersion, ({ name, version }) => {
+        if (version !== '') return printStatistics([find(name, version)]);
+        const all = name === '' ? models.all() : models.versions(name);
+        return printStatistics(all.flatMap(({ model }) => model ?? []));
+      }),
+      RepositoryIndex: rpcMethod(readIndex, ({ readyOnly }) =>
+        printIndex(models.all().filter(({ state }) => !readyOnly || state === 'AVAILABLE')),
+      ),
+      RepositoryModelLoad: change('load'),
+      RepositoryModelUnload: change('unload'),
+    },
+    streams: {
+      ModelStreamInfer: {
+        ...rpcMethod(readModelInfer, async (request, call) =>
+          printStreamed(await infer(request, call)),
+        ),
+        printFailure: (request, message) => {
+          const { id, model } = request as ModelInferRequest;
+          return printStreamFailure(id, model, message);
+        },
+      },
+    },
+  };
+}
+
+async function runInfer(
+  model: ServedModel,
+  request: ModelInferRequest,
+  call: RpcCall,
+): Promise<Buffer> {
+  const { timeoutMs, signatureName } = readAsked(request);
+  const signature = model.signature(signatureName);
+  const outputs = request.outputs.map(({ name }) => ({ name, binary: true }));
+  const wanted = wantedOutputs(signature, {
+    outputs: outputs.length === 0 ? undefined : outputs,
+    binaryOutput: true,
+  });
+  const lease = feedContents(model, signature, request);
+  try {
+    await runForCall(lease, call, timeoutMs);
+    return printModelInfer(lease, wanted, request.id);
+  } finally {
+    lease.release();
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+const nothing = (bytes: Buffer): string[] => readTexts(bytes, 0);
+
+function nameAndVersion(bytes: Buffer): { name: string; version: string } {
+  const [name = '', version = ''] = readTexts(bytes, 2);
+  return { name, version };
+}
+
+const yes = (value: boolean): Buffer => new ProtobufWriter(8).bool(1, value).finish();
+
+const indexFields = fieldsOf({ 2: Wire.varint });
+
+/** RepositoryIndexRequest: whether only what is ready is asked for. */
+function readIndex(bytes: Buffer): { readyOnly: boolean } {
+  const reader = new ProtobufReader(bytes);
+  let readyOnly = false;
+  while (reader.next(indexFields)) readyOnly = reader.bool();
+  return { readyOnly };
+}
+
+const changeFields = fieldsOf({ 2: Wire.bytes, 3: Wire.bytes });
+
+/** RepositoryModelLoadRequest and RepositoryModelUnloadRequest, as Triton has them. */
+function readChange(bytes: Buffer): { name: string; parameters: string[] } {
+  const reader = new ProtobufReader(bytes);
+  let name = '';
+  const parameters: string[] = [];
+  while (reader.next(changeFields)) {
+    if (reader.field === 2) name = reader.string();
+    else parameters.push(readTexts(reader.bytes(), 1)[0] ?? '');
+  }
+  return { name, parameters };
+}
