@@ -201,9 +201,9 @@ const reasonOf = (removed: RemovedChannels | undefined): string => {
 export function pruneModel(
   input: string,
   output: string,
-  options: PruneOptions,
+  given: PruneOptions,
 ): Promise<PruneResult> {
-  return pruneAndLook(input, output, options);
+  return pruneAndLook(input, output, given);
 }
 
 /**

@@ -338,9 +338,9 @@ function better(a: QuantizeCandidate, b: QuantizeCandidate, options: QuantizeOpt
 export function quantizeModel(
   input: string,
   output: string,
-  options: QuantizeOptions,
+  given: QuantizeOptions,
 ): Promise<QuantizeResult> {
-  return quantizeBeside(input, input, output, options);
+  return quantizeBeside(input, input, output, given);
 }
 
 /**
