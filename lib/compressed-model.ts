@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import * as zlib from 'node:zlib';
 
 import { OnliteError } from './errors';
 import { firstBytes, unreadable } from './files';
@@ -40,11 +39,16 @@ interface Zstd {
   readonly zstdDecompress?: Parameters<typeof promisify>[0];
 }
 
-const gzip = promisify(zlib.gzip) as Convert;
-const gunzip = promisify(zlib.gunzip) as Convert;
+/** Loaded when it is needed: it takes half a millisecond of the package's start. */
+function zlib(): typeof import('node:zlib') {
+  return require('node:zlib') as typeof import('node:zlib');
+}
+
+const gzip: Convert = (bytes, options) => promisify(zlib().gzip)(bytes, options);
+const gunzip: Convert = (bytes, options) => promisify(zlib().gunzip)(bytes, options);
 
 function zstd(name: keyof Zstd): Convert {
-  const found = (zlib as Zstd)[name];
+  const found = (zlib() as Zstd)[name];
   if (found) return promisify(found) as Convert;
   throw new OnliteError(
     'ERR_UNSUPPORTED',

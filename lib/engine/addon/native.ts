@@ -4,6 +4,7 @@ import type { NumericData } from '../tensor/element-type';
 import { OnliteError, type OnliteErrorCode } from '../../errors';
 import { settleJobs, settleSucceeded, succeededIds } from './jobs';
 import { loadAddon } from './load';
+import type { NativeNumbers } from './native-numbers';
 
 /** The name of a runtime. */
 export type Engine = 'onnxruntime' | 'tflite';
@@ -162,18 +163,6 @@ export const memoryKind = {
   /** An output's that the run leaves alone: only its place is compared with the others'. */
   filledLater: 3,
 } as const;
-
-/** What parseNumbers takes and refuses (native/napi/numbers). */
-export const parseFlag = {
-  refuseNonFinite: 1,
-  refuseOverflow: 2,
-  wholeNumbers: 4,
-  boolNumbers: 8,
-  partial: 16,
-} as const;
-
-/** How printNumbers writes. */
-export const printFlag = { refuseNonFinite: 1, decimalPoint: 2, general: 4 } as const;
 
 /** An External of a result that takeResult copies out. */
 export type NativeHeld = object & { readonly __nativeHeld: never };
@@ -357,7 +346,7 @@ export interface NativeSession {
 }
 
 /** Everything the addon exports. */
-export interface NativeAddon {
+export interface NativeAddon extends NativeNumbers {
   initialise(config: {
     makeError: (code: OnliteErrorCode, message: string, cause?: string) => OnliteError;
     dispatch: (...completions: unknown[]) => void;
@@ -426,38 +415,6 @@ export interface NativeAddon {
     path: string,
     candidates: readonly LibraryCandidate[],
   ): void;
-  /**
-   * JSON text into elements. Infinity is no limit; `path` is what messages begin with.
-   *
-   * @returns where the value ends, its elements unless they are in `out`, and its dims
-   */
-  parseNumbers(
-    bytes: Uint8Array,
-    begin: number,
-    end: number,
-    type: number,
-    flags: number,
-    maxDepth: number,
-    maxElements: number,
-    maxBytes: number,
-    path: string,
-    out: NumericData | undefined,
-  ): [end: number, elements: ArrayBuffer | null, ...dims: number[]];
-  /**
-   * A tensor, encoded as one of {@link NativeTensors}, into JSON text.
-   *
-   * @returns how long the text is, the text unless it is in `out` from `begin` on, and with `rows` a
-   *   Float64Array's buffer of where each ends
-   */
-  printNumbers(
-    tensor: NativeTensors,
-    flags: number,
-    maxBytes: number,
-    path: string,
-    out: Uint8Array | undefined,
-    begin: number,
-    rows: boolean,
-  ): [length: number, text: ArrayBuffer | null, ends: ArrayBuffer | null];
   loadRuntime(engine: Engine, candidates: readonly LibraryCandidate[]): void;
   describeRuntime(engine: Engine): NativeRuntimeDescription;
 }

@@ -8,7 +8,8 @@ import {
   wordsOf,
 } from '../../checks';
 import { OnliteError, describe, invalidArgument } from '../../errors';
-import { native, parseFlag, type NativeTensors } from '../addon/native';
+import { native, type NativeTensors } from '../addon/native';
+import { parseFlag } from '../addon/native-numbers';
 import { encodeTensor, nativeArray } from '../run/feeds';
 import { hasDims, isArrayOf, isTensorLike } from '../run/fetches';
 import { requireAccess } from '../run/leases';

@@ -7,7 +7,8 @@ import {
   wordsOf,
 } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
-import { native, printFlag, type NativeTensors } from '../addon/native';
+import { native, type NativeTensors } from '../addon/native';
+import { printFlag } from '../addon/native-numbers';
 import { encodeTensor, type TensorLike } from '../run/feeds';
 import { isTensorLike } from '../run/fetches';
 import { requireAccess } from '../run/leases';
