@@ -117,24 +117,23 @@ function search(engine: Engine): readonly LibraryCandidate[] {
     for (const file of files) candidates.push([join(folder, file), origin]);
   }
   // Where there is no library, what was tried is the folder in which a checkout has it.
-  const folder = checkoutFolder();
-  if (candidates.length === 0 && folder !== undefined) candidates.push([folder, 'runtimes']);
+  if (candidates.length === 0) candidates.push(...readable(checkoutFolder));
   // No package brings a library for musl, and Alpine has one of ONNX Runtime.
   if (engine === 'onnxruntime' && isMusl()) candidates.push(['libonnxruntime.so.1', 'system']);
   return candidates;
 }
 
-function checkoutFolder(): string | undefined {
+/** None where this code is in a bundle. */
+function checkoutFolder(): LibraryCandidate[] {
   const root = packageRoot();
-  return root === undefined ? undefined : join(root, 'runtimes', target);
+  return root === undefined ? [] : [[join(root, 'runtimes', target), 'runtimes']];
 }
 
 function folders(engine: Engine): [folder: string, origin: string][] {
   const candidates: [string, string][] = [];
   const platformPackage = installedPackage(runtimePackage);
   if (platformPackage !== undefined) candidates.push([platformPackage, runtimePackage]);
-  const checkout = checkoutFolder();
-  if (checkout !== undefined) candidates.push([checkout, 'runtimes']);
+  for (const [folder, origin] of checkoutFolder()) candidates.push([folder, origin]);
   const name = engine === 'onnxruntime' ? 'onnxruntime-node' : 'tfjs-tflite-node';
   const installed = installedPackage(name);
   if (installed !== undefined) {
