@@ -60,16 +60,19 @@ std::string Print(ElementType type, const std::vector<Element>& elements,
   return status.ok() ? std::string(reinterpret_cast<char*>(text.data()), length) : status.message();
 }
 
+/// What numbers are compared with has more bits than they have.
+using Wide = long double;  // NOLINT(google-runtime-float)
+
 TEST(PowersOfTen, AreWhatTheirExponentsSay) {
   for (int k = kLeastPower; k <= kGreatestPower; ++k) {
     EXPECT_EQ(PowerOfTen(k).high >> 63, 1U) << k;
     EXPECT_EQ(BinaryExponent(k), static_cast<int>(std::floor(k * std::log2(10.0L)))) << k;
     // The significand of the nearest long double, where that has 64 bits.
-    if (std::numeric_limits<long double>::digits != 64) continue;
-    const long double power = std::ldexp(std::strtold(("1e" + std::to_string(k)).c_str(), nullptr),
-                                         63 - BinaryExponent(k));
-    const long double ours = static_cast<long double>(PowerOfTen(k).high) +
-                             static_cast<long double>(PowerOfTen(k).low) / 18446744073709551616.0L;
+    if (std::numeric_limits<Wide>::digits != 64) continue;
+    const Wide power = std::ldexp(std::strtold(("1e" + std::to_string(k)).c_str(), nullptr),
+                                  63 - BinaryExponent(k));
+    const Wide ours = static_cast<Wide>(PowerOfTen(k).high) +
+                      std::ldexp(static_cast<Wide>(PowerOfTen(k).low), -64);
     EXPECT_LE(std::fabs(power - ours), 1.0L) << k;
   }
   for (int e = -1074; e <= 971; ++e) {
@@ -114,9 +117,10 @@ void ComparePrinting(ElementType type, int enough) {
         std::to_chars(text.data(), text.data() + 64, value, std::chars_format::scientific).ptr;
     EXPECT_EQ(digits(ours), digits(std::string(text.data(), end)));
 
-    std::snprintf(text.data(), text.size(), "%.6g", static_cast<double>(value));
+    static_cast<void>(std::snprintf(text.data(), text.size(), "%.6g", static_cast<double>(value)));
     if (static_cast<Float>(std::strtod(text.data(), nullptr)) != value) {
-      std::snprintf(text.data(), text.size(), "%.*g", enough, static_cast<double>(value));
+      static_cast<void>(
+          std::snprintf(text.data(), text.size(), "%.*g", enough, static_cast<double>(value)));
     }
     std::string expected(text.data());
     if (expected.find_first_of(".e") == std::string::npos) expected += ".0";
@@ -149,8 +153,8 @@ void CompareParsing(ElementType type) {
     const Float next = std::nextafter(value, std::numeric_limits<Float>::infinity());
     if (!std::isfinite(next) || value < 0) continue;
     std::array<char, 1500> text{};
-    const long double middle = (static_cast<long double>(value) + next) / 2;
-    std::snprintf(text.data(), text.size(), "%.1100Lf", middle);
+    const Wide middle = (static_cast<Wide>(value) + next) / 2;
+    static_cast<void>(std::snprintf(text.data(), text.size(), "%.1100Lf", middle));
     texts.emplace_back(text.data());
     texts.push_back(texts.back() + "1");
   }
