@@ -1,7 +1,10 @@
+import { protocolText } from '../bench/text';
 import type { Speed } from '../compare/speed';
 import { speedRows, type Rows } from '../compare/text';
+import type { ModelFile } from '../model-file';
 import { html } from '../report/markup';
-import type { Part } from '../report/parts';
+import { renderPage, titleOf, type Page } from '../report/page';
+import { sectionsOf, type Part } from '../report/parts';
 import { dataTable } from '../report/table';
 import { NOTHING_WRITTEN, type Verdict } from './text';
 
@@ -34,4 +37,22 @@ export function speedPart(labels: readonly string[], speed: Speed | undefined): 
   const body = html`${dataTable('Latency and memory', header, rows)}
     <p class="sub">Each model in processes of its own, in turn.</p>`;
   return [{ id: 'speed', title: 'Latency and memory', body }];
+}
+
+/** The page of a command that changes one model. */
+export function guardedPage(
+  document: Page['document'] & { readonly input: ModelFile; readonly speed?: Speed },
+  parts: readonly Part[],
+  footer: string,
+): string {
+  const { input, speed } = document;
+  return renderPage({
+    document,
+    title: titleOf([input.path]),
+    links: parts,
+    models: [input],
+    protocol: speed && protocolText(speed),
+    main: sectionsOf(parts),
+    footer,
+  });
 }

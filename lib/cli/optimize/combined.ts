@@ -4,21 +4,19 @@ import { modelByteLength } from '../../optimize/guard/byte-length';
 import { pruneModel } from '../../optimize/prune/prune-model';
 import { quantizeModel } from '../../optimize/quantize/quantize-model';
 import { ProgressLine } from '../bench/progress';
-import { machineFacts, protocolText } from '../bench/text';
+import { machineFacts } from '../bench/text';
 import type { CommandResult } from '../command';
 import type { Speed } from '../compare/speed';
 import { speedRows, type Rows } from '../compare/text';
 import { documentHead, type DocumentHead } from '../document';
 import { inputsOf, measureBoth } from '../guard/measure';
-import { guardedPart, speedPart, verdictPart } from '../guard/report';
+import { guardedPage, guardedPart, speedPart, verdictPart } from '../guard/report';
 import { readSplit, samplesUsed, type SamplesUsed } from '../guard/samples';
 import { guardedRows, samplesText, verdictOf, verdictText, type Choice } from '../guard/text';
 import { interrupted } from '../interrupted';
 import { describeFile, type ModelFile } from '../model-file';
 import { byteSize, section, table } from '../output';
 import { deliver } from '../output-file';
-import { renderPage, titleOf } from '../report/page';
-import { sectionsOf } from '../report/parts';
 import type { Combination } from './combined-options';
 import type { OptimizeCommand } from './options';
 
@@ -118,21 +116,17 @@ function renderText(document: CombinedDocument): string {
 }
 
 function renderReport(document: CombinedDocument): string {
-  const { input, speed, samples } = document;
+  const { speed, samples } = document;
   const parts = [
     verdictPart(verdictOf(document)),
     guardedPart('Steps', stepRows(document)),
     ...speedPart(['original', 'result'], speed),
   ];
-  return renderPage({
+  return guardedPage(
     document,
-    title: titleOf([input.path]),
-    links: parts,
-    models: [input],
-    protocol: speed && protocolText(speed),
-    main: sectionsOf(parts),
-    footer: `Written by onlite optimize. Samples: ${samplesText(samples, 'calibrate')}.`,
-  });
+    parts,
+    `Written by onlite optimize. Samples: ${samplesText(samples, 'calibrate')}.`,
+  );
 }
 
 /** Prunes, quantises, or both, under one guard. */

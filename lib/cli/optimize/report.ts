@@ -1,9 +1,7 @@
-import { protocolText } from '../bench/text';
 import type { Rows } from '../compare/text';
-import { guardedPart, speedPart, verdictPart } from '../guard/report';
+import { guardedPage, guardedPart, speedPart, verdictPart } from '../guard/report';
 import { html, type Markup } from '../report/markup';
-import { renderPage, titleOf } from '../report/page';
-import { sectionsOf, type Part } from '../report/parts';
+import type { Part } from '../report/parts';
 import { dataTable } from '../report/table';
 import type { OptimizeDocument } from './document';
 import {
@@ -37,7 +35,7 @@ function passPart(document: OptimizeDocument): Part {
 
 /** The page of a model that was made simpler. */
 export function renderReport(document: OptimizeDocument): string {
-  const { input, level, speed, source } = document;
+  const { level, speed, source } = document;
   const parts = [
     verdictPart(verdictOf(document)),
     sizePart(document),
@@ -46,13 +44,9 @@ export function renderReport(document: OptimizeDocument): string {
     ...speedPart(['before', 'after'], speed),
   ];
   const facts = `${verificationText(document)}. ${LATENCY_NOTE}`;
-  return renderPage({
+  return guardedPage(
     document,
-    title: titleOf([input.path]),
-    links: parts,
-    models: [input],
-    protocol: speed && protocolText(speed),
-    main: sectionsOf(parts),
-    footer: `Written by onlite optimize, level ${level}; samples: ${source}: ${facts}`,
-  });
+    parts,
+    `Written by onlite optimize, level ${level}; samples: ${source}: ${facts}`,
+  );
 }

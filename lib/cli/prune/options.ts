@@ -1,4 +1,5 @@
 import { COMPRESSIONS } from '../../compressed-model';
+import type { Pruning } from '../../optimize/combine/prune-and-quantize';
 import type { Task } from '../../optimize/compare/quality';
 import {
   CLUSTER_STARTS,
@@ -27,25 +28,13 @@ import {
 import type { SampleOptions } from '../guard/samples';
 
 /** What is taken away, as `pruneModel` takes it. */
-type Pruning = Pick<
-  PruneOptions,
-  | 'method'
-  | 'sparsity'
-  | 'threshold'
-  | 'scope'
-  | 'pattern'
-  | 'structured'
-  | 'multiple'
-  | 'clusters'
-  | 'clusterStart'
-  | 'compress'
->;
+type Taken = Omit<Pruning, 'match'> & Pick<PruneOptions, 'compress'>;
 
 /** Everything a command line of `onlite prune` says. */
 export interface PruneCommand extends SampleOptions, GuardSettings {
   readonly input: string;
   readonly output: string;
-  readonly pruning: Pruning;
+  readonly pruning: Taken;
   /** Whether layers are given their old means and deviations on the samples. */
   readonly match: boolean;
   readonly exclude: readonly string[];

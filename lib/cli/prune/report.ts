@@ -1,10 +1,8 @@
-import { protocolText } from '../bench/text';
 import type { Rows } from '../compare/text';
-import { guardedPart, speedPart, verdictPart } from '../guard/report';
+import { guardedPage, guardedPart, speedPart, verdictPart } from '../guard/report';
 import { verdictOf } from '../guard/text';
 import { html } from '../report/markup';
-import { renderPage, titleOf } from '../report/page';
-import { sectionsOf, type Part } from '../report/parts';
+import type { Part } from '../report/parts';
 import { dataTable } from '../report/table';
 import type { PruneDocument } from './document';
 import {
@@ -29,7 +27,7 @@ function part(
 
 /** The page of a pruning. */
 export function renderReport(document: PruneDocument): string {
-  const { input, speed, channels, chosen = 'pruned' } = document;
+  const { speed, channels, chosen = 'pruned' } = document;
   const layers = layerRows(shownCandidate(document)?.layers ?? []);
   const parts = [
     verdictPart(verdictOf(document)),
@@ -40,13 +38,5 @@ export function renderReport(document: PruneDocument): string {
       : []),
     part({ id: 'weights', title: 'Weights' }, layers, channels ? '' : ZEROS_NOTE),
   ];
-  return renderPage({
-    document,
-    title: titleOf([input.path]),
-    links: parts,
-    models: [input],
-    protocol: speed && protocolText(speed),
-    main: sectionsOf(parts),
-    footer: `Written by onlite prune. Samples: ${samplesOf(document)}.`,
-  });
+  return guardedPage(document, parts, `Written by onlite prune. Samples: ${samplesOf(document)}.`);
 }

@@ -1,9 +1,7 @@
-import { protocolText } from '../bench/text';
-import { guardedPart, speedPart, verdictPart } from '../guard/report';
+import { guardedPage, guardedPart, speedPart, verdictPart } from '../guard/report';
 import { verdictOf } from '../guard/text';
 import { html } from '../report/markup';
-import { renderPage, titleOf } from '../report/page';
-import { sectionsOf, type Part } from '../report/parts';
+import type { Part } from '../report/parts';
 import { dataTable } from '../report/table';
 import type { QuantizeDocument } from './document';
 import { bestName, candidateRows, decisionRows, samplesOf } from './text';
@@ -18,7 +16,7 @@ function operatorPart({ candidates }: QuantizeDocument): Part {
 
 /** The page of a quantisation. */
 export function renderReport(document: QuantizeDocument): string {
-  const { input, speed, target } = document;
+  const { speed, target } = document;
   const made = target === undefined ? '' : ` for ${target}`;
   const parts = [
     verdictPart(verdictOf(document)),
@@ -26,13 +24,9 @@ export function renderReport(document: QuantizeDocument): string {
     ...speedPart(['float', bestName(document)], speed),
     operatorPart(document),
   ];
-  return renderPage({
+  return guardedPage(
     document,
-    title: titleOf([input.path]),
-    links: parts,
-    models: [input],
-    protocol: speed && protocolText(speed),
-    main: sectionsOf(parts),
-    footer: `Written by onlite quantize${made}. Samples: ${samplesOf(document)}.`,
-  });
+    parts,
+    `Written by onlite quantize${made}. Samples: ${samplesOf(document)}.`,
+  );
 }
