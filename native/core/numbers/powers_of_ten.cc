@@ -6,11 +6,11 @@
 namespace onlite::numbers {
 namespace {
 
-constexpr size_t kWords = 31;
+constexpr size_t kNaturalWords = 31;
 
 /// A natural number, least significant word first.
 struct Natural {
-  std::array<uint32_t, kWords> words{};
+  std::array<uint32_t, kNaturalWords> words{};
   size_t length = 1;
 };
 
@@ -60,8 +60,8 @@ constexpr auto ComputePowers() {
     TimesFive(power);
   }
   Natural quotient;
-  quotient.length = kWords;
-  quotient.words[kWords - 1] = 1;
+  quotient.length = kNaturalWords;
+  quotient.words[kNaturalWords - 1] = 1;
   for (int k = -1; k >= kLeastPower; --k) {
     DivideByFive(quotient);
     powers[static_cast<size_t>(k - kLeastPower)] = Leading(quotient);

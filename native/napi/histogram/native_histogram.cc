@@ -79,8 +79,8 @@ Napi::Float64Array ToFloat64Array(Napi::Env env, std::span<const double> values)
 
 /// A copy: the array may be shared with other threads. The pointer is null for an empty one.
 template <typename Element>
-std::vector<Element> ReadTypedArray(Napi::Env env, const Napi::Value& value,
-                                    napi_typedarray_type wanted, const char* expected) {
+std::vector<Element> ReadElements(Napi::Env env, const Napi::Value& value,
+                                  napi_typedarray_type wanted, const char* expected) {
   if (!value.IsTypedArray()) ThrowInvalidArgument(env, expected);
   napi_typedarray_type type = napi_int8_array;
   size_t length = 0;
@@ -183,7 +183,7 @@ Napi::Value NativeHistogram::RecordAll(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Histogram& own = RequireWritable(env);
   const auto values =
-      ReadTypedArray<double>(env, info[0], napi_float64_array, "values: expected a Float64Array");
+      ReadElements<double>(env, info[0], napi_float64_array, "values: expected a Float64Array");
   uint64_t sample = 0;
   for (const double value : values) {
     if (!ToSample(value, &sample)) ThrowNoSample(env);
@@ -288,7 +288,7 @@ Napi::Value NativeHistogram::Reset(const Napi::CallbackInfo& info) {
 Napi::Value DecodeHistogram(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto bytes =
-      ReadTypedArray<uint8_t>(env, info[0], napi_uint8_array, "bytes: expected a Uint8Array");
+      ReadElements<uint8_t>(env, info[0], napi_uint8_array, "bytes: expected a Uint8Array");
   HistogramSnapshot snapshot;
   Check(env, DecodeHdr(bytes, &snapshot));
   return NativeHistogram::WrapCopy(env, snapshot);

@@ -55,14 +55,14 @@ bool Overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) {
 }
 
 /// Memory that a result is written to, or of its own.
-struct Target {
+struct Destination {
   numbers::ByteBuffer buffer;
   TypedArrayMemory memory;
   bool is_given = false;
 };
 
-Target ReadTarget(Napi::Env env, napi_value out, size_t begin) {
-  Target target;
+Destination ReadTarget(Napi::Env env, napi_value out, size_t begin) {
+  Destination target;
   if (IsUndefined(env, out)) return target;
   target.memory = ReadTypedArray(env, out, "out");
   if (begin > target.memory.byte_length) ThrowInvalidArgument(env, "out: begins behind its end");
@@ -73,7 +73,7 @@ Target ReadTarget(Napi::Env env, napi_value out, size_t begin) {
 }
 
 /// Null if the bytes are in memory that was given.
-napi_value BytesOf(Napi::Env env, Target& target, size_t bytes) {
+napi_value BytesOf(Napi::Env env, Destination& target, size_t bytes) {
   if (target.is_given) return env.Null();
   void* memory = nullptr;
   const napi_value buffer = NewArrayBuffer(env, bytes, &memory);
@@ -101,7 +101,7 @@ Napi::Value ParseNumbersOf(const Napi::CallbackInfo& info) {
 
   // No JavaScript runs from here to the result.
   const TypedArrayMemory bytes = ReadTypedArray(env, info[0], "bytes");
-  Target target = ReadTarget(env, info[9], 0);
+  Destination target = ReadTarget(env, info[9], 0);
   if (begin > end || end > bytes.byte_length) {
     ThrowInvalidArgument(env, "end: expected a place in the bytes behind the offset");
   }
@@ -143,7 +143,7 @@ Napi::Value PrintNumbersOf(const Napi::CallbackInfo& info) {
   }
   // No JavaScript runs from here to the result.
   const TensorView tensor = ResolveTensor(env, std::move(tensors[0])).view;
-  Target target = ReadTarget(env, info[4], begin);
+  Destination target = ReadTarget(env, info[4], begin);
   size_t length = 0;
   std::vector<double> ends;
   CheckAt(env, info[3],

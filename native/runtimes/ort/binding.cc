@@ -16,8 +16,6 @@
 namespace onlite::ort {
 namespace {
 
-Status Bound(OrtStatus* status) { return Check(status, Stage::kRun, "cannot bind a tensor"); }
-
 Status GivesInputBack(const std::string& name) {
   return {ErrorCode::kUnsupported,
           "outputs." + name + ": the graph gives an input back, which cannot be bound to memory"};

@@ -9,7 +9,6 @@
 // Field numbers are those of onnx.proto3, named at each use.
 
 namespace onlite::ort {
-namespace {
 
 /// What an operator cannot bear. Found by running every operator that the ONNX
 /// standard's tests cover, and many of ONNX Runtime's own, with each dim at 0, in
@@ -23,6 +22,8 @@ struct FatalOperator {
   /// Also on a tensor that became empty on its way, of which the axis is not known.
   bool derived;
 };
+
+namespace {
 
 bool Anywhere(size_t /*axis*/, size_t /*rank*/) { return true; }
 bool Second(size_t axis, size_t /*rank*/) { return axis == 1; }

@@ -15,8 +15,6 @@
 namespace onlite::ort {
 namespace {
 
-Status Bound(OrtStatus* status) { return Check(status, Stage::kRun, "cannot bind a tensor"); }
-
 bool IsOnDevice(const OrtMemoryInfo* memory) {
   DeviceType type = kDeviceCpu;
   if (memory != nullptr) Functions().MemoryInfoGetDeviceType(memory, &type);

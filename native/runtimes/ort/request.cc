@@ -4,22 +4,14 @@
 #include <vector>
 
 #include "runtimes/ort/element_type.h"
+#include "runtimes/value_path.h"
 
 namespace onlite::ort {
 namespace {
 
-/// "inputs.image", put together only for a message.
-struct Path {
-  const char* list;
-  const std::string& name;
-};
-std::string operator+(const Path& path, const std::string& rest) {
-  return std::string(path.list) + "." + path.name + rest;
-}
-
 Status WrongShape(std::string message) { return {ErrorCode::kShapeMismatch, std::move(message)}; }
 
-Status CheckDims(const ValueInfo& info, const Dims& dims, const Path& path) {
+Status CheckDims(const ValueInfo& info, const Dims& dims, const ValuePath& path) {
   // ONNX Runtime holds nobody to a declared scalar (InferenceSession::CheckShapes), and models
   // live by that: Silero VAD's users feed its sampling rate as [1].
   const bool any = info.unknown_rank || info.dims.empty();
@@ -42,7 +34,7 @@ Status CheckDims(const ValueInfo& info, const Dims& dims, const Path& path) {
   return Status::Ok();
 }
 
-Status CheckStrings(const TensorView& tensor, const Path& path) {
+Status CheckStrings(const TensorView& tensor, const ValuePath& path) {
   const std::optional<size_t> count = ElementCount(tensor.dims);
   if (count && *count == tensor.strings.size()) return Status::Ok();
   return WrongShape(path + ".data: expected " + (count ? std::to_string(*count) : "fewer") +
@@ -50,7 +42,7 @@ Status CheckStrings(const TensorView& tensor, const Path& path) {
                     std::to_string(tensor.strings.size()));
 }
 
-Status CheckMemory(const TensorView& tensor, const Path& path) {
+Status CheckMemory(const TensorView& tensor, const ValuePath& path) {
   const std::optional<size_t> bytes = TensorBytes(tensor.type, tensor.dims);
   if (!bytes) return WrongShape(path + ".dims: " + DimsToString(tensor.dims) + " is too large");
   if (tensor.byte_length < *bytes) {
@@ -68,7 +60,7 @@ const char* Expected(ValueInfo::Kind kind) {
   return kind == ValueInfo::Kind::kOther ? "special type" : KindName(kind);
 }
 
-Status CheckTensor(const ValueInfo& info, const TensorView& tensor, const Path& path) {
+Status CheckTensor(const ValueInfo& info, const TensorView& tensor, const ValuePath& path) {
   if (info.kind != ValueInfo::Kind::kTensor) {
     return {ErrorCode::kUnsupported,
             path + ": expected a " + Expected(info.kind) + ", which a tensor is not"};
@@ -88,7 +80,7 @@ Status CheckTensor(const ValueInfo& info, const TensorView& tensor, const Path& 
 
 /// ONNX Runtime checks the items' types, and no shapes.
 Status CheckSequence(const ValueInfo& info, const std::vector<TensorView>& items,
-                     const Path& path) {
+                     const ValuePath& path) {
   if (info.kind != ValueInfo::Kind::kSequence) {
     return {ErrorCode::kTypeMismatch,
             path + ": expected a " + Expected(info.kind) + ", got a sequence"};
@@ -138,7 +130,7 @@ Status CheckInput(const SignatureInfo& signature, size_t index, const TensorView
 Status CheckOutput(const SignatureInfo& signature, size_t index, const TensorView& memory) {
   ONLITE_RETURN_IF_ERROR(CheckIndex(index, signature.outputs, "outputs"));
   const ValueInfo& info = signature.outputs[index];
-  const Path path = {"outputs", info.name};
+  const ValuePath path = {"outputs", info.name};
   if (info.kind != ValueInfo::Kind::kTensor || info.type == ElementType::kString) {
     return {ErrorCode::kTypeMismatch, path + ": cannot be written into given memory"};
   }

@@ -15,6 +15,11 @@ enum class Stage { kConfigure, kCreate, kRun };
 /// runtime's own message as the cause.
 Status Check(OrtStatus* status, Stage stage, std::string_view message);
 
+/// Of a call that binds a tensor or reads what is bound.
+inline Status Bound(OrtStatus* status) {
+  return Check(status, Stage::kRun, "cannot bind a tensor");
+}
+
 }  // namespace onlite::ort
 
 /// Returns from the enclosing function when a C API call fails; only then is

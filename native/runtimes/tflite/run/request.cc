@@ -6,19 +6,12 @@
 #include <string>
 
 #include "runtimes/tflite/model/tensor_verifier.h"
+#include "runtimes/value_path.h"
 
 namespace onlite::tflite {
 namespace {
 
-/// "inputs.image", put together only for a message.
-struct Path {
-  const std::string& name;
-};
-std::string operator+(const Path& path, const std::string& rest) {
-  return "inputs." + path.name + rest;
-}
-
-Status CheckLength(const TensorView& feed, const Path& path) {
+Status CheckLength(const TensorView& feed, const ValuePath& path) {
   // Kernels index elements with 32-bit integers.
   if (ElementCount(feed.dims).value_or(SIZE_MAX) > INT32_MAX) {
     return {ErrorCode::kShapeMismatch, path + ".dims: more elements than can be indexed"};
@@ -45,7 +38,7 @@ Status CheckLength(const TensorView& feed, const Path& path) {
 }
 
 Status CheckDims(const ValueInfo& input, const TensorSpec& spec, const Dims& dims,
-                 const Path& path) {
+                 const ValuePath& path) {
   if (!input.unknown_rank && dims.size() != input.dims.size()) {
     return {ErrorCode::kShapeMismatch,
             path + ".dims: expected " + DimsToString(input.dims) + ", got " + DimsToString(dims)};
@@ -64,7 +57,7 @@ Status CheckDims(const ValueInfo& input, const TensorSpec& spec, const Dims& dim
 }
 
 Status CheckInput(const ValueInfo& input, const TensorSpec& spec, const TensorView& feed) {
-  const Path path{input.name};
+  const ValuePath path{"inputs", input.name};
   if (input.kind != ValueInfo::Kind::kTensor) {
     return {ErrorCode::kUnsupported, path + ": not a tensor that can be fed"};
   }

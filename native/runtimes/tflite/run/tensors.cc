@@ -7,25 +7,18 @@
 
 #include "core/aligned_buffer.h"
 #include "runtimes/tflite/model/strings.h"
+#include "runtimes/value_path.h"
 
 namespace onlite::tflite {
 namespace {
 
-/// "inputs.image", put together only for a message.
-struct Path {
-  const char* list;
-  const std::string& name;
-};
-std::string operator+(const Path& path, const std::string& rest) {
-  return std::string(path.list) + "." + path.name + rest;
-}
-
-Status OtherSize(const Path& path, size_t expected, size_t got) {
+Status OtherSize(const ValuePath& path, size_t expected, size_t got) {
   return {ErrorCode::kShapeMismatch,
           path + ": expected " + std::to_string(expected) + " bytes, got " + std::to_string(got)};
 }
 
-Status FeedStrings(const Api& api, const TensorView& feed, TfLiteTensor* tensor, const Path& path) {
+Status FeedStrings(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
+                   const ValuePath& path) {
   if (api.TensorRealloc == nullptr) {
     return {ErrorCode::kUnsupported, path + ": this TensorFlow Lite library takes no strings",
             "it does not export TfLiteTensorRealloc"};
@@ -66,7 +59,7 @@ Dims DimsOf(const Api& api, const TfLiteTensor* tensor) {
   return dims;
 }
 
-Status FetchStrings(const Api& api, const TfLiteTensor* tensor, const Path& path,
+Status FetchStrings(const Api& api, const TfLiteTensor* tensor, const ValuePath& path,
                     TensorView* view) {
   const std::optional<size_t> count = ElementCount(view->dims);
   const auto* data = static_cast<const uint8_t*>(api.TensorData(tensor));
@@ -77,7 +70,7 @@ Status FetchStrings(const Api& api, const TfLiteTensor* tensor, const Path& path
   return Status::Ok();
 }
 
-Status CheckTarget(const TensorView& produced, const TensorView& into, const Path& path) {
+Status CheckTarget(const TensorView& produced, const TensorView& into, const ValuePath& path) {
   if (into.type != produced.type) {
     return {ErrorCode::kTypeMismatch, path + ": expected " +
                                           std::string(ElementTypeName(produced.type)) + ", got " +
@@ -139,7 +132,7 @@ bool HasDims(const Api& api, const TfLiteTensor* tensor, const Dims& dims) {
 
 Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
                   const std::string& name) {
-  const Path path{"inputs", name};
+  const ValuePath path{"inputs", name};
   if (feed.type == ElementType::kString) return FeedStrings(api, feed, tensor, path);
   const size_t bytes = api.TensorByteSize(tensor);
   if (bytes == 0 && feed.byte_length == 0) return Status::Ok();
@@ -158,7 +151,7 @@ Status FeedTensor(const Api& api, const TensorView& feed, TfLiteTensor* tensor,
 
 Status FetchTensor(const Api& api, const TfLiteTensor* tensor, const TensorView& into,
                    bool flexible, const std::string& name, Value* value) {
-  const Path path{"outputs", name};
+  const ValuePath path{"outputs", name};
   if (tensor == nullptr) return {ErrorCode::kRunFailed, path + ": the runtime made no such output"};
   TensorView view;
   view.type = ElementTypeOf(api.TensorType(tensor));
