@@ -1,7 +1,5 @@
 # For an addon that is published together with those of all other platforms: what no run passes
-# through is compiled for size, each target's as one file, which takes a quarter of the time.
-set(CMAKE_UNITY_BUILD ON)
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 0)
+# through is compiled for size.
 # Clang's own -Oz, which Zig's command line makes -Os.
 add_compile_options(-Os "SHELL:-Xclang -Oz")
 

@@ -84,6 +84,7 @@ async function buildFor(name, zig) {
     CMAKE_BUILD_TYPE: 'Release',
     CMAKE_TOOLCHAIN_FILE: at('scripts/zig-toolchain.cmake'),
     ONLITE_SMALL: 'ON',
+    ONLITE_UNITY: '0',
     CMAKE_JS_INC: at('node_modules/node-api-headers/include'),
     ONLITE_HOST_FUNCTIONS: cmakeSystem === 'Windows' ? hostFunctions(folder) : '',
     ZIG: zig,

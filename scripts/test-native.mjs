@@ -22,7 +22,7 @@ const { values: options, positionals } = parseArgs({
 const builds = {
   plain: { cmake: [], environment: {} },
   asan: {
-    cmake: ['-DONLITE_SANITIZE=address,undefined', '-DCMAKE_CXX_FLAGS=-O1'],
+    cmake: ['-DONLITE_SANITIZE=address,undefined'],
     environment: {
       // A runtime and the process-wide singletons are reachable to the end, so they are no leaks.
       ASAN_OPTIONS: 'detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1',
@@ -31,7 +31,7 @@ const builds = {
     },
   },
   tsan: {
-    cmake: ['-DONLITE_SANITIZE=thread', '-DCMAKE_CXX_FLAGS=-O1'],
+    cmake: ['-DONLITE_SANITIZE=thread'],
     environment: { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' },
     // What needs no runtime. The runtimes are not instrumented: TSan sees some of their locking (waits in
     // libstdc++) and not the rest, and with a suppression of their libraries it reports mutexes
@@ -56,6 +56,7 @@ function test(name) {
     'Ninja',
     '-DCMAKE_BUILD_TYPE=Debug',
     '-DONLITE_NATIVE_TESTS=ON',
+    '-DONLITE_UNITY=0',
     ...cmake,
     '--log-level=WARNING',
   ]);

@@ -32,6 +32,7 @@ function configure() {
     'Ninja',
     '-DCMAKE_BUILD_TYPE=Debug',
     '-DONLITE_NATIVE_TESTS=ON',
+    '-DONLITE_UNITY=1',
     `-DCMAKE_JS_INC=${headers}`,
     '--log-level=WARNING',
   ]);

@@ -48,6 +48,8 @@ export async function buildNative({ debug = false, sanitize = '', echo = false, 
   dropForeignCache(folder);
   log(`building the native addon into ${folder}/ (cmake-js, 1 to 3 minutes the first time)`);
   const flags = ['--directory', ROOT, '--out', at(folder), `--CDONLITE_SANITIZE=${sanitize}`];
+  // As the published addons are, so that names of one target that collide are found here.
+  if (sanitize !== '') flags.push('--CDONLITE_UNITY=0');
   if (debug) flags.push('--debug');
   const jobs = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(availableParallelism());
   const env = nestedEnvironment({ CMAKE_BUILD_PARALLEL_LEVEL: jobs });
