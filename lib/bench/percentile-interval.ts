@@ -13,7 +13,7 @@ const Z95 = 1.959963984540054;
 /** From here on the normal approximation of the binomial distribution is within one rank. */
 const MANY = 1000;
 
-/** Log of the binomial coefficient by Stirling's series, exact enough for ranks. */
+/** By Stirling's series, exact enough for ranks. */
 function logFactorial(n: number): number {
   if (n < 20) {
     let product = 1;
@@ -70,15 +70,13 @@ export function percentileRanks(count: number, percent: number): PercentileRanks
 
 /** The 2.5 % and 97.5 % quantiles of the Poisson distribution. */
 function poissonRange(mean: number): [number, number] {
-  let probability = Math.exp(-mean);
-  let sum = probability;
-  let k = 0;
-  let least = -1;
-  while (sum < 0.975) {
-    if (least < 0 && sum > 0.025) least = k;
-    k++;
-    probability *= mean / k;
-    sum += probability;
+  let sum = 0;
+  let least: number | undefined;
+  for (let k = 0; ; k++) {
+    // By logarithms: from a mean of 745 on the first terms are too small for a number.
+    sum += Math.exp(k * Math.log(mean) - mean - logFactorial(k));
+    if (sum > 0.025) least ??= k;
+    // A sum of rounded terms may stay below its limit for ever, but not far beyond the mean.
+    if (sum >= 0.975 || k > 2 * mean + 20) return [least ?? k, k];
   }
-  return [least < 0 ? k : least, k];
 }

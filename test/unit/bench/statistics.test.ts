@@ -69,6 +69,10 @@ describe('intervals of percentiles', () => {
     [19_999, 99.9],
     [20_001, 99.9],
     [150_000, 99.9],
+    // e^-800 and less is no number.
+    [80_000, 99],
+    [99_900, 1],
+    [990_000, 99.9],
     [1_200_000, 99.9],
     [5000, 50],
   ])('of %i values encloses p%f as often as it says', (count, percent) => {
