@@ -37,6 +37,7 @@ const HELP = `usage: npm run bench -- [options] [SUITE...]
 Suites: ${order.join(', ')}. Without a name, all of them.
 
   --quick         a tenth of the time; for a look, not for publishing
+  --repetitions N slices of each side of a comparison, in place of the pace's 7 or 20
   --only TEXT     only cases whose name contains TEXT
   --json FILE     write everything that was measured
   --write         write bench/RESULTS.md; of suites that are named, their sections of it
@@ -84,6 +85,7 @@ function commandLine(options, suites) {
   const flags = ['quick', 'write', 'prepare'].filter((name) => options[name]);
   const words = [
     ...flags.map((name) => `--${name}`),
+    ...(options.repetitions === undefined ? [] : ['--repetitions', options.repetitions]),
     ...(options.only === undefined ? [] : ['--only', JSON.stringify(options.only)]),
     ...(options.python === undefined ? [] : ['--python', 'VENV']),
     ...suites,
@@ -102,6 +104,7 @@ async function main() {
     allowPositionals: true,
     options: {
       quick: { type: 'boolean', default: false },
+      repetitions: { type: 'string' },
       only: { type: 'string' },
       json: { type: 'string' },
       write: { type: 'boolean', default: false },

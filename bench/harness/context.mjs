@@ -9,6 +9,14 @@ const paces = {
   quick: { warmUpMs: 200, sliceMs: 100, repetitions: 7, processes: 7 },
 };
 
+/** What the command line has in the pace's place. At least 6: fewer have no 95 % interval of the median. */
+function repetitionsOf({ repetitions }) {
+  if (repetitions === undefined) return {};
+  const number = Number(repetitions);
+  if (Number.isInteger(number) && number >= 6) return { repetitions: number };
+  throw new Error(`--repetitions: expected a number of at least 6, got ${repetitions}`);
+}
+
 /**
  * What a suite is given: the pace, and where its rows go. A row is
  *
@@ -29,7 +37,7 @@ export class Context {
     this.#suite = suite;
     this.#progress = progress;
     this.#onRow = onRow;
-    this.pace = paces[pace];
+    this.pace = { ...paces[pace], ...repetitionsOf(options) };
     this.isQuick = pace === 'quick';
     /** The runner's command line: `only`, a part of the cases' names; `python`, see the peers. */
     this.options = options;

@@ -4,6 +4,7 @@ import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'no
 
 import { runtimeInfo } from 'onlite';
 
+import { output } from './command.mjs';
 import { ROOT } from './paths.mjs';
 
 /**
@@ -15,6 +16,14 @@ export function hasVnni() {
   return / avx(512)?_vnni\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
 }
 
+/** Names and drivers of NVIDIA's GPUs, each once; undefined where there is none. */
+function gpus() {
+  const query = ['--query-gpu=name,driver_version', '--format=csv,noheader'];
+  const lines = output('nvidia-smi', query)?.split('\n') ?? [];
+  const names = lines.map((line) => line.replace(', ', ' with driver '));
+  return names.length === 0 ? undefined : [...new Set(names)].join('; ');
+}
+
 /** What the numbers depend on, as far as it can be asked for. */
 export function describeMachine() {
   const info = runtimeInfo({ load: true });
@@ -22,6 +31,7 @@ export function describeMachine() {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     hasVnni: hasVnni(),
     cores: availableParallelism(),
+    gpus: gpus(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${type()} ${release()}`,
     node: process.versions.node,

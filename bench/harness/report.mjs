@@ -67,6 +67,7 @@ function factLines({ machine, command, pace }) {
   const int8 = { true: ', with VNNI', false: ', without VNNI' }[machine.hasVnni] ?? '';
   return [
     `- CPU: ${machine.cpu}, ${machine.cores} cores${int8}; ${machine.memoryGiB} GiB`,
+    ...(machine.gpus === undefined ? [] : [`- GPU: ${machine.gpus}`]),
     `- system: ${machine.system}; load average at the start ${machine.loadAverage.toFixed(2)}`,
     `- onlite ${machine.onlite} (${machine.commit}), Node ${machine.node}, V8 ${machine.v8}`,
     `- ONNX Runtime ${machine.onnxruntime}, TensorFlow Lite ${machine.tflite} with XNNPACK`,
@@ -109,15 +110,14 @@ export function markdownWith(text, results) {
     return figure === undefined ? [] : [[figure, line]];
   });
   const lines = new Map([...old, ...figureLines(results.rows)]);
-  const others = new Map(
-    sections
-      .filter((each) => !isFigures(each))
-      .map((each) => [each.match(/^## ([^:\n]*)/)[1], each]),
-  );
+  // A suite may have several sections: those that are not written anew stay as they are.
+  const others = sections.filter((each) => !isFigures(each));
   for (const suite of results.suites) {
     const rows = results.rows.filter((row) => row.suite === suite.name);
-    others.set(suite.name, suiteTable(suite, rows, factLines(results)).join('\n'));
+    const section = suiteTable(suite, rows, factLines(results)).join('\n');
+    const place = others.findIndex((each) => each.startsWith(`## ${suite.name}:`));
+    others.splice(place < 0 ? others.length : place, place < 0 ? 0 : 1, section);
   }
-  const parts = [head, figureTable(lines).join('\n'), ...others.values()];
+  const parts = [head, figureTable(lines).join('\n'), ...others];
   return `${parts.map((part) => part.trim()).join('\n\n')}\n`;
 }
