@@ -11,6 +11,7 @@ const files = [
   'cuda-graphs',
   'pinned-memory',
   'provider-library',
+  'shared-device',
 ];
 
 /** Prints why a provider cannot be used; nothing if it can. In a process of its own, which may end. */
