@@ -22,6 +22,13 @@ function worker(): string {
   throw new MeasureError('ERR_UNSUPPORTED', 'onlite bench is not to be bundled');
 }
 
+/** The error that ended a process, after which Node prints its stack and its own version; else the last line. */
+function lastWords(stderr: string): string {
+  const lines = stderr.trim().split('\n');
+  const errors = lines.filter((line) => /^(?:Uncaught )?\w*Error\b/.test(line));
+  return errors.at(-1) ?? lines.at(-1) ?? '';
+}
+
 /**
  * Measures in a process of its own.
  *
@@ -49,7 +56,7 @@ export function measureInProcess(
     });
     // After a result this settles nothing.
     child.on('close', (code, signal) => {
-      const last = stderr.trim().split('\n').at(-1) ?? '';
+      const last = lastWords(stderr);
       const end = signal ?? `code ${code}`;
       const words = last === '' ? '' : `; its last words: ${last}`;
       reject(new MeasureError('ERR_RUN_FAILED', `the measuring process ended with ${end}${words}`));
