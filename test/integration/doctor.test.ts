@@ -30,7 +30,15 @@ interface Runtime {
 }
 interface Report {
   addonError?: { cause: string };
-  onlite?: { runtimes: { onnxruntime: Runtime; tflite: Runtime } };
+  onlite?: {
+    runtimes: { onnxruntime: Runtime; tflite: Runtime };
+    installedProviders: {
+      name: string;
+      version?: string;
+      devices: { provider: string }[];
+      failure?: { cause: string; needs?: string };
+    }[];
+  };
   problems: { severity: string; problem: string; remedy: string; cause?: string }[];
 }
 
@@ -191,6 +199,62 @@ describe.runIf(process.platform === 'linux')('doctor names what is wrong with a 
       ],
     });
     expect(problems.find(({ problem }) => problem.includes("'cuda'"))?.remedy).toContain('CUDA');
+  });
+
+  it('of TensorRT', () => {
+    const provider = at('tensorrt');
+    mkdirSync(provider);
+    const library = join(provider, 'libonnxruntime.so.1');
+    symlinkSync(ort, library);
+    symlinkSync(
+      at('provider/libonnxruntime_providers_shared.so'),
+      join(provider, 'libonnxruntime_providers_shared.so'),
+    );
+    compile('tensorrt/libonnxruntime_providers_tensorrt.so', user, { 'libnvinfer.so.10': '' });
+    const { problems } = doctor({ ONLITE_ORT_PATH: library });
+    const found = problems.find(({ problem }) => problem.includes("'tensorrt'"));
+    expect(found?.remedy).toMatch(/^install TensorRT of the version that has libnvinfer\.so\.10/);
+  });
+});
+
+describe('doctor tries what onlite install has brought:', () => {
+  const install = (name: string, manifest: object): string => {
+    const data = mkdtempSync(at('data-'));
+    const provider = join(data, 'providers', name);
+    mkdirSync(provider, { recursive: true });
+    symlinkSync(ort, join(provider, 'libonnxruntime.so.1'));
+    writeFileSync(join(provider, 'provider.json'), JSON.stringify(manifest));
+    return data;
+  };
+  const cuda = { version: '1', kind: 'runtime', library: 'libonnxruntime.so.1', dependencies: [] };
+
+  it('nothing', () => {
+    const { onlite } = doctor({ ONLITE_DATA_PATH: mkdtempSync(at('data-')) });
+    expect(onlite?.installedProviders).toEqual([]);
+  });
+
+  it('an ONNX Runtime whose provider has no library', () => {
+    const { onlite, problems } = doctor({ ONLITE_DATA_PATH: install('cuda', cuda) });
+    expect(onlite?.installedProviders).toMatchObject([
+      { name: 'cuda', version: '1', devices: [], failure: { cause: expect.any(String) as string } },
+    ]);
+    const found = problems.find(({ problem }) => problem.includes("installed provider 'cuda'"));
+    expect(found?.severity).toBe('warning');
+    expect(found?.remedy).toContain('onlite install cuda --dry-run');
+  });
+
+  it('one that lacks a file', () => {
+    const lacking = { ...cuda, dependencies: ['libcublasLt.so.13'] };
+    const { onlite } = doctor({ ONLITE_DATA_PATH: install('cuda', lacking) });
+    expect(onlite?.installedProviders).toMatchObject([
+      { name: 'cuda', failure: { cause: 'not-found' } },
+    ]);
+  });
+
+  it('one whose manifest is none', () => {
+    const { onlite } = doctor({ ONLITE_DATA_PATH: install('webgpu', { kind: 'x' }) });
+    expect(onlite?.installedProviders).toMatchObject([{ name: 'webgpu', failure: {} }]);
+    expect(onlite?.runtimes.onnxruntime.loaded).toBe(true);
   });
 });
 

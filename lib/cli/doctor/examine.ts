@@ -2,9 +2,13 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import type { Engine, LibraryCandidate } from '../../engine/addon/native';
+import type { ProviderDevice } from '../../engine/runtime/provider-devices';
 import type { RuntimeDescription, RuntimeInfo } from '../../engine/runtime/runtime-info';
+import { installedProvider } from '../../engine/runtime/installed-providers';
 import { libraryCandidates } from '../../engine/runtime/runtime-locations';
+import { distributions } from '../install/packages';
 import { classify, type Failure } from './failures';
+import { messagesOf } from './probe';
 import { tryOut } from './trial';
 
 /** A library that was tried. */
@@ -20,6 +24,13 @@ export interface ProviderState {
   readonly failure?: Failure;
 }
 
+/** A provider that `onlite install` has brought. */
+export interface InstalledState extends ProviderState {
+  readonly version?: string;
+  /** Of all providers, once this one is used. */
+  readonly devices: readonly ProviderDevice[];
+}
+
 export interface RuntimeState extends Omit<RuntimeDescription, 'tried'> {
   /** Every candidate; a session uses the first that has no failure. */
   readonly tried: readonly Attempt[];
@@ -30,6 +41,7 @@ export interface Examination {
   readonly addon: RuntimeInfo | Failure;
   /** Without an addon there are none. */
   readonly runtimes?: Readonly<Record<Engine, RuntimeState>>;
+  readonly installedProviders?: readonly InstalledState[];
 }
 
 const providersWithLibraries = ['cuda', 'tensorrt', 'openvino', 'migraphx', 'qnn', 'vitisai'];
@@ -78,13 +90,27 @@ async function examineRuntime(engine: Engine): Promise<RuntimeState> {
   return { ...(loaded ?? { loaded: false, providers: [], devices: [] }), tried, ownLibraries };
 }
 
+async function examineInstalled(name: string): Promise<InstalledState[]> {
+  try {
+    const provider = installedProvider(name);
+    if (provider === undefined) return [];
+    const { version } = provider;
+    const { runtime, failed = ['it gave no description'] } = await tryOut({ installed: name });
+    const failure = runtime === undefined ? { failure: classify(failed) } : {};
+    return [{ name, version, devices: runtime?.devices ?? [], ...failure }];
+  } catch (error) {
+    return [{ name, devices: [], failure: classify(messagesOf(error)) }];
+  }
+}
+
 /** Loads the addon and every runtime library that is found, each in a process of its own. */
 export async function examine(): Promise<Examination> {
   const { addon, failed = [] } = await tryOut({});
   if (addon === undefined) return { addon: classify(failed) };
-  const [onnxruntime, tflite] = await Promise.all([
+  const [onnxruntime, tflite, ...installed] = await Promise.all([
     examineRuntime('onnxruntime'),
     examineRuntime('tflite'),
+    ...Object.keys(distributions).map(examineInstalled),
   ]);
-  return { addon, runtimes: { onnxruntime, tflite } };
+  return { addon, runtimes: { onnxruntime, tflite }, installedProviders: installed.flat() };
 }

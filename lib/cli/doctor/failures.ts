@@ -81,11 +81,16 @@ export interface Origin {
   readonly replacement: string;
 }
 
-const isCuda = (library: string): boolean => /^lib(?:cu|nv)/.test(library);
+/** What of NVIDIA's a library belongs to; undefined if to nothing of theirs. */
+function partOfCuda(library: string): string | undefined {
+  if (/^lib(?:nvinfer|nvonnxparser)/.test(library)) return 'TensorRT';
+  return /^lib(?:cu|nv)/.test(library) ? 'CUDA and cuDNN' : undefined;
+}
 
 /** What to do about it, in an installed package as in a checkout. */
 export function remedyOf({ cause, needs = '' }: Failure, origin: Origin): string {
   const { variable, replacement } = origin;
+  const part = partOfCuda(needs);
   const again =
     variable === undefined
       ? `delete node_modules and install again on this machine, or ${replacement}`
@@ -107,8 +112,8 @@ export function remedyOf({ cause, needs = '' }: Failure, origin: Origin): string
     case 'old-system':
       return `use a distribution with ${needs.replace('_', ' ')} or later, or a library built for this one`;
     case 'missing-library':
-      return isCuda(needs)
-        ? `install CUDA and cuDNN of the version that has ${needs}, or add their folder to LD_LIBRARY_PATH`
+      return part !== undefined
+        ? `install ${part} of the version that has ${needs}, or add their folder to LD_LIBRARY_PATH`
         : `install the system's package that has ${needs || 'it'}, or add its folder to the system's search path for libraries`;
     case 'not-found':
       return variable === undefined ? replacement : `correct or unset ${variable}`;

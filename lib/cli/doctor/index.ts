@@ -4,7 +4,7 @@ import type { RuntimeInfo } from '../../engine/runtime/runtime-info';
 import { UsageError, type Command } from '../command';
 import { describeMachine, type Machine } from '../machine';
 import { byteSize, green, printable, red, section, yellow } from '../output';
-import { examine, type RuntimeState } from './examine';
+import { examine, type InstalledState, type RuntimeState } from './examine';
 import { findProblems, type Problem } from './problems';
 
 function int8Text({ kind, saturates, reason }: Int8Support): string {
@@ -69,6 +69,11 @@ function runtimeRows(runtime: RuntimeState): string[][] {
   return rows.filter(([label, value]) => value !== '' || label === 'not found');
 }
 
+const installedRow = ({ name, version, devices, failure }: InstalledState): string[] => [
+  [name, version].filter(Boolean).join(' '),
+  failure?.message ?? (devices.map(deviceText).join(', ') || 'can be used; lists no device'),
+];
+
 function problemText(problems: readonly Problem[]): string {
   if (problems.length === 0) return `\n${green('No problems found.')}\n`;
   const lines = problems.map(({ severity, problem, remedy }) => {
@@ -85,7 +90,8 @@ export const doctor: Command = {
   help: [
     'Prints what onlite runs on (Node, platform, C library, processor features, container limits),',
     'which runtime libraries were found and tried, and each problem with its remedy. Each library',
-    'that is found is loaded, in a process of its own, and so is the addon.',
+    'that is found is loaded, in a process of its own, and so are the addon and the providers that',
+    '`onlite install` has brought.',
     '',
     'Exit code: 1 if a problem is an error (no runtime can be loaded), 0 with warnings or without.',
     '',
@@ -99,12 +105,14 @@ export const doctor: Command = {
     if (unexpected !== undefined) throw new UsageError(`unexpected argument '${unexpected}'`);
     const machine = describeMachine();
     const examination = await examine();
-    const { addon, runtimes } = examination;
+    const { addon, runtimes, installedProviders = [] } = examination;
     const problems = findProblems(machine, examination);
     return {
       json: {
         machine,
-        ...('cause' in addon ? { addonError: addon } : { onlite: { ...addon, runtimes } }),
+        ...('cause' in addon
+          ? { addonError: addon }
+          : { onlite: { ...addon, runtimes, installedProviders } }),
         problems,
       },
       text: () =>
@@ -113,6 +121,9 @@ export const doctor: Command = {
           'cause' in addon ? '' : section('onlite', addonRows(addon)),
           runtimes ? section('ONNX Runtime', runtimeRows(runtimes.onnxruntime)) : '',
           runtimes ? section('TensorFlow Lite', runtimeRows(runtimes.tflite)) : '',
+          installedProviders.length > 0
+            ? section('Installed providers', installedProviders.map(installedRow))
+            : '',
           problemText(problems),
         ].join(''),
       exitCode: problems.some(({ severity }) => severity === 'error') ? 1 : 0,

@@ -1,7 +1,7 @@
 import type { Engine } from '../../engine/addon/native';
 import { libraryVariable, runtimePackage } from '../../engine/runtime/runtime-locations';
 import type { Machine } from '../machine';
-import type { Examination, RuntimeState } from './examine';
+import type { Examination, InstalledState, RuntimeState } from './examine';
 import { remedyOf, type Failure, type FailureCause } from './failures';
 
 export interface Problem {
@@ -84,7 +84,26 @@ function libraryProblems(engine: Engine, { tried }: RuntimeState): Problem[] {
   });
 }
 
-function providerProblems(runtime: RuntimeState, machine: Machine): Problem[] {
+/** Those that a program would not get by useProvider. */
+const installedProblems = (installed: readonly InstalledState[]): Problem[] =>
+  installed.flatMap(({ name, failure }): Problem[] =>
+    failure === undefined
+      ? []
+      : [
+          {
+            severity: 'warning',
+            problem: `the installed provider '${name}' cannot be used: ${failure.message}`,
+            remedy: `\`npx onlite install ${name} --dry-run\` prints what this machine lacks; --force installs it anew, --remove deletes it`,
+            cause: failure.cause,
+          },
+        ],
+  );
+
+function providerProblems(
+  runtime: RuntimeState,
+  machine: Machine,
+  installed: readonly InstalledState[],
+): Problem[] {
   const problems = runtime.ownLibraries.flatMap(({ name, failure }): Problem[] =>
     failure === undefined
       ? []
@@ -97,7 +116,7 @@ function providerProblems(runtime: RuntimeState, machine: Machine): Problem[] {
           },
         ],
   );
-  const hasCuda = runtime.ownLibraries.some(({ name }) => name === 'cuda');
+  const hasCuda = [...runtime.ownLibraries, ...installed].some(({ name }) => name === 'cuda');
   if (runtime.loaded && machine.nvidiaDriver && !hasCuda) {
     problems.push({
       severity: 'warning',
@@ -114,8 +133,9 @@ function providerProblems(runtime: RuntimeState, machine: Machine): Problem[] {
 function runtimeProblems(
   runtimes: Readonly<Record<Engine, RuntimeState>>,
   machine: Machine,
+  installed: readonly InstalledState[],
 ): Problem[] {
-  const problems: Problem[] = [];
+  const problems: Problem[] = installedProblems(installed);
   const { onnxruntime, tflite } = runtimes;
   const none = !onnxruntime.loaded && !tflite.loaded;
   for (const [engine, runtime] of Object.entries(runtimes) as [Engine, RuntimeState][]) {
@@ -127,7 +147,7 @@ function runtimeProblems(
       remedy: `${replacement(engine)}, or set ${libraryVariable(engine)} to the library's file`,
     });
   }
-  problems.push(...providerProblems(onnxruntime, machine));
+  problems.push(...providerProblems(onnxruntime, machine, installed));
   if (/^2\.[0-9]\./.test(tflite.version ?? '')) {
     problems.push({
       severity: 'warning',
@@ -151,9 +171,13 @@ function addonProblem(failure: Failure): Problem {
 }
 
 /** What stands in the way, errors first. */
-export function findProblems(machine: Machine, { addon, runtimes }: Examination): Problem[] {
+export function findProblems(
+  machine: Machine,
+  { addon, runtimes, installedProviders = [] }: Examination,
+): Problem[] {
   const problems = machineProblems(machine);
   if ('cause' in addon) problems.push(addonProblem(addon));
-  if (runtimes !== undefined) problems.push(...runtimeProblems(runtimes, machine));
+  if (runtimes !== undefined)
+    problems.push(...runtimeProblems(runtimes, machine, installedProviders));
   return problems.sort((a, b) => (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0));
 }
