@@ -27,6 +27,7 @@ const order = [
   'histogram',
   'metrics',
   'numbers',
+  'serve',
   'cancellation',
   'peers',
   'optimize',
@@ -43,7 +44,8 @@ Suites: ${order.join(', ')}. Without a name, all of them.
   --write         write bench/RESULTS.md; of suites that are named, their sections of it
   --prepare       make the MobileNetV2 models that are missing, in a Python environment of their
                   own (build/bench-venv), and what the suites that are named need of their own
-                  (optimize needs no other); stop if none is named
+                  (optimize needs no other; serve: Triton and kserve); stop if none
+                  is named
   --python VENV   a virtual environment: of requirements.txt for --prepare, of onnxruntime and
                   ai-edge-litert for the Python peers
 `;

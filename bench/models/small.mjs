@@ -39,6 +39,15 @@ export const smallModels = {
       outputs: { y: [1_000_000] },
     }),
 
+  /** The same of an image of 3 × 224 × 224, 600 KB: what a server of images is sent. */
+  'image.onnx': () =>
+    model({
+      name: 'image',
+      parts: [node('Neg', ['x'], ['y'])],
+      inputs: { x: [1, 3, 224, 224] },
+      outputs: { y: [1, 3, 224, 224] },
+    }),
+
   /** Gemm 256→256, Relu, Gemm 256→10, any batch: what batching gains most on. */
   'mlp.onnx': () =>
     model({

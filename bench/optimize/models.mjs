@@ -4,8 +4,9 @@ import { join } from 'node:path';
 
 import { runLogged } from '../harness/command.mjs';
 import { OPTIMIZE_MODELS, ROOT } from '../harness/paths.mjs';
+import { hashOf } from '../harness/python-environment.mjs';
 import { Skip } from '../harness/skip.mjs';
-import { hashOf, makeEnvironments, optimizeScript, pythonOf } from './environments.mjs';
+import { makeEnvironments, optimizeScript, pythonOf } from './environments.mjs';
 
 const convolutional = ['static-minmax', 'static-percentile', 'static-entropy'];
 

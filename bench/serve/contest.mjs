@@ -1,0 +1,81 @@
+// One case asked of several servers in turn.
+import { duration } from '../harness/format.mjs';
+import { Skip } from '../harness/skip.mjs';
+
+/** Long enough for the JavaScript of a server to be compiled, which takes some thousand requests. */
+const WARM_UP_MS = 1500;
+
+/** Another server that answers wrongly, or not at all, is left out; ours is not. */
+async function answersRightly(load, server, name, { load: optionsOf, check }) {
+  try {
+    const body = await load.while(optionsOf(server), ({ once }) => once());
+    if (name !== 'echo') check(body);
+    return undefined;
+  } catch (error) {
+    if (server.peer === undefined) throw error;
+    return new Skip(`${name}: ${error.message}`);
+  }
+}
+
+/**
+ * Nanoseconds of CPU a request by server, one of each interleaved round.
+ *
+ * @returns `rounds` by server, and `missing`, a Skip for each of the others
+ */
+export async function measure(context, load, { running, missing }, one) {
+  const sides = {};
+  const without = { ...missing };
+  for (const name of one.servers.filter((each) => running[each] !== undefined)) {
+    const reason = await answersRightly(load, running[name], name, one);
+    if (reason === undefined) sides[name] = running[name];
+    else without[name] = reason;
+  }
+  const { sliceMs, repetitions } = context.pace;
+  const slice = (server, ms) => load.slice(server, one.load(server), { ms });
+  for (const server of Object.values(sides)) await slice(server, WARM_UP_MS);
+  const rounds = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
+  for (let round = 1; round <= repetitions; round += 1) {
+    context.progress(`${one.what} ${round}/${repetitions}`);
+    for (const [name, server] of Object.entries(sides)) {
+      rounds[name].push((await slice(server, sliceMs)).cpu);
+    }
+  }
+  return { rounds, missing: without };
+}
+
+const least = (values) => Math.min(...values);
+
+/** The rows of a case: of its ratios, and of our own time where that has a limit. */
+export async function contest(context, load, servers, one) {
+  const { what, figure, ratios, atMost } = one;
+  let measured;
+  const sideOf = async (name) => {
+    measured ??= measure(context, load, servers, one);
+    const { rounds, missing } = await measured;
+    if (rounds[name] === undefined) throw missing[name];
+    return rounds[name];
+  };
+  if (atMost !== undefined) {
+    const row = { name: `${what}: CPU`, unit: 'ns', target: { atMost }, figure };
+    await context.case(row, async () => {
+      const own = await sideOf('onlite');
+      const details = { onlite: own };
+      return { value: least(own), min: least(own), max: Math.max(...own), details };
+    });
+  }
+  for (const [above, below, target] of ratios) {
+    const row = { name: `${what}: CPU, ${above} / ${below}`, unit: 'ratio', target };
+    await context.case({ ...row, figure: target && figure }, async () => {
+      const [a, b] = [await sideOf(above), await sideOf(below)];
+      const ofRounds = a.map((value, round) => value / b[round]);
+      return {
+        // The least of each: what the machine's other work adds is never less than nothing.
+        value: least(a) / least(b),
+        min: least(ofRounds),
+        max: Math.max(...ofRounds),
+        note: `${duration(least(a))} / ${duration(least(b))}`,
+        details: { [above]: a, [below]: b },
+      };
+    });
+  }
+}
