@@ -17,4 +17,6 @@ export {
   type VersionState,
   type VersionStatus,
 } from './models';
+export { type FastifyLike, type FastifyPlugin, type FastifyReplyLike } from './mount/fastify';
+export { type MountOptions } from './mount/mount';
 export { ModelServer, createServer, type ServerOptions } from './server';

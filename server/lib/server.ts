@@ -1,11 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 import { createHandler as createMetricsHandler } from 'onlite/metrics';
 
 import type { GrpcServer } from './grpc/server';
-import { createHandler, isOurs, type HandlerSettings, type HttpHandler } from './http/handler';
-import { close, createHttpServer, listen, serveWith, type HttpTimeouts } from './http/server';
+import { createHandler, type HandlerSettings, type HttpHandler } from './http/handler';
+import { close, createHttpServer, listen, type HttpTimeouts } from './http/server';
 import {
   FolderWatch,
   ModelError,
@@ -14,6 +15,8 @@ import {
   type ModelSource,
   type RepositoryOptions,
 } from './models';
+import { fastifyPlugin, type FastifyPlugin } from './mount/fastify';
+import { Mount, type MountOptions } from './mount/mount';
 import { protocols } from './wire';
 import type { ModelControl, WireContext } from './wire/route';
 
@@ -38,6 +41,7 @@ export class ModelServer implements AsyncDisposable {
   readonly models: ModelRepository;
   readonly #settings: HandlerSettings;
   readonly #handler: HttpHandler;
+  readonly #mount: Mount;
   readonly #timeouts: HttpTimeouts | undefined;
   readonly #sources = new Map<string, ModelSource[]>();
   readonly #folders: FolderWatch[] = [];
@@ -62,6 +66,8 @@ export class ModelServer implements AsyncDisposable {
       onError: options.onError ?? warn,
     };
     this.#handler = createHandler(this.#settings);
+    this.#mount = new Mount(this.#settings, this.#handler);
+    this.fastify = fastifyPlugin(this.#mount);
     this.#timeouts = options.timeouts;
   }
 
@@ -125,25 +131,48 @@ export class ModelServer implements AsyncDisposable {
     return address;
   }
 
-  /** Answers requests of another server, those that are for models; `next` has the others. */
+  /**
+   * Middleware of Express and the like: answers requests for models, and `next` has the others. Best before
+   * body parsers: where one has read the body before, it is answered from what that has left, or
+   * `next` is called with an OnliteError if that is not enough.
+   */
   readonly middleware = (
     request: IncomingMessage,
     response: ServerResponse,
-    next: () => void,
+    next: (error?: unknown) => void,
   ): void => {
-    if (isOurs(this.#settings, request.url ?? '/')) this.#handler(request, response);
-    else next();
+    let isTaken: boolean;
+    try {
+      isTaken = this.#mount.take(request, response);
+    } catch (error) {
+      next(error);
+      return;
+    }
+    if (!isTaken) next();
   };
 
-  /** Has a server that listens to nothing else than requests for models answer with them. */
-  attach(server: Server): void {
-    serveWith(server, this.#handler);
+  /** A plugin of Fastify's: `app.register(models.fastify, { prefix: '/ml' })`. */
+  readonly fastify: FastifyPlugin;
+
+  /**
+   * Answers a server's requests for models. Those who listen to its requests now have the others; without
+   * any, unknown paths are answered with 404.
+   */
+  attach(server: Server | HttpsServer, options: MountOptions = {}): void {
+    this.#mount.attach(server, options);
   }
 
-  /** Ends requests under way, closes connections and releases the models. May be called twice. */
+  /**
+   * Ends requests under way, closes connections and releases the models. What they were mounted in has all
+   * requests from then on. May be called twice.
+   */
   async close(): Promise<void> {
     await Promise.all(this.#folders.map((folder) => folder.stop()));
-    await Promise.all([this.#server && close(this.#server), this.#grpc?.close()]);
+    await Promise.all([
+      this.#server && close(this.#server),
+      this.#grpc?.close(),
+      this.#mount.close(),
+    ]);
     await this.models.close();
   }
 

@@ -41,6 +41,7 @@ describe('an import upwards', () => {
     ['server/lib/models/lease.ts', '../wire/errors'],
     ['server/lib/wire/oip/feed.ts', '../../http/send'],
     ['server/lib/http/send.ts', '../../../lib/errors'],
+    ['server/lib/http/send.ts', '../mount/mount'],
     ['server/lib/client/client.ts', '../models'],
     ['bench/suites/tiny.mjs', '../../dist/index.js'],
   ])('from %s of %s is refused', async (file, specifier) => {

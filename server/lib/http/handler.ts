@@ -26,12 +26,6 @@ export type HttpHandler = (
   continues?: boolean,
 ) => void;
 
-/** Whether a path is one that the handler answers, for those who mount it beside others. */
-export function isOurs({ protocols, pages }: HandlerSettings, url: string): boolean {
-  const [path = ''] = url.split('?', 1);
-  return pages.has(path) || protocols.some(({ owns }) => owns(path));
-}
-
 export function createHandler(settings: HandlerSettings): HttpHandler {
   const { protocols, pages, compression } = settings;
   return (request, response, continues = false) => {
@@ -101,8 +95,11 @@ function checkType({ headers }: IncomingMessage, { takes, methods }: Route): voi
   throw new RequestError(415, `Content-Type: '${header}' is none that is taken here`);
 }
 
-const originOf = ({ headers, socket }: IncomingMessage): string =>
-  `http://${headers.host ?? `localhost:${socket.localPort}`}`;
+/** With what the path began with where the handler is mounted, as Express tells it. */
+const originOf = (request: IncomingMessage & { readonly baseUrl?: string }): string => {
+  const { headers, socket, baseUrl = '' } = request;
+  return `http://${headers.host ?? `localhost:${socket.localPort}`}${baseUrl}`;
+};
 
 function printFailure(protocol: Protocol | undefined, failure: WireFailure): WireAnswer {
   const answer =
