@@ -1,21 +1,21 @@
-// Compares what the built package declares with test/api, so that no public name changes unnoticed.
+// Compares what the built packages declare with test/api, so that no public name changes unnoticed.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { apiReports } from './lib/api-report.mjs';
+import { apiReports, packageOfReport } from './lib/api-report.mjs';
 import { reportFailure, SetupError } from './lib/errors.mjs';
-import { statOrNull } from './lib/files.mjs';
+import { readJsonOrNull, statOrNull } from './lib/files.mjs';
 import { at, ROOT } from './lib/project.mjs';
 import { buildTypescript } from './lib/typescript-build.mjs';
 
 const HELP = `usage: node scripts/check-api.mjs [options]
 
-Compares the declarations of every entry point with the reports in test/api.
+Compares the declarations of every entry point, the server's too, with the reports in test/api.
 
   --accept             write the reports anew
-  --package <folder>   another built package than this one
+  --package <folder>   another built package than this one, and only that
 `;
 
 const REPORTS = at('test/api');
@@ -36,21 +36,32 @@ async function main() {
     return;
   }
   if (values.package === undefined) await buildTypescript(log);
-  const reports = await apiReports(resolve(values.package ?? ROOT));
-  if (values.accept) accept(reports);
-  else compare(reports);
+  const folders = values.package === undefined ? [ROOT, at('server')] : [resolve(values.package)];
+  const reports = new Map();
+  const packages = [];
+  for (const folder of folders) {
+    for (const [file, text] of await apiReports(folder)) reports.set(file, text);
+    packages.push(readJsonOrNull(join(folder, 'package.json')).name);
+  }
+  if (values.accept) accept(reports, packages);
+  else compare(reports, packages);
 }
 
-function accept(reports) {
-  rmSync(REPORTS, { recursive: true, force: true });
+/** The accepted reports of some packages. */
+const acceptedOf = (packages) =>
+  (statOrNull(REPORTS) ? readdirSync(REPORTS) : []).filter((file) =>
+    packages.includes(packageOfReport(file)),
+  );
+
+function accept(reports, packages) {
   mkdirSync(REPORTS, { recursive: true });
+  for (const name of acceptedOf(packages)) rmSync(join(REPORTS, name));
   for (const [name, text] of reports) writeFileSync(join(REPORTS, name), text);
   log(`wrote ${reports.size} reports in test/api`);
 }
 
-function compare(reports) {
-  const accepted = statOrNull(REPORTS) ? readdirSync(REPORTS) : [];
-  const names = [...new Set([...accepted, ...reports.keys()])].sort();
+function compare(reports, packages) {
+  const names = [...new Set([...acceptedOf(packages), ...reports.keys()])].sort();
   const changed = names.filter((name) => acceptedText(name) !== (reports.get(name) ?? ''));
   if (changed.length === 0) {
     log(`${names.length} entry points are as in test/api`);

@@ -1,4 +1,4 @@
-import { join, relative, resolve, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 
 import prettier from 'prettier';
 import ts from 'typescript';
@@ -7,6 +7,16 @@ import { readJsonOrNull } from './files.mjs';
 
 /** What every program has and nobody changes by accident. */
 const COMMON_PACKAGES = ['typescript', '@types/node'];
+
+/** Whose reports these are, by what their names begin with. */
+const PACKAGES = { 'onlite-server': '@onlite/server', onlite: 'onlite' };
+
+/** The name of an entry point's report: `onlite-server-client.api.md` of `@onlite/server/client`. */
+const reportFile = (entry) => `${entry.replace('@', '').replaceAll('/', '-')}.api.md`;
+
+/** The package that a report is of, by its file's name. */
+export const packageOfReport = (file) =>
+  Object.entries(PACKAGES).find(([prefix]) => file.startsWith(prefix))?.[1];
 
 /**
  * Describes what a built package declares: for each entry point of its `exports` the declarations
@@ -28,7 +38,8 @@ export async function apiReports(folder) {
       module: ts.ModuleKind.Node20,
       lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
       types: ['node'],
-      typeRoots: [join(folder, 'node_modules/@types')],
+      // A workspace's are those of the package around it.
+      typeRoots: [folder, dirname(folder)].map((root) => join(root, 'node_modules/@types')),
       noEmit: true,
     },
   );
@@ -40,8 +51,7 @@ export async function apiReports(folder) {
   for (const entry of entries) {
     const text = new Report(checker, join(folder, 'dist'), owners, entry).text();
     const markdown = `# API of \`${entry.name}\`\n\n\`\`\`ts\n${text}\n\`\`\`\n`;
-    const file = `${entry.name.replace('/', '-')}.api.md`;
-    reports.set(file, await prettier.format(markdown, FORMAT));
+    reports.set(reportFile(entry.name), await prettier.format(markdown, FORMAT));
   }
   return reports;
 }
@@ -135,7 +145,7 @@ class Report {
     const file = resolve(symbol.declarations[0].getSourceFile().fileName);
     if (file.startsWith(this.dist + sep)) return null;
     const name = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1];
-    return name?.replace('\\', '/') ?? file;
+    return name?.replace('\\', '/') ?? nearestPackage(dirname(file));
   }
 
   #declarations(symbol) {
@@ -168,6 +178,12 @@ class Report {
       this.#elsewhere.add(`import { ${source} } from '${origin}';`);
     }
   }
+}
+
+/** The name of the package that a folder is in: one that is linked is elsewhere than in node_modules. */
+function nearestPackage(folder) {
+  const name = readJsonOrNull(join(folder, 'package.json'))?.name;
+  return name ?? nearestPackage(dirname(folder));
 }
 
 /** Whether a declaration stands by itself in a module: no member, parameter or local of another. */
