@@ -13,6 +13,11 @@ curl -fsS "$url/v1/models/wakeword"
 row="[$(printf '0,%.0s' {1..95})0]"
 rows="[$(printf "$row,%.0s" {1..15})$row]"
 
+# Triton and KServe: the Open Inference Protocol
+input="{\"name\": \"x.1\", \"datatype\": \"FP32\", \"shape\": [1, 16, 96], \"data\": [$rows]}"
+curl -fsS "$url/v2/models/wakeword/infer" -H 'Content-Type: application/json' -d "{\"inputs\": [$input]}"
+echo
+
 # TensorFlow Serving and KServe's first protocol
 curl -fsS "$url/v1/models/wakeword:predict" -d "{\"instances\": [$rows]}"
 echo

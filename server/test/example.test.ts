@@ -36,6 +36,7 @@ describe('examples/serve', () => {
       encoding: 'utf8',
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/"outputs":\[\{"name":"53"[^\]]*\],"data":\[\d[\d.e-]*\]/);
     expect(stdout).toMatch(/"predictions": \[\[\d[\d.e-]*\]\]/);
     expect(stdout).toMatch(/\{"predictions": \{"[^"]+": \[\[\d/);
     expect(stdout).toMatch(/^\[\[\d[\d.e-]*\]\]$/m);
