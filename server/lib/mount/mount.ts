@@ -3,7 +3,6 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { OnliteError } from 'onlite';
 
 import type { HandlerSettings, HttpHandler } from '../http/handler';
-import { findRoute } from '../http/paths';
 import { unreadRequest } from './read-before';
 
 /** Where in a service the models are. */
@@ -97,13 +96,13 @@ export class Mount {
   #hasPath(url: string, isRoot: boolean): boolean {
     const [path = ''] = url.split('?', 1);
     if (isRoot && COMMON_PATHS.has(path)) return false;
-    if (this.#settings.pages.has(path)) return true;
-    try {
-      return findRoute(this.#settings.protocols, url) !== undefined;
-    } catch {
-      // A model's name with a wrong percent-encoding: the handler says so.
-      return true;
-    }
+    const { pages, protocols } = this.#settings;
+    return (
+      pages.has(path) ||
+      protocols.some(({ routes }) =>
+        routes.some((route) => route.path.test(route.withQuery === true ? url : path)),
+      )
+    );
   }
 
   /** Takes no more requests, and waits for those under way. */
