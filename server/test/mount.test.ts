@@ -317,19 +317,18 @@ describe('a server that nobody else listens to', () => {
 
 it('close() waits for requests that are under way', async () => {
   const port = await expressService('/');
-  let isAnswered = false;
   const request = httpRequest({ port, path, method: 'POST', headers: JSON_TYPE });
   request.write(body.slice(0, 10));
   const reply = new Promise<number | undefined>((resolve, reject) => {
-    request.on('response', (response) => {
-      isAnswered = true;
-      resolve(response.resume().statusCode);
-    });
+    request.on('response', (response) => resolve(response.resume().statusCode));
     request.on('error', reject);
   });
   // The head has come: this request is answered after it, on another connection.
   await call(port, '/v2/health/live');
-  const closed = models.close().then(() => expect(isAnswered).toBe(true));
+  let isClosed = false;
+  const closed = models.close().then(() => (isClosed = true));
+  expect((await call(port, '/v2/health/live')).text).toBe('mine');
+  expect(isClosed).toBe(false);
   request.end(body.slice(10));
   expect(await reply).toBe(200);
   await closed;
