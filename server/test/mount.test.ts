@@ -283,7 +283,8 @@ describe("a host's own", () => {
       let told = 0;
       const text = await new Promise<string>((resolve, reject) => {
         const headers = { ...JSON_TYPE, expect: '100-continue', 'content-length': body.length };
-        const request = httpRequest({ port, path: asked, method: 'POST', headers });
+        const host = '127.0.0.1';
+        const request = httpRequest({ host, port, path: asked, method: 'POST', headers });
         request.on('continue', () => {
           told += 1;
           request.end(body);
@@ -316,15 +317,20 @@ describe('a server that nobody else listens to', () => {
 });
 
 it('close() waits for requests that are under way', async () => {
-  const port = await expressService('/');
-  const request = httpRequest({ port, path, method: 'POST', headers: JSON_TYPE });
+  let tellArrival = () => {};
+  const arrival = new Promise<void>((resolve) => (tellArrival = resolve));
+  const port = await expressService('/', ({ method }, _response, next) => {
+    next();
+    if (method === 'POST') tellArrival();
+  });
+  const host = '127.0.0.1';
+  const request = httpRequest({ host, port, path, method: 'POST', headers: JSON_TYPE });
   request.write(body.slice(0, 10));
   const reply = new Promise<number | undefined>((resolve, reject) => {
     request.on('response', (response) => resolve(response.resume().statusCode));
     request.on('error', reject);
   });
-  // The head has come: this request is answered after it, on another connection.
-  await call(port, '/v2/health/live');
+  await arrival;
   let isClosed = false;
   const closed = models.close().then(() => (isClosed = true));
   expect((await call(port, '/v2/health/live')).text).toBe('mine');
