@@ -1,4 +1,6 @@
 // One case asked of several servers in turn.
+import { spread } from 'onlite/bench';
+
 import { duration } from '../harness/format.mjs';
 import { Skip } from '../harness/skip.mjs';
 
@@ -45,6 +47,16 @@ export async function measure(context, load, { running, missing }, one) {
 
 const least = (values) => Math.min(...values);
 
+/**
+ * A row's fields of `value`, which the least times give, and of what single rounds gave. Where the median of
+ * these would be judged otherwise, the machine was too busy to tell.
+ */
+function fromRounds(value, rounds, rest) {
+  const { interval, min, max } = spread(rounds);
+  const [low, high] = interval;
+  return { value, interval: [Math.min(low, value), Math.max(high, value)], min, max, ...rest };
+}
+
 /** The rows of a case: of its ratios, and of our own time where that has a limit. */
 export async function contest(context, load, servers, one) {
   const { what, figure, ratios, atMost } = one;
@@ -59,8 +71,7 @@ export async function contest(context, load, servers, one) {
     const row = { name: `${what}: CPU`, unit: 'ns', target: { atMost }, figure };
     await context.case(row, async () => {
       const own = await sideOf('onlite');
-      const details = { onlite: own };
-      return { value: least(own), min: least(own), max: Math.max(...own), details };
+      return fromRounds(least(own), own, { details: { onlite: own } });
     });
   }
   for (const [above, below, target] of ratios) {
@@ -68,14 +79,11 @@ export async function contest(context, load, servers, one) {
     await context.case({ ...row, figure: target && figure }, async () => {
       const [a, b] = [await sideOf(above), await sideOf(below)];
       const ofRounds = a.map((value, round) => value / b[round]);
-      return {
-        // The least of each: what the machine's other work adds is never less than nothing.
-        value: least(a) / least(b),
-        min: least(ofRounds),
-        max: Math.max(...ofRounds),
+      // The least of each: what the machine's other work adds is never less than nothing.
+      return fromRounds(least(a) / least(b), ofRounds, {
         note: `${duration(least(a))} / ${duration(least(b))}`,
         details: { [above]: a, [below]: b },
-      };
+      });
     });
   }
 }
