@@ -29,6 +29,12 @@ export interface ServerOptions extends RepositoryOptions {
   readonly maxBodyBytes?: number;
   /** Whether answers are compressed for clients that ask for it. Default true. */
   readonly compression?: boolean;
+  /**
+   * What becomes of NaN, Infinity and -Infinity, which JSON does not have. `'accept'`, the default: they
+   * are read and written as such, as the clients of Triton and TensorFlow Serving do; `'refuse'`: a
+   * request or an answer that has one, or a number beyond its type's range, is an error 400.
+   */
+  readonly nonFinite?: 'accept' | 'refuse';
   readonly timeouts?: HttpTimeouts;
   /** Whether clients may load and unload the models that there are. Default false: whoever reaches the port could. */
   readonly control?: boolean;
@@ -56,6 +62,7 @@ export class ModelServer implements AsyncDisposable {
       models: this.models,
       version: ONLITE_VERSION,
       maxBodyBytes,
+      nonFinite: options.nonFinite ?? 'accept',
       control: options.control === true ? this.#control() : undefined,
     };
     this.#settings = {

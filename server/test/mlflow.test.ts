@@ -105,7 +105,7 @@ describe('MLflow', () => {
         'rows',
         { dataframe_split: { columns: ['a', 'b', 'c'], data: [[1, null, 3]] } },
         200,
-        /"y": \[1\.0, NaN, 3\.0\]/,
+        /"y": \[1\.0,NaN,3\.0\]/,
       ),
       edge(
         'records of a matrix',
@@ -139,7 +139,7 @@ describe('MLflow', () => {
         'rows',
         'a,b,c\n1,2.5,-3e2\n,nan,Infinity\n',
         200,
-        /\[\{"y": \[1\.0, 2\.5, -300\.0\]\}, \{"y": \[NaN, NaN, Infinity\]\}\]/,
+        /\[\{"y": \[1\.0,2\.5,-300\.0\]\}, \{"y": \[NaN,NaN,Infinity\]\}\]/,
         CSV,
       ),
       edge(
@@ -251,7 +251,7 @@ describe('MLflow', () => {
     const reply = await call(alone.port, '/invocations', post({ inputs: [[1, 2, 3]] }, JSON_TYPE));
     expect({ status: reply.status, text: reply.text }).toEqual({
       status: 200,
-      text: '{"predictions": {"y": [[1.0, 2.0, 3.0]]}}',
+      text: '{"predictions": {"y": [[1.0,2.0,3.0]]}}',
     });
   });
 });
@@ -265,14 +265,14 @@ describe('TorchServe', () => {
         path: '/predictions/bytes',
         call: post(Uint8Array.of(1, 2, 255)),
         status: 200,
-        body: /^\[\[1, 2, 255\]\]$/,
+        body: /^\[\[1,2,255\]\]$/,
       },
       {
         title: 'JSON',
         path: '/predictions/rows',
         call: post([[1, 2, 3]], JSON_TYPE),
         status: 200,
-        body: /^\[\[1, 2, 3\]\]$/,
+        body: /^\[\[1,2,3\]\]$/,
       },
       {
         title: 'JSON by names, with PUT',

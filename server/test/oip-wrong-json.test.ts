@@ -34,6 +34,18 @@ describe('what is wrong in JSON', () => {
       post(`${JSON.stringify(ab())} {}`),
       /expected the end of the JSON/,
     ),
+    bad(
+      'a bracket too many',
+      'rows',
+      post('{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]]}]}'),
+      /expected the end of the JSON, got \\"\]/,
+    ),
+    bad(
+      'a bracket too few',
+      'rows',
+      post('{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[[1,2,3]}]}'),
+      /inputs\[0\]\.data.*expected/,
+    ),
     bad('a wrong escape', 'add', post('{"id":"\\x"}'), /id: expected a string/),
     bad('a control character', 'add', post('{"id":"\n"}'), /id: expected a string/),
     bad(
@@ -149,7 +161,7 @@ describe('what is wrong in JSON', () => {
       'too many numbers',
       'rows',
       post(x('FP32', [1, 3], [1, 2, 3, 4])),
-      /no more than 3 numbers/,
+      /there is room for 3 elements, got more/,
     ),
     bad(
       'ragged arrays',
@@ -164,7 +176,7 @@ describe('what is wrong in JSON', () => {
           ],
         ),
       ),
-      /expected 3 values, not 2 on axis 1/,
+      /data\[1\]: expected 3 elements, got 2/,
     ),
     bad(
       'arrays of another shape',
@@ -192,7 +204,7 @@ describe('what is wrong in JSON', () => {
       'null for a number',
       'rows',
       post(x('FP32', [1, 3], [1, null, 3])),
-      /inputs\[0\]\.data\[1\]: expected a number, got \\"null/,
+      /inputs\[0\]\.data\[1\]: expected a number, got null/,
     ),
     bad(
       'a string for a number',
@@ -228,7 +240,7 @@ describe('what is wrong in JSON', () => {
       'a fraction for a whole number',
       'big',
       post('{"inputs":[{"name":"x","shape":[1,3],"datatype":"INT64","data":[1.0,2,3]}]}'),
-      /data\[0\]: expected a whole number for int64/,
+      /data\[0\]: expected an integer, got 1\.0/,
     ),
     bad(
       'a number that int64 cannot hold',
@@ -236,19 +248,19 @@ describe('what is wrong in JSON', () => {
       post(
         '{"inputs":[{"name":"x","shape":[1,3],"datatype":"INT64","data":[9223372036854775808,2,3]}]}',
       ),
-      /data\[0\]: expected int64 from/,
+      /data\[0\]: expected an integer from -9223372036854775808 to/,
     ),
     bad(
       '256 for a UINT8',
       'bytes',
       post(x('UINT8', [1, 3], [256, 0, 0])),
-      /data\[0\]: expected uint8 from 0 to 255, got/,
+      /data\[0\]: expected an integer from 0 to 255, got/,
     ),
     bad(
       '-1 for a UINT8',
       'bytes',
       post(x('UINT8', [1, 3], [0, -1, 0])),
-      /data\[1\]: expected uint8 from 0 to 255/,
+      /data\[1\]: expected an integer from 0 to 255/,
     ),
     bad('FP16 in JSON', 'half', post(x('FP16', [1, 3], [1, 2, 3])), /FP16 has no JSON form/),
     bad('BF16 in JSON', 'brain', post(x('BF16', [1, 3], [1, 2, 3])), /BF16 has no JSON form/),

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { AnswerPart, WireAnswer } from '../wire/request';
+import { lengthOf, partsOf, type WireAnswer } from '../wire/request';
 import { answerEncoding, compress } from './encodings';
 
 /** Below this a compressed answer saves no packet. */
@@ -29,7 +29,7 @@ export function send(
       : undefined;
   const fields: Record<string, string | number> = { 'Content-Type': type, ...headers };
   if (encoding !== undefined) {
-    const whole = Buffer.concat(parts(body).map((part) => Buffer.from(part as Uint8Array)));
+    const whole = Buffer.concat(partsOf(body).map((part) => Buffer.from(part as Uint8Array)));
     release?.();
     void compress(whole, encoding).then(
       (packed) => {
@@ -49,7 +49,7 @@ export function send(
     response.end();
     return;
   }
-  const all = parts(body);
+  const all = partsOf(body);
   response.cork();
   for (const part of all.slice(0, -1)) response.write(part);
   response.end(all.at(-1));
@@ -65,15 +65,4 @@ function afterSending(response: ServerResponse, release: () => void): void {
   };
   response.once('finish', once);
   response.once('close', once);
-}
-
-const parts = (body: WireAnswer['body']): readonly AnswerPart[] =>
-  typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
-
-function lengthOf(body: WireAnswer['body']): number {
-  let length = 0;
-  for (const part of parts(body)) {
-    length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
-  }
-  return length;
 }

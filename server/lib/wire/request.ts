@@ -81,6 +81,20 @@ export interface WireAnswer {
   readonly release?: () => void;
 }
 
+/** The parts of a body. */
+export const partsOf = (body: WireAnswer['body']): readonly AnswerPart[] =>
+  typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
+
+/** Bytes of a body. */
+export function lengthOf(body: WireAnswer['body']): number {
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  let length = 0;
+  for (const part of partsOf(body)) {
+    length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+  }
+  return length;
+}
+
 export const JSON_TYPE = 'application/json';
 
 export const jsonAnswer = (value: unknown, status = 200): WireAnswer => ({

@@ -1,5 +1,6 @@
 import { ModelError, type ModelRepository } from '../models';
 import type { WireFailure } from './errors';
+import type { NonFinite } from './json/numbers';
 import type { WireAnswer, WireRequest } from './request';
 
 /** What protocols have to do with. */
@@ -9,6 +10,8 @@ export interface WireContext {
   readonly version: string;
   /** What bodies may hold; the protocols refuse less likely things by it before they allocate. */
   readonly maxBodyBytes: number;
+  /** What becomes of NaN and the infinities in JSON. */
+  readonly nonFinite: NonFinite;
   /** Whether clients may load and unload models that are known. */
   readonly control: ModelControl | undefined;
 }

@@ -38,3 +38,20 @@ export function readNested(reader: JsonReader, leaf: () => void): number[] {
   if (!isWhole) throw badRequest(reader.path, 'expected arrays of one depth');
   return shape;
 }
+
+/** Elements in arrays as a shape says, from an element on. */
+export function printNested(
+  print: (index: number) => string,
+  shape: readonly number[],
+  start = 0,
+): string {
+  let next = start;
+  const nested = (axis: number): string => {
+    const size = shape[axis];
+    if (size === undefined) return print(next++);
+    const parts: string[] = [];
+    for (let index = 0; index < size; index++) parts.push(nested(axis + 1));
+    return `[${parts.join(', ')}]`;
+  };
+  return nested(0);
+}

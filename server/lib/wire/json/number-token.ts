@@ -37,20 +37,3 @@ function endOfWord(bytes: Buffer, start: number, end: number, word: string): num
   const after = start + word.length;
   return after <= end && bytes.toString('latin1', start, after) === word ? after : -1;
 }
-
-/**
- * Where an array of arrays … of numbers ends, by its brackets: -1 for one with other values, or deeper
- * than `maxDepth`. Whether what is between them is well-formed it does not say.
- */
-export function endOfNumbers(bytes: Buffer, start: number, end: number, maxDepth: number): number {
-  let depth = 0;
-  for (let position = start; position < end; position++) {
-    const letter = bytes[position] ?? 0;
-    if (letter === Letter.openBracket) {
-      if (++depth > maxDepth) return -1;
-    } else if (letter === Letter.closeBracket) {
-      if (--depth === 0) return position + 1;
-    } else if (letter === Letter.quote || letter >= Letter.openBrace) return -1;
-  }
-  return -1;
-}

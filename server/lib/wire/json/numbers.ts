@@ -1,9 +1,9 @@
-import type { ElementType } from 'onlite';
+import { OnliteError, parseNumbers, type ElementType } from 'onlite';
 
-import type { JsonReader } from './reader';
 import { Letter } from './letters';
 import { readNested } from './nested';
-import { endOfNumber, endOfNumbers } from './number-token';
+import { PlainNumbers } from './plain-numbers';
+import type { JsonReader } from './reader';
 
 export type NumberArray =
   | Float32Array
@@ -35,34 +35,44 @@ export type NumberType = Extract<
 interface NumberKind {
   readonly array: new (length: number) => NumberArray;
   /** Of whole numbers; undefined for floats. */
-  readonly range: readonly [bigint, bigint] | undefined;
+  readonly least: number | undefined;
+  readonly most: number;
   readonly isBig: boolean;
 }
 
-const whole = (array: NumberKind['array'], bits: bigint, isSigned: boolean): NumberKind => ({
+const float = (array: NumberKind['array']): NumberKind => ({
   array,
-  range: isSigned ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n] : [0n, (1n << bits) - 1n],
-  isBig: bits === 64n,
+  least: undefined,
+  most: Infinity,
+  isBig: false,
+});
+
+const whole = (array: NumberKind['array'], bits: number, isSigned: boolean): NumberKind => ({
+  array,
+  least: isSigned ? -(2 ** (bits - 1)) : 0,
+  most: 2 ** (isSigned ? bits - 1 : bits) - 1,
+  isBig: bits === 64,
 });
 
 const kinds: Readonly<Record<NumberType, NumberKind>> = {
-  float32: { array: Float32Array, range: undefined, isBig: false },
-  float64: { array: Float64Array, range: undefined, isBig: false },
-  int8: whole(Int8Array, 8n, true),
-  uint8: whole(Uint8Array, 8n, false),
-  int16: whole(Int16Array, 16n, true),
-  uint16: whole(Uint16Array, 16n, false),
-  int32: whole(Int32Array, 32n, true),
-  uint32: whole(Uint32Array, 32n, false),
-  int64: whole(BigInt64Array, 64n, true),
-  uint64: whole(BigUint64Array, 64n, false),
+  float32: float(Float32Array),
+  float64: float(Float64Array),
+  int8: whole(Int8Array, 8, true),
+  uint8: whole(Uint8Array, 8, false),
+  int16: whole(Int16Array, 16, true),
+  uint16: whole(Uint16Array, 16, false),
+  int32: whole(Int32Array, 32, true),
+  uint32: whole(Uint32Array, 32, false),
+  int64: whole(BigInt64Array, 64, true),
+  uint64: whole(BigUint64Array, 64, false),
 };
 
 export const isNumberType = (type: ElementType): type is NumberType => Object.hasOwn(kinds, type);
 
-/** Where numbers are put: memory of fixed size, or memory that grows up to a limit. */
+/** Where numbers are put: memory of fixed size, or memory that grows. */
 export class NumberSink {
   readonly type: NumberType;
+  readonly kind: NumberKind;
   data: NumberArray;
   length = 0;
   readonly #grows: boolean;
@@ -70,18 +80,41 @@ export class NumberSink {
   /** @param data - what is to be filled; left out for memory that grows */
   constructor(type: NumberType, data?: NumberArray) {
     this.type = type;
+    this.kind = kinds[type];
     this.#grows = data === undefined;
-    this.data = data ?? new kinds[type].array(64);
+    this.data = data ?? new this.kind.array(4);
   }
 
   /** Makes room for one more; false if there can be none. */
   hasRoom(): boolean {
     if (this.length < this.data.length) return true;
     if (!this.#grows) return false;
-    const larger = new kinds[this.type].array(this.data.length * 2);
-    larger.set(this.data as never);
-    this.data = larger;
+    this.#growTo(Math.max(4, this.data.length * 2));
     return true;
+  }
+
+  #growTo(length: number): void {
+    const larger = new this.kind.array(length);
+    larger.set(this.numbers as never);
+    this.data = larger;
+  }
+
+  /** The memory that is left, if it is of fixed size. */
+  get rest(): NumberArray | undefined {
+    return this.#grows ? undefined : this.data.subarray(this.length);
+  }
+
+  /** Adds numbers, which are in {@link NumberSink.rest} already if there is one. */
+  add(numbers: NumberArray): void {
+    if (this.#grows) {
+      const wanted = this.length + numbers.length;
+      if (this.length === 0) this.data = numbers;
+      else {
+        if (wanted > this.data.length) this.#growTo(Math.max(wanted, this.data.length * 2));
+        this.data.set(numbers as never, this.length);
+      }
+    }
+    this.length += numbers.length;
   }
 
   /** What was read. */
@@ -90,157 +123,79 @@ export class NumberSink {
   }
 }
 
+/** What becomes of NaN and the infinities, which JSON has no numbers for. */
+export type NonFinite = 'accept' | 'refuse';
+
 /** How a protocol has numbers besides JSON's. */
 export interface NumberRules {
   /** `null` is NaN in floats. */
   readonly nullIsNaN?: boolean;
   /** A whole number may be written as `2.0`, as data frames do. */
   readonly wholeFloats?: boolean;
+  /** Default: they are accepted. */
+  readonly nonFinite?: NonFinite;
 }
+
+const plain = new PlainNumbers();
+
+/** Tensors have no more dimensions. */
+const MAX_DEPTH = 64;
 
 /**
  * Reads a number, or arrays of them to any depth, to the end of what a sink has.
  *
  * @returns the shape: empty for a number
- * @throws RequestError for anything else, a number that the type cannot hold (floats are rounded), and
- *   more numbers than there is room for
+ * @throws OnliteError as `parseNumbers`, with the path, for anything else, a number that the type cannot
+ *   hold (floats are rounded), and more numbers than there is room for
  */
 export function readNumbers(
   reader: JsonReader,
   sink: NumberSink,
   rules: NumberRules = {},
 ): number[] {
-  const { range, isBig } = kinds[sink.type];
-  if (range === undefined && rules.nullIsNaN !== true) {
-    const shape = readFloats(reader, sink);
-    if (shape !== undefined) return shape;
+  const few = plain.read(reader.bytes, reader.position, reader.end, sink);
+  if (few !== undefined) {
+    reader.position = plain.end;
+    return few;
   }
-  const readOne =
-    range === undefined
-      ? () => readFloat(reader, rules)
-      : isBig
-        ? () => readBig(reader, sink.type, range, rules)
-        : () => readWhole(reader, sink.type, Number(range[0]), Number(range[1]), rules);
-  return readNested(reader, () => {
-    if (!sink.hasRoom()) throw reader.fail(`no more than ${sink.data.length} numbers`);
-    sink.data[sink.length++] = readOne();
-  });
-}
-
-/** Shorter arrays are read as quickly one by one. */
-const MANY_BYTES = 512;
-
-/**
- * Reads arrays of floats as `JSON.parse` does, which is several times as quick; undefined where there is
- * anything wrong or special about them, which is then found one by one.
- */
-function readFloats(reader: JsonReader, sink: NumberSink): number[] | undefined {
-  if (reader.next() !== Letter.openBracket) return undefined;
-  const { bytes, position } = reader;
-  const end = endOfNumbers(bytes, position, reader.end, reader.depthLeft);
-  if (end < position + MANY_BYTES) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(bytes.toString('latin1', position, end));
-  } catch {
-    return undefined;
+  if (rules.nullIsNaN !== true || sink.kind.least !== undefined) {
+    return parse(reader, sink, rules);
   }
   const before = sink.length;
-  const shape: number[] = [];
-  for (let axis = value; Array.isArray(axis); axis = axis[0] as unknown) shape.push(axis.length);
-  if (fill(value, 0, shape, sink)) {
-    reader.position = end;
-    return shape;
+  const { position } = reader;
+  if (reader.next() === Letter.n) return readNull(reader, sink);
+  try {
+    return parse(reader, sink, rules);
+  } catch (error) {
+    const isNull = error instanceof OnliteError && error.code === 'ERR_TYPE_MISMATCH';
+    if (!isNull || reader.kind() !== 'array') throw error;
   }
+  // A null somewhere: one after the other.
+  reader.position = position;
   sink.length = before;
-  return undefined;
+  return readNested(reader, () => readNumbers(reader, sink, rules));
 }
 
-/** Adds the numbers of arrays of a shape; false for anything else. */
-function fill(value: unknown, axis: number, shape: readonly number[], sink: NumberSink): boolean {
-  if (!Array.isArray(value) || value.length !== shape[axis]) return false;
-  if (axis < shape.length - 1) return value.every((part) => fill(part, axis + 1, shape, sink));
-  for (const element of value as unknown[]) {
-    if (typeof element !== 'number' || !sink.hasRoom()) return false;
-    sink.data[sink.length++] = element;
-  }
-  return true;
+function readNull(reader: JsonReader, sink: NumberSink): number[] {
+  reader.null();
+  if (!sink.hasRoom()) throw reader.fail(`no more than ${sink.length} numbers`);
+  sink.data[sink.length++] = NaN;
+  return [];
 }
 
-/** Powers of ten that a double holds exactly. */
-const exactPowers = Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
-
-function readFloat(reader: JsonReader, rules: NumberRules): number {
-  const { bytes, end } = reader;
-  const start = (reader.next(), reader.position);
-  if (rules.nullIsNaN === true && bytes[start] === Letter.n) {
-    reader.null();
-    return NaN;
-  }
-  const after = endOfNumber(bytes, start, end);
-  if (after < 0) throw reader.fail('a number');
-  reader.position = after;
-  return exactFloat(bytes, start, after) ?? Number(bytes.toString('latin1', start, after));
-}
-
-/**
- * A decimal of 15 digits or fewer without an exponent: its digits and the power of ten below them are
- * exact doubles, so that their quotient is rounded once (Clinger, "How to read floating point numbers
- * accurately", 1990).
- */
-function exactFloat(bytes: Buffer, start: number, end: number): number | undefined {
-  const isNegative = bytes[start] === Letter.minus;
-  const first = isNegative ? start + 1 : start;
-  if (end - first > 16) return undefined;
-  let digits = 0;
-  let fraction = -1;
-  for (let position = first; position < end; position++) {
-    const letter = bytes[position] ?? 0;
-    if (letter === Letter.dot) fraction = position + 1;
-    else if (letter > Letter.nine) return undefined;
-    else digits = digits * 10 + (letter - Letter.zero);
-  }
-  if (fraction < 0 && end - first > 15) return undefined;
-  const value = fraction < 0 ? digits : digits / (exactPowers[end - fraction] ?? 1);
-  return isNegative ? -value : value;
-}
-
-function wholeText(reader: JsonReader, type: NumberType, rules: NumberRules): string {
-  const { bytes, end } = reader;
-  const start = (reader.next(), reader.position);
-  const after = endOfNumber(bytes, start, end);
-  if (after < 0) throw reader.fail(`a whole number for ${type}`, start);
-  const text = bytes.toString('latin1', start, after);
-  reader.position = after;
-  if (/^-?\d+$/.test(text)) return text;
-  const value = Number(text);
-  if (rules.wholeFloats === true && Number.isSafeInteger(value)) return String(value);
-  throw reader.fail(`a whole number for ${type}`, start);
-}
-
-function readWhole(
-  reader: JsonReader,
-  type: NumberType,
-  least: number,
-  most: number,
-  rules: NumberRules,
-): number {
-  const start = (reader.next(), reader.position);
-  const value = Number(wholeText(reader, type, rules));
-  if (value >= least && value <= most) return value;
-  throw reader.fail(`${type} from ${least} to ${most}`, start);
-}
-
-function readBig(
-  reader: JsonReader,
-  type: NumberType,
-  [least, most]: readonly [bigint, bigint],
-  rules: NumberRules,
-): bigint {
-  const start = (reader.next(), reader.position);
-  const text = wholeText(reader, type, rules);
-  // Longer than the longest that fits, of digits that BigInt would take long for.
-  const value = text.length > 20 ? undefined : BigInt(text);
-  if (value !== undefined && value >= least && value <= most) return value;
-  throw reader.fail(`${type} from ${least} to ${most}`, start);
+function parse(reader: JsonReader, sink: NumberSink, rules: NumberRules): number[] {
+  const { wholeFloats = false, nonFinite = 'accept' } = rules;
+  const { tensor, end } = parseNumbers<NumberType>(reader.bytes, sink.type, sink.rest, {
+    offset: reader.position,
+    end: reader.end,
+    partial: true,
+    path: reader.path,
+    maxDepth: Math.min(reader.depthLeft, MAX_DEPTH),
+    nonFinite,
+    overflow: nonFinite === 'refuse' ? 'refuse' : 'infinity',
+    wholeNumbers: wholeFloats,
+  });
+  sink.add(tensor.data);
+  reader.position = end;
+  return [...tensor.dims];
 }

@@ -1,6 +1,6 @@
 import { badRequest, type RequestError } from '../errors';
 import { Letter, isSpace } from './letters';
-import { endOfNumber, endOfNumbers } from './number-token';
+import { endOfNumber } from './number-token';
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
 
@@ -262,19 +262,38 @@ export class JsonReader {
   }
 
   /**
-   * Where the next value is, for those who read it later: of an array that has nothing but numbers only
-   * the brackets are looked at.
+   * Where the value of an object's key is, for those who read it later. An array without strings and
+   * objects is not looked at: it ends with the last bracket before what can follow it, if the document
+   * is well-formed, which those who read it find.
    */
   span(): Span {
     if (this.next() === Letter.openBracket) {
       const start = this.position;
-      const end = endOfNumbers(this.bytes, start, this.end, this.depthLeft);
-      if (end > 0) {
+      const brace = this.bytes.indexOf(Letter.closeBrace, start);
+      const inside = this.bytes.subarray(start, brace);
+      const quote = inside.indexOf(Letter.quote);
+      const before = quote < 0 ? inside : inside.subarray(0, quote);
+      const isPlain = brace >= 0 && brace < this.end && !before.includes(Letter.openBrace);
+      const end = isPlain ? start + before.lastIndexOf(Letter.closeBracket) + 1 : 0;
+      if (end > start && this.#endsValue(end)) {
         this.position = end;
         return { start, end, path: this.path };
       }
     }
     return this.skip();
+  }
+
+  /** Whether a comma and a key, or the object's end, follow. */
+  #endsValue(end: number): boolean {
+    const { position } = this;
+    this.position = end;
+    let letter = this.next();
+    if (letter === Letter.comma) {
+      this.position++;
+      letter = this.next() === Letter.quote ? Letter.closeBrace : -1;
+    }
+    this.position = position;
+    return letter === Letter.closeBrace;
   }
 
   /** The document ends here. */

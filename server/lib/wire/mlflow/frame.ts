@@ -3,12 +3,16 @@ import type { ElementType } from 'onlite';
 import { leaseColumns, type Column } from '../tensors/columns';
 import { checkShape, type Lease, type ServedModel, type Signature } from '../../models';
 import { badRequest } from '../errors';
-import { isNumberType } from '../json/numbers';
+import { isNumberType, type NonFinite } from '../json/numbers';
 import { JsonReader, type Span } from '../json/reader';
 import { Values, type ValueRules } from '../tensors/values';
 
 /** As pandas reads values: null is NaN, and whole numbers may be written as floats. */
-const RULES: ValueRules = { nullIsNaN: true, wholeFloats: true };
+export const frameRules = (nonFinite: NonFinite): ValueRules => ({
+  nullIsNaN: true,
+  wholeFloats: true,
+  nonFinite,
+});
 
 /** One column of a data frame: a value, or nested values of one shape, for each row. */
 interface FrameColumn {
@@ -25,10 +29,12 @@ export class Frame {
   readonly #names: readonly string[];
   readonly #isMatrix: boolean;
   readonly #signature: Signature;
+  readonly #rules: ValueRules;
   rows = 0;
 
   /** @throws RequestError 400 for an input that no column is called by */
-  constructor(signature: Signature, names: readonly string[]) {
+  constructor(signature: Signature, names: readonly string[], rules: ValueRules) {
+    this.#rules = rules;
     const { inputs } = signature;
     const missing = inputs.find(({ name, optional }) => optional !== true && !names.includes(name));
     const [only, second] = inputs;
@@ -51,7 +57,7 @@ export class Frame {
     this.#names = names;
     this.#columns = names.map((name) => {
       const type = this.#typeOf(name);
-      return type && { values: new Values(type, RULES), shape: undefined };
+      return type && { values: new Values(type, rules), shape: undefined };
     });
   }
 
@@ -82,7 +88,7 @@ export class Frame {
     if (found === undefined) return;
     const path = `row ${this.rows}, ${this.#names[column]}`;
     found.shape ??= [];
-    found.values.add(convertText(text.trim(), text, found.values.type, path));
+    found.values.add(convertText(text.trim(), text, found.values.type, path, this.#rules));
   }
 
   /** @throws RequestError 400 for a row of another number of values than there are columns */
@@ -129,6 +135,7 @@ function convertText(
   text: string,
   type: ElementType,
   path: string,
+  rules: ValueRules,
 ): string | number | bigint {
   const fail = () => badRequest(path, `expected ${type}, got '${text.slice(0, 40)}'`);
   if (type === 'string') return text;
@@ -143,7 +150,7 @@ function convertText(
   if (isFloat && /^-?inf(inity)?$/i.test(trimmed))
     return trimmed.startsWith('-') ? -Infinity : Infinity;
   // As JSON's numbers are read, so that ranges are the same.
-  const values = new Values(type, RULES);
+  const values = new Values(type, rules);
   const reader = new JsonReader(Buffer.from(trimmed.replace(/^\+/, '')));
   try {
     values.read(reader);
@@ -155,7 +162,12 @@ function convertText(
 }
 
 /** `dataframe_split`: `columns` and rows in `data`. */
-export function readSplit(json: Buffer, span: Span, signature: Signature): Frame {
+export function readSplit(
+  json: Buffer,
+  span: Span,
+  signature: Signature,
+  rules: ValueRules,
+): Frame {
   const reader = new JsonReader(json, { span });
   let names: string[] | undefined;
   let data: Span | undefined;
@@ -165,13 +177,14 @@ export function readSplit(json: Buffer, span: Span, signature: Signature): Frame
     else if (key === 'index') reader.skip();
     else throw badRequest(reader.path, 'expected columns, data or index');
   });
+  reader.finish();
   if (data === undefined) throw badRequest(`${span.path}.data`, 'expected rows, got nothing');
   const rows = new JsonReader(json, { span: data });
-  let frame = names && new Frame(signature, names);
+  let frame = names && new Frame(signature, names, rules);
   rows.array(() => {
     const { path } = rows;
     // Without names the columns are numbers.
-    frame ??= new Frame(signature, countedNames(json, rows));
+    frame ??= new Frame(signature, countedNames(json, rows), rules);
     const current = frame;
     let width = 0;
     rows.array((column) => {
@@ -181,7 +194,8 @@ export function readSplit(json: Buffer, span: Span, signature: Signature): Frame
     current.requireWidth(width, path);
     current.rows++;
   });
-  return frame ?? new Frame(signature, []);
+  rows.finish();
+  return frame ?? new Frame(signature, [], rules);
 }
 
 function countedNames(json: Buffer, rows: JsonReader): string[] {
@@ -204,7 +218,12 @@ function readNames(reader: JsonReader): string[] {
 }
 
 /** `dataframe_records`: an object for each row. */
-export function readRecords(json: Buffer, span: Span, signature: Signature): Frame {
+export function readRecords(
+  json: Buffer,
+  span: Span,
+  signature: Signature,
+  rules: ValueRules,
+): Frame {
   const reader = new JsonReader(json, { span });
   let frame: Frame | undefined;
   let order = new Map<string, number>();
@@ -212,7 +231,7 @@ export function readRecords(json: Buffer, span: Span, signature: Signature): Fra
     const { path } = reader;
     if (frame === undefined) {
       const names = keysOf(json, reader);
-      frame = new Frame(signature, names);
+      frame = new Frame(signature, names, rules);
       order = new Map(names.map((name, position) => [name, position]));
     }
     const current = frame;
@@ -228,6 +247,7 @@ export function readRecords(json: Buffer, span: Span, signature: Signature): Fra
     current.requireWidth(seen.size, path);
     current.rows++;
   });
+  reader.finish();
   if (frame === undefined) throw badRequest(span.path, 'expected records, got none');
   return frame;
 }
@@ -244,10 +264,14 @@ function keysOf(json: Buffer, reader: JsonReader): string[] {
 }
 
 /** CSV whose first row names the columns. */
-export function frameOfCsv(rows: readonly (readonly string[])[], signature: Signature): Frame {
+export function frameOfCsv(
+  rows: readonly (readonly string[])[],
+  signature: Signature,
+  rules: ValueRules,
+): Frame {
   const [names, ...data] = rows;
   if (names === undefined) throw badRequest('', 'the CSV has no row of names');
-  const frame = new Frame(signature, names);
+  const frame = new Frame(signature, names, rules);
   for (const row of data) {
     frame.requireWidth(row.length, `row ${frame.rows}`);
     for (const [column, text] of row.entries()) frame.readText(text, column);

@@ -1,28 +1,42 @@
 import { ModelError, type Lease, type ServedModel } from '../../models';
 import { badRequest } from '../errors';
+import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
-import { JSON_TYPE, jsonAnswer, type WireAnswer, type WireRequest } from '../request';
+import {
+  JSON_TYPE,
+  jsonAnswer,
+  type AnswerPart,
+  type WireAnswer,
+  type WireRequest,
+} from '../request';
 import type { Handler, Protocol, WireContext } from '../route';
 import { leaseColumns, readColumns, readRows } from '../tensors/columns';
-import { printRows, printTensor, tensorPrinter } from '../tensors/print';
+import {
+  joinParts,
+  printElements,
+  printRows,
+  printTensor,
+  type OutputStyle,
+} from '../tensors/print';
 import { readKeys } from '../tfserving/predict';
 import { readCsv } from './csv';
-import { frameOfCsv, readRecords, readSplit } from './frame';
+import { frameOfCsv, frameRules, readRecords, readSplit } from './frame';
 
 const KEYS = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as const;
 
 /** MLflow's scoring server. */
-export function mlflow({ models, version }: WireContext): Protocol {
+export function mlflow({ models, version, nonFinite }: WireContext): Protocol {
   const healthy: Handler = () =>
     // TorchServe's clients read the status, MLflow's look at no more than 200.
     jsonAnswer({ status: 'Healthy' }, models.isReady ? 200 : 503);
   const only: Handler = (request) => {
     const name = models.only;
-    if (name !== undefined) return invoke(models.find(name), request);
+    if (name !== undefined) return invoke(models.find(name), request, nonFinite);
     const where = 'with several models they are at /models/{name}/invocations';
     throw new ModelError('not-found', `/invocations is for a server of one model: ${where}`);
   };
-  const named: Handler = (request) => invoke(models.find(request.names['model'] ?? ''), request);
+  const named: Handler = (request) =>
+    invoke(models.find(request.names['model'] ?? ''), request, nonFinite);
   return {
     name: 'mlflow',
     owns: (path) =>
@@ -52,12 +66,21 @@ function codeOf(status: number): string {
 const takes = (type: string | undefined, parameters: string): boolean =>
   (type === JSON_TYPE || type === 'text/csv') && /^(charset="?utf-?8"?)?$/i.test(parameters);
 
-async function invoke(model: ServedModel, request: WireRequest): Promise<WireAnswer> {
-  const { lease, isFrame } = readInvocation(model, request);
+async function invoke(
+  model: ServedModel,
+  request: WireRequest,
+  nonFinite: NonFinite,
+): Promise<WireAnswer> {
+  const { lease, isFrame } = readInvocation(model, request, nonFinite);
+  const style: OutputStyle = { form: 'tensorflow', nonFinite };
   try {
     await lease.run();
-    const predictions = isFrame ? printRecords(lease) : printTensors(lease);
-    return { status: 200, type: JSON_TYPE, body: `{"predictions": ${predictions}}` };
+    const predictions = isFrame ? [printRecords(lease, style)] : printTensors(lease, style);
+    return {
+      status: 200,
+      type: JSON_TYPE,
+      body: joinParts(['{"predictions": ', ...predictions, '}']),
+    };
   } finally {
     lease.release();
   }
@@ -66,11 +89,13 @@ async function invoke(model: ServedModel, request: WireRequest): Promise<WireAns
 function readInvocation(
   model: ServedModel,
   { headers, body }: WireRequest,
+  nonFinite: NonFinite,
 ): { lease: Lease; isFrame: boolean } {
   const signature = model.signature();
   const bytes = body.bytes();
+  const rules = frameRules(nonFinite);
   if (headers['content-type']?.toLowerCase().startsWith('text/csv') === true) {
-    const frame = frameOfCsv(readCsv(bytes.toString('utf8')), signature);
+    const frame = frameOfCsv(readCsv(bytes.toString('utf8')), signature, rules);
     return { lease: frame.lease(model), isFrame: true };
   }
   const { reader: document, spans } = readKeys(bytes, KEYS);
@@ -85,35 +110,34 @@ function readInvocation(
     );
   }
   if (key === 'dataframe_split') {
-    return { lease: readSplit(bytes, span, signature).lease(model), isFrame: true };
+    return { lease: readSplit(bytes, span, signature, rules).lease(model), isFrame: true };
   }
   if (key === 'dataframe_records') {
-    return { lease: readRecords(bytes, span, signature).lease(model), isFrame: true };
+    return { lease: readRecords(bytes, span, signature, rules).lease(model), isFrame: true };
   }
   const reader = new JsonReader(bytes, { span });
-  const columns =
-    key === 'instances' ? readRows(reader, signature, {}) : readColumns(reader, signature, {});
+  const columns = (key === 'instances' ? readRows : readColumns)(reader, signature, { nonFinite });
+  reader.finish();
   return { lease: leaseColumns(model, signature, columns), isFrame: false };
 }
 
 /** Outputs by their names, even where there is one. */
-function printTensors(lease: Lease): string {
-  const printed = lease.signature.outputs.map(
-    ({ name }, index) =>
-      `${JSON.stringify(name)}: ${printTensor(lease.output(index), name, 'tensorflow')}`,
-  );
-  return `{${printed.join(', ')}}`;
+function printTensors(lease: Lease, style: OutputStyle): AnswerPart[] {
+  const printed = lease.signature.outputs.flatMap(({ name }, index) => [
+    `${index === 0 ? '{' : ', '}${JSON.stringify(name)}: `,
+    printTensor(lease.output(index), name, style),
+  ]);
+  return printed.length === 0 ? ['{}'] : [...printed, '}'];
 }
 
 /** A record for each row. */
-function printRecords(lease: Lease): string {
+function printRecords(lease: Lease, style: OutputStyle): string {
   const printed = lease.signature.outputs.map(({ name }, index) => {
     const tensor = lease.output(index);
     const [rows = 0] = tensor.dims;
     // A row of one value is that value, as in a column of a data frame.
-    if (tensor.size !== rows) return { name, rows: printRows(tensor, name, 'tensorflow') };
-    const print = tensorPrinter(tensor, name, 'tensorflow');
-    return { name, rows: Array.from({ length: rows }, (_, row) => print(row)) };
+    if (tensor.size !== rows) return { name, rows: printRows(tensor, name, style) };
+    return { name, rows: printElements(tensor, name, style) };
   });
   const [first] = printed;
   const other = printed.find(({ rows }) => rows.length !== first?.rows.length);

@@ -2,12 +2,13 @@ import type { ElementType, Tensor } from 'onlite';
 
 import type { Lease, Signature } from '../../models';
 import { badRequest } from '../errors';
-import { printElements } from '../json/print-numbers';
-import { isNumberType } from '../json/numbers';
-import { JSON_TYPE, type AnswerPart, type WireAnswer } from '../request';
+import { printAll } from '../json/print-numbers';
+import { isNumberType, type NonFinite } from '../json/numbers';
+import { JSON_TYPE, lengthOf, partsOf, type AnswerPart, type WireAnswer } from '../request';
 import { writeStrings } from './bytes';
 import { datatypeOf, hasDatatype } from './datatypes';
 import { bytesOf } from '../tensors/memory';
+import { joinParts } from '../tensors/print';
 import type { InferOutput, InferRequest } from './request';
 
 export const LENGTH_HEADER = 'Inference-Header-Content-Length';
@@ -59,32 +60,39 @@ export function printAnswer(
   lease: Lease,
   wanted: readonly WantedOutput[],
   id: string | undefined,
+  nonFinite?: NonFinite,
 ): WireAnswer {
   const { model } = lease;
   const binary: Uint8Array[] = [];
   let binaryBytes = 0;
-  const printed = wanted.map((output) => {
+  const said = id === undefined || id === '' ? '' : `"id":${JSON.stringify(id)},`;
+  const name = JSON.stringify(model.name);
+  const parts: AnswerPart[] = [
+    `{${said}"model_name":${name},"model_version":"${model.version}","outputs":[`,
+  ];
+  for (const [position, output] of wanted.entries()) {
     const tensor = lease.output(output.index);
-    const head = `{"name":${JSON.stringify(output.name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.dims.join(',')}],`;
-    if (!output.binary) return `${head}"data":[${printData(tensor)}]}`;
+    const head = `${position === 0 ? '' : ','}{"name":${JSON.stringify(output.name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.dims.join(',')}],`;
+    if (!output.binary) {
+      parts.push(`${head}"data":`, printData(tensor, output.name, nonFinite), '}');
+      continue;
+    }
     const bytes =
       tensor.type === 'string' ? writeStrings(tensor.data as unknown as string[]) : bytesOf(tensor);
     binary.push(bytes);
     binaryBytes += bytes.length;
-    return `${head}"parameters":{"binary_data_size":${bytes.length}}}`;
-  });
-  const said = id === undefined || id === '' ? '' : `"id":${JSON.stringify(id)},`;
-  const json =
-    `{${said}"model_name":${JSON.stringify(model.name)},"model_version":"${model.version}",` +
-    `"outputs":[${printed.join(',')}]}`;
+    parts.push(`${head}"parameters":{"binary_data_size":${bytes.length}}}`);
+  }
+  parts.push(']}');
+  const json = joinParts(parts);
   if (binaryBytes === 0) {
     lease.release();
     return { status: 200, type: JSON_TYPE, body: json };
   }
-  const length = Buffer.byteLength(json);
+  const length = lengthOf(json);
   const headers = { [LENGTH_HEADER]: String(length) };
   const type = 'application/octet-stream';
-  if (binaryBytes <= COPIED_BYTES) {
+  if (typeof json === 'string' && binaryBytes <= COPIED_BYTES) {
     const body = Buffer.allocUnsafe(length + binaryBytes);
     let position = body.write(json, 0);
     for (const bytes of binary) {
@@ -94,11 +102,14 @@ export function printAnswer(
     lease.release();
     return { status: 200, type, headers, body };
   }
-  const body: AnswerPart[] = [json, ...binary];
+  const body: AnswerPart[] = [...partsOf(json), ...binary];
   return { status: 200, type, headers, body, release: () => lease.release() };
 }
 
-function printData(tensor: Tensor): string {
-  if (tensor.type !== 'string') return printElements(tensor, 'shortest', 0, tensor.size);
-  return (tensor.data as unknown as string[]).map((text) => JSON.stringify(text)).join(',');
+function printData(tensor: Tensor, name: string, nonFinite: NonFinite | undefined): AnswerPart {
+  if (tensor.type !== 'string') {
+    return printAll(tensor, `output '${name}'`, { form: 'shortest', nonFinite }, 'flat');
+  }
+  const texts = (tensor.data as unknown as string[]).map((text) => JSON.stringify(text));
+  return `[${texts.join(',')}]`;
 }

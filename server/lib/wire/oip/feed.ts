@@ -3,7 +3,13 @@ import type { Tensor, TensorValueMetadata } from 'onlite';
 import { checkShape, type Lease, type ServedModel, type Signature } from '../../models';
 import { badRequest } from '../errors';
 import { readNested } from '../json/nested';
-import { NumberSink, isNumberType, readNumbers, type NumberArray } from '../json/numbers';
+import {
+  NumberSink,
+  isNumberType,
+  readNumbers,
+  type NumberArray,
+  type NumberRules,
+} from '../json/numbers';
 import { JsonReader } from '../json/reader';
 import type { Body } from '../request';
 import { elementBytes } from '../tensors/element-bytes';
@@ -34,6 +40,7 @@ export function feed(
   request: InferRequest,
   body: Body,
   jsonLength: number,
+  rules: NumberRules,
 ): Lease {
   const matched = request.inputs.map((input, position) =>
     match(model, signature, input, `inputs[${position}]`),
@@ -65,7 +72,7 @@ export function feed(
     for (const each of matched) {
       const tensor = lease.input(each.index);
       if (each.input.binarySize === undefined)
-        readJsonData(each, tensor, body.slice(0, jsonLength));
+        readJsonData(each, tensor, body.slice(0, jsonLength), rules);
       else {
         readBinary(each, tensor, body, position);
         position += each.input.binarySize;
@@ -154,6 +161,7 @@ function readJsonData(
   { input, metadata, path, count }: Matched,
   tensor: Tensor,
   json: Buffer,
+  rules: NumberRules,
 ): void {
   const { type } = metadata;
   const reader = new JsonReader(json, { span: input.data });
@@ -166,7 +174,7 @@ function readJsonData(
   let shape: number[];
   if (isNumberType(type)) {
     const sink = new NumberSink(type, tensor.data as NumberArray);
-    shape = readNumbers(reader, sink);
+    shape = readNumbers(reader, sink, rules);
     ({ length } = sink);
   } else if (type === 'bool' || type === 'string') {
     const data = tensor.data as unknown as (string | number)[];
@@ -178,6 +186,7 @@ function readJsonData(
   } else {
     throw badRequest(path, `${input.datatype} has no JSON form: send it as binary data`);
   }
+  reader.finish();
   if (shape.length === 0) throw badRequest(`${path}.data`, 'expected an array');
   if (length !== count) throw fail(length);
   // Flat, or nested as the tensor is.

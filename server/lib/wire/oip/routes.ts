@@ -1,5 +1,6 @@
 import { ModelError, type ServedModel } from '../../models';
 import { badRequest } from '../errors';
+import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
 import { jsonAnswer, type WireAnswer, type WireRequest } from '../request';
 import { forbidControl, type Handler, type Protocol, type Route, type WireContext } from '../route';
@@ -75,7 +76,7 @@ export function openInference(context: WireContext): Protocol {
     routes: [
       {
         path: new RegExp(`${model}/infer$`),
-        methods: { POST: (request) => infer(find(request), request) },
+        methods: { POST: (request) => infer(find(request), request, context.nonFinite) },
         takes: takesInfer,
       },
       get(`${model}/ready$`, modelReady),
@@ -107,7 +108,11 @@ const takesInfer = (type: string | undefined): boolean =>
   type === 'application/octet-stream' ||
   type.endsWith('+json');
 
-async function infer(model: ServedModel, request: WireRequest): Promise<WireAnswer> {
+async function infer(
+  model: ServedModel,
+  request: WireRequest,
+  nonFinite: NonFinite,
+): Promise<WireAnswer> {
   const { body } = request;
   const length = jsonLength(request);
   const isRaw = length === 0;
@@ -118,11 +123,11 @@ async function infer(model: ServedModel, request: WireRequest): Promise<WireAnsw
   const lease =
     parsed === undefined
       ? feedRaw(model, signature, body)
-      : feed(model, signature, parsed, body, length);
+      : feed(model, signature, parsed, body, length, { nonFinite });
   try {
     const timeoutMs = parsed?.timeoutMs;
     await lease.run(timeoutMs === undefined ? undefined : { timeoutMs });
-    return printAnswer(lease, wanted, parsed?.id);
+    return printAnswer(lease, wanted, parsed?.id, nonFinite);
   } catch (error) {
     lease.release();
     throw error;

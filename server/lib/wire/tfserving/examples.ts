@@ -2,11 +2,11 @@ import type { Tensor, TensorValueMetadata } from 'onlite';
 
 import type { Lease, ServedModel, Signature } from '../../models';
 import { badRequest } from '../errors';
-import { isNumberType } from '../json/numbers';
+import { isNumberType, type NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
 import { JSON_TYPE, type WireAnswer, type WireRequest } from '../request';
 import { leaseColumns, type Column } from '../tensors/columns';
-import { tensorPrinter } from '../tensors/print';
+import { printElements } from '../tensors/print';
 import { Values, isBase64 } from '../tensors/values';
 import { readKeys } from './predict';
 
@@ -23,7 +23,8 @@ export type Example = ReadonlyMap<string, Feature>;
 export async function answerExamples(
   model: ServedModel,
   { body }: WireRequest,
-  print: (lease: Lease) => string[],
+  print: (lease: Lease, nonFinite: NonFinite) => string[],
+  nonFinite: NonFinite,
 ): Promise<WireAnswer> {
   const json = body.bytes();
   const { spans, signatureName } = readKeys(json, ['examples', 'context']);
@@ -36,10 +37,11 @@ export async function answerExamples(
   const reader = new JsonReader(json, { span });
   const examples: Example[] = [];
   reader.array(() => examples.push(readExample(reader)));
+  reader.finish();
   const lease = leaseExamples(model, signature, examples, shared);
   try {
     await lease.run();
-    const text = `{\n    "results": [${print(lease).join(', ')}]\n}`;
+    const text = `{\n    "results": [${print(lease, nonFinite).join(', ')}]\n}`;
     return { status: 200, type: JSON_TYPE, body: text };
   } finally {
     lease.release();
@@ -198,13 +200,13 @@ export function classesOf(lease: Lease): Classes {
 }
 
 /** Pairs of label and score for each example. */
-export function printClasses(lease: Lease): string[] {
+export function printClasses(lease: Lease, nonFinite: NonFinite): string[] {
   const { tensor, labels, rows, classes } = classesOf(lease);
-  const print = tensorPrinter(tensor, 'scores', 'tensorflow');
+  const printed = printElements(tensor, 'scores', { form: 'tensorflow', nonFinite });
   return Array.from({ length: rows }, (_, row) => {
     const pairs = Array.from({ length: classes }, (__, column) => {
       const position = row * classes + column;
-      return `[${JSON.stringify(labels?.[position] ?? '')}, ${print(position)}]`;
+      return `[${JSON.stringify(labels?.[position] ?? '')}, ${printed[position]}]`;
     });
     return `[${pairs.join(', ')}]`;
   });
@@ -234,10 +236,8 @@ export function numbersOf(lease: Lease): Tensor {
   return tensor;
 }
 
-export function printNumbers(lease: Lease): string[] {
-  const tensor = numbersOf(lease);
-  const print = tensorPrinter(tensor, 'outputs', 'tensorflow');
-  return Array.from({ length: tensor.size }, (_, row) => print(row));
+export function printNumbers(lease: Lease, nonFinite: NonFinite): string[] {
+  return printElements(numbersOf(lease), 'outputs', { form: 'tensorflow', nonFinite });
 }
 
 function onlyFloat({ outputs }: Signature, what: string): number {

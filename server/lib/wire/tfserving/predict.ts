@@ -1,13 +1,12 @@
-import type { ServedModel } from '../../models';
-import { badRequest } from '../errors';
-import { JsonReader, type Span } from '../json/reader';
-import { JSON_TYPE, type WireAnswer, type WireRequest } from '../request';
-import { leaseColumns, readColumns, readRows } from '../tensors/columns';
-import { printRows, printTensor } from '../tensors/print';
-import type { ValueRules } from '../tensors/values';
-import type { Lease } from '../../models';
+import type { Tensor } from 'onlite';
 
-export const RULES: ValueRules = { base64: true };
+import type { Lease, ServedModel } from '../../models';
+import { badRequest } from '../errors';
+import type { NonFinite } from '../json/numbers';
+import { JsonReader, type Span } from '../json/reader';
+import { JSON_TYPE, type AnswerPart, type WireAnswer, type WireRequest } from '../request';
+import { leaseColumns, readColumns, readRows } from '../tensors/columns';
+import { joinParts, printRows, printTensor, type OutputStyle } from '../tensors/print';
 
 /** Outputs whose names end so are bytes, written in base64. */
 export const BYTES_SUFFIX = '_bytes';
@@ -33,7 +32,11 @@ export function readKeys(
 }
 
 /** `:predict`: rows in `instances`, or whole tensors in `inputs`. */
-export async function predict(model: ServedModel, { body }: WireRequest): Promise<WireAnswer> {
+export async function predict(
+  model: ServedModel,
+  { body }: WireRequest,
+  nonFinite: NonFinite,
+): Promise<WireAnswer> {
   const json = body.bytes();
   const { spans, signatureName } = readKeys(json, ['instances', 'inputs']);
   const instances = spans.get('instances');
@@ -44,15 +47,14 @@ export async function predict(model: ServedModel, { body }: WireRequest): Promis
   }
   const signature = model.signature(signatureName);
   const reader = new JsonReader(json, { span });
-  const columns =
-    instances === undefined
-      ? readColumns(reader, signature, RULES)
-      : readRows(reader, signature, RULES);
+  const read = instances === undefined ? readColumns : readRows;
+  const columns = read(reader, signature, { base64: true, nonFinite });
+  reader.finish();
   const lease = leaseColumns(model, signature, columns);
   try {
     await lease.run();
-    const text = instances === undefined ? printOutputs(lease) : printPredictions(lease);
-    return { status: 200, type: JSON_TYPE, body: text };
+    const print = instances === undefined ? printOutputs : printPredictions;
+    return { status: 200, type: JSON_TYPE, body: joinParts(print(lease, nonFinite)) };
   } finally {
     lease.release();
   }
@@ -66,31 +68,46 @@ interface NamedOutput {
 const namedOutputs = ({ signature }: Lease): NamedOutput[] =>
   signature.outputs.map(({ name }, index) => ({ name, index }));
 
-function printOutputs(lease: Lease): string {
+const styleOf = (name: string, nonFinite: NonFinite): OutputStyle => ({
+  form: 'tensorflow',
+  nonFinite,
+  asBytes: name.endsWith(BYTES_SUFFIX),
+});
+
+function printOutputs(lease: Lease, nonFinite: NonFinite): AnswerPart[] {
   const printed = namedOutputs(lease).map(({ name, index }) => ({
     name,
-    text: printTensor(lease.output(index), name, 'tensorflow', name.endsWith(BYTES_SUFFIX)),
+    text: printTensor(lease.output(index), name, styleOf(name, nonFinite)),
   }));
   const [only, second] = printed;
   const outputs =
     only !== undefined && second === undefined
-      ? only.text
-      : `{\n${printed.map(({ name, text }) => `        ${JSON.stringify(name)}: ${text}`).join(',\n')}\n    }`;
-  return `{\n    "outputs": ${outputs}\n}`;
+      ? [only.text]
+      : printed.flatMap(({ name, text }, position) => [
+          `${position === 0 ? '{' : ','}\n        ${JSON.stringify(name)}: `,
+          text,
+        ]);
+  return ['{\n    "outputs": ', ...outputs, second === undefined ? '\n}' : '\n    }\n}'];
 }
 
-function printPredictions(lease: Lease): string {
+function printPredictions(lease: Lease, nonFinite: NonFinite): AnswerPart[] {
+  const [single, more] = lease.signature.outputs;
+  if (single !== undefined && more === undefined) {
+    const tensor = lease.output(0);
+    requireRows(tensor, single.name);
+    const text = printTensor(tensor, single.name, styleOf(single.name, nonFinite));
+    return ['{\n    "predictions": ', text, '\n}'];
+  }
   const printed = namedOutputs(lease).map(({ name, index }) => {
     const tensor = lease.output(index);
-    if (tensor.dims.length === 0)
-      throw badRequest('', `output '${name}' is a scalar, which has no rows: use 'inputs'`);
+    requireRows(tensor, name);
     return {
       name: JSON.stringify(name),
-      rows: printRows(tensor, name, 'tensorflow', name.endsWith(BYTES_SUFFIX)),
+      rows: printRows(tensor, name, styleOf(name, nonFinite)),
     };
   });
-  const [first, second] = printed;
-  if (first === undefined) return '{\n    "predictions": []\n}';
+  const [first] = printed;
+  if (first === undefined) return ['{\n    "predictions": []\n}'];
   const count = first.rows.length;
   const other = printed.find(({ rows }) => rows.length !== count);
   if (other !== undefined) {
@@ -99,10 +116,15 @@ function printPredictions(lease: Lease): string {
       `output ${other.name} has ${other.rows.length} rows and ${first.name} ${count}: use 'inputs'`,
     );
   }
-  if (second === undefined) return `{\n    "predictions": [${first.rows.join(', ')}]\n}`;
   const objects = first.rows.map((_, row) => {
     const fields = printed.map(({ name, rows }) => `            ${name}: ${rows[row]}`);
     return `        {\n${fields.join(',\n')}\n        }`;
   });
-  return `{\n    "predictions": [${objects.length === 0 ? '' : `\n${objects.join(',\n')}\n    `}]\n}`;
+  const rows = objects.length === 0 ? '' : `\n${objects.join(',\n')}\n    `;
+  return [`{\n    "predictions": [${rows}]\n}`];
+}
+
+function requireRows({ dims }: Tensor, name: string): void {
+  if (dims.length > 0) return;
+  throw badRequest('', `output '${name}' is a scalar, which has no rows: use 'inputs'`);
 }

@@ -11,7 +11,7 @@ import { predict } from './predict';
  * does not matter in paths, a query is part of the name that it stands behind, and a body is JSON
  * whatever its type is called.
  */
-export function tensorflowServing({ models }: WireContext): Protocol {
+export function tensorflowServing({ models, nonFinite }: WireContext): Protocol {
   const find = ({ names }: WireRequest): ServedModel => {
     const { model = '', version, label } = names;
     if (label !== undefined) return models.findLabelled(model, label);
@@ -49,9 +49,11 @@ export function tensorflowServing({ models }: WireContext): Protocol {
     unknownPath: { status: 400, message: 'Malformed request: no such path under /v1/' },
     printError: ({ status: code, message }) => jsonAnswer({ error: message }, code),
     routes: [
-      post('predict', (request) => predict(find(request), request)),
-      post('classify', (request) => answerExamples(find(request), request, printClasses)),
-      post('regress', (request) => answerExamples(find(request), request, printNumbers)),
+      post('predict', (request) => predict(find(request), request, nonFinite)),
+      post('classify', (request) =>
+        answerExamples(find(request), request, printClasses, nonFinite),
+      ),
+      post('regress', (request) => answerExamples(find(request), request, printNumbers, nonFinite)),
       {
         path: path('/metadata'),
         methods: { GET: (request) => pretty(signatureMetadata(find(request))) },

@@ -1,9 +1,10 @@
 import type { Lease, ServedModel } from '../../models';
+import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
 import { JSON_TYPE, jsonAnswer, type WireAnswer, type WireRequest } from '../request';
 import type { Handler, Protocol, WireContext } from '../route';
 import { leaseColumns, readColumns } from '../tensors/columns';
-import { printTensor } from '../tensors/print';
+import { joinParts, printTensor } from '../tensors/print';
 import { feedRaw } from '../tensors/raw';
 
 /** Names of what went wrong, as TorchServe's exceptions. */
@@ -16,11 +17,11 @@ const types: Readonly<Record<number, string>> = {
 };
 
 /** TorchServe's predictions; its `/ping` is MLflow's. */
-export function torchServe({ models }: WireContext): Protocol {
+export function torchServe({ models, nonFinite }: WireContext): Protocol {
   const predictions: Handler = (request) => {
     const { model = '', version } = request.names;
     // TorchServe's versions are 1.0 and the like.
-    return predict(models.find(model, version?.replace(/\.0$/, '')), request);
+    return predict(models.find(model, version?.replace(/\.0$/, '')), request, nonFinite);
   };
   return {
     name: 'torchserve',
@@ -40,7 +41,11 @@ export function torchServe({ models }: WireContext): Protocol {
 }
 
 /** Raw bytes for an only input of uint8 or strings, else JSON: its value, or an object by names. */
-async function predict(model: ServedModel, { headers, body }: WireRequest): Promise<WireAnswer> {
+async function predict(
+  model: ServedModel,
+  { headers, body }: WireRequest,
+  nonFinite: NonFinite,
+): Promise<WireAnswer> {
   const signature = model.signature();
   const [input, second] = signature.inputs;
   const isJson = headers['content-type']?.toLowerCase().startsWith(JSON_TYPE) === true;
@@ -50,7 +55,7 @@ async function predict(model: ServedModel, { headers, body }: WireRequest): Prom
   if (isRaw) lease = feedRaw(model, signature, body);
   else {
     const reader = new JsonReader(body.bytes());
-    const columns = readColumns(reader, signature, { base64: true });
+    const columns = readColumns(reader, signature, { base64: true, nonFinite });
     reader.finish();
     lease = leaseColumns(model, signature, columns);
   }
@@ -58,14 +63,18 @@ async function predict(model: ServedModel, { headers, body }: WireRequest): Prom
     await lease.run();
     const printed = signature.outputs.map(({ name }, index) => ({
       name: JSON.stringify(name),
-      text: printTensor(lease.output(index), name, 'shortest'),
+      text: printTensor(lease.output(index), name, { form: 'shortest', nonFinite }),
     }));
     const [only, more] = printed;
-    const text =
+    const body =
       only !== undefined && more === undefined
         ? only.text
-        : `{${printed.map(({ name, text: value }) => `${name}: ${value}`).join(', ')}}`;
-    return { status: 200, type: JSON_TYPE, body: text };
+        : joinParts([
+            '{',
+            ...printed.flatMap(({ name, text }, at) => [`${at === 0 ? '' : ', '}${name}: `, text]),
+            '}',
+          ]);
+    return { status: 200, type: JSON_TYPE, body };
   } finally {
     lease.release();
   }
