@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { RequestError, failureOf, type WireFailure } from '../wire/errors';
-import { jsonAnswer, type WireAnswer } from '../wire/request';
-import type { Method, Protocol, Route } from '../wire/route';
-import { findRoute } from './paths';
+import { jsonAnswer, type Body, type WireAnswer } from '../wire/request';
+import type { Handler, Method, Protocol, Route } from '../wire/route';
+import { RouteTable, withoutQuery, type Found } from './paths';
 import { ClientGone, announcedBody, readBody } from './read-body';
 import { send } from './send';
 
@@ -27,30 +27,24 @@ export type HttpHandler = (
 ) => void;
 
 export function createHandler(settings: HandlerSettings): HttpHandler {
-  const { protocols, pages, compression } = settings;
+  const { protocols, pages, compression, maxBodyBytes } = settings;
+  const routes = new RouteTable(protocols);
   return (request, response, continues = false) => {
     const url = request.url ?? '/';
-    const [path = ''] = url.split('?', 1);
+    const path = withoutQuery(url);
     const page = pages.get(path);
     if (page !== undefined) {
       page(request, response);
       return;
     }
-    let protocol = protocols.find(({ owns }) => owns(path));
-    const answer = async (): Promise<WireAnswer> => {
-      const found = findRoute(protocols, url);
-      if (found === undefined) throw unknownPath(protocol, path);
-      ({ protocol } = found);
-      const { route, names } = found;
-      const handler = route.methods[methodOf(request, route)];
-      if (handler === undefined) throw wrongMethod(request, route);
-      checkType(request, route);
-      const announced = announcedBody(request, settings.maxBodyBytes);
-      if (continues) response.writeContinue();
-      const reading = readBody(request, announced, settings.maxBodyBytes);
-      const body = reading instanceof Promise ? await reading : reading;
-      const { method = 'GET', headers } = request;
-      return handler({ method, headers, names, body, origin: originOf(request) });
+    let found: Found | undefined;
+    const succeed = (answer: WireAnswer): void => {
+      try {
+        send(request, response, answer, compression);
+      } catch (error) {
+        settings.onError(error);
+        response.destroy();
+      }
     };
     const fail = (error: unknown): void => {
       if (error instanceof ClientGone) {
@@ -61,11 +55,38 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       if (failure.internal !== undefined) settings.onError(failure.internal);
       // What is left of the body would be taken for the next request.
       if (!request.complete) response.setHeader('Connection', 'close');
-      send(request, response, printFailure(protocol, failure), compression);
+      const protocol = found?.protocol ?? protocols.find(({ owns }) => owns(path));
+      succeed(printFailure(protocol, failure));
     };
-    answer()
-      .then((done) => send(request, response, done, compression), fail)
-      .catch(settings.onError);
+    const handle = (handler: Handler, names: Found['names'], body: Body): void => {
+      const { method = 'GET', headers } = request;
+      let answer: WireAnswer | Promise<WireAnswer>;
+      try {
+        answer = handler({ method, headers, names, body, origin: () => originOf(request) });
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      if (answer instanceof Promise) answer.then(succeed, fail).catch(settings.onError);
+      else succeed(answer);
+    };
+    try {
+      found = routes.find(url);
+      if (found === undefined)
+        throw unknownPath(
+          protocols.find(({ owns }) => owns(path)),
+          path,
+        );
+      const { route, names } = found;
+      const handler = route.methods[methodOf(request, route)];
+      if (handler === undefined) throw wrongMethod(request, route);
+      checkType(request, route);
+      const announced = announcedBody(request, maxBodyBytes);
+      if (continues) response.writeContinue();
+      readBody(request, announced, maxBodyBytes, (body) => handle(handler, names, body), fail);
+    } catch (error) {
+      fail(error);
+    }
   };
 }
 
@@ -89,7 +110,12 @@ function wrongMethod({ method }: IncomingMessage, { methods }: Route): RequestEr
 function checkType({ headers }: IncomingMessage, { takes, methods }: Route): void {
   if (takes === undefined || methods.POST === undefined) return;
   const header = headers['content-type'];
-  const [type, ...parameters] = (header ?? '').split(';');
+  // What is there most often needs no taking apart.
+  if (header === undefined || !/[; A-Z]/.test(header)) {
+    if (takes(header === '' ? undefined : header, '')) return;
+    throw new RequestError(415, `Content-Type: '${header}' is none that is taken here`);
+  }
+  const [type, ...parameters] = header.split(';');
   const name = type?.trim().toLowerCase();
   if (takes(name === '' ? undefined : name, parameters.join(';').trim())) return;
   throw new RequestError(415, `Content-Type: '${header}' is none that is taken here`);

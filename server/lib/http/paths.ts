@@ -8,21 +8,50 @@ export interface Found {
   readonly names: Readonly<Record<string, string | undefined>>;
 }
 
-/**
- * The first route that has a path.
- *
- * @throws RequestError 400 for a name with a wrong percent-encoding
- */
-export function findRoute(protocols: readonly Protocol[], url: string): Found | undefined {
-  const [path = ''] = url.split('?', 1);
-  for (const protocol of protocols) {
-    for (const route of protocol.routes) {
-      const match = route.path.exec(route.withQuery === true ? url : path);
-      if (match === null) continue;
-      return { protocol, route, names: decoded(match.groups) };
-    }
+/** Paths that clients call again and again; others are found anew. */
+const MAX_KNOWN = 256;
+const MAX_KNOWN_LENGTH = 256;
+
+/** The routes of some protocols, in the order that they are looked at. */
+export class RouteTable {
+  readonly #protocols: readonly Protocol[];
+  readonly #known = new Map<string, Found>();
+
+  constructor(protocols: readonly Protocol[]) {
+    this.#protocols = protocols;
   }
-  return undefined;
+
+  /**
+   * The first route that has a path.
+   *
+   * @throws RequestError 400 for a name with a wrong percent-encoding
+   */
+  find(url: string): Found | undefined {
+    const known = this.#known.get(url);
+    if (known !== undefined) return known;
+    const found = this.#findAnew(url);
+    if (found === undefined || url.length > MAX_KNOWN_LENGTH) return found;
+    if (this.#known.size === MAX_KNOWN) this.#known.clear();
+    this.#known.set(url, found);
+    return found;
+  }
+
+  #findAnew(url: string): Found | undefined {
+    const path = withoutQuery(url);
+    for (const protocol of this.#protocols) {
+      for (const route of protocol.routes) {
+        const match = route.path.exec(route.withQuery === true ? url : path);
+        if (match === null) continue;
+        return { protocol, route, names: decoded(match.groups) };
+      }
+    }
+    return undefined;
+  }
+}
+
+export function withoutQuery(url: string): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
 }
 
 function decoded(

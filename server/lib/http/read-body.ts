@@ -25,37 +25,50 @@ const tooLarge = (maxBytes: number): RequestError =>
 export class ClientGone extends Error {}
 
 /**
- * Reads a request's body, as long as it is no larger than it may be.
+ * Reads a request's body, as long as it is no larger than it may be, and calls one of two functions once.
  *
- * @throws RequestError 400 or 413; ClientGone
+ * @param fail - with RequestError 400 or 413, ClientGone
  */
 export function readBody(
   request: IncomingMessage,
   { encoding, isEmpty }: AnnouncedBody,
   maxBytes: number,
-): Promise<Body> | Body {
+  done: (body: Body) => void,
+  fail: (error: unknown) => void,
+): void {
   if (isEmpty) {
     request.resume();
-    return new Body([]);
+    done(new Body([]));
+    return;
   }
-  const received = new Promise<Body>((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > maxBytes) {
-        chunks.length = 0;
-        request.removeAllListeners('data');
-        request.pause();
-        reject(tooLarge(maxBytes));
-      } else chunks.push(chunk);
-    });
-    request.on('end', () => resolve(new Body(chunks)));
-    request.on('error', () => reject(new ClientGone()));
-    request.on('close', () => reject(new ClientGone()));
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let isOver = false;
+  request.on('data', (chunk: Buffer) => {
+    if (isOver) return;
+    length += chunk.length;
+    chunks.push(chunk);
+    if (length <= maxBytes) return;
+    isOver = true;
+    chunks.length = 0;
+    request.removeAllListeners('data');
+    request.pause();
+    fail(tooLarge(maxBytes));
   });
-  if (encoding === undefined) return received;
-  return received.then(
-    async (body) => new Body([await decompress(body.bytes(), encoding, maxBytes)]),
-  );
+  request.on('end', () => {
+    if (isOver) return;
+    isOver = true;
+    const body = new Body(chunks);
+    if (encoding === undefined) done(body);
+    else {
+      decompress(body.bytes(), encoding, maxBytes).then((bytes) => done(new Body([bytes])), fail);
+    }
+  });
+  const gone = (): void => {
+    if (isOver) return;
+    isOver = true;
+    fail(new ClientGone());
+  };
+  request.on('error', gone);
+  request.on('close', gone);
 }

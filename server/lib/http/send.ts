@@ -17,11 +17,12 @@ export function send(
   mayCompress: boolean,
 ): void {
   const { status, type, headers, body, release } = answer;
+  const isBytes = answer.isLatin1 === true && typeof body === 'string';
   if (response.destroyed || response.headersSent) {
     release?.();
     return;
   }
-  const length = lengthOf(body);
+  const length = isBytes ? body.length : lengthOf(body);
   const accepts = request.headers['accept-encoding'];
   const encoding =
     mayCompress && accepts !== undefined && length >= COMPRESSED_FROM
@@ -29,7 +30,9 @@ export function send(
       : undefined;
   const fields: Record<string, string | number> = { 'Content-Type': type, ...headers };
   if (encoding !== undefined) {
-    const whole = Buffer.concat(partsOf(body).map((part) => Buffer.from(part as Uint8Array)));
+    const whole = isBytes
+      ? Buffer.from(body, 'latin1')
+      : Buffer.concat(partsOf(body).map((part) => Buffer.from(part as Uint8Array)));
     release?.();
     void compress(whole, encoding).then(
       (packed) => {
@@ -49,7 +52,15 @@ export function send(
     response.end();
     return;
   }
+  if (isBytes) {
+    response.end(body, 'latin1');
+    return;
+  }
   const all = partsOf(body);
+  if (all.length === 1) {
+    response.end(all[0]);
+    return;
+  }
   response.cork();
   for (const part of all.slice(0, -1)) response.write(part);
   response.end(all.at(-1));

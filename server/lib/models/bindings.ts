@@ -5,6 +5,12 @@ import type { Signature } from './signature';
 /** The shapes of a signature's inputs, in its order; undefined for an optional one that is left out. */
 export type InputShapes = readonly (readonly number[] | undefined)[];
 
+/** Text about outputs of which always the same ones are wanted. */
+export interface AnswerHead {
+  readonly wanted: object;
+  readonly text: string;
+}
+
 /** Memory for one run: inputs to be written and outputs to be read. */
 export interface Bound {
   readonly key: string;
@@ -15,6 +21,12 @@ export interface Bound {
   readonly bytes: number;
   /** Whether the shapes of outputs were concluded from the names of dimensions. */
   readonly isConcluded: boolean;
+  /** The bytes of tensors that were asked for before: making views anew costs more than to look. */
+  readonly views: Map<Tensor, Buffer>;
+  /** No output is allocated by the runtime, anew for each run. */
+  readonly isStatic: boolean;
+  /** What a protocol writes about the outputs, if they are the same each time. */
+  head: AnswerHead | undefined;
 }
 
 export interface BindingLimits {
@@ -34,6 +46,8 @@ export class Bindings {
   readonly #pool: TensorPool;
   readonly #limits: BindingLimits;
   readonly #free = new Map<string, Bound[]>();
+  #lastShapes: InputShapes | undefined;
+  #lastKey = '';
   #freeCount = 0;
   #freeBytes = 0;
   /** Some model's dimensions of one name have not been equal: its outputs are the runtime's. */
@@ -52,7 +66,7 @@ export class Bindings {
   }
 
   take(shapes: InputShapes): Bound {
-    const key = keyOf(shapes);
+    const key = this.#keyOf(shapes);
     const free = this.#free.get(key);
     const bound = free?.pop();
     if (free === undefined || bound === undefined) {
@@ -62,6 +76,15 @@ export class Bindings {
     this.#freeCount--;
     this.#freeBytes -= bound.bytes;
     return bound;
+  }
+
+  /** Clients send requests of the same shapes, and the protocol's part keeps those that it has read. */
+  #keyOf(shapes: InputShapes): string {
+    if (shapes !== this.#lastShapes) {
+      this.#lastShapes = shapes;
+      this.#lastKey = keyOf(shapes);
+    }
+    return this.#lastKey;
   }
 
   giveBack(bound: Bound): void {
@@ -133,11 +156,21 @@ export class Bindings {
       pool: this.#pool,
       ...(signature === undefined ? {} : { signature }),
     });
+    const isStatic = Object.keys(io.outputs).length === outputs.length;
     let bytes = 0;
     for (const tensor of [...Object.values(io.inputs), ...Object.values(io.outputs)]) {
       if (ArrayBuffer.isView(tensor.data)) bytes += tensor.data.byteLength;
     }
-    return { key, io, optional: Object.values(optional), bytes, isConcluded };
+    return {
+      key,
+      io,
+      optional: Object.values(optional),
+      bytes,
+      isConcluded,
+      isStatic,
+      views: new Map(),
+      head: undefined,
+    };
   }
 
   /** `bind` has no memory for optional inputs but what it is given. */

@@ -14,7 +14,7 @@ export class Lease {
   readonly #bindings: Bindings;
   #bound: Bound;
   readonly #shapes: InputShapes;
-  readonly #started = process.hrtime.bigint();
+  readonly #started = performance.now();
   #isReleased = false;
   /** A run that was given up may still use the memory. */
   #isSpoilt = false;
@@ -43,6 +43,36 @@ export class Lease {
     return this.#tensor(this.#bound.io.outputs, this.signature.outputs[index]?.name);
   }
 
+  /** An input's memory as bytes; not of strings. */
+  inputBytes(index: number): Buffer {
+    return this.#viewOf(this.input(index));
+  }
+
+  /** An output's memory as bytes, after the run; not of strings. */
+  outputBytes(index: number): Buffer {
+    const tensor = this.output(index);
+    return this.#bound.isStatic ? this.#viewOf(tensor) : bytesOf(tensor);
+  }
+
+  #viewOf(tensor: Tensor): Buffer {
+    const { views } = this.#bound;
+    let bytes = views.get(tensor);
+    if (bytes === undefined) {
+      bytes = bytesOf(tensor);
+      views.set(tensor, bytes);
+    }
+    return bytes;
+  }
+
+  /** What was written about the outputs of these before, if they are the same each time. */
+  headFor(wanted: object, write: () => string): string {
+    const bound = this.#bound;
+    if (bound.head?.wanted === wanted) return bound.head.text;
+    const text = write();
+    if (bound.isStatic) bound.head = { wanted, text };
+    return text;
+  }
+
   #tensor(tensors: Readonly<Record<string, Tensor>>, name: string | undefined): Tensor {
     const tensor = name === undefined ? undefined : tensors[name];
     if (tensor === undefined) throw new Error(`there is no tensor '${name}'`);
@@ -50,11 +80,38 @@ export class Lease {
   }
 
   /**
-   * Runs the model and counts the request.
+   * Runs the model and counts the request; at once, and without a promise, where its runs are short.
    *
    * @throws OnliteError as `IoBinding.run`
    */
-  async run(options?: Pick<RunOptions, 'timeoutMs' | 'signal'>): Promise<void> {
+  run(options?: Pick<RunOptions, 'timeoutMs' | 'signal'>): Promise<void> | undefined {
+    const { inline } = this.model;
+    if (inline.isOpen && this.#runHere()) return undefined;
+    inline.ranElsewhere();
+    return this.#runElsewhere(options);
+  }
+
+  /** So short a run ends before it could be given up. False, and nothing has happened, if it cannot be made. */
+  #runHere(): boolean {
+    const started = performance.now();
+    try {
+      this.#bound.io.runSync();
+    } catch (error) {
+      // Every interpreter runs, or the outputs have other shapes.
+      if (error instanceof OnliteError && (error.code === 'ERR_BUSY' || this.#mayBeShapes(error))) {
+        return false;
+      }
+      this.model.statistics.failed(this.#elapsed());
+      throw error;
+    }
+    this.model.inline.ranHere(performance.now() - started);
+    this.model.statistics.succeeded(this.#elapsed(), this.#rows());
+    return true;
+  }
+
+  async #runElsewhere(
+    options: Pick<RunOptions, 'timeoutMs' | 'signal'> | undefined,
+  ): Promise<void> {
     const { statistics } = this.model;
     try {
       await this.#run(options);
@@ -65,14 +122,17 @@ export class Lease {
     statistics.succeeded(this.#elapsed(), this.#rows());
   }
 
+  /** Where dimensions of one name were not equal, an output has another shape than was concluded. */
+  #mayBeShapes(error: unknown): boolean {
+    return this.#bound.isConcluded && error instanceof OnliteError && mayBeShapes.has(error.code);
+  }
+
   async #run(options: Pick<RunOptions, 'timeoutMs' | 'signal'> | undefined): Promise<void> {
     try {
       await this.#bound.io.run(options);
     } catch (error) {
       this.#isSpoilt = true;
-      // Where dimensions of one name were not equal, an output has another shape than was concluded.
-      const isOther = error instanceof OnliteError && mayBeShapes.has(error.code);
-      if (!this.#bound.isConcluded || !isOther) throw error;
+      if (!this.#mayBeShapes(error)) throw error;
       const failed = this.#bound;
       this.#bound = this.#bindings.takeUnconcluded(this.#shapes);
       this.#copyInputs(failed);
@@ -101,7 +161,7 @@ export class Lease {
   }
 
   #elapsed(): number {
-    return Number(process.hrtime.bigint() - this.#started);
+    return Math.round((performance.now() - this.#started) * 1e6);
   }
 
   /** Ends the use of its tensors. May be called twice. */
@@ -112,6 +172,11 @@ export class Lease {
     else this.#bindings.giveBack(this.#bound);
     this.model.ended();
   }
+}
+
+function bytesOf({ data }: Tensor): Buffer {
+  const { buffer, byteOffset, byteLength } = data as Float32Array;
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
 const mayBeShapes: ReadonlySet<string> = new Set(['ERR_SHAPE_MISMATCH', 'ERR_RUN_FAILED']);

@@ -2,9 +2,19 @@ import { InferenceSession, type SessionOptions, type TensorPool } from 'onlite';
 
 import { Bindings, type BindingLimits, type InputShapes } from './bindings';
 import { ModelError } from './errors';
+import { InlineGate } from './inline-gate';
 import { Lease } from './lease';
 import { DEFAULT_SIGNATURE, signaturesOf, type Signature } from './signature';
 import { RequestStatistics } from './statistics';
+
+/** Below this a run on the JavaScript thread costs less than one that is handed to another. */
+const INLINE_MICROSECONDS = 50;
+
+/** Batches are of several requests' runs, which wait for each other. */
+function inlineMicroseconds({ inline = 'auto', batching }: SessionOptions = {}): number {
+  if (inline === 'never' || batching !== undefined) return 0;
+  return inline === 'auto' ? INLINE_MICROSECONDS : inline.maxMicroseconds;
+}
 
 /** One version of a model, loaded. */
 export interface ModelSource {
@@ -26,6 +36,7 @@ export class ServedModel {
   readonly session: InferenceSession;
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly statistics = new RequestStatistics();
+  readonly inline: InlineGate;
   readonly #bindings = new Map<Signature, Bindings>();
   readonly #resizes: boolean;
   #leases = 0;
@@ -45,6 +56,7 @@ export class ServedModel {
     this.session = session;
     this.signatures = signaturesOf(session);
     this.#resizes = source.session?.resizeInputs === true;
+    this.inline = new InlineGate(session, inlineMicroseconds(source.session));
     this.#pool = pool;
     this.#limits = limits;
   }
@@ -56,10 +68,10 @@ export class ServedModel {
     limits: BindingLimits,
   ): Promise<ServedModel> {
     const session = await InferenceSession.create(source.file, {
-      // A request is answered from the JavaScript thread: below this a run there costs less.
-      inline: { maxMicroseconds: 50 },
       name: source.name,
       ...source.session,
+      // Requests are made here by the gate, which does not go by what else is under way.
+      inline: 'never',
     });
     return new ServedModel(source, session, pool, limits);
   }

@@ -7,7 +7,9 @@ export class Body {
 
   constructor(chunks: readonly Uint8Array[]) {
     this.#chunks = chunks;
-    this.length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    let length = 0;
+    for (const chunk of chunks) length += chunk.length;
+    this.length = length;
   }
 
   /** All of it in one piece. */
@@ -65,7 +67,7 @@ export interface WireRequest {
   readonly names: Readonly<Record<string, string | undefined>>;
   readonly body: Body;
   /** What the client reaches this server by, such as `http://localhost:8501`. */
-  readonly origin: string;
+  readonly origin: () => string;
 }
 
 /** A part of an answer's body. */
@@ -77,6 +79,8 @@ export interface WireAnswer {
   readonly type: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: AnswerPart | readonly AnswerPart[];
+  /** The body is a string whose characters are bytes: with the headers it is written at once. */
+  readonly isLatin1?: boolean;
   /** Ends the use of the memory that the body's bytes are in: they were sent, or never will be. */
   readonly release?: () => void;
 }

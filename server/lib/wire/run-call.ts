@@ -1,3 +1,5 @@
+import type { RunOptions } from 'onlite';
+
 import type { Lease } from '../models';
 import type { RpcCall } from './rpc';
 
@@ -10,11 +12,40 @@ const GIVEN_UP_FROM_NS = 1_000_000;
  *
  * @throws OnliteError as `IoBinding.run`
  */
-export function runForCall(lease: Lease, call: RpcCall, timeoutMs?: number): Promise<void> {
+export function runForCall(
+  lease: Lease,
+  call: RpcCall,
+  timeoutMs?: number,
+): Promise<void> | undefined {
   const { count, ns } = lease.model.statistics.success;
+  if (lease.model.inline.isOpen) return lease.run();
   const isShort = count > 0 && ns < count * GIVEN_UP_FROM_NS;
   if (!isShort) {
     return lease.run({ signal: call.signal, ...(timeoutMs !== undefined && { timeoutMs }) });
   }
   return lease.run(timeoutMs === undefined ? undefined : { timeoutMs });
+}
+
+/**
+ * Runs a model and makes the answer of it: at once where the run is made at once. The lease is released
+ * if there is none; else the answer does so, or has it done.
+ *
+ * @throws OnliteError as `IoBinding.run`, by itself or by the promise
+ */
+export function runAndAnswer<Answer>(
+  lease: Lease,
+  answer: () => Answer,
+  options?: Pick<RunOptions, 'timeoutMs' | 'signal'>,
+): Answer | Promise<Answer> {
+  const fail = (error: unknown): never => {
+    lease.release();
+    throw error;
+  };
+  try {
+    const running = lease.run(options);
+    if (running !== undefined) return running.then(answer).catch(fail);
+    return answer();
+  } catch (error) {
+    return fail(error);
+  }
 }

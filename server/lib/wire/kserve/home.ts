@@ -15,7 +15,7 @@ export function homePage({ models, version }: WireContext): Handler {
       name,
       version: of,
       state,
-      ...(model && { curl: curlLine(model, origin) }),
+      ...(model && { curl: curlLine(model, origin()) }),
     }));
     if (headers.accept?.startsWith('text/') !== true) {
       const body = { status: 'alive', server: `onlite ${version}`, models: served };

@@ -7,7 +7,6 @@ import { isNumberType, type NonFinite } from '../json/numbers';
 import { JSON_TYPE, lengthOf, partsOf, type AnswerPart, type WireAnswer } from '../request';
 import { writeStrings } from './bytes';
 import { datatypeOf, hasDatatype } from './datatypes';
-import { bytesOf } from '../tensors/memory';
 import { joinParts } from '../tensors/print';
 import type { InferOutput, InferRequest } from './request';
 
@@ -49,7 +48,7 @@ export function wantedOutputs(
 const hasJsonForm = (type: ElementType): boolean =>
   isNumberType(type) || type === 'bool' || type === 'string';
 
-/** Up to so many bytes of tensors are copied behind the JSON, so that the answer is one piece. */
+/** Up to so many bytes of tensors are copied behind the JSON, so that the answer is one piece with its headers. */
 const COPIED_BYTES = 16 << 10;
 
 /**
@@ -62,48 +61,76 @@ export function printAnswer(
   id: string | undefined,
   nonFinite?: NonFinite,
 ): WireAnswer {
-  const { model } = lease;
+  const said = id === undefined || id === '' ? '' : `"id":${JSON.stringify(id)},`;
   const binary: Uint8Array[] = [];
   let binaryBytes = 0;
-  const said = id === undefined || id === '' ? '' : `"id":${JSON.stringify(id)},`;
-  const name = JSON.stringify(model.name);
-  const parts: AnswerPart[] = [
-    `{${said}"model_name":${name},"model_version":"${model.version}","outputs":[`,
-  ];
-  for (const [position, output] of wanted.entries()) {
-    const tensor = lease.output(output.index);
-    const head = `${position === 0 ? '' : ','}{"name":${JSON.stringify(output.name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.dims.join(',')}],`;
-    if (!output.binary) {
-      parts.push(`${head}"data":`, printData(tensor, output.name, nonFinite), '}');
-      continue;
-    }
+  for (const { index, binary: isBinary } of wanted) {
+    if (!isBinary) continue;
+    const tensor = lease.output(index);
     const bytes =
-      tensor.type === 'string' ? writeStrings(tensor.data as unknown as string[]) : bytesOf(tensor);
+      tensor.type === 'string'
+        ? writeStrings(tensor.data as unknown as string[])
+        : lease.outputBytes(index);
     binary.push(bytes);
     binaryBytes += bytes.length;
-    parts.push(`${head}"parameters":{"binary_data_size":${bytes.length}}}`);
   }
-  parts.push(']}');
-  const json = joinParts(parts);
+  const isPlain = binary.length === wanted.length && said === '' && !hasStrings(lease, wanted);
+  const json = isPlain
+    ? lease.headFor(wanted, () => printHead(lease, wanted, binary))
+    : joinParts(printParts(lease, wanted, binary, said, nonFinite));
   if (binaryBytes === 0) {
     lease.release();
     return { status: 200, type: JSON_TYPE, body: json };
   }
+  const type = 'application/octet-stream';
   const length = lengthOf(json);
   const headers = { [LENGTH_HEADER]: String(length) };
-  const type = 'application/octet-stream';
-  if (typeof json === 'string' && binaryBytes <= COPIED_BYTES) {
-    const body = Buffer.allocUnsafe(length + binaryBytes);
-    let position = body.write(json, 0);
-    for (const bytes of binary) {
-      body.set(bytes, position);
-      position += bytes.length;
-    }
+  if (typeof json === 'string' && json.length === length && binaryBytes <= COPIED_BYTES) {
+    let body = json;
+    for (const bytes of binary) body += asBuffer(bytes).toString('latin1');
     lease.release();
-    return { status: 200, type, headers, body };
+    return { status: 200, type, headers, body, isLatin1: true };
   }
   const body: AnswerPart[] = [...partsOf(json), ...binary];
   return { status: 200, type, headers, body, release: () => lease.release() };
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Whose sizes are others each time. */
+const hasStrings = ({ signature }: Lease, wanted: readonly WantedOutput[]): boolean =>
+  wanted.some(({ index }) => signature.outputs[index]?.type === 'string');
+
+const printHead = (
+  lease: Lease,
+  wanted: readonly WantedOutput[],
+  binary: readonly Uint8Array[],
+): string => printParts(lease, wanted, binary, '', undefined).join('');
+
+/** The JSON of an answer. */
+function printParts(
+  lease: Lease,
+  wanted: readonly WantedOutput[],
+  binary: readonly Uint8Array[],
+  said: string,
+  nonFinite: NonFinite | undefined,
+): AnswerPart[] {
+  const { model } = lease;
+  const name = JSON.stringify(model.name);
+  const parts: AnswerPart[] = [
+    `{${said}"model_name":${name},"model_version":"${model.version}","outputs":[`,
+  ];
+  let next = 0;
+  for (const [position, output] of wanted.entries()) {
+    const tensor = lease.output(output.index);
+    const head = `${position === 0 ? '' : ','}{"name":${JSON.stringify(output.name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.dims.join(',')}],`;
+    if (output.binary) {
+      parts.push(`${head}"parameters":{"binary_data_size":${binary[next++]?.length}}}`);
+    } else parts.push(`${head}"data":`, printData(tensor, output.name, nonFinite), '}');
+  }
+  parts.push(']}');
+  return parts;
 }
 
 function printData(tensor: Tensor, name: string, nonFinite: NonFinite | undefined): AnswerPart {

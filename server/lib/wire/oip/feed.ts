@@ -13,7 +13,8 @@ import {
 import { JsonReader } from '../json/reader';
 import type { Body } from '../request';
 import { elementBytes } from '../tensors/element-bytes';
-import { bytesOf, checkBooleans, setStrings } from '../tensors/memory';
+import { checkBooleans, setStrings } from '../tensors/memory';
+import { wantedOutputs, type WantedOutput } from './answer';
 import { readStrings } from './bytes';
 import { datatypeOf, hasDatatype } from './datatypes';
 import type { InferInput, InferRequest } from './request';
@@ -27,21 +28,31 @@ export interface Matched {
   readonly count: number;
 }
 
+/** What is known of a request before its tensors are looked at. */
+export interface FeedPlan {
+  readonly model: ServedModel;
+  readonly signature: Signature;
+  readonly matched: readonly Matched[];
+  readonly shapes: readonly (readonly number[] | undefined)[];
+  /** Bytes of all binary tensors. */
+  readonly binary: number;
+  readonly wanted: readonly WantedOutput[];
+}
+
+/** Of requests that are sent again and again, see {@link readOftenSent}. */
+const plans = new WeakMap<InferRequest, FeedPlan>();
+
 /**
- * Leases memory for a request and puts its inputs there. All that the request says of sizes has been
- * compared with what it has before anything is allocated.
+ * Compares all that a request says of itself with the model, and of sizes with what it has: before anything
+ * is allocated.
  *
- * @param jsonLength - bytes of the body that are JSON; binary tensors follow in the order of the inputs
  * @throws RequestError 400, naming the path of what is wrong
  */
-export function feed(
-  model: ServedModel,
-  signature: Signature,
-  request: InferRequest,
-  body: Body,
-  jsonLength: number,
-  rules: NumberRules,
-): Lease {
+export function planFeed(model: ServedModel, request: InferRequest): FeedPlan {
+  const known = plans.get(request);
+  if (known?.model === model) return known;
+  const signature = model.signature(request.signatureName);
+  const wanted = wantedOutputs(signature, request);
   const matched = request.inputs.map((input, position) =>
     match(model, signature, input, `inputs[${position}]`),
   );
@@ -58,6 +69,19 @@ export function feed(
       throw badRequest(`${path}.data`, `expected ${each.count} elements, got ${bytes} bytes`);
     }
   }
+  const plan = { model, signature, matched, shapes, binary, wanted };
+  if (request.isOften) plans.set(request, plan);
+  return plan;
+}
+
+/**
+ * Leases memory for a request and puts its inputs there.
+ *
+ * @param jsonLength - bytes of the body that are JSON; binary tensors follow in the order of the inputs
+ * @throws RequestError 400, naming the path of what is wrong
+ */
+export function feed(plan: FeedPlan, body: Body, jsonLength: number, rules: NumberRules): Lease {
+  const { model, signature, matched, shapes, binary } = plan;
   if (jsonLength + binary !== body.length) {
     const follow = body.length - jsonLength;
     throw badRequest(
@@ -65,17 +89,16 @@ export function feed(
       `their binary_data_size add up to ${binary}, ${follow} bytes follow`,
     );
   }
-
   const lease = model.lease(signature, shapes);
   try {
     let position = jsonLength;
     for (const each of matched) {
-      const tensor = lease.input(each.index);
-      if (each.input.binarySize === undefined)
-        readJsonData(each, tensor, body.slice(0, jsonLength), rules);
-      else {
-        readBinary(each, tensor, body, position);
-        position += each.input.binarySize;
+      const { binarySize } = each.input;
+      if (binarySize === undefined) {
+        readJsonData(each, lease.input(each.index), body.slice(0, jsonLength), rules);
+      } else {
+        readBinary(each, lease, body, position);
+        position += binarySize;
       }
     }
     return lease;
@@ -142,17 +165,17 @@ function checkBinarySize({ input, metadata, path, count }: Matched): void {
 }
 
 function readBinary(
-  { input, metadata, path, count }: Matched,
-  tensor: Tensor,
+  { input, index, metadata, path, count }: Matched,
+  lease: Lease,
   body: Body,
   from: number,
 ) {
   const size = input.binarySize ?? 0;
   if (metadata.type === 'string') {
-    setStrings(tensor, readStrings(body.slice(from, from + size), count, path));
+    setStrings(lease.input(index), readStrings(body.slice(from, from + size), count, path));
     return;
   }
-  const bytes = bytesOf(tensor);
+  const bytes = lease.inputBytes(index);
   body.copyTo(bytes, from);
   if (metadata.type === 'bool') checkBooleans(bytes, path);
 }

@@ -27,6 +27,8 @@ export interface InferRequest {
   readonly binaryOutput: boolean;
   readonly timeoutMs: number | undefined;
   readonly signatureName: string | undefined;
+  /** The same object is given for each request that is the same. */
+  readonly isOften: boolean;
 }
 
 /** Parameters in the order that they come in; values are checked where they mean something. */
@@ -54,10 +56,11 @@ export function readOftenSent(json: Buffer): InferRequest {
   const isAlike =
     request.id === undefined && request.inputs.every(({ data }) => data === undefined);
   if (!isAlike) return request;
+  const often = { ...request, isOften: true };
   const [oldest] = known.keys();
   if (known.size === MAX_KNOWN && oldest !== undefined) known.delete(oldest);
-  known.set(text, request);
-  return request;
+  known.set(text, often);
+  return often;
 }
 
 /** @throws RequestError 400, naming the path of what is wrong */
@@ -101,6 +104,7 @@ export function readInferRequest(json: Buffer): InferRequest {
     binaryOutput: flag(parameters, 'binary_data_output', 'parameters') ?? false,
     timeoutMs: timeout(parameters),
     signatureName: text(parameters, 'signature_name'),
+    isOften: false,
   };
 }
 

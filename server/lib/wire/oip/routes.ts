@@ -2,12 +2,13 @@ import { ModelError, type ServedModel } from '../../models';
 import { badRequest } from '../errors';
 import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
-import { jsonAnswer, type WireAnswer, type WireRequest } from '../request';
+import { jsonAnswer, type Body, type WireAnswer, type WireRequest } from '../request';
 import { forbidControl, type Handler, type Protocol, type Route, type WireContext } from '../route';
 import { LENGTH_HEADER, printAnswer, wantedOutputs } from './answer';
 import { indexEntry, modelConfig, modelMetadata, modelStatistics } from './describe';
+import { runAndAnswer } from '../run-call';
 import { feedRaw } from '../tensors/raw';
-import { feed } from './feed';
+import { feed, planFeed } from './feed';
 import { readOftenSent } from './request';
 
 /** What of the protocol's extensions there is. */
@@ -108,30 +109,31 @@ const takesInfer = (type: string | undefined): boolean =>
   type === 'application/octet-stream' ||
   type.endsWith('+json');
 
-async function infer(
+function infer(
   model: ServedModel,
   request: WireRequest,
   nonFinite: NonFinite,
-): Promise<WireAnswer> {
+): WireAnswer | Promise<WireAnswer> {
   const { body } = request;
   const length = jsonLength(request);
-  const isRaw = length === 0;
-  const parsed = isRaw ? undefined : readOftenSent(body.slice(0, length));
-  const signature = model.signature(parsed?.signatureName);
-  // Who sends one raw tensor is sent raw ones.
-  const wanted = wantedOutputs(signature, parsed ?? { outputs: undefined, binaryOutput: true });
-  const lease =
-    parsed === undefined
-      ? feedRaw(model, signature, body)
-      : feed(model, signature, parsed, body, length, { nonFinite });
-  try {
-    const timeoutMs = parsed?.timeoutMs;
-    await lease.run(timeoutMs === undefined ? undefined : { timeoutMs });
-    return printAnswer(lease, wanted, parsed?.id, nonFinite);
-  } catch (error) {
-    lease.release();
-    throw error;
-  }
+  if (length === 0) return inferRaw(model, body);
+  const parsed = readOftenSent(body.slice(0, length));
+  const plan = planFeed(model, parsed);
+  const lease = feed(plan, body, length, { nonFinite });
+  const { timeoutMs, id } = parsed;
+  return runAndAnswer(
+    lease,
+    () => printAnswer(lease, plan.wanted, id, nonFinite),
+    timeoutMs === undefined ? undefined : { timeoutMs },
+  );
+}
+
+/** Who sends one raw tensor is sent raw ones. */
+function inferRaw(model: ServedModel, body: Body): WireAnswer | Promise<WireAnswer> {
+  const signature = model.signature();
+  const wanted = wantedOutputs(signature, { outputs: undefined, binaryOutput: true });
+  const lease = feedRaw(model, signature, body);
+  return runAndAnswer(lease, () => printAnswer(lease, wanted, undefined));
 }
 
 /** Bytes of the uncompressed body that are JSON; 0 for a body that is one raw tensor. */
