@@ -93,6 +93,8 @@ const server = {
     index: 'server/lib/index.ts',
     'client/index': 'server/lib/client/index.ts',
     'cli/main': 'server/lib/cli/main.ts',
+    // Loaded by its path.
+    thread: 'server/lib/threads/thread.ts',
   },
   tsconfig: 'server/tsconfig.build.json',
   output: { ...output, dir: 'server/dist', chunkFileNames: 'chunks/[name].js' },

@@ -1,12 +1,20 @@
+import { lookup } from 'node:dns/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-import { createHandler as createMetricsHandler } from 'onlite/metrics';
+import { openServerSocket } from 'onlite';
 
 import type { GrpcServer } from './grpc/server';
 import { createHandler, type HandlerSettings, type HttpHandler } from './http/handler';
-import { close, createHttpServer, listen, type HttpTimeouts } from './http/server';
+import {
+  close,
+  createHttpServer,
+  listen,
+  listenOn,
+  serveWith,
+  type HttpTimeouts,
+} from './http/server';
 import {
   FolderWatch,
   ModelError,
@@ -15,8 +23,10 @@ import {
   type ModelSource,
   type RepositoryOptions,
 } from './models';
+import { metricsPage } from './metrics';
 import { fastifyPlugin, type FastifyPlugin } from './mount/fastify';
 import { Mount, type MountOptions } from './mount/mount';
+import { ThreadPool } from './threads/pool';
 import { protocols } from './wire';
 import type { ModelControl, WireContext } from './wire/route';
 
@@ -36,10 +46,23 @@ export interface ServerOptions extends RepositoryOptions {
    */
   readonly nonFinite?: 'accept' | 'refuse';
   readonly timeouts?: HttpTimeouts;
+  /**
+   * Threads that answer HTTP requests, at one address, with one copy of the models. Default 1. Others than
+   * the first are worker threads; one that ends is replaced. ERR_UNSUPPORTED from `listen` on Windows and
+   * macOS, where the kernel does not spread connections over sockets. gRPC is answered by the first.
+   */
+  readonly workers?: number;
   /** Whether clients may load and unload the models that there are. Default false: whoever reaches the port could. */
   readonly control?: boolean;
   /** Told of what was answered with 500. Default: a process warning. */
   readonly onError?: (error: unknown) => void;
+}
+
+/** What a server is within another: one of its threads. */
+interface ThreadOf {
+  readonly thread: number;
+  readonly threads: number;
+  readonly control: ModelControl;
 }
 
 /** Serves models over HTTP, by itself or mounted in another server. */
@@ -55,27 +78,63 @@ export class ModelServer implements AsyncDisposable {
   #grpc: GrpcServer | undefined;
   readonly #context: WireContext;
 
+  #pool: ThreadPool | undefined;
+
   constructor(options: ServerOptions = {}) {
-    this.models = new ModelRepository(options);
+    const of = threadOf;
+    const { workers = 1 } = options;
+    if (!Number.isInteger(workers) || workers < 1 || workers > MAX_WORKERS) {
+      throw new RangeError(`options.workers: expected 1 to ${MAX_WORKERS}, got ${workers}`);
+    }
+    this.models = new ModelRepository(options, of?.threads ?? workers, of?.thread);
     const maxBodyBytes = options.maxBodyBytes ?? 256 << 20;
     this.#context = {
       models: this.models,
       version: ONLITE_VERSION,
       maxBodyBytes,
       nonFinite: options.nonFinite ?? 'accept',
-      control: options.control === true ? this.#control() : undefined,
+      control: options.control === true ? (of?.control ?? this.#control()) : undefined,
     };
     this.#settings = {
       protocols: protocols(this.#context),
       maxBodyBytes,
       compression: options.compression ?? true,
-      pages: new Map([['/metrics', createMetricsHandler()]]),
+      pages: new Map([['/metrics', metricsPage(this.models)]]),
       onError: options.onError ?? warn,
     };
     this.#handler = createHandler(this.#settings);
     this.#mount = new Mount(this.#settings, this.#handler);
     this.fastify = fastifyPlugin(this.#mount);
     this.#timeouts = options.timeouts;
+    if (workers === 1 || of !== undefined) return;
+    const { maxTensorBytes, maxFreeBindings, maxFreeBytes, compression, nonFinite } = options;
+    this.#pool = new ThreadPool({
+      threads: workers,
+      options: {
+        maxBodyBytes,
+        ...(maxTensorBytes !== undefined && { maxTensorBytes }),
+        ...(maxFreeBindings !== undefined && { maxFreeBindings }),
+        ...(maxFreeBytes !== undefined && { maxFreeBytes }),
+        ...(compression !== undefined && { compression }),
+        ...(nonFinite !== undefined && { nonFinite }),
+        ...(options.timeouts && { timeouts: options.timeouts }),
+        control: options.control === true,
+      },
+      models: this.models,
+      control: this.#context.control,
+      onError: this.#settings.onError,
+    });
+    this.models.mirror = this.#pool;
+  }
+
+  /** A thread of a server that has several. @internal */
+  static ofThread(options: ServerOptions, of: ThreadOf): ModelServer {
+    threadOf = of;
+    try {
+      return new ModelServer(options);
+    } finally {
+      threadOf = undefined;
+    }
   }
 
   /** Loads a model's file and serves it. @throws OnliteError as `InferenceSession.create` */
@@ -118,9 +177,23 @@ export class ModelServer implements AsyncDisposable {
   }
 
   /** Listens; by default only this machine's own programs reach it. */
-  listen(port = 8501, host = '127.0.0.1'): Promise<AddressInfo> {
+  async listen(port = 8501, host = '127.0.0.1'): Promise<AddressInfo> {
+    if (this.#pool === undefined) {
+      this.#server ??= createHttpServer(this.#handler, this.#timeouts);
+      return listen(this.#server, port, host);
+    }
+    const { address } = await lookup(host);
+    const bound = await this.listenShared(port, address);
+    await this.#pool.listen(bound.port, address);
+    return bound;
+  }
+
+  /** Listens at an address that others of this process listen at, too. @internal */
+  async listenShared(port: number, host: string): Promise<AddressInfo> {
     this.#server ??= createHttpServer(this.#handler, this.#timeouts);
-    return listen(this.#server, port, host);
+    const { fd, family, ...bound } = openServerSocket({ port, host, reusePort: true });
+    await listenOn(this.#server, fd);
+    return { ...bound, family };
   }
 
   /**
@@ -178,8 +251,10 @@ export class ModelServer implements AsyncDisposable {
     await Promise.all([
       this.#server && close(this.#server),
       this.#grpc?.close(),
+      this.#pool?.close(),
       this.#mount.close(),
     ]);
+    this.models.mirror = undefined;
     await this.models.close();
   }
 
@@ -187,6 +262,11 @@ export class ModelServer implements AsyncDisposable {
     await this.close();
   }
 }
+
+const MAX_WORKERS = 64;
+
+/** While a thread's server is made. */
+let threadOf: ThreadOf | undefined;
 
 function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), {

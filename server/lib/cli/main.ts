@@ -10,6 +10,8 @@ async function serve(line: CommandLine): Promise<void> {
   const server = createServer({
     control: line.control,
     compression: line.compression,
+    workers: line.workers,
+    nonFinite: line.nonFinite,
     ...(line.maxBodyBytes !== undefined && { maxBodyBytes: line.maxBodyBytes }),
     onError: (error) =>
       log(error instanceof Error ? (error.stack ?? error.message) : String(error)),

@@ -22,6 +22,9 @@ file's name and is version 1.
   --no-grpc               listen for REST only
   --host HOST             what to listen on, default 127.0.0.1: 0.0.0.0 for all that reach this machine
   --max-body-bytes N      of a request, default 268435456
+  --workers N             threads that answer REST requests, with one copy of the models; default 1
+  --no-inline             make every run on a thread, short ones too
+  --refuse-non-finite     take and write no NaN and Infinity in JSON, which does not have them
   --concurrency N         runs of a model at a time, default 1
   --intra-op-threads N    threads inside a run, default the runtime's
   --model-control         let clients load and unload models
@@ -42,6 +45,9 @@ const options = {
   'no-grpc': { type: 'boolean' },
   host: { type: 'string' },
   'max-body-bytes': { type: 'string' },
+  workers: { type: 'string' },
+  'no-inline': { type: 'boolean' },
+  'refuse-non-finite': { type: 'boolean' },
   concurrency: { type: 'string' },
   'intra-op-threads': { type: 'string' },
   'model-control': { type: 'boolean' },
@@ -62,6 +68,8 @@ export interface CommandLine {
   readonly grpcPort: number | undefined;
   readonly host: string;
   readonly maxBodyBytes: number | undefined;
+  readonly workers: number;
+  readonly nonFinite: 'accept' | 'refuse';
   readonly session: SessionOptions;
   readonly control: boolean;
   readonly compression: boolean;
@@ -106,7 +114,10 @@ export function readCommandLine(args: readonly string[]): CommandLine {
         : (number('grpc-port', 0, 65_535) ?? (port === 0 ? 0 : 8500)),
     host: values.host ?? '127.0.0.1',
     maxBodyBytes: number('max-body-bytes', 1, 2 ** 31),
+    workers: number('workers', 1, 64) ?? 1,
+    nonFinite: values['refuse-non-finite'] === true ? 'refuse' : 'accept',
     session: {
+      ...(values['no-inline'] === true && { inline: 'never' as const }),
       ...(concurrency !== undefined && { concurrency }),
       ...(intraOpNumThreads !== undefined && { intraOpNumThreads }),
     },

@@ -68,6 +68,17 @@ export function listen(server: Server, port: number, host: string): Promise<Addr
   });
 }
 
+/** Listens on a socket that is bound already. */
+export function listenOn(server: Server, fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ fd }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
 /** Takes no more connections, lets requests under way end, and closes what is idle. */
 export function close(server: Server): Promise<void> {
   return new Promise((resolve) => {

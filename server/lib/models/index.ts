@@ -9,10 +9,11 @@ export { ModelError, type ModelErrorKind } from './errors';
 export { type Lease } from './lease';
 export {
   ModelRepository,
+  type RepositoryMirror,
   type RepositoryOptions,
   type VersionState,
   type VersionStatus,
 } from './repository';
-export { type ModelSource, type ServedModel } from './served-model';
+export { type ModelSource, type ServedModel, type SharedModel } from './served-model';
 export { DEFAULT_SIGNATURE, checkShape, wireShape, type Signature } from './signature';
 export { phaseDuration, type Duration } from './statistics';

@@ -1,5 +1,7 @@
 import type { InferenceSession } from 'onlite';
 
+import type { RequestStatistics } from './statistics';
+
 /** Runs on threads between two looks at how long they took; more after each time that it closed. */
 const FIRST_WINDOW = 64;
 const LAST_WINDOW = 4096;
@@ -9,8 +11,8 @@ const OPENS_AT = 0.9;
 
 /** What a slow run here counts for: it closes where one of 20 is slow. */
 const SLOW_RUN = 19;
-const VERY_SLOW_RUN = 3 * SLOW_RUN;
-const VERY_SLOW = 20;
+/** One during which the system gave the processor to others, which says little. */
+const PREEMPTED_RUN = 4;
 const CLOSES_ABOVE = 10 * SLOW_RUN;
 
 /**
@@ -29,12 +31,12 @@ export class InlineGate {
   /** What slow runs here counted for and quick ones have not made up for. */
   #debt = 0;
   #isOpen = false;
-  /** How often it has opened or closed, and runs that were made here. */
-  changes = 0;
-  runs = 0;
+  #switches = 0;
+  readonly #statistics: RequestStatistics;
 
   /** @param maxMicroseconds - of a run inside the runtime; 0 for one that never opens */
-  constructor(session: InferenceSession, maxMicroseconds: number) {
+  constructor(session: InferenceSession, maxMicroseconds: number, statistics: RequestStatistics) {
+    this.#statistics = statistics;
     this.#session = session;
     this.#limitNs = maxMicroseconds * 1000;
   }
@@ -58,13 +60,13 @@ export class InlineGate {
 
   /** A run was made here. */
   ranHere(milliseconds: number): void {
-    this.runs++;
+    this.#statistics.ranInline();
     const ns = milliseconds * 1e6;
     if (ns <= this.#limitNs) {
       if (this.#debt > 0) this.#debt--;
       return;
     }
-    this.#debt += ns > VERY_SLOW * this.#limitNs ? VERY_SLOW_RUN : SLOW_RUN;
+    this.#debt += this.#wasPreempted() ? PREEMPTED_RUN : SLOW_RUN;
     if (this.#debt <= CLOSES_ABOVE) return;
     this.#window = Math.min(this.#window * 4, LAST_WINDOW);
     this.#change(false);
@@ -73,10 +75,18 @@ export class InlineGate {
     this.#quick = invoke.countAtOrBelow(this.#limitNs);
   }
 
+  /** Whether the process has lost the processor since this was asked last; asked after slow runs only. */
+  #wasPreempted(): boolean {
+    const { involuntaryContextSwitches } = process.resourceUsage();
+    const before = this.#switches;
+    this.#switches = involuntaryContextSwitches;
+    return involuntaryContextSwitches !== before;
+  }
+
   #change(isOpen: boolean): void {
     this.#isOpen = isOpen;
     this.#debt = 0;
     this.#asked = 0;
-    this.changes++;
+    this.#statistics.inlineChanged(isOpen);
   }
 }

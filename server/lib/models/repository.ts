@@ -2,7 +2,7 @@ import { TensorPool } from 'onlite';
 
 import type { BindingLimits } from './bindings';
 import { ModelError } from './errors';
-import { ServedModel, type ModelSource } from './served-model';
+import { ServedModel, type ModelSource, type SharedModel } from './served-model';
 
 /** The life of a version, in TensorFlow Serving's words. */
 export type VersionState = 'LOADING' | 'AVAILABLE' | 'UNLOADING' | 'END';
@@ -27,6 +27,15 @@ export interface RepositoryOptions {
   readonly maxFreeBytes?: number;
 }
 
+/** Told of what becomes of versions, so that other threads serve the same. */
+export interface RepositoryMirror {
+  /** A version has another state, or another model. */
+  changed(status: VersionStatus): Promise<void>;
+  /** A version is to be unloaded, or is no more. */
+  dropped(name: string, version: string): Promise<void>;
+  labelled(name: string, labels: Readonly<Record<string, string>>): void;
+}
+
 interface Entry {
   source: ModelSource;
   state: VersionState;
@@ -43,11 +52,21 @@ export class ModelRepository {
   readonly #pool: TensorPool;
   readonly #limits: BindingLimits;
 
-  constructor(options: RepositoryOptions = {}) {
-    this.#pool = new TensorPool({ maxBytes: options.maxTensorBytes ?? 1 << 30 });
+  readonly #threads: number;
+  readonly #thread: number;
+  /** Of other threads. */
+  mirror: RepositoryMirror | undefined;
+
+  /** @param threads - that answer requests, of which this is `thread` */
+  constructor(options: RepositoryOptions = {}, threads = 1, thread = 0) {
+    this.#threads = threads;
+    this.#thread = thread;
+    this.#pool = new TensorPool({
+      maxBytes: Math.ceil((options.maxTensorBytes ?? 1 << 30) / threads),
+    });
     this.#limits = {
-      maxFree: options.maxFreeBindings ?? 64,
-      maxFreeBytes: options.maxFreeBytes ?? 256 << 20,
+      maxFree: Math.ceil((options.maxFreeBindings ?? 64) / threads),
+      maxFreeBytes: Math.ceil((options.maxFreeBytes ?? 256 << 20) / threads),
     };
   }
 
@@ -84,17 +103,39 @@ export class ModelRepository {
 
   async #replace(entry: Entry, source: ModelSource): Promise<ServedModel> {
     const old = entry.model;
-    if (old === undefined) entry.state = 'LOADING';
     try {
-      const model = await ServedModel.load(source, this.#pool, this.#limits);
+      if (old === undefined) {
+        entry.state = 'LOADING';
+        await this.#tell(entry);
+      }
+      const model = await ServedModel.load(source, this.#pool, this.#limits, this.#threads);
       Object.assign(entry, { source, model, state: 'AVAILABLE', reason: undefined });
+      await this.#tell(entry);
       void old?.retire();
       return model;
     } catch (error) {
       entry.reason = error instanceof Error ? error.message : String(error);
-      if (old === undefined) entry.state = 'END';
+      if (old === undefined) {
+        entry.state = 'END';
+        await this.#tell(entry);
+      }
       throw error;
     }
+  }
+
+  async #tell(entry: Entry): Promise<void> {
+    await this.mirror?.changed(statusOf(entry));
+  }
+
+  /** Serves what another thread has loaded; one that is there already is released after its requests. */
+  attach({ name, version, state, reason }: VersionStatus, shared: SharedModel | undefined): void {
+    const versions = this.#models.get(name) ?? new Map<string, Entry>();
+    this.#models.set(name, versions);
+    const source = shared?.source ?? { name, version, file: '' };
+    const before = versions.get(version);
+    const model = shared && ServedModel.attach(shared, this.#pool, this.#limits, this.#thread);
+    versions.set(version, { source, state, reason, model, change: Promise.resolve() });
+    void before?.model?.retire();
   }
 
   /** Waits for the requests of a version and releases it; forgets it. */
@@ -104,7 +145,7 @@ export class ModelRepository {
     if (versions === undefined || entry === undefined) return;
     await entry.change;
     entry.state = 'UNLOADING';
-    await entry.model?.retire();
+    await Promise.all([entry.model?.retire(), this.mirror?.dropped(name, version)]);
     entry.model = undefined;
     entry.state = 'END';
     versions.delete(version);
@@ -114,6 +155,12 @@ export class ModelRepository {
   /** Names for versions of a model, such as `stable`. */
   setLabels(name: string, labels: Readonly<Record<string, string>>): void {
     this.#labels.set(name, new Map(Object.entries(labels)));
+    this.mirror?.labelled(name, labels);
+  }
+
+  /** The labels of all models that have some. */
+  labels(): [name: string, labels: Readonly<Record<string, string>>][] {
+    return [...this.#labels].map(([name, labels]) => [name, Object.fromEntries(labels)]);
   }
 
   /**
@@ -159,7 +206,7 @@ export class ModelRepository {
     const versions = this.#models.get(name);
     if (versions === undefined) throw new ModelError('not-found', `no model is called '${name}'`);
     return [...versions]
-      .map(([version, { state, reason, model }]) => ({ name, version, state, reason, model }))
+      .map(([, entry]) => statusOf(entry))
       .sort((a, b) => (BigInt(a.version) < BigInt(b.version) ? 1 : -1));
   }
 
@@ -187,6 +234,10 @@ export class ModelRepository {
     await Promise.all(this.all().map(({ name, version }) => this.unload(name, version)));
     this.#pool.dispose();
   }
+}
+
+function statusOf({ source: { name, version }, state, reason, model }: Entry): VersionStatus {
+  return { name, version, state, reason, model };
 }
 
 function notReady({ source, state, reason }: Entry): ModelError {

@@ -1,11 +1,18 @@
-import { InferenceSession, type SessionOptions, type TensorPool } from 'onlite';
+import { InferenceSession, type SessionHandle, type SessionOptions, type TensorPool } from 'onlite';
 
 import { Bindings, type BindingLimits, type InputShapes } from './bindings';
 import { ModelError } from './errors';
 import { InlineGate } from './inline-gate';
 import { Lease } from './lease';
 import { DEFAULT_SIGNATURE, signaturesOf, type Signature } from './signature';
-import { RequestStatistics } from './statistics';
+import { RequestStatistics, sharedCounters } from './statistics';
+
+/** A model that another thread may attach to, as long as it is there. */
+export interface SharedModel {
+  readonly source: ModelSource;
+  readonly handle: SessionHandle;
+  readonly counters: SharedArrayBuffer;
+}
 
 /** Below this a run on the JavaScript thread costs less than one that is handed to another. */
 const INLINE_MICROSECONDS = 50;
@@ -35,10 +42,12 @@ export class ServedModel {
   readonly file: string;
   readonly session: InferenceSession;
   readonly signatures: ReadonlyMap<string, Signature>;
-  readonly statistics = new RequestStatistics();
+  readonly statistics: RequestStatistics;
   readonly inline: InlineGate;
   readonly #bindings = new Map<Signature, Bindings>();
   readonly #resizes: boolean;
+  /** Of the session's options what requests have to do with. */
+  readonly #session: SessionOptions;
   #leases = 0;
   #retired: (() => void) | undefined;
   readonly #pool: TensorPool;
@@ -49,6 +58,7 @@ export class ServedModel {
     session: InferenceSession,
     pool: TensorPool,
     limits: BindingLimits,
+    statistics: RequestStatistics,
   ) {
     this.name = source.name;
     this.version = source.version;
@@ -56,7 +66,14 @@ export class ServedModel {
     this.session = session;
     this.signatures = signaturesOf(session);
     this.#resizes = source.session?.resizeInputs === true;
-    this.inline = new InlineGate(session, inlineMicroseconds(source.session));
+    const { resizeInputs, inline, batching } = source.session ?? {};
+    this.#session = {
+      ...(resizeInputs !== undefined && { resizeInputs }),
+      ...(inline !== undefined && { inline }),
+      ...(batching !== undefined && { batching }),
+    };
+    this.statistics = statistics;
+    this.inline = new InlineGate(session, inlineMicroseconds(source.session), statistics);
     this.#pool = pool;
     this.#limits = limits;
   }
@@ -66,6 +83,7 @@ export class ServedModel {
     source: ModelSource,
     pool: TensorPool,
     limits: BindingLimits,
+    threads = 1,
   ): Promise<ServedModel> {
     const session = await InferenceSession.create(source.file, {
       name: source.name,
@@ -73,7 +91,29 @@ export class ServedModel {
       // Requests are made here by the gate, which does not go by what else is under way.
       inline: 'never',
     });
-    return new ServedModel(source, session, pool, limits);
+    const statistics = new RequestStatistics(sharedCounters(threads));
+    return new ServedModel(source, session, pool, limits, statistics);
+  }
+
+  /** What another thread has loaded, with its weights. @throws OnliteError as `InferenceSession.attach` */
+  static attach(
+    { source, handle, counters }: SharedModel,
+    pool: TensorPool,
+    limits: BindingLimits,
+    thread: number,
+  ): ServedModel {
+    const statistics = new RequestStatistics(counters, thread);
+    return new ServedModel(source, InferenceSession.attach(handle), pool, limits, statistics);
+  }
+
+  /** What {@link ServedModel.attach} takes in another thread, as `postMessage` carries it. */
+  share(): SharedModel {
+    const { name, version, file } = this;
+    return {
+      source: { name, version, file, session: this.#session },
+      handle: this.session.share(),
+      counters: this.statistics.counters,
+    };
   }
 
   /** Whether shapes have the model's fixed dimensions. */

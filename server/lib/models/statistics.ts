@@ -2,30 +2,104 @@ import type { InferenceSession, LatencyPhase } from 'onlite';
 
 /** How often something happened and how long it took in all. */
 export interface Duration {
-  count: number;
+  readonly count: number;
   /** Nanoseconds. */
-  ns: number;
+  readonly ns: number;
 }
 
-/** What requests for one version of a model have come to since it was loaded. */
+/** What is counted, each a double of a thread's row. */
+enum Column {
+  Successes,
+  SuccessNs,
+  Failures,
+  FailureNs,
+  Inferences,
+  LastInference,
+  InlineRuns,
+  InlineChanges,
+  IsInline,
+}
+
+const COLUMNS = 16;
+
+/** Memory that threads count requests in: a row for each, which that one writes and all read. */
+export const sharedCounters = (threads: number): SharedArrayBuffer =>
+  new SharedArrayBuffer(threads * COLUMNS * Float64Array.BYTES_PER_ELEMENT);
+
+/** What requests for one version of a model have come to since it was loaded, those of all threads. */
 export class RequestStatistics {
-  readonly success: Duration = { count: 0, ns: 0 };
-  readonly fail: Duration = { count: 0, ns: 0 };
-  /** Of the first dimension of the first input; 1 for what has none. */
-  inferences = 0;
-  /** Milliseconds since 1970 of the last request, 0 without one. */
-  lastInference = 0;
+  readonly counters: SharedArrayBuffer;
+  readonly #all: Float64Array;
+  readonly #own: Float64Array;
+
+  /** @param thread - whose row is written here */
+  constructor(counters = sharedCounters(1), thread = 0) {
+    this.counters = counters;
+    this.#all = new Float64Array(counters);
+    this.#own = this.#all.subarray(thread * COLUMNS, (thread + 1) * COLUMNS);
+    this.#own[Column.IsInline] = 0;
+  }
 
   succeeded(nanoseconds: number, rows: number): void {
-    this.success.count++;
-    this.success.ns += nanoseconds;
-    this.inferences += rows;
-    this.lastInference = Date.now();
+    this.#add(Column.Successes, 1);
+    this.#add(Column.SuccessNs, nanoseconds);
+    this.#add(Column.Inferences, rows);
+    this.#own[Column.LastInference] = Date.now();
   }
 
   failed(nanoseconds: number): void {
-    this.fail.count++;
-    this.fail.ns += nanoseconds;
+    this.#add(Column.Failures, 1);
+    this.#add(Column.FailureNs, nanoseconds);
+  }
+
+  ranInline(): void {
+    this.#add(Column.InlineRuns, 1);
+  }
+
+  inlineChanged(isInline: boolean): void {
+    this.#add(Column.InlineChanges, 1);
+    this.#own[Column.IsInline] = Number(isInline);
+  }
+
+  #add(column: Column, value: number): void {
+    this.#own[column] = (this.#own[column] ?? 0) + value;
+  }
+
+  #sum(column: Column): number {
+    let sum = 0;
+    for (let at: number = column; at < this.#all.length; at += COLUMNS) sum += this.#all[at] ?? 0;
+    return sum;
+  }
+
+  get success(): Duration {
+    return { count: this.#sum(Column.Successes), ns: this.#sum(Column.SuccessNs) };
+  }
+
+  get fail(): Duration {
+    return { count: this.#sum(Column.Failures), ns: this.#sum(Column.FailureNs) };
+  }
+
+  /** Of the first dimension of the first input; 1 for what has none. */
+  get inferences(): number {
+    return this.#sum(Column.Inferences);
+  }
+
+  /** Milliseconds since 1970 of the last request, 0 without one. */
+  get lastInference(): number {
+    let last = 0;
+    for (let at: number = Column.LastInference; at < this.#all.length; at += COLUMNS) {
+      last = Math.max(last, this.#all[at] ?? 0);
+    }
+    return last;
+  }
+
+  /** Runs on the threads that answer requests, how often that began or ended, and on how many it is so. */
+  get inline(): { runs: number; changes: number; threads: number } {
+    return {
+      runs: this.#sum(Column.InlineRuns),
+      changes: this.#sum(Column.InlineChanges),
+      threads: this.#sum(Column.IsInline),
+    };
   }
 }
 

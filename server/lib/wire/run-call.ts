@@ -1,5 +1,3 @@
-import type { RunOptions } from 'onlite';
-
 import type { Lease } from '../models';
 import type { RpcCall } from './rpc';
 
@@ -34,15 +32,15 @@ export function runForCall(
  */
 export function runAndAnswer<Answer>(
   lease: Lease,
+  run: () => Promise<void> | undefined,
   answer: () => Answer,
-  options?: Pick<RunOptions, 'timeoutMs' | 'signal'>,
 ): Answer | Promise<Answer> {
   const fail = (error: unknown): never => {
     lease.release();
     throw error;
   };
   try {
-    const running = lease.run(options);
+    const running = run();
     if (running !== undefined) return running.then(answer).catch(fail);
     return answer();
   } catch (error) {

@@ -123,8 +123,8 @@ function infer(
   const { timeoutMs, id } = parsed;
   return runAndAnswer(
     lease,
+    () => lease.run(timeoutMs === undefined ? undefined : { timeoutMs }),
     () => printAnswer(lease, plan.wanted, id, nonFinite),
-    timeoutMs === undefined ? undefined : { timeoutMs },
   );
 }
 
@@ -133,7 +133,11 @@ function inferRaw(model: ServedModel, body: Body): WireAnswer | Promise<WireAnsw
   const signature = model.signature();
   const wanted = wantedOutputs(signature, { outputs: undefined, binaryOutput: true });
   const lease = feedRaw(model, signature, body);
-  return runAndAnswer(lease, () => printAnswer(lease, wanted, undefined));
+  return runAndAnswer(
+    lease,
+    () => lease.run(),
+    () => printAnswer(lease, wanted, undefined),
+  );
 }
 
 /** Bytes of the uncompressed body that are JSON; 0 for a body that is one raw tensor. */

@@ -5,7 +5,7 @@ import { readTexts } from '../../protobuf/texts';
 import { ProtobufWriter } from '../../protobuf/writer';
 import { forbidControl, type WireContext } from '../../route';
 import { rpcMethod, type RpcCall, type RpcMethod, type RpcService } from '../../rpc';
-import { runForCall } from '../../run-call';
+import { runAndAnswer, runForCall } from '../../run-call';
 import { wantedOutputs } from '../answer';
 import { EXTENSIONS } from '../routes';
 import { printModelInfer, printStreamFailure, printStreamed } from './answer';
@@ -19,7 +19,7 @@ export function inferenceService(context: WireContext): RpcService {
   const { models, control } = context;
   const find = (name: string, version: string): ServedModel =>
     models.find(name, version === '' ? undefined : version);
-  const infer = async (request: ModelInferRequest, call: RpcCall): Promise<Buffer> =>
+  const infer = (request: ModelInferRequest, call: RpcCall): Buffer | Promise<Buffer> =>
     runInfer(find(request.model, request.version), request, call);
 
   const ofModel = (print: (model: ServedModel) => Buffer): RpcMethod =>
@@ -76,11 +76,11 @@ export function inferenceService(context: WireContext): RpcService {
   };
 }
 
-async function runInfer(
+function runInfer(
   model: ServedModel,
   request: ModelInferRequest,
   call: RpcCall,
-): Promise<Buffer> {
+): Buffer | Promise<Buffer> {
   const { timeoutMs, signatureName } = readAsked(request);
   const signature = model.signature(signatureName);
   const outputs = request.outputs.map(({ name }) => ({ name, binary: true }));
@@ -89,12 +89,15 @@ async function runInfer(
     binaryOutput: true,
   });
   const lease = feedContents(model, signature, request);
-  try {
-    await runForCall(lease, call, timeoutMs);
-    return printModelInfer(lease, wanted, request.id);
-  } finally {
-    lease.release();
-  }
+  return runAndAnswer(
+    lease,
+    () => runForCall(lease, call, timeoutMs),
+    () => {
+      const bytes = printModelInfer(lease, wanted, request.id);
+      lease.release();
+      return bytes;
+    },
+  );
 }
 
 const EMPTY = Buffer.alloc(0);

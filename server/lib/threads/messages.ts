@@ -1,0 +1,60 @@
+import type { HttpTimeouts } from '../http/server';
+import type { SharedModel, VersionStatus } from '../models';
+
+/** What a thread of a server is made with. */
+export interface ThreadData {
+  /** Of the server's threads; 0 is the one that made the others. */
+  readonly thread: number;
+  readonly threads: number;
+  readonly options: ThreadOptions;
+}
+
+/** Those of the server's options that can be sent. */
+export interface ThreadOptions {
+  readonly maxTensorBytes?: number;
+  readonly maxFreeBindings?: number;
+  readonly maxFreeBytes?: number;
+  readonly maxBodyBytes?: number;
+  readonly compression?: boolean;
+  readonly nonFinite?: 'accept' | 'refuse';
+  readonly timeouts?: HttpTimeouts;
+  readonly control?: boolean;
+}
+
+export type SharedStatus = Omit<VersionStatus, 'model'>;
+
+/** What a thread is asked to do; each is answered when it has been done. */
+export type Order =
+  | { readonly kind: 'change'; readonly status: SharedStatus; readonly shared?: SharedModel }
+  | { readonly kind: 'drop'; readonly name: string; readonly version: string }
+  | {
+      readonly kind: 'label';
+      readonly name: string;
+      readonly labels: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: 'listen'; readonly port: number; readonly host: string }
+  | { readonly kind: 'close' };
+
+export interface OrderMessage {
+  readonly id: number;
+  readonly order: Order;
+}
+
+/** What a thread says to the one that made it. */
+export type ThreadMessage =
+  | { readonly kind: 'done'; readonly id: number; readonly error?: string }
+  /** A client wants a model to be loaded or unloaded: the first thread does so. */
+  | {
+      readonly kind: 'control';
+      readonly id: number;
+      readonly change: 'load' | 'unload';
+      readonly name: string;
+    }
+  /** Something was answered with status 500. */
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** The answer to a `control`. */
+export interface ControlDone {
+  readonly controlled: number;
+  readonly error?: { readonly message: string; readonly kind?: string };
+}

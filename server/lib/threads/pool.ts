@@ -1,0 +1,164 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+
+import {
+  ModelError,
+  type ModelRepository,
+  type RepositoryMirror,
+  type VersionStatus,
+} from '../models';
+import type { ModelControl } from '../wire/route';
+import type {
+  ControlDone,
+  Order,
+  OrderMessage,
+  SharedStatus,
+  ThreadData,
+  ThreadMessage,
+  ThreadOptions,
+} from './messages';
+
+/** How long a thread that ended is left alone before another takes its place; longer each time. */
+const FIRST_RESTART_MS = 100;
+const LAST_RESTART_MS = 30_000;
+
+export interface PoolSettings {
+  readonly threads: number;
+  readonly options: ThreadOptions;
+  readonly models: ModelRepository;
+  readonly control: ModelControl | undefined;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Member {
+  readonly worker: Worker;
+  readonly waiting: Map<number, { done: () => void; fail: (error: Error) => void }>;
+}
+
+/**
+ * The threads of a server beside its first one. Each has its own event loop and its own socket at the
+ * server's address, over which the kernel spreads connections; the models are the first thread's, which
+ * they attach to. One that ends is replaced, and what it was doing is lost with it; the others go on.
+ */
+export class ThreadPool implements RepositoryMirror {
+  readonly #settings: PoolSettings;
+  readonly #members = new Map<number, Member>();
+  #nextId = 0;
+  #address: { readonly port: number; readonly host: string } | undefined;
+  #restarts = 0;
+  #isClosing = false;
+
+  constructor(settings: PoolSettings) {
+    this.#settings = settings;
+    for (let thread = 1; thread < settings.threads; thread++) this.#start(thread);
+  }
+
+  /** Listens in all of them. @throws Error if one cannot */
+  async listen(port: number, host: string): Promise<void> {
+    this.#address = { port, host };
+    await this.#order({ kind: 'listen', port, host });
+  }
+
+  async changed(status: VersionStatus): Promise<void> {
+    await this.#order(changeOf(status));
+  }
+
+  async dropped(name: string, version: string): Promise<void> {
+    await this.#order({ kind: 'drop', name, version });
+  }
+
+  labelled(name: string, labels: Readonly<Record<string, string>>): void {
+    this.#order({ kind: 'label', name, labels }).catch(this.#settings.onError);
+  }
+
+  /** Answers what is under way, and ends them. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#order({ kind: 'close' });
+    await Promise.all([...this.#members.values()].map(({ worker }) => worker.terminate()));
+  }
+
+  async #order(order: Order): Promise<void> {
+    await Promise.all([...this.#members.values()].map((member) => this.#send(member, order)));
+  }
+
+  #send({ worker, waiting }: Member, order: Order): Promise<void> {
+    const id = this.#nextId++;
+    return new Promise((done, fail) => {
+      waiting.set(id, { done, fail });
+      worker.postMessage({ id, order } satisfies OrderMessage);
+    });
+  }
+
+  #start(thread: number): void {
+    const { threads, options, onError, models } = this.#settings;
+    const workerData: ThreadData = { thread, threads, options };
+    const worker = new Worker(join(__dirname, THREAD_FILE), {
+      workerData,
+      name: `onlite-server ${thread}`,
+    });
+    const member: Member = { worker, waiting: new Map() };
+    this.#members.set(thread, member);
+    worker.on('message', (message: ThreadMessage) => this.#heard(member, message));
+    worker.on('error', onError);
+    worker.on('exit', () => this.#ended(thread, member));
+    worker.unref();
+    // What it has missed; a new server has nothing yet.
+    const orders: Order[] = models.all().map(changeOf);
+    for (const [name, labels] of models.labels()) orders.push({ kind: 'label', name, labels });
+    if (this.#address !== undefined) orders.push({ kind: 'listen', ...this.#address });
+    for (const order of orders) this.#send(member, order).catch(onError);
+  }
+
+  #heard(member: Member, message: ThreadMessage): void {
+    switch (message.kind) {
+      case 'done': {
+        const waiting = member.waiting.get(message.id);
+        member.waiting.delete(message.id);
+        if (message.error === undefined) waiting?.done();
+        else waiting?.fail(new Error(message.error));
+        return;
+      }
+      case 'control':
+        void this.#control(message.change, message.name).then((error) =>
+          member.worker.postMessage({
+            controlled: message.id,
+            ...(error && { error }),
+          } satisfies ControlDone),
+        );
+        return;
+      case 'failed':
+        this.#settings.onError(message.error);
+    }
+  }
+
+  async #control(change: 'load' | 'unload', name: string): Promise<ControlDone['error']> {
+    try {
+      await this.#settings.control?.[change](name);
+      return undefined;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { message, ...(error instanceof ModelError && { kind: error.kind }) };
+    }
+  }
+
+  #ended(thread: number, member: Member): void {
+    if (this.#members.get(thread) === member) this.#members.delete(thread);
+    // Nobody waits for a thread that is no more: what it was to do has no meaning without it.
+    for (const { done } of member.waiting.values()) done();
+    member.waiting.clear();
+    if (this.#isClosing) return;
+    const after = Math.min(FIRST_RESTART_MS * 2 ** this.#restarts++, LAST_RESTART_MS);
+    setTimeout(() => {
+      if (!this.#isClosing) this.#start(thread);
+    }, after).unref();
+  }
+}
+
+/** Beside this package's other entries, wherever this is bundled to. */
+const THREAD_FILE = __dirname.endsWith('chunks') ? '../thread.js' : 'thread.js';
+
+function changeOf({ name, version, state, reason, model }: VersionStatus): Order {
+  const status: SharedStatus = { name, version, state, reason };
+  return { kind: 'change', status, ...(model && { shared: model.share() }) };
+}
