@@ -12,6 +12,7 @@ import { makeModel, modelNames } from './models.mjs';
 import * as bindings from './operations/bind.mjs';
 import { create, createEnded, createWrong } from './operations/create.mjs';
 import * as memory from './operations/memory.mjs';
+import { numbers } from './operations/numbers.mjs';
 import { burst, run, runSync } from './operations/run.mjs';
 import * as sessions from './operations/session.mjs';
 import { boundOverItself, wrong } from './operations/wrong.mjs';
@@ -41,6 +42,7 @@ const operations = [
   [sessions.warmUp, 1],
   [sessions.profile, 1],
   [sessions.statistics, 2],
+  [numbers, 2],
   [memory.churnPool, 3],
   [memory.replacePool, 1],
   [memory.collect, 1],
