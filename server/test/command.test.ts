@@ -60,6 +60,19 @@ describe('the command', () => {
     expect(await end()).toBe(0);
   });
 
+  it.runIf(process.platform === 'linux')('answers in several threads, and ends', async () => {
+    const { url, models, end } = await started([
+      ...[fixture('add4.onnx'), '--workers', '2', '--no-inline', '--refuse-non-finite'],
+    ]);
+    expect(models).toEqual([{ name: 'add4', version: '1', state: 'AVAILABLE' }]);
+    const body = '{"inputs":{"a":[NaN,1,1,1],"b":[1,1,1,1]}}';
+    for (let request = 0; request < 10; request++) {
+      const { status } = await fetch(`${url}/v1/models/add4:predict`, { method: 'POST', body });
+      expect(status).toBe(400);
+    }
+    expect(await end()).toBe(0);
+  });
+
   it('is what `onlite serve` forwards to', async () => {
     const onlite = join(root, 'dist/cli/main.js');
     const { models, end } = await started(['serve', fixture('add4.tflite')], onlite);

@@ -86,6 +86,8 @@ export class ThreadPool implements RepositoryMirror {
     const id = this.#nextId++;
     return new Promise((done, fail) => {
       waiting.set(id, { done, fail });
+      // Who waits for it is not left alone by a process that ends meanwhile.
+      worker.ref();
       worker.postMessage({ id, order } satisfies OrderMessage);
     });
   }
@@ -115,6 +117,7 @@ export class ThreadPool implements RepositoryMirror {
       case 'done': {
         const waiting = member.waiting.get(message.id);
         member.waiting.delete(message.id);
+        if (member.waiting.size === 0) member.worker.unref();
         if (message.error === undefined) waiting?.done();
         else waiting?.fail(new Error(message.error));
         return;
