@@ -101,7 +101,10 @@ export function installHint(tool) {
   return (hints[process.platform] ?? hints.linux)[tool];
 }
 
-/** CMake refuses a cache that was made for another place or generator; such a folder is remade. */
+/**
+ * CMake refuses a cache that was made for another place or generator. What goes is what `cmake --fresh`
+ * takes away: what others have put into the folder stays.
+ */
 function dropForeignCache(folder) {
   const file = at(folder, 'CMakeCache.txt');
   if (!statOrNull(file)) return;
@@ -113,7 +116,10 @@ function dropForeignCache(folder) {
   const sameGenerator =
     process.platform === 'win32' || (value('CMAKE_GENERATOR') === 'Ninja') === ninja;
   const samePlace = sameFolder(home, ROOT) && sameFolder(made, at(folder));
-  if (!samePlace || !sameGenerator) rmSync(at(folder), { recursive: true, force: true });
+  if (samePlace && sameGenerator) return;
+  for (const own of ['CMakeCache.txt', 'CMakeFiles']) {
+    rmSync(join(at(folder), own), { recursive: true, force: true });
+  }
 }
 
 function sameFolder(left, right) {
