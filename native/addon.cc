@@ -4,6 +4,7 @@
 #include "napi/environment/environment.h"
 #include "napi/histogram/native_histogram.h"
 #include "napi/numbers/number_functions.h"
+#include "napi/observation/observation_functions.h"
 #include "napi/process/gpu_job.h"
 #include "napi/process/pages.h"
 #include "napi/process/pinned_memory.h"
@@ -103,6 +104,10 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<Safe<onlite::ParseNumbersOf>>(env, "parseNumbers"));
   exports.Set("printNumbers",
               Napi::Function::New<Safe<onlite::PrintNumbersOf>>(env, "printNumbers"));
+  exports.Set("extentOf", Napi::Function::New<Safe<onlite::ExtentOfValues>>(env, "extentOf"));
+  exports.Set("countValues", Napi::Function::New<Safe<onlite::CountValuesOf>>(env, "countValues"));
+  exports.Set("addChannelSums",
+              Napi::Function::New<Safe<onlite::AddChannelSumsOf>>(env, "addChannelSums"));
   exports.Set("sampleGpus", Napi::Function::New<Safe<onlite::SampleGpus>>(env, "sampleGpus"));
   exports.Set("registerProviderLibrary",
               Napi::Function::New<Safe<onlite::RegisterProviderLibraryJob>>(

@@ -13,6 +13,7 @@ set(ONLITE_HOT_SOURCES
   native/core/numbers/parse_numbers.cc
   native/core/numbers/print_numbers.cc
   native/core/numbers/write_float.cc
+  native/core/observation.cc
   native/core/run_statistics.cc
   native/napi/environment/job.cc
   native/napi/environment/mailbox.cc

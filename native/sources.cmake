@@ -18,6 +18,7 @@ set(ONLITE_CORE_SOURCES
   native/core/numbers/powers_of_ten.cc
   native/core/numbers/print_numbers.cc
   native/core/numbers/write_float.cc
+  native/core/observation.cc
   native/core/quick_exit.cc
   native/core/run_statistics.cc
   native/core/status.cc
@@ -120,6 +121,7 @@ set(ONLITE_ADDON_SOURCES
   native/napi/environment/mailbox.cc
   native/napi/histogram/native_histogram.cc
   native/napi/numbers/number_functions.cc
+  native/napi/observation/observation_functions.cc
   native/napi/process/gpu_job.cc
   native/napi/process/pages.cc
   native/napi/process/pinned_memory.cc

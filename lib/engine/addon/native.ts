@@ -5,6 +5,7 @@ import { OnliteError, type OnliteErrorCode } from '../../errors';
 import { settleJobs, settleSucceeded, succeededIds } from './jobs';
 import { loadAddon } from './load';
 import type { NativeNumbers } from './native-numbers';
+import type { NativeObservation } from './native-observation';
 
 /** The name of a runtime. */
 export type Engine = 'onnxruntime' | 'tflite';
@@ -346,7 +347,7 @@ export interface NativeSession {
 }
 
 /** Everything the addon exports. */
-export interface NativeAddon extends NativeNumbers {
+export interface NativeAddon extends NativeNumbers, NativeObservation {
   initialise(config: {
     makeError: (code: OnliteErrorCode, message: string, cause?: string) => OnliteError;
     dispatch: (...completions: unknown[]) => void;

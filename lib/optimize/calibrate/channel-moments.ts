@@ -1,3 +1,4 @@
+import { native } from '../../engine/addon/native';
 import { OnliteError } from '../../errors';
 import { channelLayout, type ChannelLayout } from '../quantize/parameters';
 import type { Values } from './extent';
@@ -9,59 +10,6 @@ export interface Moments {
   readonly mean: Float64Array;
   readonly variance: Float64Array;
   readonly peak: Float64Array;
-}
-
-/** Sums over one tensor's values of each channel. */
-interface Sums {
-  /** Of the distances from the channel's pivot, and of their squares. */
-  readonly distances: Float64Array;
-  readonly squares: Float64Array;
-}
-
-/**
- * @param pivots - numbers near the channels' values
- * @param peaks - raised to the values' greatest magnitudes
- */
-function sumsOf(
-  values: Values,
-  { outer, channels, inner }: ChannelLayout,
-  pivots: Float64Array,
-  peaks: Float64Array,
-): Sums {
-  const distances = new Float64Array(channels);
-  const squares = new Float64Array(channels);
-  let index = 0;
-  if (inner === 1) {
-    for (let block = 0; block < outer; block++) {
-      for (let channel = 0; channel < channels; channel++, index++) {
-        const value = values[index] ?? 0;
-        const distance = value - (pivots[channel] ?? 0);
-        distances[channel] = (distances[channel] ?? 0) + distance;
-        squares[channel] = (squares[channel] ?? 0) + distance * distance;
-        peaks[channel] = Math.max(peaks[channel] ?? 0, Math.abs(value));
-      }
-    }
-    return { distances, squares };
-  }
-  for (let block = 0; block < outer; block++) {
-    for (let channel = 0; channel < channels; channel++) {
-      const pivot = pivots[channel] ?? 0;
-      let peak = peaks[channel] ?? 0;
-      let sum = 0;
-      let square = 0;
-      for (const end = index + inner; index < end; index++) {
-        const value = values[index] ?? 0;
-        const distance = value - pivot;
-        sum += distance;
-        square += distance * distance;
-        peak = Math.max(peak, Math.abs(value));
-      }
-      distances[channel] = (distances[channel] ?? 0) + sum;
-      squares[channel] = (squares[channel] ?? 0) + square;
-      peaks[channel] = peak;
-    }
-  }
-  return { distances, squares };
 }
 
 /**
@@ -105,10 +53,11 @@ export class ChannelMoments {
       );
     }
     const added = outer * inner;
-    if (added === 0) return;
+    if (added === 0 || channels === 0) return;
     const total = this.#count + added;
-    const layout = { outer, channels, inner };
-    const { distances, squares } = sumsOf(values, layout, this.#mean, this.#peaks);
+    const distances = new Float64Array(channels);
+    const squares = new Float64Array(channels);
+    native().addChannelSums(values, inner, this.#mean, this.#peaks, distances, squares);
     for (let channel = 0; channel < channels; channel++) {
       const distance = (distances[channel] ?? 0) / added;
       const within = Math.max(0, (squares[channel] ?? 0) - distance * distance * added);

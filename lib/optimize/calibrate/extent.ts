@@ -1,3 +1,5 @@
+import { native } from '../../engine/addon/native';
+
 export type Values = Float32Array | Float64Array;
 
 /** What a tensor's values lie between, those aside that are not finite. */
@@ -9,30 +11,10 @@ export interface Extent {
   readonly infinities: number;
 }
 
-/** The values one by one, where some are not finite. */
-function carefulExtent(values: Values): Extent {
-  let [min, max, nans, infinities] = [Infinity, -Infinity, 0, 0];
-  for (const value of values) {
-    if (Number.isNaN(value)) nans++;
-    else if (!Number.isFinite(value)) infinities++;
-    else {
-      min = Math.min(min, value);
-      max = Math.max(max, value);
-    }
-  }
-  return { min, max, nans, infinities };
-}
+const result = new Float64Array(4);
 
 export function extentOf(values: Values): Extent {
-  let min = Infinity;
-  let max = -Infinity;
-  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator is three times slower
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index] ?? 0;
-    // NaN stays; comparisons, whose branches are taken at random, take three times as long.
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-  }
-  const isFinite = Number.isFinite(min) && Number.isFinite(max);
-  return isFinite ? { min, max, nans: 0, infinities: 0 } : carefulExtent(values);
+  native().extentOf(values, result);
+  const [min = Infinity, max = -Infinity, nans = 0, infinities = 0] = result;
+  return { min, max, nans, infinities };
 }

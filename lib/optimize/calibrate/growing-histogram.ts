@@ -1,3 +1,4 @@
+import { native } from '../../engine/addon/native';
 import type { Range } from '../quantize/parameters';
 import type { Extent, Values } from './extent';
 
@@ -47,28 +48,9 @@ export class GrowingHistogram {
     this.#cover(extent, this.#exponent);
     const left = extent.nans + extent.infinities;
     const finite = left === 0 ? values : values.filter(Number.isFinite);
-    if (this.#total < ALL) this.#countFour(finite);
+    if (this.#total < ALL) this.#count(finite, 1, 1);
     else this.#countSome(finite);
     this.#total += finite.length;
-  }
-
-  /** Four at a time takes half the time: a count that is to be read need not be one just written. */
-  #countFour(values: Values): void {
-    const counts = this.#counts;
-    const first = this.#first;
-    const perUnit = 2 ** -this.#exponent;
-    const end = values.length - (values.length % 4);
-    for (let index = 0; index < end; index += 4) {
-      const a = (Math.floor((values[index] ?? 0) * perUnit) - first) | 0;
-      const b = (Math.floor((values[index + 1] ?? 0) * perUnit) - first) | 0;
-      const c = (Math.floor((values[index + 2] ?? 0) * perUnit) - first) | 0;
-      const d = (Math.floor((values[index + 3] ?? 0) * perUnit) - first) | 0;
-      counts[a] = (counts[a] ?? 0) + 1;
-      counts[b] = (counts[b] ?? 0) + 1;
-      counts[c] = (counts[c] ?? 0) + 1;
-      counts[d] = (counts[d] ?? 0) + 1;
-    }
-    this.#count(values.subarray(end), 1, 1);
   }
 
   /** Counts some of the values, each for its share of all. */
@@ -79,12 +61,8 @@ export class GrowingHistogram {
   }
 
   #count(values: Values, step: number, weight: number): void {
-    const counts = this.#counts;
     const perUnit = 2 ** -this.#exponent;
-    for (let index = 0; index < values.length; index += step) {
-      const bin = Math.floor((values[index] ?? 0) * perUnit) - this.#first;
-      counts[bin] = (counts[bin] ?? 0) + weight;
-    }
+    native().countValues(values, step, weight, this.#counts, perUnit, this.#first);
   }
 
   /** Adds what another histogram has counted. */
