@@ -122,15 +122,22 @@ export async function* checkedSamples(
   if (count === 0) throw new OnliteError('ERR_INVALID_ARGUMENT', 'samples: there are none');
 }
 
+/** At most so many items, from all over a list. */
+export function spreadOver<Item>(items: readonly Item[], most: number): readonly Item[] {
+  const step = Math.max(1, items.length / most);
+  const places = Array.from({ length: Math.min(items.length, most) }, (_, index) => index * step);
+  return places.flatMap((place) => items.slice(Math.floor(place), Math.floor(place) + 1));
+}
+
 /** At most so many of the samples: from all over them where they are an array, else the first. */
 export async function* someOf(samples: Samples, most: number): AsyncGenerator<Sample> {
-  const step = Array.isArray(samples) ? Math.max(1, samples.length / most) : 1;
-  let index = 0;
-  let next = 0;
+  if (Array.isArray(samples)) {
+    yield* spreadOver(samples as readonly Sample[], most);
+    return;
+  }
+  let left = most;
   for await (const sample of samples) {
-    if (index++ < Math.floor(next)) continue;
     yield sample;
-    next += step;
-    if (next >= most * step) return;
+    if (--left === 0) return;
   }
 }

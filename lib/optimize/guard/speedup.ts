@@ -21,8 +21,8 @@ export interface Speedup {
 
 const REPETITIONS = 8;
 /** A slice has so many runs, within these milliseconds. */
-const RUNS = 20;
-const SLICE_MS = { least: 10, most: 40 } as const;
+const RUNS = 10;
+const SLICE_MS = { least: 8, most: 24 } as const;
 /** Models of more bytes together are not in memory at the same time. */
 const LARGE = 512 * 2 ** 20;
 

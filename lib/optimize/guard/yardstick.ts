@@ -7,7 +7,7 @@ import { compareContenders, type ModelComparison } from '../compare/compare-mode
 import { Contender, type Ends } from '../compare/contender';
 import type { OutputValues } from '../compare/output-comparison';
 import type { Task } from '../compare/quality';
-import { checkedSamples, type Sample, type Samples } from '../compare/sample';
+import { checkedSamples, spreadOver, type Sample, type Samples } from '../compare/sample';
 import { defined } from '../defined';
 import { fidelityOf, type Fidelity } from './fidelity';
 import { withSession } from './with-session';
@@ -24,51 +24,60 @@ export interface YardstickOptions {
   readonly signal?: AbortSignal;
   /** So many bytes of samples, and of what the reference makes of them, are kept; 64 MiB by default. */
   readonly room?: number;
+  /** Of samples that are kept at most so many are compared, from all over them; all by default. */
+  readonly compared?: number;
 }
 
 type Values = ReadonlyMap<string, OutputValues>;
 
-/** A sample with what the reference made of it; copies, for a program may use its memory again. */
-interface Measured {
-  readonly sample: Sample;
-  readonly values: Values;
-  readonly bytes: number;
-}
+/** What arrays are copied by: a program may use its memory again. */
+class Copies {
+  bytes = 0;
 
-/** @returns undefined where a feed is no array of numbers in memory */
-function measured({ feeds, labels }: Sample, found: Values): Measured | undefined {
-  let bytes = 0;
-  const copy = <View extends NodeJS.TypedArray>(view: View): View => {
-    bytes += view.byteLength;
+  of<View extends NodeJS.TypedArray>(view: View): View {
+    this.bytes += view.byteLength;
     return view.slice() as View;
-  };
-  const copies: [string, TensorLike][] = [];
-  for (const [name, feed] of Object.entries(feeds)) {
-    if (feed === null || feed === undefined) continue;
-    const { type, data, dims } = feed;
-    if (!types.isTypedArray(data)) return undefined;
-    copies.push([name, { type, data: copy(data), dims }]);
   }
-  const values = Array.from(found, ([name, each]) => {
-    return [name, { dims: each.dims, values: copy(each.values) }] as const;
-  });
-  const sample = { feeds: Object.fromEntries(copies), ...(labels ? { labels } : {}) };
-  return { sample, values: new Map(values), bytes };
+
+  /** @returns undefined where a feed is no array of numbers in memory */
+  ofSample({ feeds, labels }: Sample): Sample | undefined {
+    const copies: [string, TensorLike][] = [];
+    for (const [name, feed] of Object.entries(feeds)) {
+      if (feed === null || feed === undefined) continue;
+      const { type, data, dims } = feed;
+      if (!types.isTypedArray(data)) return undefined;
+      copies.push([name, { type, data: this.of(data), dims }]);
+    }
+    return { feeds: Object.fromEntries(copies), ...(labels ? { labels } : {}) };
+  }
+
+  ofValues(found: Values): Values {
+    return new Map(
+      Array.from(found, ([name, { dims, values }]) => [name, { dims, values: this.of(values) }]),
+    );
+  }
 }
 
 /** A reference that is not there any more: it gives for a sample what it gave before. */
 class Recording extends Contender {
   readonly samples: readonly Sample[];
+  /** Those of them that the reference has run. */
+  readonly ran: readonly Sample[];
   readonly ends: Ends;
   readonly #known: ReadonlyMap<Sample['feeds'], Values>;
 
-  constructor({ inputMetadata, outputMetadata }: Ends, runs: readonly Measured[]) {
+  constructor(
+    { inputMetadata, outputMetadata }: Ends,
+    samples: readonly Sample[],
+    runs: ReadonlyMap<Sample, Values>,
+  ) {
     const run = (): Promise<never> => Promise.reject(new RangeError('the sample is not known'));
     const model = { inputMetadata, outputMetadata, run };
     super(model, model);
     this.ends = model;
-    this.samples = runs.map(({ sample }) => sample);
-    this.#known = new Map(runs.map(({ sample, values }) => [sample.feeds, values]));
+    this.samples = samples;
+    this.ran = [...runs.keys()];
+    this.#known = new Map(Array.from(runs, ([{ feeds }, values]) => [feeds, values]));
   }
 
   override run(sample: Sample['feeds'], signal: AbortSignal | undefined): Promise<Values> {
@@ -85,6 +94,7 @@ export class Yardstick {
   readonly #file: string;
   readonly #samples: () => Samples;
   readonly #options: YardstickOptions;
+  readonly #found = new Map<string, Promise<Fidelity>>();
   #recording: Promise<Recording | undefined> | undefined;
 
   constructor(reference: string, samples: () => Samples, options: YardstickOptions = {}) {
@@ -99,16 +109,20 @@ export class Yardstick {
   }
 
   /**
-   * How near a model comes to the reference.
+   * How near a model comes to the reference; a file that it was asked of before has not changed.
    *
    * @throws OnliteError as `compareModels`; ERR_UNSUPPORTED where all outputs are random.
    */
-  async fidelity(file: string): Promise<Fidelity> {
-    return fidelityOf(await this.#compare(file), this.#options.random ?? []);
+  fidelity(file: string): Promise<Fidelity> {
+    const known = this.#found.get(file);
+    if (known) return known;
+    const found = this.#compare(file).then((all) => fidelityOf(all, this.#options.random ?? []));
+    this.#found.set(file, found);
+    return found;
   }
 
   async #compare(file: string): Promise<ModelComparison> {
-    const known = await this.#recorded();
+    const recording = await this.#recorded();
     const { session, output, task, signal } = this.#options;
     const compare = (
       reference: Contender,
@@ -116,9 +130,9 @@ export class Yardstick {
       samples: Samples,
     ): Promise<ModelComparison> =>
       compareContenders(reference, [candidate], samples, defined({ output, task, signal }));
-    if (known) {
+    if (recording) {
       return withSession(file, session, (candidate) =>
-        compare(known, new Contender(candidate, known.ends), known.samples),
+        compare(recording, new Contender(candidate, recording.ends), recording.ran),
       );
     }
     return withSession(this.#file, session, (reference) =>
@@ -134,19 +148,23 @@ export class Yardstick {
   }
 
   /** @returns undefined where there is not the room */
-  #record(): Promise<Recording | undefined> {
-    const { session, signal } = this.#options;
+  async #record(): Promise<Recording | undefined> {
+    const { session, signal, room = ROOM, compared = Infinity } = this.#options;
+    const copies = new Copies();
+    const samples: Sample[] = [];
+    for await (const given of checkedSamples(this.#samples(), signal)) {
+      const sample = copies.ofSample(given);
+      if (!sample || copies.bytes > room) return undefined;
+      samples.push(sample);
+    }
     return withSession(this.#file, session, async (reference) => {
       const contender = new Contender(reference, reference);
-      const runs: Measured[] = [];
-      let { room = ROOM } = this.#options;
-      for await (const sample of checkedSamples(this.#samples(), signal)) {
-        const run = measured(sample, await contender.run(sample.feeds, signal));
-        room -= run?.bytes ?? Infinity;
-        if (!run || room < 0) return undefined;
-        runs.push(run);
+      const runs = new Map<Sample, Values>();
+      for (const sample of spreadOver(samples, compared)) {
+        runs.set(sample, copies.ofValues(await contender.run(sample.feeds, signal)));
+        if (copies.bytes > room) return undefined;
       }
-      return new Recording(reference, runs);
+      return new Recording(reference, samples, runs);
     });
   }
 }

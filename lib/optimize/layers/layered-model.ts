@@ -49,6 +49,15 @@ function layeredTflite(bytes: Uint8Array): LayeredModel {
   return { layers, open: (names, options) => openBytes(withLayers(names), options) };
 }
 
+/**
+ * Between two runs a program looks at what the first one gave: threads that wait for the next in a
+ * loop would take its processors.
+ */
+function withoutSpinning(options: SessionOptions): SessionOptions {
+  const extra = { 'session.intra_op.allow_spinning': '0', ...options.extra };
+  return { ...options, extra };
+}
+
 /** Large weights are mapped from a file that is there as long as the session. */
 async function openOnnx(
   file: string,
@@ -66,7 +75,7 @@ async function openOnnx(
     } finally {
       original.close();
     }
-    const session = await InferenceSession.create(copy, options);
+    const session = await InferenceSession.create(copy, withoutSpinning(options));
     return { session, release: () => session.release().finally(remove) };
   } catch (error) {
     await remove();

@@ -1,7 +1,8 @@
 import type { SessionOptions } from '../../engine/session/session-options';
 import { Calibrator } from '../calibrate/calibrator';
 import type { Moments } from '../calibrate/channel-moments';
-import type { Samples } from '../compare/sample';
+import { someOf, spreadOver, type Sample, type Samples } from '../compare/sample';
+import type { Yardstick } from '../guard/yardstick';
 import { biasedValues, matchMomentsInOrder, type OrderedMatchingOptions } from './bias-correction';
 import type { MatchedMoments, MomentsByValue } from './moments';
 import { inspectModel, type OpenModel, type Workspace } from './workspace';
@@ -21,7 +22,7 @@ export interface Matching<Changed = OpenModel> {
   readonly kept?: ReadonlyMap<string, readonly number[]>;
 }
 
-export interface MatchingRun extends Omit<OrderedMatchingOptions, 'folder'> {
+export interface MatchingRun {
   readonly session?: SessionOptions;
   readonly signal?: AbortSignal;
 }
@@ -41,6 +42,49 @@ export async function momentsOf(
   } finally {
     await calibrator.release();
   }
+}
+
+/** Finds the moments of some values of a model, by their channels' axes. */
+export type Measure = (file: string, axes: ReadonlyMap<string, number>) => Promise<MomentsByValue>;
+
+/** So many samples say what the means of channels are; */
+const MANY = 48;
+/** these are enough for channels that have as many elements in each of them. */
+const FEW = 24;
+const ENOUGH = 1024;
+
+/**
+ * Means by a part of the samples that is large enough: the same part for a value of any model that
+ * has it in the same size.
+ */
+function bySomeOf(samples: readonly Sample[], { session, signal }: MatchingRun): Measure {
+  const many = spreadOver(samples, MANY);
+  const few = spreadOver(many, FEW);
+  const others = many.filter((sample) => !few.includes(sample));
+  return async (file, axes) => {
+    const created = { histograms: false, moments: axes, ...(session ? { session } : {}) };
+    const calibrator = await Calibrator.create(file, [...axes.keys()], created);
+    const collect = (part: Samples): Promise<void> =>
+      calibrator.collect(part, signal ? { signal } : {});
+    try {
+      await collect(few);
+      const found = new Map(calibrator.moments);
+      const enough = [...found].filter(([, { count }]) => count >= ENOUGH);
+      if (enough.length === found.size || others.length === 0) return found;
+      await collect(others);
+      return new Map([...calibrator.moments, ...enough]);
+    } finally {
+      await calibrator.release();
+    }
+  };
+}
+
+/** What the means of channels are by some of a yardstick's samples. */
+export async function measureMeans(yardstick: Yardstick, options: MatchingRun): Promise<Measure> {
+  const samples = await yardstick.samples();
+  if (Array.isArray(samples)) return bySomeOf(samples as readonly Sample[], options);
+  return async (file, axes) =>
+    momentsOf(file, axes, someOf(await yardstick.samples(), MANY), options);
 }
 
 const ofChannels = (
@@ -64,19 +108,19 @@ export const ofKept = (
   );
 
 /**
- * Writes a model whose layers make, on average over the samples, what the reference's make.
+ * Writes a model whose layers make on average what the reference's make, where they are measured.
  *
  * @returns the file; undefined where the model has no bias to correct
  */
 export async function writeMatched(
   { reference, changed, coarsen, kept }: Matching,
   workspace: Workspace,
-  samples: () => Samples,
-  options: MatchingRun = {},
+  measure: Measure,
+  options: Omit<OrderedMatchingOptions, 'folder'> = {},
 ): Promise<string | undefined> {
   const axes = inspectModel(changed, biasedValues);
   if (axes.size === 0) return undefined;
-  const wanted = ofKept(await momentsOf(reference, axes, samples(), options), kept);
+  const wanted = ofKept(await measure(reference, axes), kept);
   const coarse =
     coarsen ??
     (async (model: OpenModel) =>
@@ -87,7 +131,7 @@ export async function writeMatched(
       wanted,
       async (own) => {
         const measured = await coarse({ model: editor.model, folder });
-        const moments = await momentsOf(measured, own, samples(), options);
+        const moments = await measure(measured, own);
         await workspace.discard(measured);
         return moments;
       },

@@ -6,7 +6,7 @@ import { OnliteError } from '../../errors';
 import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';
 import { isTfliteFile } from '../../formats/tflite';
 import type { Moments } from '../calibrate/channel-moments';
-import { optimizeModel } from '../simplify/optimize-model';
+import { simplifyOnce } from '../simplify/optimize-model';
 import { defined } from '../defined';
 import { checkPaths } from '../guard/check-paths';
 import { firstFeeds } from '../guard/speedup';
@@ -14,6 +14,7 @@ import { fidelityFaults, type Measuring } from '../guard/guard';
 import { provenance, setProvenance } from '../guard/provenance';
 import { Yardstick } from '../guard/yardstick';
 import {
+  COMPARED,
   measureCandidate,
   type Made,
   type MeasuredModels,
@@ -93,9 +94,11 @@ class Quantizer {
     this.#exclude = excludedNodes([input, float], options.exclude ?? []);
     this.#exact = { ...session, ...(target === 'x64' ? EXACT : {}) };
     const measured = { session: this.#exact, ...defined({ output, task, signal }) };
-    this.#calibrating = new Yardstick(reference, data, measured);
-    const yardstick =
-      heldOut === data ? this.#calibrating : new Yardstick(reference, heldOut, measured);
+    const yardstick = new Yardstick(reference, heldOut, measured);
+    this.#calibrating =
+      heldOut === data
+        ? yardstick
+        : new Yardstick(reference, data, { ...measured, compared: COMPARED });
     this.#measuring = { reference, yardstick, ...defined({ session, signal }) };
   }
 
@@ -113,7 +116,7 @@ class Quantizer {
     const float = workspace.path('float');
     options.onProgress?.({ stage: 'simplifying', done: 0 });
     const feeds = await firstFeeds(options.data(), options.signal);
-    await optimizeModel(models.input, float, {
+    await simplifyOnce(models.input, float, {
       samples: [feeds as Readonly<Record<string, TensorLike>>],
       ...defined({ session: options.session, signal: options.signal }),
     });

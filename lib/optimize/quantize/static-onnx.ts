@@ -1,11 +1,10 @@
 import type { SessionOptions } from '../../engine/session/session-options';
 import { throwIfAborted } from '../../engine/run/abort';
 import { defined } from '../defined';
-import { someOf, type Samples } from '../compare/sample';
 import type { Yardstick } from '../guard/yardstick';
 import { equalizeLayers } from './equalize';
 import { IntegerWeights } from './integer-weights';
-import { writeMatched } from './matched-model';
+import { measureMeans, writeMatched } from './matched-model';
 import type { Range } from './parameters';
 import type { CheckedQuantizeOptions } from './quantize-options';
 import { RANGE_METHODS } from './range-methods';
@@ -39,9 +38,6 @@ export interface StaticContext {
   /** A float model with smoothed normalisations; undefined where it has none. */
   readonly smoothed: (float: string) => Promise<string | undefined>;
 }
-
-/** So many samples say what the means of channels are. */
-const MATCHED = 48;
 
 /** Makes the static forms of one ONNX model. */
 export class StaticOnnx {
@@ -95,10 +91,9 @@ export class StaticOnnx {
     const coarsen = async (float: OpenModel): Promise<string> =>
       (await this.#write(float, recipe, exclude)).file;
     const models = { reference: recipe.float, changed: recipe.float, coarsen };
-    const all = await yardstick.samples();
-    const samples = (): Samples => someOf(all, MATCHED);
     const run = { session, ...defined({ signal: options.signal }) };
-    const float = await writeMatched(models, workspace, samples, run);
+    const measure = await measureMeans(yardstick, run);
+    const float = await writeMatched(models, workspace, measure);
     if (float === undefined) return own;
     const name = `${recipe.name}, biases corrected`;
     const corrected = await this.#tried({ ...recipe, name, float }, exclude);

@@ -34,6 +34,8 @@ const MOVERS = new Set([
   'Resize',
   'Split',
 ]);
+/** Those of them that give the values that they take, no fewer, in another order at most. */
+const REARRANGERS = new Set(['Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Flatten']);
 /** Operators with weights, which are what integers pay for. */
 const LAYERS = new Set(['Conv', 'Gemm', 'MatMul']);
 /** Operators of which a quantised form is often expected, and why there is none. */
@@ -120,6 +122,8 @@ export interface StaticPlan {
   readonly integersOnly: ReadonlySet<string>;
   /** Tensors that must have the parameters of another, by name; the other is in `tensors`. */
   readonly same: ReadonlyMap<string, string>;
+  /** Of those, the ones that have the very values of the other, and so its range. */
+  readonly rearranged: ReadonlySet<string>;
   readonly decisions: readonly OperatorDecision[];
 }
 
@@ -197,6 +201,7 @@ export function planStatic(editor: GraphEditor, { exclude, as, folder }: PlanOpt
   const tensors = new Set<string>();
   const integersOnly = new Set<string>();
   const same = new Map<string, string>();
+  const rearranged = new Set<string>();
   const integers = new Set(
     [...layers.keys(), ...joined].filter((node) => !isClip(editor, node, folder)),
   );
@@ -208,9 +213,12 @@ export function planStatic(editor: GraphEditor, { exclude, as, folder }: PlanOpt
       const output = quantisedOutput(editor, name, folder);
       tensors.add(output);
       integersOnly.add(output);
-      if (MOVERS.has(node.opType ?? '')) same.set(output, node.input[0] ?? '');
+      if (!MOVERS.has(node.opType ?? '')) continue;
+      same.set(output, node.input[0] ?? '');
+      // A Relu or Clip behind it leaves other values.
+      if (REARRANGERS.has(node.opType ?? '') && output === name) rearranged.add(output);
     }
   }
   for (const node of integers) decisions.push(decision(node, { as }));
-  return { layers, integers, tensors, integersOnly, same, decisions };
+  return { layers, integers, tensors, integersOnly, same, rearranged, decisions };
 }

@@ -9,7 +9,7 @@ import type { IntegerWeights } from './integer-weights';
 import type { Range } from './parameters';
 import { writeQdq } from './qdq';
 import { normalizedValues } from './smooth';
-import { planStatic } from './static-plan';
+import { planStatic, type StaticPlan } from './static-plan';
 import { targetTypes, type Target } from './target';
 import { inspectModel, type OpenModel, type Workspace } from './workspace';
 
@@ -41,10 +41,12 @@ export class StaticQuantizer {
   /** The float model. */
   readonly file: string;
   readonly #calibrator: Calibrator;
+  readonly #plan: StaticPlan;
 
-  private constructor(file: string, calibrator: Calibrator) {
+  private constructor(file: string, calibrator: Calibrator, plan: StaticPlan) {
     this.file = file;
     this.#calibrator = calibrator;
+    this.#plan = plan;
   }
 
   /** @returns undefined where nothing of the model can compute in integers this way */
@@ -53,22 +55,30 @@ export class StaticQuantizer {
     samples: Samples,
     { session, histograms = true, ...options }: CalibrationOptions = {},
   ): Promise<StaticQuantizer | undefined> {
-    const { tensors, layers } = inspectModel(file, (editor, folder) =>
-      planStatic(editor, { as: '', folder }),
-    );
-    if (layers.size === 0) return undefined;
+    const plan = inspectModel(file, (editor, folder) => planStatic(editor, { as: '', folder }));
+    if (plan.layers.size === 0) return undefined;
+    const observed = [...plan.tensors].filter((name) => !plan.rearranged.has(name));
     const created = { histograms, ...(session ? { session } : {}) };
-    const calibrator = await Calibrator.create(file, [...tensors], created);
+    const calibrator = await Calibrator.create(file, observed, created);
     try {
       await calibrator.collect(samples, options);
     } finally {
       await calibrator.release();
     }
-    return new StaticQuantizer(file, calibrator);
+    return new StaticQuantizer(file, calibrator, plan);
   }
 
   ranges(method: RangeMethod): ReadonlyMap<string, Range> {
-    return this.#calibrator.ranges(method);
+    const observed = this.#calibrator.ranges(method);
+    const { tensors, rearranged, same } = this.#plan;
+    const rangeOf = (name: string): Range | undefined =>
+      rearranged.has(name) ? rangeOf(same.get(name) ?? '') : observed.get(name);
+    return new Map(
+      [...tensors].flatMap((name) => {
+        const range = rangeOf(name);
+        return range ? [[name, range] as const] : [];
+      }),
+    );
   }
 }
 

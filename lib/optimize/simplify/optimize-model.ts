@@ -143,3 +143,29 @@ export async function optimizeModel(
     original.close();
   }
 }
+
+/**
+ * Makes a model simpler as {@link optimizeModel} does, by the first step of the search alone: what
+ * others would find is little beside the time that they take, where the model is changed anyway.
+ *
+ * @param output - the file that is written
+ * @throws OnliteError as optimizeModel.
+ */
+export async function simplifyOnce(
+  input: string,
+  output: string,
+  options: Pick<OptimizeOptions, 'samples' | 'session' | 'signal'>,
+): Promise<void> {
+  const { samples, signal } = options;
+  throwIfAborted(signal, 'optimising');
+  const session = { ...options.session, ...(signal ? { signal } : {}) };
+  const original = await openOriginal(input);
+  try {
+    const start = candidate(original.model);
+    const reference = await Reference.of(original.model, samples, session);
+    const search = new Search(reference, session, start.size.bytes);
+    await write(await search.simpler(start, 'portable'), original, output);
+  } finally {
+    original.close();
+  }
+}

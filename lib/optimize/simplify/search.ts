@@ -63,10 +63,24 @@ export class Search {
     }
   }
 
+  /** A simpler model, by one step without looking for the best; the one that was given if there is none. */
+  async simpler(start: Candidate, level: OptimizeLevel): Promise<Candidate> {
+    for (const growth of GROWTHS) {
+      const found = await this.#best(start, await this.#candidates(start, level, growth));
+      if (found) return found;
+    }
+    return start;
+  }
+
   /** The simplest model that can be made of one in a step, if it is simpler and gives the same. */
   async #simpler(from: Candidate, level: OptimizeLevel): Promise<Candidate | undefined> {
     const candidates: Candidate[] = [];
     for (const growth of GROWTHS) candidates.push(...(await this.#candidates(from, level, growth)));
+    return this.#best(from, candidates);
+  }
+
+  /** The first of those that are simpler that gives the same. */
+  async #best(from: Candidate, candidates: readonly Candidate[]): Promise<Candidate | undefined> {
     const simpler = candidates
       .filter(({ size }) => size.bytes <= this.#maxBytes && isSimpler(size, from.size))
       .sort((one, other) => (isSimpler(one.size, other.size) ? -1 : 1));

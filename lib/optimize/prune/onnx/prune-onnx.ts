@@ -6,7 +6,7 @@ import { firstFeeds } from '../../guard/speedup';
 import type { Guarded } from '../../guard/guard';
 import { setProvenance } from '../../guard/provenance';
 import { excludedNodes } from '../../quantize/excluded';
-import { writeMatched } from '../../quantize/matched-model';
+import { momentsOf, writeMatched, type Measure } from '../../quantize/matched-model';
 import { inspectModel, type Workspace } from '../../quantize/workspace';
 import { optimizeModel } from '../../simplify/optimize-model';
 import { reason } from '../../simplify/reason';
@@ -62,10 +62,9 @@ export class PruneOnnx implements PrunableFormat {
 
   match({ reference, changed, kept, deviations }: Unmatched): Promise<string | undefined> {
     const { data, session, signal } = this.#options;
-    return writeMatched({ reference, changed, kept }, this.#workspace, data, {
-      deviations,
-      ...defined({ session, signal }),
-    });
+    const run = defined({ session, signal });
+    const measure: Measure = (file, axes) => momentsOf(file, axes, data(), run);
+    return writeMatched({ reference, changed, kept }, this.#workspace, measure, { deviations });
   }
 
   async write(

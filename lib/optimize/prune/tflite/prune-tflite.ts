@@ -1,6 +1,7 @@
 import { defined } from '../../defined';
 import type { Guarded } from '../../guard/guard';
 import { provenance } from '../../guard/provenance';
+import { momentsOf, type Measure } from '../../quantize/matched-model';
 import { copyLayers, writeMatchedTflite } from '../../quantize/tflite/bias-correction';
 import { excludedOperators } from '../../quantize/tflite/excluded';
 import { writeTfliteWith } from '../../quantize/tflite/metadata';
@@ -57,12 +58,13 @@ export class PruneTflite implements PrunableFormat {
 
   /** Moments are those before a layer's own activation: behind it no factor would set them right. */
   async match({ reference, changed, kept, deviations }: Unmatched): Promise<string | undefined> {
-    const { data: samples, session, signal } = this.#options;
+    const { data, session, signal } = this.#options;
     const unfused = async (file: string): Promise<string> =>
       (await rewriteTflite(file, this.#workspace, 'unfused', unfuseActivations)).file;
     const models = { reference: await unfused(reference), changed: await unfused(changed), kept };
-    const matching = { ...models, deviations, samples, ...defined({ session, signal }) };
-    const matched = await writeMatchedTflite(matching, this.#workspace);
+    const run = defined({ session, signal });
+    const measure: Measure = (file, axes) => momentsOf(file, axes, data(), run);
+    const matched = await writeMatchedTflite({ ...models, deviations, measure }, this.#workspace);
     if (matched === undefined) return undefined;
     const from = await openTflite(matched);
     const { file } = await rewriteTflite(changed, this.#workspace, 'matched', (editor) => {

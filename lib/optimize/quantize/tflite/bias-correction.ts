@@ -1,6 +1,5 @@
 import type { OperatorT, SubgraphEditor } from '../../../formats/tflite';
-import type { Samples } from '../../compare/sample';
-import { momentsOf, ofKept, type Matching, type MatchingRun } from '../matched-model';
+import { ofKept, type Matching, type Measure } from '../matched-model';
 import { groupsInOrder, momentMatch, type MomentsByValue } from '../moments';
 import type { Workspace } from '../workspace';
 import { LAYERS, type LayerRule } from './int8-rules';
@@ -88,27 +87,27 @@ function groupedValues(editor: SubgraphEditor): Set<string>[] {
   return values.size === 0 ? [] : groupsInOrder(steps, values, ROUNDS);
 }
 
-export interface TfliteMatching extends Matching<string>, Pick<MatchingRun, 'session' | 'signal'> {
+export interface TfliteMatching extends Matching<string> {
   /** Match deviations, too, by factors of the weights' channels; false by default. */
   readonly deviations?: boolean;
-  readonly samples: () => Samples;
+  readonly measure: Measure;
 }
 
 /**
- * Writes a float model whose layers make on average over the samples what the reference's make, or
- * do so when they are made coarser. Tensors have names of their own in both. Means are those behind
- * a layer's own activation: where that cuts values off, a bias is changed by less than would be
- * right, never by more.
+ * Writes a float model whose layers make on average what the reference's make, where they are
+ * measured, or do so when they are made coarser. Tensors have names of their own in both. Means are
+ * those behind a layer's own activation: where that cuts values off, a bias is changed by less than
+ * would be right, never by more.
  *
  * @returns the file; undefined where the model has no bias to correct
  */
 export async function writeMatchedTflite(
-  { reference, changed, coarsen, kept, deviations = false, samples, ...run }: TfliteMatching,
+  { reference, changed, coarsen, kept, deviations = false, measure: by }: TfliteMatching,
   workspace: Workspace,
 ): Promise<string | undefined> {
   const groups = groupedValues(await openTflite(changed));
   const measure = (file: string, values: ReadonlySet<string>): Promise<MomentsByValue> =>
-    momentsOf(file, new Map([...values].map((value) => [value, -1])), samples(), run);
+    by(file, new Map([...values].map((value) => [value, -1])));
   if (groups.length === 0) return undefined;
   const all = new Set(groups.flatMap((values) => [...values]));
   const wanted = ofKept(await measure(reference, all), kept);

@@ -3,6 +3,7 @@ import { Calibrator } from '../../calibrate/calibrator';
 import { defined } from '../../defined';
 import type { Yardstick } from '../../guard/yardstick';
 import type { Made } from '../candidate';
+import { measureMeans } from '../matched-model';
 import type { Range } from '../parameters';
 import type { CheckedQuantizeOptions } from '../quantize-options';
 import { RANGE_METHODS } from '../range-methods';
@@ -58,14 +59,14 @@ export class StaticTflite {
   /** An int8 model, with biases that make up for what is quantised where that leaves less noise. */
   async write(recipe: Int8Recipe, choice: Int8Choice): Promise<Made> {
     const plain = await this.#write(recipe, choice);
-    const { data, session, signal } = this.#options;
+    const { session, signal } = this.#options;
+    const measure = await measureMeans(this.#calibrating, defined({ session, signal }));
     const matched = await writeMatchedTflite(
       {
         reference: recipe.float,
         changed: recipe.float,
         coarsen: async (float) => (await this.#write({ ...recipe, float }, choice)).file,
-        samples: data,
-        ...defined({ session, signal }),
+        measure,
       },
       this.#workspace,
     );
@@ -102,14 +103,14 @@ export class StaticTflite {
     float: string,
     prefix: string,
   ): Promise<{ recipes: Int8Recipe[]; extents: ReadonlyMap<string, Range> }> {
-    const { data, session, signal, count: total, onProgress, calibration } = this.#options;
+    const { session, signal, count: total, onProgress, calibration } = this.#options;
     const editor = await openTflite(float);
     const { tensors } = planInt8(editor, { placement: 'full' });
     if (tensors.size === 0) return { recipes: [], extents: new Map() };
     const names = [...tensors].flatMap((index) => editor.tensor(index)?.name ?? []);
     const calibrator = await Calibrator.create(float, names, defined({ session }));
     try {
-      await calibrator.collect(data(), {
+      await calibrator.collect(await this.#calibrating.samples(), {
         ...defined({ signal, total }),
         onProgress: ({ done, remainingMs }) =>
           onProgress?.({ stage: 'calibrating', done, ...defined({ total, remainingMs }) }),

@@ -6,6 +6,7 @@ import { fidelityFaults, type Measuring } from '../../guard/guard';
 import { Yardstick } from '../../guard/yardstick';
 import { compareLayers } from '../../layers/compare-layers';
 import {
+  COMPARED,
   measureCandidate,
   type Made,
   type MeasuredModels,
@@ -53,9 +54,11 @@ export class TfliteQuantizer {
     this.#exclude = new Set(exclude);
     const common = defined({ session, signal });
     const measured = { ...common, ...defined({ output, task }) };
-    this.#calibrating = new Yardstick(reference, data, measured);
-    const yardstick =
-      heldOut === data ? this.#calibrating : new Yardstick(reference, heldOut, measured);
+    const yardstick = new Yardstick(reference, heldOut, measured);
+    this.#calibrating =
+      heldOut === data
+        ? yardstick
+        : new Yardstick(reference, data, { ...measured, compared: COMPARED });
     this.#measuring = { reference, yardstick, ...common };
   }
 

@@ -75,4 +75,20 @@ describe('a yardstick', () => {
     // Kept samples are asked for once.
     expect(made === 3).toBe(room > 1000);
   });
+
+  it('compares some of many samples, from all over them, and keeps all', async () => {
+    const files = [scaled(1), scaled(1.01)] as const;
+    const samples = Array.from({ length: 10 }, (_, index) => {
+      const x = tensor([4, 16]);
+      x.data.fill(index + 1);
+      return { feeds: { x }, labels: [index, index, index, index] };
+    });
+    const yardstick = new Yardstick(files[0], () => samples, { compared: 2 });
+    expect(await yardstick.samples()).toHaveLength(10);
+    const { accuracy } = await yardstick.fidelity(files[1]);
+    const two = new Yardstick(files[0], () => [samples[0]!, samples[5]!]);
+    expect(accuracy).toEqual((await two.fidelity(files[1])).accuracy);
+    const all = new Yardstick(files[0], () => samples);
+    expect(accuracy).not.toEqual((await all.fidelity(files[1])).accuracy);
+  });
 });
