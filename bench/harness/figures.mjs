@@ -37,6 +37,8 @@ export const figures = [
   'quantised: encoder, SQNR',
   'quantised: ResNet, MobileNetV2 and encoder, speed against float',
   'quantising: time and peak memory / Python',
+  'calibration alone: time and peak memory / Python',
+  'quantising TensorFlow Lite: time and peak memory / ai-edge-quantizer',
   'pruned without training: ResNet, accuracy',
   'pruned: ResNet, time that is left / multiplications that are left',
   'quantising 1 GiB and 3 GiB of weights: peak memory',

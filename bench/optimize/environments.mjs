@@ -11,7 +11,7 @@ export const optimizeScript = (name) => join(BENCH, 'optimize', name);
 
 /** Their names are those of bench/optimize/requirements-NAME.txt. */
 const environments = Object.fromEntries(
-  ['models', 'quantize', 'simplify'].map((name) => [
+  ['models', 'quantize', 'simplify', 'tflite'].map((name) => [
     name,
     new PythonEnvironment({
       folder: join(OPTIMIZE_VENVS, name),

@@ -34,12 +34,16 @@ export const optimizeModels = {
 /** The graphs of exports.py. */
 export const exportedGraphs = ['resnet', 'detector', 'nhwc', 'lstm_if', 'attention', 'encoder'];
 
+/** The TensorFlow Lite models of tflite_models.py. */
+export const tfliteModels = ['resnet', 'mobilenet_v2'];
+
 const EXPORTS = join(OPTIMIZE_MODELS, 'exports');
+const TFLITE = join(OPTIMIZE_MODELS, 'tflite');
 const stamp = join(OPTIMIZE_MODELS, '.stamp');
 const log = join(ROOT, 'build', 'optimize-models.log');
 
 /** The scripts that make the models. */
-const makers = ['digits', 'encoder', 'exports', 'graph', 'models', 'training'];
+const makers = ['digits', 'encoder', 'exports', 'graph', 'models', 'tflite_models', 'training'];
 const stampText = () => hashOf(makers.map((script) => optimizeScript(`${script}.py`)));
 
 function existing(path) {
@@ -55,6 +59,12 @@ export const filesOf = (name) => ({
   sample: existing(join(OPTIMIZE_MODELS, `${name}.sample.npz`)),
 });
 
+export const tfliteFilesOf = (name) => ({
+  model: existing(join(TFLITE, `${name}.tflite`)),
+  calibration: existing(join(TFLITE, `${name}.calibration.npz`)),
+  heldOut: existing(join(TFLITE, `${name}.heldout.npz`)),
+});
+
 export const exportedGraph = (name) => existing(join(EXPORTS, `${name}.onnx`));
 
 /** Makes the environments, and the models unless they are those that the scripts make. */
@@ -65,5 +75,6 @@ export function prepareOptimize(show) {
   mkdirSync(OPTIMIZE_MODELS, { recursive: true });
   runLogged(log, pythonOf('models'), [optimizeScript('models.py'), OPTIMIZE_MODELS]);
   runLogged(log, pythonOf('models'), [optimizeScript('exports.py'), EXPORTS]);
+  runLogged(log, pythonOf('models'), [optimizeScript('tflite_models.py'), TFLITE]);
   writeFileSync(stamp, stampText());
 }

@@ -1,0 +1,78 @@
+"""Finds the ranges of a model's activations with ONNX Runtime's calibrator, and does nothing else.
+
+usage: calibrate.py METHOD MODEL CALIBRATION.npz FOLDER
+
+METHOD is minmax, percentile or entropy, with the settings of quantize_static. Prints a line of
+JSON: `seconds` without Python's imports, `cpuSeconds` and `peakBytes` of the process,
+`importedBytes`, what the imports alone took, and the `ranges` by tensor.
+
+calibrate.py prepare MODEL CALIBRATION.npz FOLDER writes what MODEL is after ONNX Runtime's basic
+level, and each array into a file for others to read. Prints a line of JSON for the model, with its
+`path`, and one for each array: `name`, `type`, `dims` of a sample, and `path`.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
+from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+from quantize import Samples, peak_bytes, simplified
+
+METHODS = {
+    "minmax": CalibrationMethod.MinMax,
+    "percentile": CalibrationMethod.Percentile,
+    "entropy": CalibrationMethod.Entropy,
+}
+
+
+def prepare(model, calibration, folder):
+    print(json.dumps({"path": simplified(model, folder)}))
+    for name, array in np.load(calibration).items():
+        path = str(Path(folder) / f"{name}.bin")
+        array.tofile(path)
+        dims = [1, *array.shape[1:]]
+        print(json.dumps({"name": name, "type": str(array.dtype), "dims": dims, "path": path}))
+
+
+def ends(data):
+    low, high = data.range_value
+    return [float(np.min(low)), float(np.max(high))]
+
+
+def main():
+    if len(sys.argv) != 5 or sys.argv[1] not in ("prepare", *METHODS):
+        sys.exit(__doc__)
+    method, model, calibration, folder = sys.argv[1:]
+    if method == "prepare":
+        return prepare(model, calibration, folder)
+    samples = Samples(dict(np.load(calibration)))
+    imported = peak_bytes()
+    start = time.perf_counter()
+    calibrator = create_calibrator(
+        model,
+        sorted({*QLinearOpsRegistry, *QDQRegistry}),
+        augmented_model_path=str(Path(folder) / "augmented.onnx"),
+        calibrate_method=METHODS[method],
+    )
+    calibrator.collect_data(samples)
+    ranges = {name: ends(data) for name, data in calibrator.compute_data().items()}
+    print(
+        json.dumps(
+            {
+                "method": method,
+                "seconds": time.perf_counter() - start,
+                "cpuSeconds": time.process_time(),
+                "peakBytes": peak_bytes(),
+                "importedBytes": imported,
+                "ranges": ranges,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
