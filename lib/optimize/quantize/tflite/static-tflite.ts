@@ -108,7 +108,11 @@ export class StaticTflite {
     const { tensors } = planInt8(editor, { placement: 'full' });
     if (tensors.size === 0) return { recipes: [], extents: new Map() };
     const names = [...tensors].flatMap((index) => editor.tensor(index)?.name ?? []);
-    const calibrator = await Calibrator.create(float, names, defined({ session }));
+    const histograms = calibration?.method !== 'minmax';
+    const calibrator = await Calibrator.create(float, names, {
+      histograms,
+      ...defined({ session }),
+    });
     try {
       await calibrator.collect(await this.#calibrating.samples(), {
         ...defined({ signal, total }),
