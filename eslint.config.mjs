@@ -65,6 +65,7 @@ const entryPoints = [
   'metrics',
   'onnxruntime',
   'optimize',
+  'security',
   'tflite',
   'transformers',
 ];
@@ -84,6 +85,7 @@ const forbiddenImports = {
   'metrics/**/*.ts': ['formats', ...others('metrics'), 'cli'],
   'onnxruntime/**/*.ts': ['formats', ...others('onnxruntime'), 'cli'],
   'optimize/**/*.ts': [...others('bench', 'optimize'), 'cli'],
+  'security/**/*.ts': ['engine', ...others('security'), 'cli', 'index'],
   'tflite/**/*.ts': [...others('tflite'), 'cli'],
   'transformers/**/*.ts': ['formats', ...others('transformers', 'onnxruntime'), 'cli'],
 };

@@ -67,7 +67,7 @@ export function absolutePath(path: string): string {
 
 export interface NewFile {
   readonly path: string;
-  readonly chunks: Iterable<Uint8Array>;
+  readonly chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
 /**

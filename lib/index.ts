@@ -35,6 +35,7 @@ export {
   type InlineLimits,
   type SessionOptions,
 } from './engine/session/session-options';
+export { type ModelKey, type ModelKeySource } from './model-key';
 export { type SessionHandle } from './engine/session/share';
 export { type RunOptions } from './engine/run/run-options';
 export { type ModelSource } from './engine/session/model-source';

@@ -58,6 +58,20 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'encrypt',
+    {
+      summary: 'encrypt a model, which sessions read given its key',
+      load: async () => (await import('./security/encrypt.js')).encrypt,
+    },
+  ],
+  [
+    'decrypt',
+    {
+      summary: 'write what is in an encrypted model as plain text',
+      load: async () => (await import('./security/encrypt.js')).decrypt,
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'check this machine and the runtimes, with a remedy for each problem',

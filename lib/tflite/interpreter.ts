@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises';
 
 import { checkOptions, setOwn } from '../checks';
 import { unpacked } from '../compressed-model';
+import { decrypted, isEncrypted, keyMissing } from '../encrypted-model';
 import { OnliteError, invalidArgument, noConstructor } from '../errors';
 import { unreadable } from '../files';
+import { checkKeySource, type ModelKeySource } from '../model-key';
 import {
   isTfliteModel,
   readTfliteModel,
@@ -40,6 +42,8 @@ export interface InterpreterOptions {
    * `OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES`.
    */
   readonly executionProviders?: SessionOptions['executionProviders'];
+  /** The key of an encrypted model, as {@link SessionOptions.decrypt}. */
+  readonly decrypt?: ModelKeySource;
 }
 
 const keys: ReadonlySet<string> = new Set<keyof InterpreterOptions>([
@@ -47,6 +51,7 @@ const keys: ReadonlySet<string> = new Set<keyof InterpreterOptions>([
   'modelContent',
   'numThreads',
   'executionProviders',
+  'decrypt',
 ]);
 
 /** An input or output of the model's primary subgraph. */
@@ -355,6 +360,7 @@ function requireDynamic({ shape, shapeSignature = shape }: TfliteTensor, dims: u
 async function readModel({
   modelPath,
   modelContent,
+  decrypt,
 }: InterpreterOptions): Promise<{ bytes: Uint8Array; name: string }> {
   if ((modelPath === undefined) === (modelContent === undefined)) {
     throw new OnliteError(
@@ -364,10 +370,16 @@ async function readModel({
   }
   const { source } = parseCreateArguments([modelPath ?? modelContent]);
   const name = modelName(source, undefined);
-  if (typeof source !== 'string') return { bytes: await unpacked(source), name };
-  const bytes = await readFile(source).catch((cause: unknown) => {
-    throw unreadable(`model: cannot read ${source}`, cause);
-  });
+  const path = 'options.decrypt';
+  const key = checkKeySource(decrypt, path);
+  if (key !== undefined) return { bytes: await unpacked(await decrypted(source, key, path)), name };
+  const bytes =
+    typeof source === 'string'
+      ? await readFile(source).catch((cause: unknown) => {
+          throw unreadable(`model: cannot read ${source}`, cause);
+        })
+      : source;
+  if (isEncrypted(bytes)) throw keyMissing(path);
   return { bytes: await unpacked(bytes), name };
 }
 

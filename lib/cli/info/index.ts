@@ -1,12 +1,15 @@
 import { compressionOf, decompressed, type Compression } from '../../compressed-model';
+import { decrypted, isEncryptedFile, keyMissing } from '../../encrypted-model';
 import { OnliteError } from '../../errors';
 import { native } from '../../engine/addon/native';
 import { firstBytes } from '../../files';
 import { readOnnxModel, readOnnxStructure } from '../../formats/onnx';
 import { isTfliteModel, readTfliteModel } from '../../formats/tflite';
 import { onlyPositional } from '../arguments';
+import type { ModelKeySource } from '../../model-key';
 import type { Command } from '../command';
 import { describeFile, readModelFile } from '../model-file';
+import { keyHelp, keyOptions, keySource } from '../model-key';
 import type { ModelSummary, ValueSummary } from './model-summary';
 import { summarizeOnnx } from './onnx-summary';
 import { isOrtModel, summarizeOrt } from './ort-summary';
@@ -17,6 +20,7 @@ interface FileSummary extends Partial<Packing> {
   path: string;
   size: number;
   sha256: string;
+  encrypted?: true;
 }
 
 function shapeText(value: ValueSummary): string {
@@ -70,6 +74,7 @@ function render(file: FileSummary, model: ModelSummary): string {
     const name = file.compression === 'gz' ? 'gzip' : 'zstd';
     totals.push(['compressed', `with ${name}, ${byteSize(file.unpackedSize)} without`]);
   }
+  if (file.encrypted) totals.push(['encrypted', 'with AES-256-GCM']);
   if (model.subgraphs > 0) totals.push(['subgraphs', String(model.subgraphs)]);
   if (model.functions > 0) totals.push(['functions', String(model.functions)]);
   const signatures = Object.entries(model.signatures).map(([key, { inputs, outputs }]) =>
@@ -144,10 +149,27 @@ function summarizeBytes(bytes: Uint8Array): ModelSummary {
   }
 }
 
-async function summarize(path: string): Promise<{ model: ModelSummary; packing?: Packing }> {
+async function summarize(
+  path: string,
+  key: ModelKeySource | undefined,
+): Promise<{ model: ModelSummary; packing?: Packing; encrypted?: true }> {
+  if (key !== undefined) {
+    const bytes = await decrypted(path, key, 'the key that is given');
+    const compression = compressionOf(bytes);
+    if (compression === undefined) return { model: summarizeBytes(bytes), encrypted: true };
+    return { ...(await summarizePacked(bytes, compression)), encrypted: true };
+  }
+  if (await isEncryptedFile(path)) throw keyMissing('--key-file, --key-env or --key-command');
   const compression = compressionOf(await firstBytes(path, 8));
   if (compression === undefined) return { model: await summarizePlain(path) };
-  const bytes = await decompressed(await readModelFile(path), compression);
+  return summarizePacked(await readModelFile(path), compression);
+}
+
+async function summarizePacked(
+  packed: Uint8Array,
+  compression: Compression,
+): Promise<{ model: ModelSummary; packing: Packing }> {
+  const bytes = await decompressed(packed, compression);
   return {
     model: summarizeBytes(bytes),
     packing: { compression, unpackedSize: bytes.byteLength },
@@ -166,7 +188,7 @@ async function summarizePlain(path: string): Promise<ModelSummary> {
 export const info: Command = {
   name: 'info',
   summary: 'describe a model file',
-  usage: 'MODEL [--json]',
+  usage: 'MODEL [options]',
   help: [
     'Describes an ONNX (.onnx, .ort) or TensorFlow Lite model: inputs and outputs with types, shapes and',
     'quantization, signatures, metadata, operators with how often each is used (subgraphs and',
@@ -176,15 +198,16 @@ export const info: Command = {
     'beyond its structure.',
     '',
     'Options:',
-    '  --json      print JSON',
-    '  -h, --help  print this',
+    ...keyHelp,
+    '  --json             print JSON',
+    '  -h, --help         print this',
   ].join('\n'),
-  options: {},
+  options: keyOptions,
   async run(args) {
     const path = onlyPositional(args, 'MODEL');
-    const { model, packing } = await summarize(path);
+    const { model, packing, encrypted } = await summarize(path, keySource(args));
     const { bytes: size, sha256 } = await describeFile(path);
-    const file = { path, size, sha256, ...packing };
+    const file = { path, size, sha256, ...packing, ...(encrypted ? { encrypted } : {}) };
     return { json: { ...file, ...model }, text: () => render(file, model) };
   },
 };

@@ -5,13 +5,14 @@ import type { SessionOptions } from '../../engine/session/session-options';
 import { onlyPositional, text, texts, wholeNumber } from '../arguments';
 import type { Command, CommandResult, ParsedArguments } from '../command';
 import { buildFeeds } from '../feeds';
+import { decryptOption, keyHelp, keyOptions } from '../model-key';
 import { nanoseconds, section, table } from '../output';
 import { reportOutputs, type OutputSummary } from './output';
 import { statisticsCells } from './statistics';
 
 function sessionOptions(args: ParsedArguments): SessionOptions {
   // What fails is reported below, once; the runtime's own log would repeat it.
-  const options: SessionOptions = { logSeverityLevel: 4 };
+  const options: SessionOptions = { logSeverityLevel: 4, ...decryptOption(args) };
   const providers = texts(args, 'provider');
   if (providers.length > 0) options.executionProviders = providers;
   const threads = wholeNumber(args, 'threads', 1);
@@ -97,6 +98,7 @@ export const run: Command = {
     '  --threads N          threads inside one run',
     '  --signature KEY      run a TensorFlow Lite signature; names are then its own',
     '  --runs N             run N times and print the time of the model itself',
+    ...keyHelp,
     '  --json               print JSON',
     '  -h, --help           print this',
   ].join('\n'),
@@ -108,6 +110,7 @@ export const run: Command = {
     threads: { type: 'string' },
     signature: { type: 'string' },
     runs: { type: 'string' },
+    ...keyOptions,
   },
   async run(args) {
     const model = onlyPositional(args, 'MODEL');

@@ -1,6 +1,7 @@
 import { ownProperties } from '../../checks';
 import { OnliteError } from '../../errors';
 import { absolutePath } from '../../files';
+import type { ModelKeySource } from '../../model-key';
 import { loadSession, type LoadLimits } from '../session/load';
 import type { SourceOptions } from '../session/model-source';
 import { threadCount, type NativeSession, type NativeSessionOptions } from '../addon/native';
@@ -28,14 +29,17 @@ const maxKeptBytes = 8 << 20;
  * bytes if they are few.
  *
  * @param model - the file's absolute path, or bytes
+ * @param decrypt - what gives the key of an encrypted model, of which neither key nor model is kept
  */
 export function keepOrigin(
   model: string | Uint8Array,
   asked: SourceOptions,
   options: NativeSessionOptions,
+  decrypt?: ModelKeySource,
 ): SessionOrigin {
   const externalData = asked.externalData?.map(fileNames);
   const source = { ...asked, externalData };
+  if (decrypt !== undefined) return { model: undefined, source, options };
   const inMemory = externalData?.includes(undefined) === true;
   if (typeof model === 'string') {
     return { model: inMemory ? undefined : model, source, options };
@@ -70,8 +74,8 @@ export async function openApart(
   if (model === undefined) {
     throw new OnliteError(
       'ERR_UNSUPPORTED',
-      'profile: needs the model again, which came from memory and was too large to keep, or ' +
-        'stayed with the thread that shares the session; give it as options.model, and external data as options.externalData',
+      'profile: needs the model again, which came from memory and was too large to keep, was ' +
+        'encrypted, or stayed with the thread that shares the session; give it as options.model, and external data as options.externalData',
     );
   }
   const options = { ...origin.options, concurrency: 1, latency: false };

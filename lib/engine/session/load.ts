@@ -1,7 +1,9 @@
 import { abortError, throwIfAborted } from '../run/abort';
 import { whenAborted } from '../run/abort-listeners';
 import { compressionOf, decompressed, unpackedFile } from '../../compressed-model';
+import { decrypted, isEncryptedFile, isEncrypted, keyMissing } from '../../encrypted-model';
 import { OnliteError, noConstructor } from '../../errors';
+import type { ModelKeySource } from '../../model-key';
 import { abandonJob, promiseJob } from '../addon/jobs';
 import { rejection } from '../addon/rejection';
 import { toNativeSource, type SourceOptions } from './model-source';
@@ -108,20 +110,32 @@ export class LoadLimits {
   }
 }
 
+const decryptPath = 'options.decrypt';
+
 /**
- * Loads a model, which may be compressed by gzip or zstd. When a limit is reached the late session is
- * destroyed.
+ * Loads a model, which may be compressed by gzip or zstd, and encrypted then. When a limit is reached
+ * the late session is destroyed.
  */
 export async function loadSession(
   source: string | Uint8Array,
   sourceOptions: SourceOptions,
   options: NativeSessionOptions,
   limits: LoadLimits,
+  decrypt?: ModelKeySource,
 ): Promise<NativeSession> {
   limits.check();
+  if (decrypt !== undefined) {
+    const model = await limits.within(decrypted(source, decrypt, decryptPath));
+    try {
+      return await loadSession(model, sourceOptions, options, limits);
+    } finally {
+      model.fill(0);
+    }
+  }
   const load = (model: string | Uint8Array): Promise<NativeSession> =>
     loadPlain(model, sourceOptions, options, limits);
   if (typeof source !== 'string') {
+    if (isEncrypted(source)) throw keyMissing(decryptPath);
     const compression = compressionOf(source);
     if (compression === undefined) return load(source);
     return load(await limits.within(decompressed(source, compression)));
@@ -131,6 +145,7 @@ export async function loadSession(
   } catch (error) {
     // To look before would cost every other model the time of reading its beginning twice.
     if ((error as { code?: unknown }).code !== 'ERR_MODEL_INVALID') throw error;
+    if (await limits.within(isEncryptedFile(source))) throw keyMissing(decryptPath);
     const model = await limits.within(unpackedFile(source));
     if (model === undefined) throw error;
     return load(model);

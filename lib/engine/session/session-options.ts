@@ -19,6 +19,7 @@ import {
 } from '../../checks';
 import { invalidArgument } from '../../errors';
 import { absolutePath } from '../../files';
+import { checkKeySource, type ModelKeySource } from '../../model-key';
 import {
   threadCount,
   type NativeProviderRequest,
@@ -134,6 +135,13 @@ export interface SessionOptions {
    * strangers: no symbolic link on the way and no file that has another name.
    */
   externalDataLinks?: boolean;
+  /**
+   * The key of a model that `onlite encrypt` or `onlite/security` has encrypted, or a function that is
+   * given the name of the key that the file's header has and gives the key. The plain model is in
+   * memory alone. A model that is not encrypted is then ERR_MODEL_INVALID: nobody without the key can
+   * put one in its place. Files of external data are not encrypted with it; see `externalData`.
+   */
+  decrypt?: ModelKeySource;
   freeDimensionOverrides?: Readonly<Record<string, number>>;
   graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'layout' | 'all';
   enableCpuMemArena?: boolean;
@@ -194,6 +202,7 @@ export const sessionOptionKeys: ReadonlySet<string> = new Set<keyof SessionOptio
   'timeoutMs',
   'externalData',
   'externalDataLinks',
+  'decrypt',
   'freeDimensionOverrides',
   'graphOptimizationLevel',
   'enableCpuMemArena',
@@ -245,6 +254,7 @@ export interface CheckedSessionOptions {
   /** For the addon. */
   readonly native: NativeSessionOptions;
   readonly source: SourceOptions;
+  readonly decrypt: ModelKeySource | undefined;
   readonly limits: Limits;
   readonly name: string | undefined;
   readonly warmUp: boolean;
@@ -267,6 +277,7 @@ export function checkSessionOptions(value: unknown): CheckedSessionOptions {
       externalDataLinks: optionalBoolean(options, 'externalDataLinks', path) ?? true,
       externalData: checkExternalData(options['externalData']),
     },
+    decrypt: checkKeySource(options['decrypt'], `${path}.decrypt`),
     limits: checkLimits(options, path),
     name: sessionName(options),
     warmUp: optionalBoolean(options, 'warmUp', path) ?? false,

@@ -130,11 +130,11 @@ export class InferenceSession implements AsyncDisposable {
   ): Promise<InferenceSession>;
   static async create(...args: unknown[]): Promise<InferenceSession> {
     const { source, options } = parseCreateArguments(args);
-    const checked = checkSessionOptions(options);
-    const origin = keepOrigin(source, checked.source, checked.native);
+    const { decrypt, ...checked } = checkSessionOptions(options);
+    const origin = keepOrigin(source, checked.source, checked.native, decrypt);
     const limits = new LoadLimits(checked.limits);
     try {
-      const loaded = await loadSession(source, checked.source, checked.native, limits);
+      const loaded = await loadSession(source, checked.source, checked.native, limits, decrypt);
       const name = modelName(source, checked.name);
       const session = new InferenceSession(new LoadedSession(loaded, name, origin));
       if (checked.warmUp) {

@@ -42,5 +42,10 @@ export {
   type TensorValues,
 } from './values';
 export { walkGraph, walkModel, type GraphVisitor } from './walk';
-export { writeOnnxFile, type ExternalDataOptions, type WriteOnnxFileOptions } from './write-file';
+export {
+  onnxFileChunks,
+  writeOnnxFile,
+  type ExternalDataOptions,
+  type WriteOnnxFileOptions,
+} from './write-file';
 export type * from './types';

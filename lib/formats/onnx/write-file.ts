@@ -130,6 +130,17 @@ export async function writeOnnxFile(
   await replaceFiles(files.map((file) => ({ path: file.path, chunks: chunksOf(file.segments) })));
 }
 
+/**
+ * The bytes of a model's file that has all weights in it.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT for more than 2 GiB
+ */
+export function onnxFileChunks(model: ModelProto): Iterable<Uint8Array> {
+  const segments = unchangedOriginal(model) ?? encodeModel(model);
+  checkMessageSize(segments);
+  return chunksOf(segments);
+}
+
 function filesOf(
   model: ModelProto,
   path: string,
