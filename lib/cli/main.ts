@@ -72,6 +72,20 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'sign',
+    {
+      summary: 'sign models with a key, as OpenSSF model signing does',
+      load: async () => (await import('./security/sign.js')).sign,
+    },
+  ],
+  [
+    'verify',
+    {
+      summary: 'check that a model is what a trusted key has signed',
+      load: async () => (await import('./security/sign.js')).verify,
+    },
+  ],
+  [
     'doctor',
     {
       summary: 'check this machine and the runtimes, with a remedy for each problem',

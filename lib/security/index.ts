@@ -1,5 +1,6 @@
 /**
- * Models at rest, in encrypted files. Loading this entry point loads no runtime.
+ * Models at rest: encrypted files, and signatures by which a model is known to be the one that was
+ * published. Loading this entry point loads no runtime.
  *
  * @packageDocumentation
  */
@@ -12,3 +13,7 @@ export {
   type DecryptOptions,
   type EncryptOptions,
 } from './encrypt-model';
+export { type SignedFile } from './manifest';
+export { type PrivateKey, type PublicKey } from './signing-key';
+export { signModel, type SignedModel, type SignOptions } from './sign-model';
+export { verifyModel, type VerifiedModel, type VerifyOptions } from './verify-model';
