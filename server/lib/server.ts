@@ -7,14 +7,7 @@ import { openServerSocket } from 'onlite';
 
 import type { GrpcServer } from './grpc/server';
 import { createHandler, type HandlerSettings, type HttpHandler } from './http/handler';
-import {
-  close,
-  createHttpServer,
-  listen,
-  listenOn,
-  serveWith,
-  type HttpTimeouts,
-} from './http/server';
+import { close, createHttpServer, listen, listenOn, type HttpTimeouts } from './http/server';
 import {
   FolderWatch,
   ModelError,
