@@ -7,6 +7,7 @@ import { openServerSocket } from 'onlite';
 
 import type { GrpcServer } from './grpc/server';
 import { createHandler, type HandlerSettings, type HttpHandler } from './http/handler';
+import { RouteTable } from './http/paths';
 import { close, createHttpServer, listen, listenOn, type HttpTimeouts } from './http/server';
 import {
   FolderWatch,
@@ -89,7 +90,7 @@ export class ModelServer implements AsyncDisposable {
       control: options.control === true ? (of?.control ?? this.#control()) : undefined,
     };
     this.#settings = {
-      protocols: protocols(this.#context),
+      routes: new RouteTable(protocols(this.#context)),
       maxBodyBytes,
       compression: options.compression ?? true,
       pages: new Map([['/metrics', metricsPage(this.models)]]),

@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RequestError, failureOf, type WireFailure } from '../wire/errors';
 import { jsonAnswer, type Body, type WireAnswer } from '../wire/request';
 import type { Handler, Method, Protocol, Route } from '../wire/route';
-import { RouteTable, withoutQuery, type Found } from './paths';
+import { withoutQuery, type Found, type RouteTable } from './paths';
 import { ClientGone, announcedBody, readBody } from './read-body';
 import { send } from './send';
 
 /** What the handler of requests is made with. */
 export interface HandlerSettings {
-  readonly protocols: readonly Protocol[];
+  readonly routes: RouteTable;
   readonly maxBodyBytes: number;
   /** Whether answers are compressed for clients that ask for it. */
   readonly compression: boolean;
@@ -27,8 +27,7 @@ export type HttpHandler = (
 ) => void;
 
 export function createHandler(settings: HandlerSettings): HttpHandler {
-  const { protocols, pages, compression, maxBodyBytes } = settings;
-  const routes = new RouteTable(protocols);
+  const { routes, pages, compression, maxBodyBytes } = settings;
   return (request, response, continues = false) => {
     const url = request.url ?? '/';
     const path = withoutQuery(url);
@@ -55,7 +54,7 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       if (failure.internal !== undefined) settings.onError(failure.internal);
       // What is left of the body would be taken for the next request.
       if (!request.complete) response.setHeader('Connection', 'close');
-      const protocol = found?.protocol ?? protocols.find(({ owns }) => owns(path));
+      const protocol = found?.protocol ?? routes.ownerOf(path);
       succeed(printFailure(protocol, failure));
     };
     const handle = (handler: Handler, names: Found['names'], body: Body): void => {
@@ -72,11 +71,7 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
     };
     try {
       found = routes.find(url);
-      if (found === undefined)
-        throw unknownPath(
-          protocols.find(({ owns }) => owns(path)),
-          path,
-        );
+      if (found === undefined) throw unknownPath(routes.ownerOf(path), path);
       const { route, names } = found;
       const handler = route.methods[methodOf(request, route)];
       if (handler === undefined) throw wrongMethod(request, route);

@@ -12,6 +12,12 @@ export interface Found {
 const MAX_KNOWN = 256;
 const MAX_KNOWN_LENGTH = 256;
 
+interface Match {
+  readonly protocol: Protocol;
+  readonly route: Route;
+  readonly groups: Readonly<Record<string, string>> | undefined;
+}
+
 /** The routes of some protocols, in the order that they are looked at. */
 export class RouteTable {
   readonly #protocols: readonly Protocol[];
@@ -19,6 +25,16 @@ export class RouteTable {
 
   constructor(protocols: readonly Protocol[]) {
     this.#protocols = protocols;
+  }
+
+  /** The protocol that paths which no route has would be of. */
+  ownerOf(path: string): Protocol | undefined {
+    return this.#protocols.find(({ owns }) => owns(path));
+  }
+
+  /** Whether a route has a path, whatever the names in it are. */
+  has(url: string): boolean {
+    return this.#known.has(url) || this.#match(url) !== undefined;
   }
 
   /**
@@ -29,20 +45,21 @@ export class RouteTable {
   find(url: string): Found | undefined {
     const known = this.#known.get(url);
     if (known !== undefined) return known;
-    const found = this.#findAnew(url);
-    if (found === undefined || url.length > MAX_KNOWN_LENGTH) return found;
+    const match = this.#match(url);
+    if (match === undefined) return undefined;
+    const found = { ...match, names: decoded(match.groups) };
+    if (url.length > MAX_KNOWN_LENGTH) return found;
     if (this.#known.size === MAX_KNOWN) this.#known.clear();
     this.#known.set(url, found);
     return found;
   }
 
-  #findAnew(url: string): Found | undefined {
+  #match(url: string): Match | undefined {
     const path = withoutQuery(url);
     for (const protocol of this.#protocols) {
       for (const route of protocol.routes) {
         const match = route.path.exec(route.withQuery === true ? url : path);
-        if (match === null) continue;
-        return { protocol, route, names: decoded(match.groups) };
+        if (match !== null) return { protocol, route, groups: match.groups };
       }
     }
     return undefined;

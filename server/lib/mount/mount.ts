@@ -3,6 +3,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { OnliteError } from 'onlite';
 
 import type { HandlerSettings, HttpHandler } from '../http/handler';
+import { withoutQuery } from '../http/paths';
 import { unreadRequest } from './read-before';
 
 /** Where in a service the models are. */
@@ -94,15 +95,10 @@ export class Mount {
   }
 
   #hasPath(url: string, isRoot: boolean): boolean {
-    const [path = ''] = url.split('?', 1);
+    const path = withoutQuery(url);
     if (isRoot && COMMON_PATHS.has(path)) return false;
-    const { pages, protocols } = this.#settings;
-    return (
-      pages.has(path) ||
-      protocols.some(({ routes }) =>
-        routes.some((route) => route.path.test(route.withQuery === true ? url : path)),
-      )
-    );
+    const { pages, routes } = this.#settings;
+    return pages.has(path) || routes.has(url);
   }
 
   /** Takes no more requests, and waits for those under way. */
