@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 
+import { throwIfAborted } from '../abort';
 import { checkOptions, checkString } from '../checks';
 import {
   decrypted,
@@ -18,37 +19,64 @@ import {
   type ModelKey,
   type ModelKeySource,
 } from '../model-key';
-import { isError } from '../realms';
+import { isAbortSignal, isError } from '../realms';
 
 /** How a model is encrypted. */
 export interface EncryptOptions {
   readonly key: ModelKey;
   /** What the file says that its key is called: 1 to 255 bytes of text. Not secret. */
   readonly keyId?: string;
+  /** Ends it early; nothing is left of the target then. */
+  readonly signal?: AbortSignal;
 }
 
 export interface DecryptOptions {
   /** The key, or a function that is given the name which the file has for it. */
   readonly key: ModelKeySource;
+  /** Ends it early; nothing is left of the target then. */
+  readonly signal?: AbortSignal;
 }
 
-const encryptKeys: ReadonlySet<string> = new Set<keyof EncryptOptions>(['key', 'keyId']);
-const decryptKeys: ReadonlySet<string> = new Set<keyof DecryptOptions>(['key']);
+const encryptKeys: ReadonlySet<string> = new Set<keyof EncryptOptions>(['key', 'keyId', 'signal']);
+const decryptKeys: ReadonlySet<string> = new Set<keyof DecryptOptions>(['key', 'signal']);
 const keyPath = 'options.key';
 
 /** What is read of a file at a time. */
 const READ_BYTES = 2 ** 20;
 
-function checkEncrypt(value: unknown): { key: Buffer; keyId: string | undefined } {
-  const { key, keyId } = checkOptions(value, 'options', encryptKeys);
+function checkEncrypt(value: unknown): {
+  key: Buffer;
+  keyId: string | undefined;
+  signal: AbortSignal | undefined;
+} {
+  const { key, keyId, signal } = checkOptions(value, 'options', encryptKeys);
   const name = checkKeyId(keyId, 'options.keyId');
-  return { key: keyBytes(key, keyPath), keyId: name };
+  return { signal: checkSignal(signal), key: keyBytes(key, keyPath), keyId: name };
 }
 
-function checkDecrypt(value: unknown): ModelKeySource {
-  const key = checkKeySource(checkOptions(value, 'options', decryptKeys)['key'], keyPath);
+function checkDecrypt(value: unknown): { key: ModelKeySource; signal: AbortSignal | undefined } {
+  const options = checkOptions(value, 'options', decryptKeys);
+  const key = checkKeySource(options['key'], keyPath);
   if (key === undefined) throw invalidArgument(keyPath, 'a key, or a function', key);
-  return key;
+  return { key, signal: checkSignal(options['signal']) };
+}
+
+function checkSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined || isAbortSignal(value)) return value;
+  throw invalidArgument('options.signal', 'an AbortSignal', value);
+}
+
+/** The chunks, until the signal fires. @throws OnliteError ERR_CANCELLED, ERR_TIMEOUT */
+async function* until(
+  signal: AbortSignal | undefined,
+  what: string,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  throwIfAborted(signal, what);
+  for await (const chunk of chunks) {
+    throwIfAborted(signal, what);
+    yield chunk;
+  }
 }
 
 function checkBytes(value: unknown, path: string): Uint8Array {
@@ -92,7 +120,8 @@ async function* contentOf(path: string): AsyncGenerator<Uint8Array, void, undefi
  *
  * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE; ERR_MODEL_INVALID for external data
  *   that does not fit the model; ERR_UNSUPPORTED where that makes it more than 2 GiB;
- *   ERR_INVALID_ARGUMENT for what is encrypted already, an option, or a target that cannot be written
+ *   ERR_INVALID_ARGUMENT for what is encrypted already, an option, or a target that cannot be written;
+ *   ERR_CANCELLED, ERR_TIMEOUT, by the signal
  */
 export async function encryptModel(
   source: string,
@@ -101,20 +130,23 @@ export async function encryptModel(
 ): Promise<void> {
   checkString(source, 'source');
   checkString(target, 'target');
-  const { key, keyId } = checkEncrypt(options);
+  const { key, keyId, signal } = checkEncrypt(options);
+  const write = (plain: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> => {
+    const chunks = until(signal, 'encrypting', encrypted(plain, key, keyId));
+    return replaceFiles([{ path: target, chunks }]);
+  };
   try {
     await firstBytes(source, 0);
     if (await isEncryptedFile(source)) {
       throw new OnliteError('ERR_INVALID_ARGUMENT', `'${source}' is encrypted already`);
     }
     if (!hasExternalData(source)) {
-      await replaceFiles([{ path: target, chunks: encrypted(contentOf(source), key, keyId) }]);
+      await write(contentOf(source));
       return;
     }
     const file = openOnnxFile(source);
     try {
-      const chunks = encrypted(wholeModel(file.model), key, keyId);
-      await replaceFiles([{ path: target, chunks }]);
+      await write(wholeModel(file.model));
     } finally {
       file.close();
     }
@@ -142,7 +174,7 @@ function wholeModel(model: Parameters<typeof onnxFileChunks>[0]): Iterable<Uint8
  *
  * @throws OnliteError ERR_MODEL_INVALID where the file is not encrypted, or not with this key, or is
  *   damaged; ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE; ERR_UNSUPPORTED for a later version of the
- *   format; ERR_INVALID_ARGUMENT
+ *   format; ERR_INVALID_ARGUMENT; ERR_CANCELLED, ERR_TIMEOUT, by the signal
  */
 export async function decryptModel(
   source: string,
@@ -151,8 +183,9 @@ export async function decryptModel(
 ): Promise<void> {
   checkString(source, 'source');
   checkString(target, 'target');
-  await withDecryptedChunks(source, checkDecrypt(options), keyPath, (chunks) =>
-    replaceFiles([{ path: target, chunks }]),
+  const { key, signal } = checkDecrypt(options);
+  await withDecryptedChunks(source, key, keyPath, (chunks) =>
+    replaceFiles([{ path: target, chunks: until(signal, 'decrypting', chunks) }]),
   );
 }
 
@@ -162,13 +195,14 @@ export async function encryptBytes(
   options: EncryptOptions,
 ): Promise<Uint8Array> {
   const plain = checkBytes(bytes, 'bytes');
-  const { key, keyId } = checkEncrypt(options);
+  const { key, keyId, signal } = checkEncrypt(options);
   if (isEncrypted(plain)) {
     key.fill(0);
     throw new OnliteError('ERR_INVALID_ARGUMENT', 'bytes: encrypted already');
   }
   const pieces: Uint8Array[] = [];
-  for await (const piece of encrypted([plain], key, keyId)) pieces.push(piece);
+  const chunks = until(signal, 'encrypting', encrypted([plain], key, keyId));
+  for await (const piece of chunks) pieces.push(piece);
   return Buffer.concat(pieces);
 }
 
@@ -177,5 +211,10 @@ export async function decryptBytes(
   bytes: Uint8Array,
   options: DecryptOptions,
 ): Promise<Uint8Array> {
-  return decrypted(checkBytes(bytes, 'bytes'), checkDecrypt(options), keyPath);
+  const sealed = checkBytes(bytes, 'bytes');
+  const { key, signal } = checkDecrypt(options);
+  const plain = await decrypted(sealed, key, keyPath);
+  if (signal?.aborted === true) plain.fill(0);
+  throwIfAborted(signal, 'decrypting');
+  return plain;
 }

@@ -148,8 +148,48 @@ it('is written whole or not at all, and in place too', async () => {
   expect(Buffer.from(await decryptBytes(sealed, { key })).equals(original)).toBe(true);
 });
 
+it('leaves nothing of a file that it is stopped in', async () => {
+  const sealed = at('long.onnx');
+  const plain = at('long-plain.onnx');
+  writeFileSync(plain, Buffer.alloc(2 ** 26));
+  const writes = {
+    encrypt: (signal: AbortSignal) => encryptModel(plain, sealed, { key, signal }),
+    decrypt: (signal: AbortSignal) => decryptModel(sealed, plain, { key, signal }),
+  };
+  for (const [name, write] of Object.entries(writes)) {
+    const before = readdirSync(folder).sort();
+    const controller = new AbortController();
+    // Not before there is something to be left.
+    const isBegun = setInterval(() => {
+      if (readdirSync(folder).length > before.length) controller.abort();
+    }, 1);
+    await expectError(
+      () => write(controller.signal),
+      'ERR_CANCELLED',
+      new RegExp(`^${name}ing was cancelled`),
+    );
+    clearInterval(isBegun);
+    expect(readdirSync(folder).sort()).toEqual(before);
+    if (name === 'encrypt') {
+      await encryptModel(plain, sealed, { key });
+      rmSync(plain);
+    }
+  }
+});
+
 describe('the command line', () => {
   const model = fixture('add4.onnx');
+
+  it.runIf(process.platform !== 'win32')('ends by itself where it is interrupted', async () => {
+    const sealed = at('interrupted.onnx');
+    const plain = at('interrupted-plain.onnx');
+    await encryptModel(model, sealed, { key });
+    const before = readdirSync(folder).sort();
+    const command = `kill -INT $PPID; cat '${keyFile}'`;
+    const { status, stderr } = onlite(['decrypt', sealed, plain, '--key-command', command]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('decrypting was cancelled')]);
+    expect(readdirSync(folder).sort()).toEqual(before);
+  });
 
   it('encrypts and decrypts, with the key of a file, a variable and a command', () => {
     const sealed = at('cli.onnx');

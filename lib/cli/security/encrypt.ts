@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises';
 
 import { decryptModel, encryptModel } from '../../security/encrypt-model';
 import { given, text } from '../arguments';
-import { UsageError, type Command, type ParsedArguments } from '../command';
+import { UsageError, type Command, type CommandResult, type ParsedArguments } from '../command';
 import { keyHelp, keyOptions, requiredKey } from '../model-key';
+import { interrupted } from '../interrupted';
 import { byteSize, table } from '../output';
 
 function inputAndOutput(args: ParsedArguments): [input: string, output: string] {
@@ -13,8 +14,23 @@ function inputAndOutput(args: ParsedArguments): [input: string, output: string] 
   return [input, output];
 }
 
-async function written(output: string): Promise<{ path: string; bytes: number }> {
-  return { path: output, bytes: (await stat(output)).size };
+/** Has an interruption end the writing, and says what was written. */
+async function written(
+  what: string,
+  [input, output]: readonly [string, string],
+  write: (signal: AbortSignal) => Promise<void>,
+): Promise<CommandResult> {
+  const interruption = interrupted();
+  await write(interruption.signal).finally(interruption.end);
+  const { size } = await stat(output);
+  const rows = [
+    [what, output],
+    ['size', byteSize(size)],
+  ];
+  return {
+    json: { input, output: { path: output, bytes: size } },
+    text: () => table(rows, { indent: 0 }),
+  };
 }
 
 export const encrypt: Command = {
@@ -37,19 +53,11 @@ export const encrypt: Command = {
     const [input, output] = inputAndOutput(args);
     const keyId = text(args, 'key-id');
     const key = await requiredKey(args)(keyId);
-    await encryptModel(input, output, { key, ...given('keyId', keyId) });
-    const document = { input, output: await written(output), ...given('keyId', keyId) };
-    return {
-      json: document,
-      text: () =>
-        table(
-          [
-            ['encrypted', output],
-            ['size', byteSize(document.output.bytes)],
-          ],
-          { indent: 0 },
-        ),
-    };
+    const name = given('keyId', keyId);
+    const result = await written('encrypted', [input, output], (signal) =>
+      encryptModel(input, output, { key, signal, ...name }),
+    );
+    return { ...result, json: { ...result.json, ...name } };
   },
 };
 
@@ -69,18 +77,9 @@ export const decrypt: Command = {
   options: keyOptions,
   async run(args) {
     const [input, output] = inputAndOutput(args);
-    await decryptModel(input, output, { key: requiredKey(args) });
-    const document = { input, output: await written(output) };
-    return {
-      json: document,
-      text: () =>
-        table(
-          [
-            ['decrypted', output],
-            ['size', byteSize(document.output.bytes)],
-          ],
-          { indent: 0 },
-        ),
-    };
+    const key = requiredKey(args);
+    return written('decrypted', [input, output], (signal) =>
+      decryptModel(input, output, { key, signal }),
+    );
   },
 };

@@ -1,4 +1,5 @@
-import { abortable, throwIfAborted } from '../run/abort';
+import { throwIfAborted } from '../../abort';
+import { abortable } from '../run/abort';
 import { checkOptions, optionalInteger } from '../../checks';
 import { OnliteError } from '../../errors';
 import { encodeFeeds } from '../run/feeds';

@@ -1,21 +1,9 @@
 import { whenAborted } from './abort-listeners';
+import { abortError } from '../../abort';
 import { OnliteError } from '../../errors';
 import { abandonJob, type StartedJob } from '../addon/jobs';
 import { native } from '../addon/native';
-import { isTimeoutError } from '../../realms';
 import type { CheckedRunOptions } from './run-options';
-
-/** Why something ended early, as an error. `reason` is an AbortSignal's. */
-export function abortError(reason: unknown, what = 'the run'): OnliteError {
-  return isTimeoutError(reason)
-    ? new OnliteError('ERR_TIMEOUT', `${what} was not finished in time`, { cause: reason })
-    : new OnliteError('ERR_CANCELLED', `${what} was cancelled`, { cause: reason });
-}
-
-/** @throws OnliteError ERR_CANCELLED or ERR_TIMEOUT if the signal has fired already. */
-export function throwIfAborted(signal: AbortSignal | undefined, what?: string): void {
-  if (signal?.aborted === true) throw abortError(signal.reason, what);
-}
 
 /**
  * Ties a job to its run's signal and time-out, for as long as it is under way.

@@ -1,4 +1,5 @@
-import { abortable, throwIfAborted } from './abort';
+import { abortable } from './abort';
+import { throwIfAborted } from '../../abort';
 import { setOwn } from '../../checks';
 import {
   checkNames,

@@ -1,4 +1,4 @@
-import { abortError, throwIfAborted } from '../run/abort';
+import { abortError, throwIfAborted } from '../../abort';
 import { whenAborted } from '../run/abort-listeners';
 import { compressionOf, decompressed, unpackedFile } from '../../compressed-model';
 import { decrypted, isEncryptedFile, isEncrypted, keyMissing } from '../../encrypted-model';

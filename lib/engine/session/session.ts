@@ -1,6 +1,7 @@
 import type { InferenceSession as CommonSession } from 'onnxruntime-common';
 
-import { abortable, throwIfAborted } from '../run/abort';
+import { throwIfAborted } from '../../abort';
+import { abortable } from '../run/abort';
 import { checkBindOptions, type BindOptions, type Tensors } from '../run/bind-options';
 import { IoBinding } from '../run/io-binding';
 import { OnliteError, invalidArgument } from '../../errors';
@@ -408,11 +409,10 @@ export class InferenceSession implements AsyncDisposable {
   }
 
   /**
-   * Says where a run's time goes, operator by operator. The runs are in no
-   * histogram. ONNX Runtime's are made on a session with threads of its own, for
-   * which the model is loaded once more; TensorFlow Lite's take turns with the
-   * session's own, on an interpreter with variables of its own. The feeds must stay
-   * as they are until the promise settles.
+   * Says where a run's time goes, operator by operator. The runs are in no histogram. ONNX
+   * Runtime's are made on a session with threads of its own, for which the model is loaded once
+   * more; TensorFlow Lite's take turns with the session's own, on an interpreter with variables of
+   * its own. The feeds must stay as they are until the promise settles.
    *
    * @throws OnliteError as {@link InferenceSession.run}; ERR_UNSUPPORTED where the
    *   library has no profiler that fits (TensorFlow Lite other than 2.17.1 and

@@ -1,4 +1,4 @@
-import { abortError, throwIfAborted } from '../../engine/run/abort';
+import { abortError, throwIfAborted } from '../../abort';
 import { whenAborted } from '../../engine/run/abort-listeners';
 import type { TensorLike } from '../../engine/run/feeds';
 import { OnliteError, invalidArgument } from '../../errors';

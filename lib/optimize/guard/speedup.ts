@@ -1,7 +1,7 @@
 import { interleave } from '../../bench/interleave';
 import { batchFor, sampleSync } from '../../bench/sample';
 import type { Summary } from '../../bench/statistics';
-import { throwIfAborted } from '../../engine/run/abort';
+import { throwIfAborted } from '../../abort';
 import type { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import type { Ends } from '../compare/contender';

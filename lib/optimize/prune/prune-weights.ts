@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { throwIfAborted } from '../../engine/run/abort';
+import { throwIfAborted } from '../../abort';
 import type { LayerWeights } from './layer-weights';
 import { shareWeights, type ShareOptions } from './share-weights';
 import { zeroWeights, type ZeroOptions } from './zero-weights';

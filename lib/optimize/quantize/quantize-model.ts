@@ -1,6 +1,6 @@
 import type { TensorLike } from '../../engine/run/feeds';
 import { InferenceSession } from '../../engine/session/session';
-import { throwIfAborted } from '../../engine/run/abort';
+import { throwIfAborted } from '../../abort';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { OnliteError } from '../../errors';
 import { openOnnxFile, writeOnnxFile } from '../../formats/onnx';

@@ -1,5 +1,5 @@
 import type { SessionOptions } from '../../engine/session/session-options';
-import { throwIfAborted } from '../../engine/run/abort';
+import { throwIfAborted } from '../../abort';
 import { defined } from '../defined';
 import type { Yardstick } from '../guard/yardstick';
 import { equalizeLayers } from './equalize';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 
 import { checkArray, checkOptions, checkString, optionalChoice } from '../../checks';
-import { throwIfAborted } from '../../engine/run/abort';
+import { throwIfAborted } from '../../abort';
 import { checkLimits } from '../../engine/run/run-options';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { invalidArgument, OnliteError } from '../../errors';

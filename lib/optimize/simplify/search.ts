@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../engine/run/abort';
+import { throwIfAborted } from '../../abort';
 import type { SessionOptions } from '../../engine/session/session-options';
 import type { ModelProto } from '../../formats/onnx';
 import { isSimpler, measureModel, type ModelSize } from './measure';

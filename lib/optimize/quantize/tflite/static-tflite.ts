@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../../engine/run/abort';
+import { throwIfAborted } from '../../../abort';
 import { Calibrator } from '../../calibrate/calibrator';
 import { defined } from '../../defined';
 import type { Yardstick } from '../../guard/yardstick';

@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../../engine/run/abort';
+import { throwIfAborted } from '../../../abort';
 import { OnliteError } from '../../../errors';
 import { calledSubgraphs, SubgraphEditor } from '../../../formats/tflite';
 import { defined } from '../../defined';
