@@ -76,7 +76,7 @@ const others = (...names) => entryPoints.filter((name) => !names.includes(name))
  * nothing imports upwards. What is left out is lib's own top level, which all may use.
  */
 const forbiddenImports = {
-  // errors, checks, realms, files, package, asar
+  // What lies in lib/ itself.
   '*.ts': ['engine', 'formats', ...entryPoints, 'cli'],
   'formats/**/*.ts': ['engine', ...entryPoints, 'cli', 'index'],
   'engine/**/*.ts': [...entryPoints, 'cli', 'index'],
