@@ -10,7 +10,7 @@
 
 namespace onlite::ort {
 
-/// What an operator cannot bear. Found by running every operator that the ONNX
+/// Found by running every operator that the ONNX
 /// standard's tests cover, and many of ONNX Runtime's own, with each dim at 0, in
 /// ONNX Runtime 1.30; RNN, Conv's data and all others bore it or gave an error.
 struct FatalOperator {

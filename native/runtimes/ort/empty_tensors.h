@@ -26,6 +26,9 @@ struct EmptyFeed {
   bool partly = false;
 };
 
+/// What an operator cannot bear. The guard's graph points to it.
+struct FatalOperator;
+
 /// True if ONNX Runtime's kernel of the operator is known to end the process, or
 /// never to end, on some empty tensor.
 bool CannotBearEmptyTensors(std::string_view op_type);
