@@ -53,9 +53,12 @@ export class Piece {
     else for (const [index, text] of strings.entries()) this.tensor.data[index] = text;
   }
 
-  /** Overwrites the elements with others that are valid in themselves. */
+  /**
+   * Overwrites the elements with others that are valid in themselves. Not those of a disposed
+   * tensor, whose memory may be another's by now.
+   */
   scribble(random) {
-    if (this.isLost) return;
+    if (this.isLost || (this.isPooled && this.tensor.location === 'none')) return;
     if (this.view === undefined) this.tensor.data.fill('scribbled');
     else this.write({ bytes: randomBytes(this.tensor.type, this.view.byteLength, random) });
   }
