@@ -18,7 +18,7 @@ const tools = {
   rollup: '4.68.8',
   vite: '8.3.8',
   webpack: '5.113.0',
-  'webpack-cli': '7.3.1',
+  'webpack-cli': '6.0.1',
 };
 
 /** How each configuration of docs/bundling.md is run: a script of a tool's, unless it is one itself. */
