@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdtempSync,
   mkdirSync,
+  readFileSync,
   readdirSync,
   rmSync,
   symlinkSync,
@@ -16,7 +17,7 @@ import { promisify } from 'node:util';
 import { runtimeInfo } from 'onlite';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { root } from './support';
+import { fixture, root } from './support';
 
 interface Printed {
   stdout: string;
@@ -210,18 +211,30 @@ describe.runIf(platform === 'linux-x64')('onlite install, where it cannot,', () 
   });
 });
 
-describe('useProvider', () => {
-  const install = (name: string, manifest: unknown): void => {
-    const folder = join(data, 'providers', name);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'library.so'), 'no library');
-    writeFileSync(
-      join(folder, 'provider.json'),
-      typeof manifest === 'string' ? manifest : JSON.stringify(manifest),
-    );
-  };
-  const own = { version: '1', kind: 'runtime', library: 'library.so', dependencies: [] };
+/** Puts a provider where `onlite install` does. */
+function install(name: string, manifest: unknown): void {
+  const folder = join(data, 'providers', name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'library.so'), 'no library');
+  writeFileSync(
+    join(folder, 'provider.json'),
+    typeof manifest === 'string' ? manifest : JSON.stringify(manifest),
+  );
+}
 
+const addition = fixture('add4.onnx');
+const own = { version: '1', kind: 'runtime', library: 'library.so', dependencies: [] };
+
+/** As `own`, with the ONNX Runtime that is used without it. @returns its file */
+function installRuntime(name: string): string {
+  install(name, own);
+  const { path = '' } = runtimeInfo({ load: true }).runtimes.onnxruntime;
+  const file = join(data, 'providers', name, own.library);
+  copyFileSync(path, file);
+  return file;
+}
+
+describe('useProvider', () => {
   it('is told apart from paths', async () => {
     for (const name of ['../webgpu', '', 'WebGPU', '/x.so']) {
       expect(await used(name)).toContain('ERR_INVALID_ARGUMENT');
@@ -281,9 +294,7 @@ describe('useProvider', () => {
   });
 
   it('refuses a second ONNX Runtime that is loaded meanwhile', async () => {
-    install('own', own);
-    const { path = '' } = runtimeInfo({ load: true }).runtimes.onnxruntime;
-    copyFileSync(path, join(data, 'providers/own/library.so'));
+    const library = installRuntime('own');
     const script = `
       const { registerProviderLibrary, runtimeInfo, useProvider } = require(${JSON.stringify(root)});
       registerProviderLibrary('/none.so').catch(() => {});
@@ -292,7 +303,7 @@ describe('useProvider', () => {
     `;
     const env = { ...process.env, ONLITE_DATA_PATH: data };
     const { stdout } = await execute(process.execPath, ['-e', script], { env });
-    expect(['ERR_UNSUPPORTED', join(data, 'providers/own/library.so')]).toContain(stdout.trim());
+    expect(['ERR_UNSUPPORTED', library]).toContain(stdout.trim());
   });
 
   it('refuses a second ONNX Runtime', async () => {
@@ -302,5 +313,60 @@ describe('useProvider', () => {
       expect.stringContaining('is loaded already') as string,
       'undefined',
     ]);
+  });
+});
+
+describe.each([
+  ['run', '--input', 'random'],
+  ['compare', '--no-speed', addition],
+  ['bench', '--duration', '0.1', '--processes', '1'],
+])('onlite %s --provider', (command, ...options) => {
+  const args = [command, addition, ...options];
+  const seen = (): string => join(data, 'loaded.txt');
+  /** Notes the ONNX Runtime that each process has loaded. */
+  const watched = (): NodeJS.ProcessEnv => {
+    const file = join(data, 'watch.cjs');
+    const info = `require(${JSON.stringify(root)}).runtimeInfo().runtimes.onnxruntime`;
+    const note = `path && require('fs').appendFileSync(${JSON.stringify(seen())}, path + '\\n')`;
+    writeFileSync(file, `process.on('exit', () => { const { path } = ${info}; ${note}; });`);
+    return { NODE_OPTIONS: `--require ${file}` };
+  };
+  const loadedBy = async (name: string, environment: NodeJS.ProcessEnv = {}): Promise<string[]> => {
+    rmSync(seen(), { force: true });
+    const running = start([...args, '--provider', name], { ...watched(), ...environment });
+    expect((await answerOf(running)).code).toBe(0);
+    return readFileSync(seen(), 'utf8').trim().split('\n');
+  };
+
+  it('uses what is installed, unless ONLITE_ORT_PATH names another library', async () => {
+    const library = installRuntime('cpu');
+    const { path = '' } = runtimeInfo({ load: true }).runtimes.onnxruntime;
+    try {
+      expect(await loadedBy('cpu')).toContain(library);
+      const given = await loadedBy('cpu', { ONLITE_ORT_PATH: path });
+      expect(new Set(given)).toEqual(new Set([path]));
+    } finally {
+      rmSync(join(data, 'providers/cpu'), { recursive: true });
+    }
+    expect(new Set(await loadedBy('cpu'))).toEqual(new Set([path]));
+  });
+
+  it('says why an installed one cannot be used, and how to install one that is not', async () => {
+    install('cuda', own);
+    const error = async (): Promise<unknown> => {
+      const { code, json } = await answerOf(start([...args, '--provider', 'cuda']));
+      expect(code).toBe(1);
+      const { settings: [setting] = [] } = json as { settings?: { failed: unknown }[] };
+      return setting ? setting.failed : json['error'];
+    };
+    expect(await error()).toMatchObject({
+      code: 'ERR_PROVIDER_UNAVAILABLE',
+      message: /cannot load the provider 'cuda'/,
+    });
+    rmSync(join(data, 'providers/cuda'), { recursive: true });
+    expect(await error()).toMatchObject({
+      code: 'ERR_PROVIDER_UNAVAILABLE',
+      message: /npx onlite install cuda/,
+    });
   });
 });

@@ -93,6 +93,7 @@ export function aggregate(setting: Setting, results: readonly ProcessResult[]): 
   const { profile } = results.find((result) => result.profile !== undefined) ?? {};
   return {
     engine: first.engine,
+    ...(first.engineVersion === undefined ? {} : { engineVersion: first.engineVersion }),
     executionProviders: first.executionProviders,
     sessionConcurrency: first.sessionConcurrency,
     inputs: first.inputs,

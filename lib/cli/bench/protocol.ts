@@ -74,6 +74,8 @@ export interface InputDescription {
 /** What a process found. Memory in bytes of resident memory. */
 export interface ProcessResult {
   readonly engine: string;
+  /** Of the runtime's library, which an installed provider may bring: then not that of `versions`. */
+  readonly engineVersion?: string;
   readonly executionProviders: readonly string[];
   /** Runs that the session makes at once. */
   readonly sessionConcurrency: number;

@@ -31,6 +31,8 @@ export interface ProcessFigures {
 /** Everything that was found of a setting that could be measured. */
 export interface Measured {
   readonly engine: string;
+  /** Of the runtime's library, which an installed provider may bring: then not that of `versions`. */
+  readonly engineVersion?: string;
   readonly executionProviders: readonly string[];
   readonly sessionConcurrency: number;
   readonly inputs: readonly InputDescription[];

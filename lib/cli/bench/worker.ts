@@ -4,6 +4,8 @@ import { availableParallelism } from 'node:os';
 
 import { now } from '../../bench/clock';
 import { OnliteError } from '../../errors';
+import { useInstalledProviders } from '../../engine/runtime/installed-providers';
+import { runtimeInfo } from '../../engine/runtime/runtime-info';
 import type { ValueMetadata } from '../../engine/session/metadata';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
@@ -42,6 +44,7 @@ function sessionOptions({ provider, threads, concurrency }: Setting): SessionOpt
 /** A model with variables has one interpreter: then runs wait for each other. */
 async function createSession(setting: Setting): Promise<InferenceSession> {
   const options = sessionOptions(setting);
+  await useInstalledProviders(setting.provider === undefined ? [] : [setting.provider]);
   try {
     return await InferenceSession.create(setting.model, options);
   } catch (error) {
@@ -118,8 +121,10 @@ async function measure(request: MeasureRequest): Promise<ProcessResult> {
     send({ kind: 'progress', stage: 'profiling', done: 0 });
     profile = await profileOperators(session, feeds, { runs: request.profileRuns, signature });
   }
+  const { version } = runtimeInfo().runtimes[session.engine];
   return {
     engine: session.engine,
+    ...(version === undefined ? {} : { engineVersion: version }),
     executionProviders: session.executionProviders,
     sessionConcurrency: session.concurrency,
     inputs: Object.entries(feeds).map(([name, { type, dims }]) => ({ name, type, dims })),

@@ -1,3 +1,4 @@
+import { useInstalledProviders } from '../../engine/runtime/installed-providers';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import {
@@ -156,6 +157,8 @@ async function find(command: CompareCommand): Promise<Found> {
 }
 
 async function compareAll(command: CompareCommand): Promise<CompareDocument> {
+  const { provider } = command;
+  await useInstalledProviders(provider === undefined ? [] : [provider]);
   const head = documentHead('onlite-compare');
   const { comparison, models, layers, speed } = await find(command);
   const labels = models.map(({ label }) => label);

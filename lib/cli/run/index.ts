@@ -1,4 +1,5 @@
 import { OnliteError } from '../../errors';
+import { useInstalledProviders } from '../../engine/runtime/installed-providers';
 import type { ValueMetadata } from '../../engine/session/metadata';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
@@ -114,6 +115,7 @@ export const run: Command = {
   },
   async run(args) {
     const model = onlyPositional(args, 'MODEL');
+    await useInstalledProviders(texts(args, 'provider'));
     const session = await InferenceSession.create(model, sessionOptions(args));
     try {
       return await runModel(session, args);

@@ -24,6 +24,7 @@ export interface InstalledProvider {
 export const manifestFile = 'provider.json';
 
 const maxDependencies = 256;
+const installableName = /^[a-z0-9-]+$/;
 
 /**
  * Where `onlite install` puts providers: ONLITE_DATA_PATH, else the system's place for a user's data.
@@ -126,7 +127,7 @@ function pathInside(value: unknown, path: string): string {
  *   ERR_UNSUPPORTED if another ONNX Runtime is loaded already, or it is too old for plugins.
  */
 export async function useProvider(name: string): Promise<ProviderDevice[]> {
-  if (!/^[a-z0-9-]+$/.test(checkString(name, 'name'))) {
+  if (!installableName.test(checkString(name, 'name'))) {
     throw invalidArgument('name', 'the name of a provider, as `onlite install` has it', name);
   }
   const provider = installedProvider(name);
@@ -143,6 +144,40 @@ export async function useProvider(name: string): Promise<ProviderDevice[]> {
   useRuntime(name, library, dependencies);
   if (name === 'cuda') await listCudaDevices(library);
   return providerDevices(native().describeRuntime('onnxruntime').devices);
+}
+
+/**
+ * Does as {@link useProvider} with those of the providers that are installed, for a command whose user has
+ * named them. Of the others it is the session that says whether ONNX Runtime has them built in; an ONNX
+ * Runtime that ONLITE_ORT_PATH names stays the one in use.
+ *
+ * @param names in order of preference: as with a session's, one that cannot be used is an error if
+ *   none follows.
+ */
+export async function useInstalledProviders(names: readonly string[]): Promise<void> {
+  for (const [index, name] of names.entries()) {
+    try {
+      if (isForUse(name)) await useProvider(name);
+    } catch (error) {
+      if (index === names.length - 1) throw error;
+    }
+  }
+}
+
+function isForUse(name: string): boolean {
+  if (!installableName.test(name) || !hasDataFolder()) return false;
+  const provider = installedProvider(name);
+  if (provider === undefined) return false;
+  return provider.kind === 'plugin' || environmentVariable('ONLITE_ORT_PATH') === undefined;
+}
+
+/** Where there can be none, nothing is installed. */
+function hasDataFolder(): boolean {
+  try {
+    return dataFolder() !== '';
+  } catch {
+    return false;
+  }
 }
 
 /** Has ONNX Runtime list the devices of its own provider, as it does with a plugin's. */
