@@ -23,8 +23,9 @@ export interface DocumentHead<Format extends string = string> {
   readonly versions: Versions;
 }
 
-function describeVersions(): Versions {
-  const { onlite, runtimes } = runtimeInfo({ load: true });
+/** @param load - opens the runtimes' libraries; otherwise those that were used are described */
+export function describeVersions({ load }: { readonly load: boolean }): Versions {
+  const { onlite, runtimes } = runtimeInfo({ load });
   const { onnxruntime, tflite } = runtimes;
   return {
     onlite,
@@ -36,10 +37,15 @@ function describeVersions(): Versions {
 }
 
 /**
- * Describes a command's beginning: the load average after the measurement would be our own. Opens the
- * runtimes' libraries, so not in a process whose memory is measured.
+ * Describes a command's beginning: the load average after the measurement would be our own.
+ *
+ * @param options - without `load`, the versions are to be described once the runtimes are in use: to
+ *   open a library takes memory
  */
-export function documentHead<Format extends string>(format: Format): DocumentHead<Format> {
+export function documentHead<Format extends string>(
+  format: Format,
+  { load = true }: { readonly load?: boolean } = {},
+): DocumentHead<Format> {
   return {
     format,
     version: 1,
@@ -50,6 +56,6 @@ export function documentHead<Format extends string>(format: Format): DocumentHea
       system: `${type()} ${release()}`,
       loadAverage: loadavg()[0] ?? 0,
     },
-    versions: describeVersions(),
+    versions: describeVersions({ load }),
   };
 }

@@ -5,7 +5,7 @@ import type { PruneOptions } from '../../optimize/prune/prune-options';
 import { ProgressLine } from '../bench/progress';
 import type { Command } from '../command';
 import type { Speed } from '../compare/speed';
-import { documentHead } from '../document';
+import { describeVersions, documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { inputsOf, measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
@@ -19,7 +19,7 @@ import { renderText } from './text';
 
 async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
   const { input, output, pruning, limits, match, exclude, force, judged, task, threads } = command;
-  const head = documentHead('onlite-prune');
+  const head = documentHead('onlite-prune', { load: false });
   await checkPaths(input, output);
   const file = await describeModel(input);
   const split = await readSplit(command, await inputsOf(input));
@@ -51,6 +51,7 @@ async function pruneAll(command: PruneCommand): Promise<PruneDocument> {
   });
   return {
     ...head,
+    versions: describeVersions({ load: false }),
     input: { ...file, bytes: await modelByteLength(input) },
     samples: {
       ...samplesUsed(split, command),

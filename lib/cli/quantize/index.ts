@@ -7,7 +7,7 @@ import { targetOfThisMachine } from '../../optimize/quantize/target';
 import { ProgressLine, progressBar } from '../bench/progress';
 import type { Command } from '../command';
 import type { Speed } from '../compare/speed';
-import { documentHead } from '../document';
+import { describeVersions, documentHead } from '../document';
 import { imageHelp, imageOptions } from '../feeds/image-options';
 import { inputsOf, measureBoth } from '../guard/measure';
 import { guardHelp, guardOptions } from '../guard/options';
@@ -31,7 +31,7 @@ function progressText({ stage, name = '', done, total, remainingMs }: QuantizePr
 async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> {
   const { input, output, layout, limits, method, calibration, exclude, force, blockSize } = command;
   const { judged, task, threads } = command;
-  const head = documentHead('onlite-quantize');
+  const head = documentHead('onlite-quantize', { load: false });
   if (!layout) await checkPaths(input, output);
   const file = await describeModel(input);
   const split = await readSplit(command, await inputsOf(input));
@@ -74,6 +74,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
   });
   return {
     ...head,
+    versions: describeVersions({ load: false }),
     input: { ...file, bytes: await modelByteLength(input) },
     ...((await isTfliteFile(input)) ? {} : { target }),
     samples: samplesUsed(split, command),

@@ -1,4 +1,6 @@
 export { calledSubgraphs, subgraphsOf } from './called-subgraphs';
+export { cloneModel } from './clone-model';
+export { cutModel } from './cut-model';
 export { readTfliteModel } from './model';
 export {
   isTfliteFile,

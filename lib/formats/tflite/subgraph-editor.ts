@@ -56,6 +56,20 @@ export class SubgraphEditor {
    * @throws OnliteError ERR_MODEL_INVALID where they are not as many as the tensor's shape says
    */
   constantFloats(index: number | undefined): Float32Array<ArrayBuffer> | undefined {
+    const bytes = this.#floatBytes(index);
+    return bytes && new Float32Array(Uint8Array.from(bytes).buffer);
+  }
+
+  /**
+   * Whether a tensor is a float32 constant.
+   *
+   * @throws OnliteError as {@link SubgraphEditor.constantFloats}
+   */
+  hasConstantFloats(index: number | undefined): boolean {
+    return this.#floatBytes(index) !== undefined;
+  }
+
+  #floatBytes(index: number | undefined): Uint8Array | undefined {
     const bytes = this.constantBytes(index);
     const { type = 0, shape = [], name = '' } = this.tensor(index) ?? {};
     if (!bytes || type !== TensorType.float32) return undefined;
@@ -64,7 +78,7 @@ export class SubgraphEditor {
       const sizes = `[${shape.join(', ')}] float32, got ${bytes.byteLength} bytes`;
       throw new OnliteError('ERR_MODEL_INVALID', `tensor '${name}': expected ${sizes}`);
     }
-    return new Float32Array(Uint8Array.from(bytes).buffer);
+    return bytes;
   }
 
   addTensor(tensor: TensorT): number {

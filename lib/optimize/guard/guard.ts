@@ -71,6 +71,20 @@ export function fidelityFaults(
   return faults;
 }
 
+/** What corrected biases may gain, at most about. */
+const GAIN = { sqnr: 6, accuracy: 0.05 } as const;
+
+/** Whether a model that does not hold the limits may do so once its biases are corrected. */
+export function isNearLimits(fidelity: Fidelity, limits: GuardLimits): boolean {
+  const { minSqnr, maxAccuracyLoss = DEFAULT_LOSS } = limits;
+  const leastSqnr = minSqnr ?? (fidelity.accuracy ? -Infinity : DEFAULT_SQNR);
+  const wider = {
+    minSqnr: leastSqnr - GAIN.sqnr,
+    maxAccuracyLoss: maxAccuracyLoss + GAIN.accuracy,
+  };
+  return fidelityFaults(fidelity, wider).length === 0;
+}
+
 /** The limit on speed in words, if it does not hold. */
 export function speedFaults(
   { ratio, interval: [, high] }: Speedup,
@@ -89,7 +103,8 @@ export async function guard(
   const { reference, yardstick, ...options } = measuring;
   const fidelity = await yardstick.fidelity(file);
   const samples = await yardstick.samples();
-  const speedup = await measureSpeedup([reference, file], samples, options);
+  const { minSpeedup: limit } = judging;
+  const speedup = await measureSpeedup([reference, file], samples, { ...options, limit });
   const refused = [...fidelityFaults(fidelity, judging), ...speedFaults(speedup, judging)];
   return { fidelity, speedup, bytes: await modelByteLength(file), refused };
 }

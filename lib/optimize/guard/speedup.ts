@@ -19,10 +19,14 @@ export interface Speedup {
   readonly times: readonly [reference: number, candidate: number];
 }
 
-const REPETITIONS = 8;
+/**
+ * So many slices of each model, first short ones; where these do not say which side of the limit the
+ * ratio is on, more and longer ones.
+ */
+const REPETITIONS = { first: 8, more: 16 } as const;
 /** A slice has so many runs, within these milliseconds. */
 const RUNS = 10;
-const SLICE_MS = { least: 8, most: 24 } as const;
+const SLICE_MS = { first: 6, least: 8, most: 24 } as const;
 /** Models of more bytes together are not in memory at the same time. */
 const LARGE = 512 * 2 ** 20;
 
@@ -37,18 +41,20 @@ export async function firstFeeds(samples: Samples, signal?: AbortSignal): Promis
 export interface SpeedupOptions {
   readonly session?: SessionOptions;
   readonly signal?: AbortSignal;
+  /** The ratio to which it matters on which side of it a model is; 1 by default. */
+  readonly limit?: number;
 }
 
-/** Times a slice of a model's runs. */
-type Slice = () => Summary;
+/** Times a slice of a model's runs, a short one or one that says more. */
+type Slice = (isFirst: boolean) => Summary;
 
 /** @returns when the model is warm */
 function slicesOf(run: () => unknown, signal: AbortSignal | undefined): Slice {
-  const { p50 } = sampleSync(run, { ms: SLICE_MS.least });
-  const ms = Math.min(Math.max((RUNS * p50) / 1e6, SLICE_MS.least), SLICE_MS.most);
-  return () => {
+  const { p50 } = sampleSync(run, { ms: SLICE_MS.first });
+  const long = Math.min(Math.max((RUNS * p50) / 1e6, SLICE_MS.least), SLICE_MS.most);
+  return (isFirst) => {
     throwIfAborted(signal);
-    return sampleSync(run, { ms, batch: batchFor(p50) });
+    return sampleSync(run, { ms: isFirst ? SLICE_MS.first : long, batch: batchFor(p50) });
   };
 }
 
@@ -65,11 +71,11 @@ function slicesWith(
   return slicesOf(() => session.runSync(feeds), signal);
 }
 
-/** What {@link REPETITIONS} slices gave, over and over. */
+/** What so many slices gave, over and over. */
 function replayed(slice: Slice): Slice {
-  const slices = Array.from({ length: REPETITIONS }, slice);
+  const slices = Array.from({ length: REPETITIONS.first }, () => slice(false));
   let next = 0;
-  return () => slices[next++ % REPETITIONS] ?? slice();
+  return () => slices[next++ % slices.length] ?? slice(false);
 }
 
 /**
@@ -79,12 +85,19 @@ function replayed(slice: Slice): Slice {
 export async function measureSpeedup(
   [reference, candidate]: readonly [reference: string, candidate: string],
   samples: Samples,
-  { session, signal }: SpeedupOptions = {},
+  { session, signal, limit = 1 }: SpeedupOptions = {},
 ): Promise<Speedup> {
   const sample = await firstFeeds(samples, signal);
   const options = { intraOpNumThreads: 1, ...session };
-  const compare = async (baseline: Slice, subject: Slice): Promise<Speedup> => {
-    const { ratio, ...found } = await interleave({ subject, baseline, repetitions: REPETITIONS });
+  const slices = async (
+    [baseline, subject]: readonly [Slice, Slice],
+    isFirst: boolean,
+  ): Promise<Speedup> => {
+    const { ratio, ...found } = await interleave({
+      subject: () => subject(isFirst),
+      baseline: () => baseline(isFirst),
+      repetitions: isFirst ? REPETITIONS.first : REPETITIONS.more,
+    });
     const [low, high] = ratio.interval;
     return {
       ratio: 1 / ratio.median,
@@ -92,13 +105,18 @@ export async function measureSpeedup(
       times: [found.baseline.median, found.subject.median],
     };
   };
+  const compare = async (...sides: [baseline: Slice, subject: Slice]): Promise<Speedup> => {
+    const first = await slices(sides, true);
+    const [low, high] = first.interval;
+    return low > limit || high < limit ? first : slices(sides, false);
+  };
   const bytes = (await modelByteLength(reference)) + (await modelByteLength(candidate));
   if (bytes <= LARGE) {
     return withSession(reference, options, (first) =>
       withSession(candidate, options, (second) => {
-        const slices = (each: InferenceSession): Slice =>
+        const slice = (each: InferenceSession): Slice =>
           slicesWith(each, first.inputMetadata, sample, signal);
-        return compare(slices(first), slices(second));
+        return compare(slice(first), slice(second));
       }),
     );
   }
@@ -109,5 +127,5 @@ export async function measureSpeedup(
   const subject = await withSession(candidate, options, (second) =>
     replayed(slicesWith(second, inputs, sample, signal)),
   );
-  return compare(baseline, subject);
+  return slices([baseline, subject], true);
 }

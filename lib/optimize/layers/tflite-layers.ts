@@ -1,12 +1,21 @@
 import { elementType } from '../../engine/tensor/element-type';
 import { isNumeric } from '../../engine/tensor/numbers';
-import { readTfliteModel, withOutputs } from '../../formats/tflite';
+import {
+  cutModel,
+  readTflite,
+  readTfliteModel,
+  withOutputs,
+  writeTflite,
+} from '../../formats/tflite';
 import type { Layer } from './layered-model';
 
 /** The tensors that the operators of a TensorFlow Lite model's primary subgraph compute. */
 export function tfliteLayers(bytes: Uint8Array): {
   readonly layers: readonly Layer[];
-  /** The model with these of them as further outputs. */
+  /**
+   * A model that gives these of them: what is behind the last one is not run, where it can be left
+   * out.
+   */
   readonly withLayers: (wanted: readonly string[]) => Uint8Array;
 } {
   const { subgraphs, operatorCodes } = readTfliteModel(bytes);
@@ -28,7 +37,10 @@ export function tfliteLayers(bytes: Uint8Array): {
   return {
     layers,
     withLayers: (wanted) => {
+      if (wanted.length === 0) return bytes;
       const indices = wanted.map((name) => names.indexOf(name));
+      const model = readTflite(bytes);
+      if (cutModel(model, [...new Set(indices)])) return writeTflite(model);
       return withOutputs(bytes, [...new Set([...outputs, ...indices])]);
     },
   };

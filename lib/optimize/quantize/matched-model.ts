@@ -7,19 +7,18 @@ import { biasedValues, matchMomentsInOrder, type OrderedMatchingOptions } from '
 import type { MatchedMoments, MomentsByValue } from './moments';
 import { inspectModel, type OpenModel, type Workspace } from './workspace';
 
-/**
- * Two models of the same values, the second to have the moments of the first.
- *
- * @typeParam Changed - how a model that is being changed is handed on to be measured
- */
-export interface Matching<Changed = OpenModel> {
+/** Two models of the same values, the second to have the moments of the first. */
+export interface MatchedModels {
   readonly reference: string;
   /** The model that is changed: its weights and biases are. */
   readonly changed: string;
-  /** Writes what is measured of the changed model, such as its quantised form; by default itself. */
-  readonly coarsen?: (changed: Changed) => Promise<string>;
   /** The channels of the reference that the changed model has, of values that have lost some. */
   readonly kept?: ReadonlyMap<string, readonly number[]>;
+}
+
+export interface Matching extends MatchedModels {
+  /** Writes what is measured of the changed model, such as its quantised form; by default itself. */
+  readonly coarsen?: (changed: OpenModel) => Promise<string>;
 }
 
 export interface MatchingRun {
@@ -29,13 +28,13 @@ export interface MatchingRun {
 
 /** The moments of some values of a model, by their channels' axes. */
 export async function momentsOf(
-  file: string,
+  model: string | Uint8Array,
   axes: ReadonlyMap<string, number>,
   samples: Samples,
   { session, signal }: MatchingRun,
 ): Promise<ReadonlyMap<string, Moments>> {
   const options = { histograms: false, moments: axes, ...(session ? { session } : {}) };
-  const calibrator = await Calibrator.create(file, [...axes.keys()], options);
+  const calibrator = await Calibrator.create(model, [...axes.keys()], options);
   try {
     await calibrator.collect(samples, signal ? { signal } : {});
     return calibrator.moments;
@@ -45,7 +44,10 @@ export async function momentsOf(
 }
 
 /** Finds the moments of some values of a model, by their channels' axes. */
-export type Measure = (file: string, axes: ReadonlyMap<string, number>) => Promise<MomentsByValue>;
+export type Measure = (
+  model: string | Uint8Array,
+  axes: ReadonlyMap<string, number>,
+) => Promise<MomentsByValue>;
 
 /** So many samples say what the means of channels are; */
 const MANY = 48;
@@ -61,9 +63,9 @@ function bySomeOf(samples: readonly Sample[], { session, signal }: MatchingRun):
   const many = spreadOver(samples, MANY);
   const few = spreadOver(many, FEW);
   const others = many.filter((sample) => !few.includes(sample));
-  return async (file, axes) => {
+  return async (model, axes) => {
     const created = { histograms: false, moments: axes, ...(session ? { session } : {}) };
-    const calibrator = await Calibrator.create(file, [...axes.keys()], created);
+    const calibrator = await Calibrator.create(model, [...axes.keys()], created);
     const collect = (part: Samples): Promise<void> =>
       calibrator.collect(part, signal ? { signal } : {});
     try {
@@ -83,8 +85,8 @@ function bySomeOf(samples: readonly Sample[], { session, signal }: MatchingRun):
 export async function measureMeans(yardstick: Yardstick, options: MatchingRun): Promise<Measure> {
   const samples = await yardstick.samples();
   if (Array.isArray(samples)) return bySomeOf(samples as readonly Sample[], options);
-  return async (file, axes) =>
-    momentsOf(file, axes, someOf(await yardstick.samples(), MANY), options);
+  return async (model, axes) =>
+    momentsOf(model, axes, someOf(await yardstick.samples(), MANY), options);
 }
 
 const ofChannels = (
@@ -98,7 +100,7 @@ const ofChannels = (
 /** The moments of the channels that are kept of each value. */
 export const ofKept = (
   found: MomentsByValue,
-  kept: Matching['kept'] = new Map<string, readonly number[]>(),
+  kept: MatchedModels['kept'] = new Map<string, readonly number[]>(),
 ): MomentsByValue =>
   new Map(
     [...found].map(([value, moments]) => {

@@ -10,7 +10,7 @@ import { simplifyOnce } from '../simplify/optimize-model';
 import { defined } from '../defined';
 import { checkPaths } from '../guard/check-paths';
 import { firstFeeds } from '../guard/speedup';
-import { fidelityFaults, type Measuring } from '../guard/guard';
+import { fidelityFaults, isNearLimits, type Measuring } from '../guard/guard';
 import { provenance, setProvenance } from '../guard/provenance';
 import { Yardstick } from '../guard/yardstick';
 import {
@@ -281,7 +281,10 @@ class Quantizer {
     const write = async (exclude: ReadonlySet<string>): Promise<WrittenModel> => {
       const plain = await maker.write(recipe, exclude);
       // One that holds the limits as it is can be corrected when it is the last.
-      return (await holds(plain)) ? plain : maker.corrected(recipe, plain, exclude);
+      const fidelity = await this.#measuring.yardstick.fidelity(plain.file);
+      const isWorthIt =
+        fidelityFaults(fidelity, this.#options).length > 0 && isNearLimits(fidelity, this.#options);
+      return isWorthIt ? maker.corrected(recipe, plain, exclude) : plain;
     };
     const { model, exclude } = await this.#withinLimits(recipe.float, first, write);
     const found = isNamed(model) ? model : await maker.corrected(recipe, model, exclude, holds);

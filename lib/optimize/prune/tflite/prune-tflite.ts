@@ -1,8 +1,9 @@
+import { SubgraphEditor } from '../../../formats/tflite';
 import { defined } from '../../defined';
 import type { Guarded } from '../../guard/guard';
 import { provenance } from '../../guard/provenance';
 import { momentsOf, type Measure } from '../../quantize/matched-model';
-import { copyLayers, writeMatchedTflite } from '../../quantize/tflite/bias-correction';
+import { copyLayers, matchedTflite } from '../../quantize/tflite/bias-correction';
 import { excludedOperators } from '../../quantize/tflite/excluded';
 import { writeTfliteWith } from '../../quantize/tflite/metadata';
 import { openTflite, rewriteTflite } from '../../quantize/tflite/rewrite';
@@ -18,7 +19,6 @@ import type { PruneOptions } from '../prune-options';
 import { TfliteWalk } from './tflite-walk';
 import { tfliteWeights } from './tflite-weights';
 import { unfuseActivations } from './unfused';
-import type { SubgraphEditor } from '../../../formats/tflite';
 
 const graphOf = (editor: SubgraphEditor): PrunableGraph => ({
   weights: () => tfliteWeights(editor.model),
@@ -63,16 +63,14 @@ export class PruneTflite implements PrunableFormat {
       (await rewriteTflite(file, this.#workspace, 'unfused', unfuseActivations)).file;
     const models = { reference: await unfused(reference), changed: await unfused(changed), kept };
     const run = defined({ session, signal });
-    const measure: Measure = (file, axes) => momentsOf(file, axes, data(), run);
-    const matched = await writeMatchedTflite({ ...models, deviations, measure }, this.#workspace);
+    const measure: Measure = (model, axes) => momentsOf(model, axes, data(), run);
+    const matched = await matchedTflite({ ...models, deviations, measure });
+    await this.#workspace.discard(models.reference);
+    await this.#workspace.discard(models.changed);
     if (matched === undefined) return undefined;
-    const from = await openTflite(matched);
     const { file } = await rewriteTflite(changed, this.#workspace, 'matched', (editor) => {
-      copyLayers(editor, from);
+      copyLayers(editor, new SubgraphEditor(matched));
     });
-    for (const each of [models.reference, models.changed, matched]) {
-      await this.#workspace.discard(each);
-    }
     return file;
   }
 

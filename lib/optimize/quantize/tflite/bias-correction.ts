@@ -1,10 +1,16 @@
-import type { OperatorT, SubgraphEditor } from '../../../formats/tflite';
-import { ofKept, type Matching, type Measure } from '../matched-model';
+import {
+  cloneModel,
+  removeUnused,
+  writeTflite,
+  type ModelT,
+  type OperatorT,
+  type SubgraphEditor,
+} from '../../../formats/tflite';
+import { ofKept, type MatchedModels, type Measure } from '../matched-model';
 import { groupsInOrder, momentMatch, type MomentsByValue } from '../moments';
-import type { Workspace } from '../workspace';
 import { LAYERS, type LayerRule } from './int8-rules';
 import { TfliteLayer } from './linear-layer';
-import { openTflite, rewriteTflite } from './rewrite';
+import { openTflite } from './rewrite';
 
 /** Layers are corrected in so many groups at most, the first in the graph first. */
 const ROUNDS = 8;
@@ -22,7 +28,7 @@ function biasedLayers(editor: SubgraphEditor): BiasedLayer[] {
     const rule = LAYERS.get(editor.operatorName(operator));
     const { shape = [] } = editor.tensor(operator.inputs[rule?.weight ?? -1]) ?? {};
     const { name = '' } = editor.tensor(operator.outputs[0]) ?? {};
-    if (!rule || !editor.constantFloats(operator.inputs[rule.weight])) return [];
+    if (!rule || !editor.hasConstantFloats(operator.inputs[rule.weight])) return [];
     const index = operator.inputs[rule.bias] ?? -1;
     const none = new Float32Array(shape[rule.axis] ?? 0);
     const bias = index < 0 ? none : editor.constantFloats(index);
@@ -76,7 +82,7 @@ export function copyLayers(editor: SubgraphEditor, from: SubgraphEditor): void {
   }
 }
 
-/** The values that {@link writeMatchedTflite} measures, in the groups in which it does. */
+/** The values that {@link matchedTflite} measures, in the groups in which it does. */
 function groupedValues(editor: SubgraphEditor): Set<string>[] {
   const nameOf = (index: number): string => editor.tensor(index)?.name ?? '';
   const steps = editor.graph.operators.map(({ inputs, outputs }) => ({
@@ -87,40 +93,44 @@ function groupedValues(editor: SubgraphEditor): Set<string>[] {
   return values.size === 0 ? [] : groupsInOrder(steps, values, ROUNDS);
 }
 
-export interface TfliteMatching extends Matching<string> {
+export interface TfliteMatching extends MatchedModels {
+  /** Makes of a model that is its own what is measured, such as its quantised form. */
+  readonly coarsen?: (model: ModelT) => void;
   /** Match deviations, too, by factors of the weights' channels; false by default. */
   readonly deviations?: boolean;
   readonly measure: Measure;
 }
 
 /**
- * Writes a float model whose layers make on average what the reference's make, where they are
- * measured, or do so when they are made coarser. Tensors have names of their own in both. Means are
- * those behind a layer's own activation: where that cuts values off, a bias is changed by less than
- * would be right, never by more.
+ * A float model whose layers make on average what the reference's make, where they are measured, or
+ * do so when they are made coarser. Tensors have names of their own in both. Means are those behind a
+ * layer's own activation: where that cuts values off, a bias is changed by less than would be right,
+ * never by more.
  *
- * @returns the file; undefined where the model has no bias to correct
+ * @returns undefined where the model has no bias to correct
  */
-export async function writeMatchedTflite(
-  { reference, changed, coarsen, kept, deviations = false, measure: by }: TfliteMatching,
-  workspace: Workspace,
-): Promise<string | undefined> {
-  const groups = groupedValues(await openTflite(changed));
-  const measure = (file: string, values: ReadonlySet<string>): Promise<MomentsByValue> =>
-    by(file, new Map([...values].map((value) => [value, -1])));
+export async function matchedTflite({
+  reference,
+  changed,
+  coarsen,
+  kept,
+  deviations = false,
+  measure: by,
+}: TfliteMatching): Promise<ModelT | undefined> {
+  const editor = await openTflite(changed);
+  const groups = groupedValues(editor);
   if (groups.length === 0) return undefined;
+  const measure = (model: string | Uint8Array, values: Set<string>): Promise<MomentsByValue> =>
+    by(model, new Map([...values].map((value) => [value, -1])));
   const all = new Set(groups.flatMap((values) => [...values]));
   const wanted = ofKept(await measure(reference, all), kept);
-  let file = changed;
   for (const values of groups) {
-    const coarse = await coarsen?.(file);
-    const measured = await measure(coarse ?? file, values);
-    if (coarse !== undefined) await workspace.discard(coarse);
-    const matched = await rewriteTflite(file, workspace, 'matched', (editor) =>
-      matchMoments(editor, wanted, measured, { deviations }),
-    );
-    if (file !== changed) await workspace.discard(file);
-    ({ file } = matched);
+    const coarse = cloneModel(editor.model);
+    coarsen?.(coarse);
+    removeUnused(coarse);
+    const measured = await measure(writeTflite(coarse), values);
+    matchMoments(editor, wanted, measured, { deviations });
+    removeUnused(editor.model);
   }
-  return file;
+  return editor.model;
 }

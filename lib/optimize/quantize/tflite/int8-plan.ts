@@ -48,9 +48,9 @@ function layerFault(
 ): string | undefined {
   if (!isFloat(editor, inputs[rule.input])) return 'its input is not float32';
   if (editor.constantBytes(inputs[rule.input])) return 'its input is a constant';
-  if (!editor.constantFloats(inputs[rule.weight])) return 'its weight is no float32 constant';
+  if (!editor.hasConstantFloats(inputs[rule.weight])) return 'its weight is no float32 constant';
   const bias = inputs[rule.bias] ?? -1;
-  if (bias >= 0 && !editor.constantFloats(bias)) return 'its bias is no float32 constant';
+  if (bias >= 0 && !editor.hasConstantFloats(bias)) return 'its bias is no float32 constant';
   return undefined;
 }
 

@@ -1,8 +1,10 @@
 import {
+  cloneModel,
   readTfliteFile,
   removeUnused,
   SubgraphEditor,
   writeTfliteFile,
+  type ModelT,
 } from '../../../formats/tflite';
 import type { Workspace } from '../workspace';
 
@@ -16,14 +18,18 @@ export async function openTflite(file: string): Promise<SubgraphEditor> {
   return editor;
 }
 
-/** Edits a model and writes it into a file of its own, without what has no use any more. */
+/**
+ * Edits a model and writes it into a file of its own, without what has no use any more. One that is
+ * open stays as it is.
+ */
 export async function rewriteTflite<Result>(
-  file: string,
+  file: string | ModelT,
   workspace: Workspace,
   name: string,
   edit: (editor: SubgraphEditor) => Result | Promise<Result>,
 ): Promise<{ file: string; result: Result }> {
-  const editor = await openTflite(file);
+  const editor =
+    typeof file === 'string' ? await openTflite(file) : new SubgraphEditor(cloneModel(file));
   const result = await edit(editor);
   removeUnused(editor.model);
   const target = workspace.path(name, 'tflite');

@@ -1,16 +1,19 @@
 import { throwIfAborted } from '../../../abort';
+import { SubgraphEditor, type ModelT } from '../../../formats/tflite';
 import { Calibrator } from '../../calibrate/calibrator';
 import { defined } from '../../defined';
 import type { Yardstick } from '../../guard/yardstick';
 import type { Made } from '../candidate';
+import type { OperatorDecision } from '../decision';
 import { measureMeans } from '../matched-model';
 import type { Range } from '../parameters';
 import type { CheckedQuantizeOptions } from '../quantize-options';
 import { RANGE_METHODS } from '../range-methods';
 import type { Workspace } from '../workspace';
-import { writeMatchedTflite } from './bias-correction';
+import { matchedTflite } from './bias-correction';
 import { equalizeTflite } from './equalize';
 import { planInt8, type Placement } from './int8-plan';
+import { Int8Weights } from './int8-weights';
 import { openTflite, rewriteTflite } from './rewrite';
 import { writeInt8 } from './write-int8';
 
@@ -20,6 +23,13 @@ export interface Int8Recipe {
   /** The float model. */
   readonly float: string;
   readonly ranges: ReadonlyMap<string, Range>;
+  /** What is known of the float model's weights. */
+  readonly weights: Int8Weights;
+}
+
+/** An int8 model, with its noise on the samples that calibrated it. */
+export interface Int8Model extends Made {
+  readonly sqnr: number;
 }
 
 export interface Int8Choice {
@@ -42,39 +52,45 @@ export class StaticTflite {
   }
 
   /**
-   * The recipe of least noise on the samples that calibrate it, with everything in int8; undefined
-   * where nothing can be.
+   * The recipe of least noise on the samples that calibrate it, with everything in int8, and what it
+   * makes; undefined where nothing can be.
    */
-  async recipe(input: string, exclude: ReadonlySet<string>): Promise<Int8Recipe | undefined> {
-    let best: { recipe: Int8Recipe; sqnr: number } | undefined;
+  async best(
+    input: string,
+    exclude: ReadonlySet<string>,
+  ): Promise<{ recipe: Int8Recipe; model: Int8Model } | undefined> {
+    let best: { recipe: Int8Recipe; model: Int8Model } | undefined;
     for (const recipe of await this.#recipes(input)) {
-      const { file } = await this.#write(recipe, { placement: 'full', exclude });
-      const sqnr = await this.#sqnr(file);
-      await this.#workspace.discard(file);
-      if (!best || sqnr > best.sqnr) best = { recipe, sqnr };
+      const model = await this.#judged(await this.write(recipe, { placement: 'full', exclude }));
+      const isBetter = !best || model.sqnr > best.model.sqnr;
+      const other = isBetter ? best?.model : model;
+      if (other) await this.#workspace.discard(other.file);
+      if (isBetter) best = { recipe, model };
     }
-    return best?.recipe;
+    return best;
   }
 
-  /** An int8 model, with biases that make up for what is quantised where that leaves less noise. */
-  async write(recipe: Int8Recipe, choice: Int8Choice): Promise<Made> {
-    const plain = await this.#write(recipe, choice);
+  write(recipe: Int8Recipe, choice: Int8Choice): Promise<Made> {
+    return this.#write(recipe.float, recipe, choice);
+  }
+
+  /**
+   * A recipe's model with biases that make up for what is quantised; the one that it was given where
+   * that leaves more noise, or there is no bias.
+   */
+  async corrected(recipe: Int8Recipe, plain: Made, choice: Int8Choice): Promise<Made> {
     const { session, signal } = this.#options;
     const measure = await measureMeans(this.#calibrating, defined({ session, signal }));
-    const matched = await writeMatchedTflite(
-      {
-        reference: recipe.float,
-        changed: recipe.float,
-        coarsen: async (float) => (await this.#write({ ...recipe, float }, choice)).file,
-        measure,
-      },
-      this.#workspace,
-    );
+    const matched = await matchedTflite({
+      reference: recipe.float,
+      changed: recipe.float,
+      coarsen: (model) => void this.#quantize(new SubgraphEditor(model), recipe, choice),
+      measure,
+    });
     if (matched === undefined) return plain;
-    const other = { ...recipe, name: `${recipe.name}, biases corrected`, float: matched };
-    const corrected = await this.#write(other, choice);
-    await this.#workspace.discard(matched);
-    const isBetter = (await this.#sqnr(corrected.file)) > (await this.#sqnr(plain.file));
+    const other = { ...recipe, name: `${recipe.name}, biases corrected` };
+    const corrected = await this.#write(matched, other, choice);
+    const isBetter = (await this.#sqnr(corrected)) > (await this.#sqnr(plain));
     await this.#workspace.discard((isBetter ? plain : corrected).file);
     return isBetter ? corrected : plain;
   }
@@ -119,10 +135,12 @@ export class StaticTflite {
         onProgress: ({ done, remainingMs }) =>
           onProgress?.({ stage: 'calibrating', done, ...defined({ total, remainingMs }) }),
       });
+      const weights = new Int8Weights();
       const methods = calibration ? [calibration] : RANGE_METHODS;
       const recipes = methods.map((method) => ({
         name: `${prefix}${method.method}`,
         float,
+        weights,
         ranges: calibrator.ranges(method),
       }));
       return { recipes, extents: calibrator.ranges() };
@@ -131,22 +149,32 @@ export class StaticTflite {
     }
   }
 
-  async #write(
-    { name: recipe, float, ranges }: Int8Recipe,
-    { placement, exclude }: Int8Choice,
-  ): Promise<Made> {
+  async #write(float: string | ModelT, recipe: Int8Recipe, choice: Int8Choice): Promise<Made> {
     throwIfAborted(this.#options.signal);
-    const name = `static (${recipe}${placement === 'full' ? '' : `, ${placement}`})`;
+    const { placement } = choice;
+    const name = `static (${recipe.name}${placement === 'full' ? '' : `, ${placement}`})`;
     this.#options.onProgress?.({ stage: 'trying', name, done: 0 });
-    const { file, result } = await rewriteTflite(float, this.#workspace, 'static', (editor) => {
-      const plan = planInt8(editor, { placement, exclude });
-      writeInt8(editor, plan, { ranges, ...defined({ io: this.#options.io }) });
-      return plan.decisions;
-    });
+    const { file, result } = await rewriteTflite(float, this.#workspace, 'static', (editor) =>
+      this.#quantize(editor, recipe, choice),
+    );
     return { method: 'static', name, file, decisions: result };
   }
 
-  async #sqnr(file: string): Promise<number> {
-    return (await this.#calibrating.fidelity(file)).sqnr;
+  #quantize(
+    editor: SubgraphEditor,
+    { ranges, weights }: Int8Recipe,
+    choice: Int8Choice,
+  ): readonly OperatorDecision[] {
+    const plan = planInt8(editor, choice);
+    writeInt8(editor, plan, { ranges, weights, ...defined({ io: this.#options.io }) });
+    return plan.decisions;
+  }
+
+  async #judged(made: Made): Promise<Int8Model> {
+    return { ...made, sqnr: await this.#sqnr(made) };
+  }
+
+  async #sqnr(made: Made & { readonly sqnr?: number }): Promise<number> {
+    return made.sqnr ?? (await this.#calibrating.fidelity(made.file)).sqnr;
   }
 }

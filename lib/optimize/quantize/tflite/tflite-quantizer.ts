@@ -2,7 +2,8 @@ import { throwIfAborted } from '../../../abort';
 import { OnliteError } from '../../../errors';
 import { calledSubgraphs, SubgraphEditor } from '../../../formats/tflite';
 import { defined } from '../../defined';
-import { fidelityFaults, type Measuring } from '../../guard/guard';
+import { fidelityFaults, isNearLimits, type Measuring } from '../../guard/guard';
+import { measureSpeedup, type Speedup } from '../../guard/speedup';
 import { Yardstick } from '../../guard/yardstick';
 import { compareLayers } from '../../layers/compare-layers';
 import {
@@ -23,8 +24,6 @@ import { excludedOperators } from './excluded';
 import type { Placement } from './int8-plan';
 import { openTflite, rewriteTflite } from './rewrite';
 import { StaticTflite } from './static-tflite';
-
-const PLACEMENTS = ['full', 'delegated'] as const satisfies readonly Placement[];
 
 /** Changes a model and says what became of its operators. */
 type Rewrite = (editor: SubgraphEditor) => readonly OperatorDecision[];
@@ -161,23 +160,43 @@ export class TfliteQuantizer {
     return kept;
   }
 
-  /** With everything in int8, and with that in float which XNNPACK takes in float only. */
+  /**
+   * With everything in int8, and with that in float which XNNPACK takes in float only. Biases of the
+   * quicker one are corrected.
+   */
   async #static(): Promise<Made[]> {
     const maker = new StaticTflite(this.#options, this.#workspace, this.#calibrating);
-    const recipe = await maker.recipe(this.#input, this.#exclude);
-    if (!recipe) return [];
-    const made: Made[] = [];
+    const best = await maker.best(this.#input, this.#exclude);
+    if (!best) return [];
+    const { recipe, model: full } = best;
+    if (!isChanged(full)) return [];
+    const { yardstick } = this.#measuring;
+    const finish = (first: Made, placement: Placement): Promise<Made> =>
+      this.#withinLimits(recipe.float, first, async (exclude) => {
+        const choice = { placement, exclude };
+        const plain = await maker.write(recipe, choice);
+        const isNear = isNearLimits(await yardstick.fidelity(plain.file), this.#options);
+        return isNear ? maker.corrected(recipe, plain, choice) : plain;
+      });
+    const corrected = async (plain: Made, placement: Placement): Promise<Made> => {
+      const choice = { placement, exclude: this.#exclude };
+      return finish(await maker.corrected(recipe, plain, choice), placement);
+    };
     // A model's ends are int8 only where its first and last operators are.
-    const placements = this.#options.io === 'int8' ? (['full'] as const) : PLACEMENTS;
-    for (const placement of placements) {
-      const write = (exclude: ReadonlySet<string>): Promise<Made> =>
-        maker.write(recipe, { placement, exclude });
-      const first = await write(this.#exclude);
-      if (!isChanged(first)) continue;
-      const isOther = made.every(({ decisions }) => count(decisions) !== count(first.decisions));
-      if (isOther) made.push(await this.#withinLimits(recipe.float, first, write));
-    }
-    return made;
+    if (this.#options.io === 'int8') return [await corrected(full, 'full')];
+    const delegated = await maker.write(recipe, { placement: 'delegated', exclude: this.#exclude });
+    const isOther = isChanged(delegated) && count(delegated.decisions) !== count(full.decisions);
+    if (!isOther) return [await corrected(full, 'full')];
+    const { ratio } = await this.#speedup(full, delegated);
+    return ratio > 1
+      ? [await corrected(delegated, 'delegated'), await finish(full, 'full')]
+      : [await corrected(full, 'full'), await finish(delegated, 'delegated')];
+  }
+
+  async #speedup(reference: Made, candidate: Made): Promise<Speedup> {
+    const { session, signal } = this.#options;
+    const samples = await this.#calibrating.samples();
+    return measureSpeedup([reference.file, candidate.file], samples, defined({ session, signal }));
   }
 }
 

@@ -9,10 +9,11 @@ import {
   type TensorT,
 } from '../../../formats/tflite';
 import { quantizeArray } from '../integers';
-import { biasParameters, rangeParameters, weightParameters, type Range } from '../parameters';
+import { biasParameters, rangeParameters, type Range } from '../parameters';
 import { int8Parameters } from './int8-parameters';
 import { isLayerRule, type Int8Plan, type PlannedOperator } from './int8-plan';
 import type { LayerRule, OperatorRule } from './int8-rules';
+import { Int8Weights } from './int8-weights';
 
 /** The versions that convert int8. */
 const QUANTIZE_VERSION = 1;
@@ -23,6 +24,8 @@ const FULLY_CONNECTED_PER_CHANNEL = 12;
 export interface WriteInt8Options {
   /** By the tensors' names. */
   readonly ranges: ReadonlyMap<string, Range>;
+  /** What is known of the model's weights. */
+  readonly weights?: Int8Weights;
   /** What the model takes and gives; float32 by default. */
   readonly io?: 'float32' | 'int8';
 }
@@ -68,10 +71,16 @@ class Int8Writer {
   /** Float tensors of the model that are there. */
   readonly #floats: Set<number>;
   readonly #constants = new Map<string, number>();
+  readonly #weights: Int8Weights;
 
-  constructor(editor: SubgraphEditor, plan: Int8Plan, { ranges }: WriteInt8Options) {
+  constructor(
+    editor: SubgraphEditor,
+    plan: Int8Plan,
+    { ranges, weights = new Int8Weights() }: WriteInt8Options,
+  ) {
     this.#editor = editor;
     this.#plan = plan;
+    this.#weights = weights;
     this.#parameters = int8Parameters(editor, plan, ranges);
     const computed = new Set(editor.graph.operators.flatMap(({ outputs }) => outputs));
     this.#floats = new Set([...editor.graph.tensors.keys()].filter((each) => !computed.has(each)));
@@ -221,19 +230,19 @@ class Int8Writer {
     return added;
   }
 
-  #layerInputs(operator: OperatorT, { input, weight, bias, axis }: LayerRule): number[] {
+  #layerInputs(operator: OperatorT, rule: LayerRule): number[] {
+    const { input, weight, bias, axis } = rule;
     const inputs = [...operator.inputs];
     const [weightIndex = -1, biasIndex = -1] = [inputs[weight], inputs[bias]];
-    const values = this.#editor.constantFloats(weightIndex) ?? new Float32Array();
     const { shape = [] } = this.#editor.tensor(weightIndex) ?? {};
     // XNNPACK takes no layer without a bias.
     const biases = this.#editor.constantFloats(biasIndex) ?? new Float32Array(shape[axis] ?? 0);
     const [scale = 1] = this.#parameters.get(inputs[input] ?? -1)?.scale ?? [];
-    const found = biasParameters(biases, scale, weightParameters(values, shape, 'int8', { axis }));
+    const own = this.#weights.parameters(this.#editor, operator, rule);
+    const found = biasParameters(biases, scale, own);
+    const integers = this.#weights.quantize(this.#editor, operator, rule, found.weight);
     inputs[input] = this.#integer(inputs[input] ?? -1);
-    inputs[weight] = this.#addConstant(weightIndex, found.weight, () =>
-      quantizeArray(values, shape, found.weight, 'int8'),
-    );
+    inputs[weight] = this.#addConstant(weightIndex, found.weight, () => integers);
     while (inputs.length < bias) inputs.push(-1);
     const quantized = quantizeArray(biases, [biases.length], found.bias, 'int32');
     inputs[bias] =

@@ -84,10 +84,13 @@ describe('quantizeModel', () => {
       calibration: { method: 'minmax' },
     });
     expect(holds).toBe(true);
-    expect(candidates.map(({ name }) => name).sort()).toEqual([
-      'static (equalised, minmax, biases corrected)',
-      'static (equalised, minmax, biases corrected, delegated)',
+    const names = candidates.map(({ name }) => name);
+    expect(names.map((name) => name.replace(', biases corrected', '')).sort()).toEqual([
+      'static (equalised, minmax)',
+      'static (equalised, minmax, delegated)',
     ]);
+    // Those of the quicker one.
+    expect(names.filter((name) => name.includes('biases corrected'))).toHaveLength(1);
     const [delegated] = candidates.filter(({ name }) => name.includes('delegated'));
     expect(delegated?.decisions).toContainEqual({
       node: 'average_pool_2d2',
