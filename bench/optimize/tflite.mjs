@@ -11,7 +11,7 @@ const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /**
  * The whole processes. Ours finds ranges by one method, tries the model's equalised form and
- * corrected biases, and judges the result; ai-edge-quantizer calibrates and writes.
+ * corrected biases, and judges the result by no limit; ai-edge-quantizer calibrates and writes.
  */
 async function quantizing(context, name, folder) {
   const { model, calibration, heldOut } = tfliteFilesOf(name);
@@ -28,7 +28,8 @@ async function quantizing(context, name, folder) {
     ]);
     const python = { ...found, seconds: (performance.now() - start) / 1000 };
     const how = ['--method', 'static', '--calibration', 'minmax', '--threads', '1', '--force'];
-    const data = ['--data', calibration, '--test', heldOut, '--no-speed'];
+    const limits = ['--min-sqnr', '-100', '--min-speedup', '0'];
+    const data = ['--data', calibration, '--test', heldOut, '--no-speed', ...limits];
     const ours = onlite(
       ['quantize', model, join(folder, `${name}.tflite`), ...data, ...how],
       folder,

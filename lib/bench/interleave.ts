@@ -10,6 +10,8 @@ export interface InterleaveOptions<Slice, BaselineSlice = Slice> {
   readonly repetitions: number;
   /** The number that is compared, of a slice's result. By default its `p50`. */
   readonly value?: (slice: Slice | BaselineSlice) => number;
+  /** How often everything is measured, at most, while the baseline is not steady. By default 3. */
+  readonly attempts?: number;
   readonly onRepetition?: (done: number, all: number) => void;
 }
 
@@ -71,7 +73,7 @@ async function measureOnce<Slice, BaselineSlice>(
  * a repetition. Warm both sides up before ({@link warmUp}).
  *
  * Other work on the same core can still slow one side alone. Where the baseline, which always does
- * the same, varied by more than a quarter, everything is measured again, up to three times, and the
+ * the same, varied by more than a quarter, everything is measured again, up to `attempts` times, and the
  * attempt with the steadiest baseline counts. Only the baseline decides: choosing by the subject
  * would choose the result.
  */
@@ -81,9 +83,10 @@ export async function interleave<Slice, BaselineSlice = Slice>(
   if (!Number.isSafeInteger(options.repetitions) || options.repetitions < 1) {
     throw new RangeError(`repetitions: expected at least 1, got ${options.repetitions}`);
   }
+  const { attempts: most = ATTEMPTS } = options;
   let best = await measureOnce(options);
   let attempts = 1;
-  while (variation(best.baseline) > STEADY && attempts < ATTEMPTS) {
+  while (variation(best.baseline) > STEADY && attempts < most) {
     const result = await measureOnce(options);
     attempts++;
     if (variation(result.baseline) < variation(best.baseline)) best = result;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
 import { InferenceSession } from '../../../../lib/engine/session/session';
-import type { Tensor } from '../../../../lib/engine/tensor/tensor';
 import {
   cloneModel,
   cutModel,
@@ -30,7 +29,7 @@ async function run(bytes: Uint8Array): Promise<Record<string, Float32Array>> {
   const outputs = await session.run(feeds);
   await session.release();
   return Object.fromEntries(
-    Object.entries(outputs).map(([name, value]) => [name, (value).data as Float32Array]),
+    Object.entries(outputs).map(([name, value]) => [name, value.data as Float32Array]),
   );
 }
 
