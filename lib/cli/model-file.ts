@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 
+import { compressionOf } from '../compressed-model';
 import { OnliteError } from '../errors';
 import { firstBytes, unreadable } from '../files';
 import { readOnnxStructure } from '../formats/onnx';
@@ -63,7 +64,8 @@ export async function describeModel(path: string): Promise<ModelFile> {
     const limit = 'a model has at most 2 GiB in one file, more weights in external data';
     throw new OnliteError('ERR_MODEL_INVALID', `'${path}' has ${size} bytes: ${limit}`);
   }
-  if (!isTflite) readOnnxStructure(path);
+  const isPlain = compressionOf(await firstBytes(path, 4)) === undefined;
+  if (!isTflite && isPlain) readOnnxStructure(path);
   return describeFile(path);
 }
 

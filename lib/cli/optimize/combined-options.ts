@@ -1,6 +1,6 @@
 import type { Pruning } from '../../optimize/combine/prune-and-quantize';
 import type { QuantizeMethod } from '../../optimize/quantize/quantize-options';
-import { choice, text } from '../arguments';
+import { choice, text, texts } from '../arguments';
 import { UsageError, type ParsedArguments } from '../command';
 
 const METHODS = ['auto', 'static', 'dynamic', 'weight-only', 'float16'] as const;
@@ -9,6 +9,8 @@ const METHODS = ['auto', 'static', 'dynamic', 'weight-only', 'float16'] as const
 export interface Combination {
   readonly prune?: Pruning;
   readonly quantize?: QuantizeMethod;
+  /** Nodes that stay as they are, by name or first output. */
+  readonly exclude: readonly string[];
 }
 
 const EXPECTED = "0.5 (a share of the weights), channel=0.3, 2:4, clusters=32, or several with ','";
@@ -51,6 +53,7 @@ export function parseCombination(args: ParsedArguments): Combination | undefined
     throw new UsageError('--level: models are made portable before --prune and --quantize');
   }
   return {
+    exclude: texts(args, 'exclude'),
     ...(pruning === undefined ? {} : { prune: parsePruning(pruning) }),
     ...(quantize === undefined ? {} : { quantize }),
   };

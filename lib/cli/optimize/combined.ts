@@ -40,7 +40,7 @@ type Found = Pick<CombinedDocument, 'candidates' | 'holds' | 'pruned' | 'channel
 
 async function combine(command: OptimizeCommand, recipe: Combination): Promise<CombinedDocument> {
   const { input, output, limits, force, threads, judged, task } = command;
-  const { prune, quantize } = recipe;
+  const { prune, quantize, exclude } = recipe;
   const head = documentHead('onlite-optimize-combined');
   const file = await describeFile(input);
   const split = await readSplit(command, await inputsOf(input));
@@ -50,6 +50,7 @@ async function combine(command: OptimizeCommand, recipe: Combination): Promise<C
     data: split.calibration.samples,
     heldOut: split.heldOut.samples,
     force,
+    exclude,
     session: { logSeverityLevel: 4, intraOpNumThreads: threads } as const,
     signal: interruption.signal,
     ...limits,

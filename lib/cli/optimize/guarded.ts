@@ -46,7 +46,9 @@ export async function guardOptimized(
   });
   const judging = { minSpeedup: MIN_SPEEDUP, givesBenefitOfDoubt: true, ...limits };
   const fidelity = await fidelityOf(made, yardstick);
-  const speedup = speed && (await measureSpeedup([input, made], samples, common));
+  const speedup =
+    speed &&
+    (await measureSpeedup([input, made], samples, { ...common, limit: judging.minSpeedup }));
   return {
     ...(fidelity ? { fidelity } : {}),
     ...(speedup ? { speedup } : {}),

@@ -1,6 +1,6 @@
 import type { Task } from '../../optimize/compare/quality';
 import type { OptimizeLevel } from '../../optimize/simplify/runtime-level';
-import { checkOutputs, choice, given, text, wholeNumber } from '../arguments';
+import { checkOutputs, choice, given, text, texts, wholeNumber } from '../arguments';
 import { refuseWithoutSpeed } from '../bench/protocol-options';
 import { UsageError, type ParsedArguments } from '../command';
 import { parseImageOptions } from '../feeds/image-options';
@@ -37,6 +37,9 @@ export function parseOptimizeOptions(args: ParsedArguments): OptimizeCommand {
   const test = text(args, 'test');
   if (test !== undefined && !combination) {
     throw new UsageError('--test: is for --prune and --quantize, --data judges alone');
+  }
+  if (!combination && texts(args, 'exclude').length > 0) {
+    throw new UsageError('--exclude: is for --prune and --quantize');
   }
   requireSamples(args);
   return {

@@ -1,8 +1,8 @@
 import { modelByteLength } from '../../optimize/guard/byte-length';
 import { checkPaths } from '../../optimize/guard/check-paths';
-import { quantizeAndLook, type QuantizeResult } from '../../optimize/quantize/quantize-model';
+import { isTflite } from '../../optimize/guard/plain-file';
+import { quantizeFile, type QuantizeResult } from '../../optimize/quantize/quantize-model';
 import type { QuantizeOptions, QuantizeProgress } from '../../optimize/quantize/quantize-options';
-import { isTfliteFile } from '../../formats/tflite';
 import { targetOfThisMachine } from '../../optimize/quantize/target';
 import { ProgressLine, progressBar } from '../bench/progress';
 import type { Command } from '../command';
@@ -64,7 +64,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     const samples = split.heldOut.samples();
     speed = await measureBoth([input, best], ['float', 'quantised'], samples, command);
   };
-  const make = (): Promise<QuantizeResult> => quantizeAndLook(input, output, options, look);
+  const make = (): Promise<QuantizeResult> => quantizeFile(input, output, options, { look });
   const made = layout
     ? inLayout(input, layout, { target, ...(blockSize ? { blockSize } : {}) }, make)
     : make();
@@ -76,7 +76,7 @@ async function quantizeAll(command: QuantizeCommand): Promise<QuantizeDocument> 
     ...head,
     versions: describeVersions({ load: false }),
     input: { ...file, bytes: await modelByteLength(input) },
-    ...((await isTfliteFile(input)) ? {} : { target }),
+    ...((await isTflite(input)) ? {} : { target }),
     samples: samplesUsed(split, command),
     candidates,
     ...(speed ? { speed } : {}),

@@ -1,8 +1,10 @@
 import { isTfliteFile } from '../../formats/tflite';
 import { checkPaths } from '../guard/check-paths';
+import { plainFile } from '../guard/plain-file';
 import { pruneModel, type PruneCandidate, type PruneResult } from '../prune/prune-model';
 import type { PruneOptions } from '../prune/prune-options';
-import { quantizeBeside, type QuantizeResult } from '../quantize/quantize-model';
+import { excludedNodes } from '../quantize/excluded';
+import { quantizeFile, type QuantizeResult } from '../quantize/quantize-model';
 import { checkQuantizeOptions, type QuantizeOptions } from '../quantize/quantize-options';
 import { Workspace } from '../quantize/workspace';
 
@@ -68,16 +70,22 @@ export async function pruneAndQuantize(
   await checkPaths(input, output);
   const workspace = await Workspace.create();
   try {
-    const middle = workspace.path('pruned', (await isTfliteFile(input)) ? 'tflite' : 'onnx');
-    const { chosen, channels, products } = await pruneModel(input, middle, {
+    const original = await plainFile(input, workspace);
+    const isOnnx = !(await isTfliteFile(original));
+    const middle = workspace.path('pruned', isOnnx ? 'onnx' : 'tflite');
+    const { chosen, channels, products } = await pruneModel(original, middle, {
       ...common,
       ...prune,
       ...ANY,
       force: true,
       onProgress: ({ stage }) => onStage?.(stage),
     });
+    const { exclude = [] } = common;
+    // Pruning makes an ONNX model simpler, and then nodes may have other names.
+    const own = isOnnx ? [...excludedNodes([original, middle], exclude)] : exclude;
+    const options = { ...quantizing, exclude: own };
     return {
-      ...(await quantizeBeside(input, middle, output, quantizing)),
+      ...(await quantizeFile(middle, output, options, { reference: original })),
       ...(chosen ? { pruned: chosen } : {}),
       ...(channels ? { channels } : {}),
       ...(products ? { products } : {}),

@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { unpackedFile } from '../../compressed-model';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { makeTemporaryFolder, unreadable } from '../../files';
@@ -84,10 +85,12 @@ async function openOnnx(
 }
 
 /**
- * @param file - an ONNX or TensorFlow Lite model
+ * @param file - an ONNX or TensorFlow Lite model, which may be compressed
  * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_UNREADABLE or ERR_MODEL_INVALID.
  */
 export async function readLayeredModel(file: string): Promise<LayeredModel> {
+  const unpacked = await unpackedFile(file);
+  if (unpacked) return layeredModel(unpacked);
   if (!(await isTfliteFile(file))) {
     return {
       layers: onnxLayers(readOnnxStructure(file)),

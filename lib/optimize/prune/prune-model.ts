@@ -3,6 +3,7 @@ import { OnliteError } from '../../errors';
 import { isTfliteFile } from '../../formats/tflite';
 import { defined } from '../defined';
 import { checkPaths } from '../guard/check-paths';
+import { plainFile } from '../guard/plain-file';
 import { guard, type Guarded, type Measuring } from '../guard/guard';
 import { Yardstick } from '../guard/yardstick';
 import { Workspace } from '../quantize/workspace';
@@ -192,7 +193,7 @@ const reasonOf = (removed: RemovedChannels | undefined): string => {
  * Zeros make the file smaller when it is compressed. They make nothing faster: kernels multiply by
  * them. With `structured` the model is smaller and has less to compute.
  *
- * @param input - the path of a float model
+ * @param input - the path of a float model, which gzip or zstd may have compressed
  * @param output - where the result goes
  * @throws OnliteError ERR_UNSUPPORTED where the options change nothing of the model,
  *   ERR_INVALID_ARGUMENT for options that ask for nothing or exclude each other, ERR_CANCELLED, and
@@ -222,8 +223,9 @@ export async function pruneAndLook(
   await checkPaths(input, output);
   const workspace = await Workspace.create();
   try {
-    const format = new ((await isTfliteFile(input)) ? PruneTflite : PruneOnnx)(options, workspace);
-    const pruner = await Pruner.create(input, options, { format, recipe });
+    const plain = await plainFile(input, workspace);
+    const format = new ((await isTfliteFile(plain)) ? PruneTflite : PruneOnnx)(options, workspace);
+    const pruner = await Pruner.create(plain, options, { format, recipe });
     const { models, removed } = await pruner.make();
     const candidates = await pruner.measure(models);
     if (!candidates.some(isChanged)) {

@@ -9,6 +9,7 @@ import type { Moments } from '../calibrate/channel-moments';
 import { simplifyOnce } from '../simplify/optimize-model';
 import { defined } from '../defined';
 import { checkPaths } from '../guard/check-paths';
+import { plainFile } from '../guard/plain-file';
 import { firstFeeds } from '../guard/speedup';
 import { fidelityFaults, isNearLimits, type Measuring } from '../guard/guard';
 import { provenance, setProvenance } from '../guard/provenance';
@@ -336,7 +337,7 @@ function better(a: QuantizeCandidate, b: QuantizeCandidate, options: QuantizeOpt
  * held-out samples and writes the quickest of those that hold the limits (the smallest, where
  * `minSpeedup` is 0). Nothing is written where none does, unless `force` is set.
  *
- * @param input - the path of a float model
+ * @param input - the path of a float model, which gzip or zstd may have compressed
  * @param output - where the result goes
  * @throws OnliteError ERR_UNSUPPORTED where nothing of the model can be quantised, and what loading
  *   and running the model throws.
@@ -346,40 +347,34 @@ export function quantizeModel(
   output: string,
   given: QuantizeOptions,
 ): Promise<QuantizeResult> {
-  return quantizeBeside(input, input, output, given);
+  return quantizeFile(input, output, given);
 }
 
-/**
- * As {@link quantizeModel}.
- *
- * @param look - is given the best candidate's file, which is there until it is done, written or not
- */
-export function quantizeAndLook(
-  input: string,
-  output: string,
-  options: QuantizeOptions,
-  look: (file: string) => Promise<void>,
-): Promise<QuantizeResult> {
-  return quantizeBeside(input, input, output, options, look);
+/** What a command, or a step after another one, needs beyond {@link quantizeModel}. */
+export interface QuantizeContext {
+  /** The model that the input was made of, beside which all is measured; by default the input. */
+  readonly reference?: string;
+  /** Is given the best candidate's file, which is there until it is done, written or not. */
+  readonly look?: (file: string) => Promise<void>;
 }
 
-/**
- * {@link quantizeModel}, of a model that was made of another one: all that is measured is measured
- * beside that.
- */
-export async function quantizeBeside(
-  reference: string,
+/** As {@link quantizeModel}. */
+export async function quantizeFile(
   input: string,
   output: string,
   given: QuantizeOptions,
-  look?: (file: string) => Promise<void>,
+  { reference = input, look }: QuantizeContext = {},
 ): Promise<QuantizeResult> {
   const options = checkQuantizeOptions(given);
   await checkPaths(input, output);
   const workspace = await Workspace.create();
   try {
-    const models = { reference, input };
-    const quantizer = (await isTfliteFile(input))
+    const float = await plainFile(input, workspace);
+    const models = {
+      reference: reference === input ? float : await plainFile(reference, workspace),
+      input: float,
+    };
+    const quantizer = (await isTfliteFile(float))
       ? new TfliteQuantizer(models, options, workspace)
       : await Quantizer.create(models, options, workspace);
     const found = await quantizer.candidates();

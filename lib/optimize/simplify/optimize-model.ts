@@ -12,6 +12,7 @@ import {
   writeOnnxModel,
   type ModelProto,
 } from '../../formats/onnx';
+import { unpackedFile } from '../../compressed-model';
 import { isTfliteFile, isTfliteModel } from '../../formats/tflite';
 import type { ModelSize } from './measure';
 import type { OptimizeLevel } from './runtime-level';
@@ -84,7 +85,10 @@ async function openOriginal(input: string | Uint8Array): Promise<Original> {
     const message = "input: TensorFlow Lite's converter has simplified the model; ONNX is expected";
     throw new OnliteError('ERR_UNSUPPORTED', message);
   }
-  if (typeof input === 'string') return openOnnxFile(input);
+  if (typeof input === 'string') {
+    const unpacked = await unpackedFile(input);
+    return unpacked ? openOriginal(unpacked) : openOnnxFile(input);
+  }
   return { model: readOnnxModel(input), hasExternalData: false, close: () => undefined };
 }
 
