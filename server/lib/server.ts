@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 
 import { openServerSocket } from 'onlite';
 
-import type { GrpcServer } from './grpc/server';
+import { GrpcServer } from './grpc/server';
 import { createHandler, type HandlerSettings, type HttpHandler } from './http/handler';
 import { RouteTable } from './http/paths';
 import { close, createHttpServer, listen, listenOn, type HttpTimeouts } from './http/server';
@@ -197,10 +197,8 @@ export class ModelServer implements AsyncDisposable {
    */
   async listenGrpc(port = 8500, host = '127.0.0.1'): Promise<AddressInfo> {
     if (this.#grpc !== undefined) throw new Error('the server listens for gRPC already');
-    // Loaded when it is wanted: it takes longer than the rest of this package.
-    const { GrpcServer: Grpc } = await import('./grpc/server.js');
-    const grpc = new Grpc({ context: this.#context, onError: this.#settings.onError });
-    const address = await grpc.listen(port, host);
+    const grpc = new GrpcServer({ context: this.#context, onError: this.#settings.onError });
+    const address = await grpc.listen({ port, host });
     this.#grpc = grpc;
     return address;
   }

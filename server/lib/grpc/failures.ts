@@ -1,42 +1,35 @@
-import { status } from '@grpc/grpc-js';
-
-import { failureOf } from '../wire/errors';
+import { RequestError, failureOf } from '../wire/errors';
 import { ProtobufError } from '../wire/protobuf/reader';
+import { CallFailure, Status } from './status';
 
 /** gRPC's codes for the statuses of HTTP that requests fail with. */
-const codes: Readonly<Record<number, status>> = {
-  400: status.INVALID_ARGUMENT,
-  401: status.UNAUTHENTICATED,
-  403: status.PERMISSION_DENIED,
-  404: status.NOT_FOUND,
-  413: status.RESOURCE_EXHAUSTED,
-  429: status.RESOURCE_EXHAUSTED,
-  499: status.CANCELLED,
-  501: status.UNIMPLEMENTED,
-  503: status.UNAVAILABLE,
-  504: status.DEADLINE_EXCEEDED,
+const codes: Readonly<Record<number, number>> = {
+  400: Status.INVALID_ARGUMENT,
+  401: Status.UNAUTHENTICATED,
+  403: Status.PERMISSION_DENIED,
+  404: Status.NOT_FOUND,
+  413: Status.RESOURCE_EXHAUSTED,
+  429: Status.RESOURCE_EXHAUSTED,
+  499: Status.CANCELLED,
+  501: Status.UNIMPLEMENTED,
+  503: Status.UNAVAILABLE,
+  504: Status.DEADLINE_EXCEEDED,
 };
-
-/** A message is a header, of which clients take 8 KiB in all, percent-encoded. */
-const MAX_CHARACTERS = 1000;
-
-/** How a call that failed ends. */
-export interface CallFailure {
-  readonly code: status;
-  readonly details: string;
-}
 
 /** @param onError - told of what is no client's fault */
 export function callFailure(error: unknown, onError: (error: unknown) => void): CallFailure {
-  if (error instanceof ProtobufError) return { code: status.INTERNAL, details: error.message };
+  if (error instanceof CallFailure) return error;
+  if (error instanceof ProtobufError) {
+    return new CallFailure(Status.INTERNAL, `the request cannot be read: ${error.message}`);
+  }
   const failure = failureOf(error);
   if (failure.internal !== undefined) onError(failure.internal);
-  const details = shortened(failure.message);
-  return { code: codes[failure.status] ?? status.INTERNAL, details };
+  return new CallFailure(codes[failure.status] ?? Status.INTERNAL, failure.message);
 }
 
-/** Cut where a character ends: half of one cannot be percent-encoded. */
-function shortened(message: string): string {
-  if (message.length <= MAX_CHARACTERS) return message;
-  return `${message.slice(0, MAX_CHARACTERS).replace(/[\ud800-\udbff]$/, '')}…`;
+/** A compressed message that cannot be unpacked, as gRPC has it: its own words for HTTP's. */
+export function unpackFailure(error: unknown): unknown {
+  if (!(error instanceof RequestError)) return error;
+  const code = error.status === 413 ? Status.RESOURCE_EXHAUSTED : Status.INTERNAL;
+  return new CallFailure(code, error.message);
 }

@@ -1,12 +1,19 @@
 import type { AddressInfo } from 'node:net';
 
-import { Server, ServerCredentials } from '@grpc/grpc-js';
-
+import { encodeFields } from '../http2/hpack-encoder';
+import type { RequestHead } from '../http2/request-head';
+import { Http2Server } from '../http2/server';
+import type { Http2Stream, StreamSink } from '../http2/stream';
 import { inferenceService } from '../wire/oip/protobuf/service';
 import type { WireContext } from '../wire/route';
+import type { RpcService } from '../wire/rpc';
 import { modelService, predictionService } from '../wire/tfserving/protobuf/service';
-import { implement } from './calls';
+import { encodeFailure, type Call, type CallSettings } from './call';
 import { healthService } from './health';
+import { MessageMemory } from './message-memory';
+import { CallFailure, Status } from './status';
+import { StreamCall } from './stream-call';
+import { UnaryCall, WatchCall } from './unary-call';
 
 /** What a gRPC server is made with. */
 export interface GrpcSettings {
@@ -15,57 +22,87 @@ export interface GrpcSettings {
   readonly onError: (error: unknown) => void;
 }
 
-/** Larger than HTTP/2's 64 KiB, for which every client of large tensors would have to wait. */
-const WINDOW_BYTES = 4 << 20;
-
 /** Milliseconds that calls under way have when a server is closed. */
 const CLOSE_MS = 30_000;
 
+/** What has to do with a method's calls, made for each of them. */
+type MakeCall = (stream: Http2Stream) => Call;
+
+const WRONG_METHOD = encodeFields([
+  [':status', '405'],
+  ['allow', 'POST'],
+]);
+const WRONG_TYPE = encodeFields([[':status', '415']]);
+
+/** A stream that was answered before anything of it has come. */
+const ANSWERED: StreamSink = { data: () => undefined, end: () => undefined, gone: () => undefined };
+
+/** gRPC's own type, and what says how its messages are made. */
+const TYPE = /^application\/grpc(?:\+proto)?(?:;|$)/;
+
+/** What a request is answered with that is no call of a method; undefined for one that is. */
+function refusalOf({ method, path, fields, isTooLarge }: RequestHead, isKnown: boolean) {
+  if (isTooLarge) {
+    const what = 'the header fields are too many or too long';
+    return encodeFailure(new CallFailure(Status.RESOURCE_EXHAUSTED, what));
+  }
+  if (method !== 'POST') return WRONG_METHOD;
+  if (!TYPE.test(fields.get('content-type') ?? '')) return WRONG_TYPE;
+  if (isKnown) return undefined;
+  const what = `there is no method ${path.slice(0, 200)}`;
+  return encodeFailure(new CallFailure(Status.UNIMPLEMENTED, what));
+}
+
 /** The Open Inference Protocol's, TensorFlow Serving's and the health service on one port. */
 export class GrpcServer {
-  readonly #server: Server;
-  readonly #streams = new Set<() => void>();
+  readonly #server: Http2Server;
+  readonly #calls = new Map<string, MakeCall>();
+  readonly #settings: CallSettings;
 
   constructor({ context, onError }: GrpcSettings) {
     const { maxBodyBytes, models } = context;
-    this.#server = new Server({
-      'grpc.max_receive_message_length': maxBodyBytes,
-      'grpc.max_send_message_length': maxBodyBytes,
-      'grpc-node.flow_control_window': WINDOW_BYTES,
-      // One server a port: a second one is told so, and is not given every other connection.
-      'grpc.so_reuseport': 0,
-    });
+    this.#settings = {
+      maxMessageBytes: maxBodyBytes,
+      memory: new MessageMemory(),
+      onError,
+      open: new Set(),
+    };
     const services = [inferenceService(context), predictionService(context), modelService(context)];
-    for (const service of services) {
-      this.#server.addService(...implement(service, { onError, streams: this.#streams }));
-    }
     const names = services.map(({ name }) => name);
-    this.#server.addService(...healthService(names, () => models.isReady, this.#streams));
+    for (const each of [...services, healthService(names, () => models.isReady)]) this.#add(each);
+    this.#server = new Http2Server((stream, head) => this.#accept(stream, head));
+  }
+
+  #add({ name, methods, streams = {}, watches = {} }: RpcService): void {
+    const settings = this.#settings;
+    const add = (method: string, make: MakeCall) => this.#calls.set(`/${name}/${method}`, make);
+    for (const [method, of] of Object.entries(methods)) {
+      add(method, (stream) => new UnaryCall(stream, settings, of));
+    }
+    for (const [method, of] of Object.entries(streams)) {
+      add(method, (stream) => new StreamCall(stream, settings, of));
+    }
+    for (const [method, of] of Object.entries(watches)) {
+      add(method, (stream) => new WatchCall(stream, settings, of));
+    }
+  }
+
+  #accept(stream: Http2Stream, head: RequestHead): StreamSink {
+    const make = this.#calls.get(head.path);
+    const refusal = refusalOf(head, make !== undefined);
+    if (make !== undefined && refusal === undefined) return make(stream).begin(head);
+    if (refusal !== undefined) stream.respond(refusal, true);
+    return ANSWERED;
   }
 
   /** @throws Error if it cannot listen there */
-  listen(port: number, host: string): Promise<AddressInfo> {
-    const isV6 = host.includes(':');
-    const address = `${isV6 ? `[${host}]` : host}:${port}`;
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
-        if (error === null) resolve({ port: bound, address: host, family: isV6 ? 'IPv6' : 'IPv4' });
-        else reject(error);
-      });
-    });
+  listen(where: { port: number; host: string } | { fd: number }): Promise<AddressInfo> {
+    return this.#server.listen(where);
   }
 
   /** Takes no more calls, lets those under way end, and closes the connections. */
   async close(): Promise<void> {
-    for (const end of this.#streams) end();
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        this.#server.forceShutdown();
-        resolve();
-      }, CLOSE_MS);
-      this.#server.tryShutdown(() => resolve());
-    });
-    clearTimeout(timer);
+    for (const end of [...this.#settings.open]) end();
+    await this.#server.close(CLOSE_MS);
   }
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { RequestError } from '../wire/errors';
 import { Body } from '../wire/request';
-import { decompress, requestEncoding, type Encoding } from './encodings';
+import { decompress, requestEncoding, type Encoding } from '../wire/encodings';
 
 /** What can be said of a body by the headers alone. */
 export interface AnnouncedBody {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { lengthOf, partsOf, type WireAnswer } from '../wire/request';
-import { answerEncoding, compress } from './encodings';
+import { answerEncoding, compress } from '../wire/encodings';
 
 /** Below this a compressed answer saves no packet. */
 const COMPRESSED_FROM = 1024;

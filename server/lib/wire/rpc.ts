@@ -4,12 +4,26 @@ export interface RpcCall {
   readonly signal: AbortSignal;
 }
 
-/** A call of a message for a message, as bytes of protobuf. grpc takes what is falsy for no message. */
+/** A message of protobuf whose bytes are sent from where they are. */
+export interface RpcParts {
+  readonly parts: readonly Uint8Array[];
+  /** Bytes of all parts. */
+  readonly length: number;
+  /** Ends the use of the memory that they are in: they were sent, or never will be. */
+  readonly release?: () => void;
+}
+
+export type RpcMessage = Buffer | RpcParts;
+
+/**
+ * A call of a message for a message. The bytes that a request was read from are there until `answer` returns,
+ * be it a promise: then their memory is another message's.
+ */
 export interface RpcMethod {
   /** @throws ProtobufError, which is told as INTERNAL */
   readonly read: (bytes: Buffer) => object;
   /** @throws RequestError, ModelError, OnliteError */
-  readonly answer: (request: object, call: RpcCall) => Buffer | Promise<Buffer>;
+  readonly answer: (request: object, call: RpcCall) => RpcMessage | Promise<RpcMessage>;
 }
 
 /** A call of any number of messages, each of which is answered in its turn. */
@@ -18,15 +32,24 @@ export interface RpcStream extends RpcMethod {
   readonly printFailure: (request: object, message: string) => Buffer;
 }
 
+/** A call of a message for any number of messages, until the client has enough of them. */
+export interface RpcWatch {
+  /** @throws ProtobufError, which is told as INTERNAL */
+  readonly read: (bytes: Buffer) => object;
+  /** @returns what ends it */
+  readonly watch: (request: object, tell: (message: Buffer) => void) => () => void;
+}
+
 /** A gRPC service by its full name. */
 export interface RpcService {
   readonly name: string;
   readonly methods: Readonly<Record<string, RpcMethod>>;
   readonly streams?: Readonly<Record<string, RpcStream>>;
+  readonly watches?: Readonly<Record<string, RpcWatch>>;
 }
 
 /** A method of requests of one kind. */
 export const rpcMethod = <Request extends object>(
   read: (bytes: Buffer) => Request,
-  answer: (request: Request, call: RpcCall) => Buffer | Promise<Buffer>,
+  answer: (request: Request, call: RpcCall) => RpcMessage | Promise<RpcMessage>,
 ): RpcMethod => ({ read, answer: (request, call) => answer(request as Request, call) });

@@ -24,6 +24,15 @@ export class ProtobufWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A copy of what was written from there on: more may be. */
+  since(start: number): Buffer {
+    return Buffer.from(this.#bytes.subarray(start, this.#length));
+  }
+
   #reserve(count: number): void {
     const wanted = this.#length + count;
     if (wanted <= this.#bytes.length) return;
@@ -104,9 +113,15 @@ export class ProtobufWriter {
     return this;
   }
 
-  bytes(field: number, value: Uint8Array): this {
+  /** What comes before bytes that are not written here. */
+  bytesHead(field: number, length: number): this {
     this.#tag(field, BYTES);
-    this.#varint(value.length);
+    this.#varint(length);
+    return this;
+  }
+
+  bytes(field: number, value: Uint8Array): this {
+    this.bytesHead(field, value.length);
     this.#reserve(value.length);
     this.#bytes.set(value, this.#length);
     this.#length += value.length;

@@ -4,7 +4,13 @@ import { ProtobufReader, Wire, fieldsOf } from '../../protobuf/reader';
 import { readTexts } from '../../protobuf/texts';
 import { ProtobufWriter } from '../../protobuf/writer';
 import { forbidControl, type WireContext } from '../../route';
-import { rpcMethod, type RpcCall, type RpcMethod, type RpcService } from '../../rpc';
+import {
+  rpcMethod,
+  type RpcCall,
+  type RpcMessage,
+  type RpcMethod,
+  type RpcService,
+} from '../../rpc';
 import { runAndAnswer, runForCall } from '../../run-call';
 import { wantedOutputs } from '../answer';
 import { EXTENSIONS } from '../routes';
@@ -19,7 +25,7 @@ export function inferenceService(context: WireContext): RpcService {
   const { models, control } = context;
   const find = (name: string, version: string): ServedModel =>
     models.find(name, version === '' ? undefined : version);
-  const infer = (request: ModelInferRequest, call: RpcCall): Buffer | Promise<Buffer> =>
+  const infer = (request: ModelInferRequest, call: RpcCall): RpcMessage | Promise<RpcMessage> =>
     runInfer(find(request.model, request.version), request, call);
 
   const ofModel = (print: (model: ServedModel) => Buffer): RpcMethod =>
@@ -80,7 +86,7 @@ function runInfer(
   model: ServedModel,
   request: ModelInferRequest,
   call: RpcCall,
-): Buffer | Promise<Buffer> {
+): RpcMessage | Promise<RpcMessage> {
   const { timeoutMs, signatureName } = readAsked(request);
   const signature = model.signature(signatureName);
   const outputs = request.outputs.map(({ name }) => ({ name, binary: true }));
@@ -92,11 +98,7 @@ function runInfer(
   return runAndAnswer(
     lease,
     () => runForCall(lease, call, timeoutMs),
-    () => {
-      const bytes = printModelInfer(lease, wanted, request.id);
-      lease.release();
-      return bytes;
-    },
+    () => printModelInfer(lease, wanted, request.id),
   );
 }
 

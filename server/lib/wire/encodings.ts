@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { deflate, gunzip, gzip, inflate, type InputType, type ZlibOptions } from 'node:zlib';
 
-import { RequestError, badRequest } from '../wire/errors';
+import { RequestError, badRequest } from './errors';
 
 /** Compressions of HTTP that both sides may use. `deflate` is zlib's format, as RFC 9110 has it. */
 export const ENCODINGS = ['gzip', 'deflate'] as const;

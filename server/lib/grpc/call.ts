@@ -1,0 +1,219 @@
+import { encodeFields } from '../http2/hpack-encoder';
+import type { RequestHead } from '../http2/request-head';
+import type { Http2Stream, StreamSink } from '../http2/stream';
+import { decompress, type Encoding } from '../wire/encodings';
+import type { RpcCall, RpcMessage } from '../wire/rpc';
+import { callFailure, unpackFailure } from './failures';
+import type { MessageMemory } from './message-memory';
+import { MessageReader, PREFIX_BYTES, type ReceivedMessage } from './message-reader';
+import { CallFailure, Status, encodeMessage } from './status';
+
+/** What calls are answered with. */
+export interface CallSettings {
+  readonly maxMessageBytes: number;
+  readonly memory: MessageMemory;
+  /** Told of what is answered with INTERNAL. */
+  readonly onError: (error: unknown) => void;
+  /** Calls that go on until they are ended: each ends after the message that it is at. */
+  readonly open: Set<() => void>;
+}
+
+const headFields = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+  ['grpc-accept-encoding', 'identity,deflate,gzip'],
+] as const;
+const HEAD = encodeFields(headFields);
+const SUCCESS = encodeFields([['grpc-status', '0']]);
+
+const statusFields = ({ code, message }: CallFailure) =>
+  [
+    ['grpc-status', String(code)],
+    ['grpc-message', encodeMessage(message)],
+  ] as const;
+
+/** The fields that an answer consists of where there is no message. */
+export const encodeFailure = (failure: CallFailure): Buffer =>
+  encodeFields([...headFields, ...statusFields(failure)]);
+
+/** Milliseconds of the units of `grpc-timeout`. */
+const units: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1000,
+  m: 1,
+  u: 1e-3,
+  n: 1e-6,
+};
+
+const MOST_TIMEOUT = 0x7fff_ffff;
+
+/** What all calls have: a deadline, messages that come and go, and a status at their end. */
+export abstract class Call implements RpcCall, StreamSink {
+  protected readonly settings: CallSettings;
+  protected readonly stream: Http2Stream;
+  readonly #reader: MessageReader;
+  #encoding: Encoding | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #controller: AbortController | undefined;
+  #isCancelled = false;
+  #isLeft = false;
+  #hasHead = false;
+
+  constructor(stream: Http2Stream, settings: CallSettings) {
+    this.stream = stream;
+    this.settings = settings;
+    this.#reader = new MessageReader(settings.memory, settings.maxMessageBytes);
+  }
+
+  /** Does what the request's fields ask for. */
+  begin({ fields }: RequestHead): this {
+    const encoding = fields.get('grpc-encoding') ?? 'identity';
+    if (encoding === 'gzip' || encoding === 'deflate') this.#encoding = encoding;
+    else if (encoding !== 'identity') {
+      const what = `messages are compressed by gzip and deflate here, not by '${encoding}'`;
+      this.fail(new CallFailure(Status.UNIMPLEMENTED, what));
+      return this;
+    }
+    const timeout = fields.get('grpc-timeout');
+    if (timeout !== undefined) this.#startTimer(timeout);
+    return this;
+  }
+
+  get isOver(): boolean {
+    return this.#isCancelled || this.stream.isOver;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isCancelled) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  #startTimer(timeout: string): void {
+    const [, digits, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(timeout) ?? [];
+    if (digits === undefined) {
+      this.fail(new CallFailure(Status.INTERNAL, `grpc-timeout: '${timeout}' is no time`));
+      return;
+    }
+    const milliseconds = Math.min(Number(digits) * (units[unit] ?? 1), MOST_TIMEOUT);
+    this.#timer = setTimeout(() => {
+      this.fail(new CallFailure(Status.DEADLINE_EXCEEDED, 'the deadline has passed'));
+      this.gone();
+    }, milliseconds);
+  }
+
+  data(bytes: Buffer): void {
+    if (this.isOver) return;
+    try {
+      this.#reader.read(bytes, (message) => this.#take(message));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  end(): void {
+    if (this.isOver) return;
+    if (this.#reader.isBetween) this.hasAll();
+    else this.fail(new CallFailure(Status.INTERNAL, 'the request ends in the middle of a message'));
+  }
+
+  gone(): void {
+    this.#isCancelled = true;
+    this.#controller?.abort();
+    this.#over();
+  }
+
+  #over(): void {
+    if (this.#isLeft) return;
+    this.#isLeft = true;
+    clearTimeout(this.#timer);
+    this.#reader.discard();
+    this.left();
+  }
+
+  #take(message: ReceivedMessage): void {
+    if (!message.isCompressed) {
+      this.received(message.bytes, message.memory);
+      return;
+    }
+    const encoding = this.#encoding;
+    if (encoding === undefined) {
+      throw new CallFailure(
+        Status.INTERNAL,
+        'a message is compressed, and grpc-encoding is not said',
+      );
+    }
+    const { maxMessageBytes, memory } = this.settings;
+    this.unpacking(
+      decompress(message.bytes, encoding, maxMessageBytes)
+        .catch((error: unknown) => {
+          throw unpackFailure(error);
+        })
+        .finally(() => {
+          if (message.memory !== undefined) memory.giveBack(message.memory);
+        }),
+    );
+  }
+
+  /** A message; its memory is to be given back. */
+  protected abstract received(bytes: Buffer, memory: Buffer | undefined): void;
+
+  /** A message that is being unpacked. */
+  protected abstract unpacking(bytes: Promise<Buffer>): void;
+
+  /** The client sends no more messages. */
+  protected abstract hasAll(): void;
+
+  /** The call is over: it was answered, or nobody waits for that any more. Called once. */
+  protected left(): void {
+    // Most have nothing to stop.
+  }
+
+  /** Uses a message's bytes, and has their memory given back. */
+  protected use<Result>(memory: Buffer | undefined, use: () => Result): Result {
+    try {
+      return use();
+    } finally {
+      if (memory !== undefined) this.settings.memory.giveBack(memory);
+    }
+  }
+
+  /** Sends a message. */
+  protected send(message: RpcMessage): void {
+    const isWhole = message instanceof Uint8Array;
+    const { length } = message;
+    if (this.isOver) {
+      if (!isWhole) message.release?.();
+      return;
+    }
+    if (length > this.settings.maxMessageBytes) {
+      if (!isWhole) message.release?.();
+      const what = `the answer has ${length} bytes, more than ${this.settings.maxMessageBytes}`;
+      throw new CallFailure(Status.RESOURCE_EXHAUSTED, what);
+    }
+    if (!this.#hasHead) this.stream.respond(HEAD);
+    this.#hasHead = true;
+    const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
+    prefix[0] = 0;
+    prefix.writeUInt32BE(length, 1);
+    const parts = isWhole ? [prefix, message] : [prefix, ...message.parts];
+    const release = isWhole ? undefined : message.release;
+    this.stream.write({ parts, length: length + PREFIX_BYTES, ...(release && { release }) });
+  }
+
+  protected succeed(): void {
+    if (this.isOver) return;
+    this.#over();
+    if (!this.#hasHead) this.stream.respond(HEAD);
+    this.stream.finish(SUCCESS);
+  }
+
+  protected fail(error: unknown): void {
+    if (this.isOver) return;
+    this.#over();
+    const failure = callFailure(error, this.settings.onError);
+    if (this.#hasHead) this.stream.finish(encodeFields(statusFields(failure)));
+    else this.stream.respond(encodeFailure(failure), true);
+  }
+}

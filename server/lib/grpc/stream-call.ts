@@ -1,0 +1,108 @@
+import type { Http2Stream } from '../http2/stream';
+import type { RpcStream } from '../wire/rpc';
+import { Call, type CallSettings } from './call';
+import { callFailure } from './failures';
+import { CallFailure, Status } from './status';
+
+/** A message that waits for its turn. */
+interface Waiting {
+  readonly bytes: Buffer | Promise<Buffer>;
+  readonly memory: Buffer | undefined;
+}
+
+/** Answers messages one after the other; what is wrong with one is its answer. */
+export class StreamCall extends Call {
+  readonly #method: RpcStream;
+  readonly #waiting: Waiting[] = [];
+  #isBusy = false;
+  #hasAll = false;
+  #isEnding = false;
+  #drained: (() => void) | undefined;
+  readonly #close = (): void => {
+    this.#isEnding = true;
+    this.#goOn();
+  };
+
+  constructor(stream: Http2Stream, settings: CallSettings, method: RpcStream) {
+    super(stream, settings);
+    this.#method = method;
+    settings.open.add(this.#close);
+  }
+
+  protected override received(bytes: Buffer, memory: Buffer | undefined): void {
+    this.#waiting.push({ bytes, memory });
+    this.#goOn();
+  }
+
+  protected override unpacking(bytes: Promise<Buffer>): void {
+    bytes.catch(() => undefined);
+    this.#waiting.push({ bytes, memory: undefined });
+    this.#goOn();
+  }
+
+  protected override hasAll(): void {
+    this.#hasAll = true;
+    this.#goOn();
+  }
+
+  drained(): void {
+    this.#drained?.();
+  }
+
+  #goOn(): void {
+    if (this.#isBusy || this.isOver) {
+      // What the client may send is what its window has, until its messages are answered.
+      if (this.#isBusy) this.stream.pause();
+      return;
+    }
+    if (this.#isEnding) {
+      this.fail(new CallFailure(Status.UNAVAILABLE, 'the server is shutting down'));
+      return;
+    }
+    const next = this.#waiting.shift();
+    if (next === undefined) {
+      if (this.#hasAll) this.succeed();
+      else this.stream.resume();
+      return;
+    }
+    this.#isBusy = true;
+    this.#answer(next).then(
+      () => {
+        this.#isBusy = false;
+        this.#goOn();
+      },
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  /** @throws for what is no message: it ends the stream */
+  async #answer({ bytes, memory }: Waiting): Promise<void> {
+    const { read, answer, printFailure } = this.#method;
+    const whole = await bytes;
+    let request: object | undefined;
+    try {
+      const answered = this.use(memory, () => {
+        request = read(whole);
+        return answer(request, this);
+      });
+      this.send(await answered);
+    } catch (error) {
+      if (request === undefined) throw error;
+      const { message } = callFailure(error, this.settings.onError);
+      this.send(printFailure(request, message));
+    }
+    if (!this.stream.isBehind || this.isOver) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+    this.#drained = undefined;
+  }
+
+  protected override left(): void {
+    this.settings.open.delete(this.#close);
+    this.#drained?.();
+    for (const { memory } of this.#waiting.splice(0)) {
+      if (memory !== undefined) this.settings.memory.giveBack(memory);
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import type { Http2Stream } from '../http2/stream';
+import type { RpcMessage, RpcMethod, RpcWatch } from '../wire/rpc';
+import { Call, type CallSettings } from './call';
+import { CallFailure, Status } from './status';
+
+/** A call whose client sends one message, which is looked at when it is known that it is the only one. */
+abstract class OneMessageCall extends Call {
+  #bytes: Buffer | Promise<Buffer> | undefined;
+  #memory: Buffer | undefined;
+
+  protected override received(bytes: Buffer, memory: Buffer | undefined): void {
+    this.#checkFirst();
+    this.#bytes = bytes;
+    this.#memory = memory;
+  }
+
+  protected override unpacking(bytes: Promise<Buffer>): void {
+    this.#checkFirst();
+    // It is told of when the message is wanted.
+    bytes.catch(() => undefined);
+    this.#bytes = bytes;
+  }
+
+  #checkFirst(): void {
+    if (this.#bytes === undefined) return;
+    throw new CallFailure(Status.UNIMPLEMENTED, 'the method takes one message, and there are more');
+  }
+
+  protected override hasAll(): void {
+    const bytes = this.#bytes;
+    if (bytes === undefined) {
+      this.fail(
+        new CallFailure(Status.UNIMPLEMENTED, 'the method takes one message, and there is none'),
+      );
+    } else if (bytes instanceof Promise) {
+      bytes.then(
+        (unpacked) => this.#answer(unpacked),
+        (error: unknown) => this.fail(error),
+      );
+    } else this.#answer(bytes);
+  }
+
+  #answer(bytes: Buffer): void {
+    if (this.isOver) return;
+    const memory = this.#memory;
+    this.#memory = undefined;
+    try {
+      this.use(memory, () => this.answer(bytes));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Its bytes are there until this returns. */
+  protected abstract answer(bytes: Buffer): void;
+
+  protected override left(): void {
+    if (this.#memory !== undefined) this.settings.memory.giveBack(this.#memory);
+    this.#memory = undefined;
+  }
+}
+
+/** A message for a message. */
+export class UnaryCall extends OneMessageCall {
+  readonly #method: RpcMethod;
+
+  constructor(stream: Http2Stream, settings: CallSettings, method: RpcMethod) {
+    super(stream, settings);
+    this.#method = method;
+  }
+
+  protected override answer(bytes: Buffer): void {
+    const { read, answer } = this.#method;
+    const answered = answer(read(bytes), this);
+    if (answered instanceof Promise) {
+      answered
+        .then((message) => this.#succeed(message))
+        .catch((error: unknown) => this.fail(error));
+    } else this.#succeed(answered);
+  }
+
+  #succeed(message: RpcMessage): void {
+    this.send(message);
+    this.succeed();
+  }
+}
+
+/** A message for as many as there will be. */
+export class WatchCall extends OneMessageCall {
+  readonly #watch: RpcWatch;
+  #stop: (() => void) | undefined;
+  readonly #close = (): void => {
+    this.fail(new CallFailure(Status.UNAVAILABLE, 'the server is shutting down'));
+  };
+
+  constructor(stream: Http2Stream, settings: CallSettings, watch: RpcWatch) {
+    super(stream, settings);
+    this.#watch = watch;
+    settings.open.add(this.#close);
+  }
+
+  protected override answer(bytes: Buffer): void {
+    const { read, watch } = this.#watch;
+    this.#stop = watch(read(bytes), (message) => {
+      // Who does not read is told what there is when it does.
+      if (!this.stream.isBehind) this.send(message);
+    });
+  }
+
+  protected override left(): void {
+    super.left();
+    this.#stop?.();
+    this.settings.open.delete(this.#close);
+  }
+}

@@ -1,0 +1,42 @@
+import { createServer, type AddressInfo, type Server } from 'node:net';
+
+import { Http2Connection, type Accept } from './connection';
+
+/** A server of HTTP/2 without TLS, for clients that know that it is one. */
+export class Http2Server {
+  readonly #server: Server;
+  readonly #connections = new Set<Http2Connection>();
+
+  constructor(accept: Accept) {
+    this.#server = createServer({ noDelay: true }, (socket) => {
+      const connection = new Http2Connection(socket, accept);
+      this.#connections.add(connection);
+      socket.once('close', () => this.#connections.delete(connection));
+    });
+  }
+
+  /** Resolves with where it listens. @throws Error if it cannot */
+  listen(where: { port: number; host: string } | { fd: number }): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(where, () => {
+        this.#server.off('error', reject);
+        resolve(this.#server.address() as AddressInfo);
+      });
+    });
+  }
+
+  /** Takes no more requests, has those under way answered for some time, and closes the connections. */
+  async close(milliseconds: number): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    for (const connection of this.#connections) connection.leave();
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, milliseconds);
+    await closed;
+    clearTimeout(timer);
+  }
+}
