@@ -6,6 +6,8 @@
  */
 export { type HttpTimeouts } from './http/server';
 export {
+  type Canary,
+  type CanaryKey,
   FolderWatch,
   type FolderChange,
   type FolderOptions,
@@ -13,6 +15,10 @@ export {
   type ModelSource,
   type RepositoryOptions,
   type ServedModel,
+  type ServingOptions,
+  type Shadow,
+  type Tolerance,
+  type Traffic,
   type VersionPolicy,
   type VersionState,
   type VersionStatus,

@@ -8,6 +8,7 @@ import {
 } from 'onlite/metrics';
 
 import type { ModelRepository, ServedModel } from './models';
+import { escaped, versionsText } from './version-metrics';
 
 interface Family {
   readonly name: string;
@@ -60,7 +61,7 @@ function ownText(models: ModelRepository, isOpen: boolean): string {
       text += `${name}{model="${escaped(model.name)}",version="${model.version}"} ${value(model)}\n`;
     }
   }
-  return text;
+  return text + versionsText(models, isOpen);
 }
 
 /** As Prometheus asks: by the weights of the types. */
@@ -75,9 +76,6 @@ function prefersOpenMetrics(accept = ''): boolean {
   const open = weights.get('application/openmetrics-text') ?? 0;
   return open > 0 && open >= (weights.get('text/plain') ?? weights.get('*/*') ?? 0);
 }
-
-const escaped = (text: string): string =>
-  text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
 /** The page of the metrics of sessions, which all threads share, and of the server's own. */
 export function metricsPage(

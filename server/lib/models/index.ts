@@ -5,8 +5,12 @@ export {
   type FolderOptions,
   type VersionPolicy,
 } from './folder-watch';
+export { difference, outputOf, type Output } from './compare';
 export { ModelError, type ModelErrorKind } from './errors';
 export { type Lease } from './lease';
+export { FAILURE_REASONS, ModelCounts, type FailureReason } from './model-counts';
+export { PreparationError, type Prepare } from './preparation';
+export { type KeyReader } from './route';
 export {
   ModelRepository,
   type RepositoryMirror,
@@ -14,6 +18,22 @@ export {
   type VersionState,
   type VersionStatus,
 } from './repository';
-export { type ModelSource, type ServedModel, type SharedModel } from './served-model';
+export {
+  type ModelSource,
+  type ServedModel,
+  type ServingOptions,
+  type SharedModel,
+} from './served-model';
 export { DEFAULT_SIGNATURE, checkShape, wireShape, type Signature } from './signature';
 export { phaseDuration, type Duration } from './statistics';
+export {
+  NO_TRAFFIC,
+  isHigher,
+  mayBeDefault,
+  namedVersions,
+  type Canary,
+  type CanaryKey,
+  type Shadow,
+  type Tolerance,
+  type Traffic,
+} from './traffic';

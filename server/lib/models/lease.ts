@@ -33,6 +33,11 @@ export class Lease {
     this.#shapes = shapes;
   }
 
+  /** Whether the request has an input, or leaves out one that it may. */
+  has(index: number): boolean {
+    return this.#shapes[index] !== undefined;
+  }
+
   /** The tensor to write an input to; strings are put into its `data` one by one. */
   input(index: number): Tensor {
     return this.#tensor(this.#bound.io.inputs, this.signature.inputs[index]?.name);
@@ -85,6 +90,15 @@ export class Lease {
    * @throws OnliteError as `IoBinding.run`
    */
   run(options?: Pick<RunOptions, 'timeoutMs' | 'signal'>): Promise<void> | undefined {
+    const besides = this.model.shadowing?.begin(this);
+    const running = this.#runSomewhere(options);
+    if (besides === undefined) return running;
+    if (running !== undefined) return running.then(() => besides.ended());
+    besides.ended();
+    return undefined;
+  }
+
+  #runSomewhere(options?: Pick<RunOptions, 'timeoutMs' | 'signal'>): Promise<void> | undefined {
     const { inline } = this.model;
     if (inline.isOpen && this.#runHere()) return undefined;
     inline.ranElsewhere();

@@ -2,7 +2,12 @@ import { TensorPool } from 'onlite';
 
 import type { BindingLimits } from './bindings';
 import { ModelError } from './errors';
+import { ModelCounts, failureReason } from './model-counts';
+import type { Prepare } from './preparation';
+import { Route, type KeyReader } from './route';
 import { ServedModel, type ModelSource, type SharedModel } from './served-model';
+import { Shadowing } from './shadowing';
+import { NO_TRAFFIC, isHigher, type Traffic } from './traffic';
 
 /** The life of a version, in TensorFlow Serving's words. */
 export type VersionState = 'LOADING' | 'AVAILABLE' | 'UNLOADING' | 'END';
@@ -12,7 +17,7 @@ export interface VersionStatus {
   readonly name: string;
   readonly version: string;
   readonly state: VersionState;
-  /** Why it is not available: what loading it failed with. */
+  /** What loading it failed with; of one that is available, what loading it anew failed with. */
   readonly reason: string | undefined;
   readonly model: ServedModel | undefined;
 }
@@ -33,7 +38,10 @@ export interface RepositoryMirror {
   changed(status: VersionStatus): Promise<void>;
   /** A version is to be unloaded, or is no more. */
   dropped(name: string, version: string): Promise<void>;
-  labelled(name: string, labels: Readonly<Record<string, string>>): void;
+  /** Requests are spread otherwise. */
+  routed(name: string, traffic: Traffic): Promise<void>;
+  /** A model's events are counted here. */
+  counted(name: string, memory: SharedArrayBuffer): void;
 }
 
 interface Entry {
@@ -48,7 +56,11 @@ interface Entry {
 /** What is loaded under which name and version. Versions are compared as whole numbers. */
 export class ModelRepository {
   readonly #models = new Map<string, Map<string, Entry>>();
-  readonly #labels = new Map<string, ReadonlyMap<string, string>>();
+  readonly #routes = new Map<string, Route>();
+  readonly #traffic = new Map<string, Traffic>();
+  readonly #counts = new Map<string, ModelCounts>();
+  /** Versions that answer what is under way, and nothing else. */
+  readonly #draining = new Set<ServedModel>();
   readonly #pool: TensorPool;
   readonly #limits: BindingLimits;
 
@@ -77,48 +89,53 @@ export class ModelRepository {
   /**
    * Loads a version and serves it. One that is there already stays until the new one is ready.
    *
+   * @param prepare - what it goes through before it is served
    * @throws OnliteError as `InferenceSession.create`; the version then says so in its status
+   * @throws PreparationError as `prepare`
    */
-  async load(source: ModelSource): Promise<ServedModel> {
+  load(source: ModelSource, prepare?: Prepare): Promise<ServedModel> {
     const { name, version } = source;
-    const versions = this.#models.get(name) ?? new Map<string, Entry>();
-    this.#models.set(name, versions);
-    const before = versions.get(version);
-    if (before !== undefined) await before.change;
-    const entry: Entry = before ?? {
-      source,
-      state: 'LOADING',
-      reason: undefined,
-      model: undefined,
-      change: Promise.resolve(),
-    };
-    versions.set(version, entry);
-    const loading = this.#replace(entry, source);
-    entry.change = loading.then(
-      () => undefined,
-      () => undefined,
-    );
+    const entry = this.#models.get(name)?.get(version) ?? newEntry(source);
+    this.#keep(entry);
+    const loading = entry.change.then(() => this.#replace(entry, source, prepare));
+    entry.change = settled(loading);
     return loading;
   }
 
-  async #replace(entry: Entry, source: ModelSource): Promise<ServedModel> {
+  #keep(entry: Entry): void {
+    const { name, version } = entry.source;
+    const versions = this.#models.get(name) ?? new Map<string, Entry>();
+    this.#models.set(name, versions);
+    versions.set(version, entry);
+  }
+
+  async #replace(
+    entry: Entry,
+    source: ModelSource,
+    prepare: Prepare | undefined,
+  ): Promise<ServedModel> {
     const old = entry.model;
+    const counts = this.countsOf(source.name);
+    // It may have been unloaded since.
+    this.#keep(entry);
     try {
       if (old === undefined) {
         entry.state = 'LOADING';
         await this.#tell(entry);
       }
       const model = await ServedModel.load(source, this.#pool, this.#limits, this.#threads);
+      await prepareOrRetire(model, prepare);
       Object.assign(entry, { source, model, state: 'AVAILABLE', reason: undefined });
+      this.#reroute(source.name);
+      counts.loaded();
       await this.#tell(entry);
-      void old?.retire();
+      if (old !== undefined) void this.#drain(old);
       return model;
     } catch (error) {
+      counts.failed(failureReason(error));
       entry.reason = error instanceof Error ? error.message : String(error);
-      if (old === undefined) {
-        entry.state = 'END';
-        await this.#tell(entry);
-      }
+      if (old === undefined) entry.state = 'END';
+      await this.#tell(entry);
       throw error;
     }
   }
@@ -129,46 +146,124 @@ export class ModelRepository {
 
   /** Serves what another thread has loaded; one that is there already is released after its requests. */
   attach({ name, version, state, reason }: VersionStatus, shared: SharedModel | undefined): void {
-    const versions = this.#models.get(name) ?? new Map<string, Entry>();
-    this.#models.set(name, versions);
     const source = shared?.source ?? { name, version, file: '' };
-    const before = versions.get(version);
+    const before = this.#models.get(name)?.get(version);
     const model = shared && ServedModel.attach(shared, this.#pool, this.#limits, this.#thread);
-    versions.set(version, { source, state, reason, model, change: Promise.resolve() });
-    void before?.model?.retire();
+    this.#keep({ source, state, reason, model, change: Promise.resolve() });
+    this.#reroute(name);
+    if (before?.model !== undefined) void this.#drain(before.model);
   }
 
-  /** Waits for the requests of a version and releases it; forgets it. */
+  /**
+   * Sends no more requests to a version, waits for those under way and releases it; forgets it. It may be
+   * loaded again meanwhile.
+   */
   async unload(name: string, version: string): Promise<void> {
+    const entry = this.#models.get(name)?.get(version);
+    if (entry === undefined) return;
+    const removing = entry.change.then(() => this.#remove(entry));
+    entry.change = settled(removing);
+    // Who waits for the change does not wait for requests.
+    const [dropped, model] = await removing;
+    await Promise.all([dropped, model && this.#drain(model)]);
+  }
+
+  #remove(entry: Entry): [Promise<void> | undefined, ServedModel | undefined] {
+    const { name, version } = entry.source;
+    const { model } = entry;
     const versions = this.#models.get(name);
-    const entry = versions?.get(version);
-    if (versions === undefined || entry === undefined) return;
-    await entry.change;
-    entry.state = 'UNLOADING';
-    await Promise.all([entry.model?.retire(), this.mirror?.dropped(name, version)]);
+    if (versions?.get(version) === entry) versions.delete(version);
+    if (versions?.size === 0) this.#models.delete(name);
     entry.model = undefined;
     entry.state = 'END';
-    versions.delete(version);
-    if (versions.size === 0) this.#models.delete(name);
+    this.#reroute(name);
+    const dropped = this.mirror?.dropped(name, version);
+    dropped?.catch(() => undefined);
+    return [dropped, model];
+  }
+
+  async #drain(model: ServedModel): Promise<void> {
+    this.#draining.add(model);
+    try {
+      await model.retire();
+    } finally {
+      this.#draining.delete(model);
+    }
   }
 
   /** Names for versions of a model, such as `stable`. */
   setLabels(name: string, labels: Readonly<Record<string, string>>): void {
-    this.#labels.set(name, new Map(Object.entries(labels)));
-    this.mirror?.labelled(name, labels);
+    // Other threads that are no more need not know.
+    this.setTraffic(name, { ...this.traffic(name), labels }).catch(() => undefined);
   }
 
-  /** The labels of all models that have some. */
-  labels(): [name: string, labels: Readonly<Record<string, string>>][] {
-    return [...this.#labels].map(([name, labels]) => [name, Object.fromEntries(labels)]);
+  /** Spreads the requests for a model over its versions otherwise, in all threads once it resolves. */
+  async setTraffic(name: string, traffic: Traffic): Promise<void> {
+    this.#traffic.set(name, traffic);
+    this.#reroute(name);
+    await this.mirror?.routed(name, traffic);
+  }
+
+  traffic(name: string): Traffic {
+    return this.#traffic.get(name) ?? NO_TRAFFIC;
+  }
+
+  /** That of all models that have some. */
+  allTraffic(): [name: string, traffic: Traffic][] {
+    return [...this.#traffic];
+  }
+
+  /** What has become of a model's versions, all of them. */
+  countsOf(name: string): ModelCounts {
+    let counts = this.#counts.get(name);
+    if (counts === undefined) {
+      counts = new ModelCounts();
+      this.#counts.set(name, counts);
+      this.mirror?.counted(name, counts.memory);
+    }
+    return counts;
+  }
+
+  /** Counts in memory that another thread writes. */
+  setCounts(name: string, memory: SharedArrayBuffer): void {
+    this.#counts.set(name, new ModelCounts(memory));
+  }
+
+  allCounts(): [name: string, counts: ModelCounts][] {
+    return [...this.#counts];
+  }
+
+  /** Goes by what there is and how requests are to be spread. */
+  #reroute(name: string): void {
+    const available = [...(this.#models.get(name)?.values() ?? [])].flatMap(
+      ({ model }) => model ?? [],
+    );
+    const before = this.#routes.get(name)?.model;
+    const traffic = this.traffic(name);
+    const route = new Route(traffic, available);
+    if (available.length === 0) this.#routes.delete(name);
+    else this.#routes.set(name, route);
+    const isSwap = before !== undefined && route.model !== undefined && before !== route.model;
+    if (isSwap && this.#thread === 0) this.countsOf(name).swapped();
+    this.#shadow(traffic, available);
+  }
+
+  #shadow({ shadow }: Traffic, available: readonly ServedModel[]): void {
+    const target = available.find(({ version }) => version === shadow?.version);
+    const shadowing = target && shadow && new Shadowing(target, shadow);
+    for (const model of available) model.shadowing = model === target ? undefined : shadowing;
   }
 
   /**
-   * The version of a model that a request is for: by default the highest that is available.
+   * The version of a model that a request is for, by default that of {@link Traffic}.
    *
    * @throws ModelError not-found or not-ready
    */
   find(name: string, version?: string): ServedModel {
+    if (version === undefined) {
+      const model = this.#routes.get(name)?.model;
+      if (model !== undefined) return model;
+    }
     const versions = this.#models.get(name);
     if (versions === undefined) throw new ModelError('not-found', `no model is called '${name}'`);
     if (version !== undefined) {
@@ -178,22 +273,35 @@ export class ModelRepository {
         ? new ModelError('not-found', `model '${name}' has no version ${version}`)
         : notReady(entry);
     }
-    let newest: ServedModel | undefined;
-    for (const { model } of versions.values()) {
-      if (model === undefined) continue;
-      if (newest === undefined || BigInt(model.version) > BigInt(newest.version)) newest = model;
-    }
-    if (newest !== undefined) return newest;
     const [entry] = versions.values();
     throw entry === undefined
       ? new ModelError('not-found', `no model is called '${name}'`)
       : notReady(entry);
   }
 
+  /**
+   * What answers a request that names no version in place of what {@link find} gives: the canary, for its
+   * share of requests.
+   */
+  divert(model: ServedModel, read: KeyReader): ServedModel {
+    const route = this.#routes.get(model.name);
+    if (route?.canary === undefined) return model;
+    const chosen = route.choose(read) ?? model;
+    if (chosen === route.canary) chosen.statistics.choseCanary();
+    return chosen;
+  }
+
+  /** The canary of a model and its share of requests, 0 to 1. */
+  canary(name: string): { readonly model: ServedModel; readonly share: number } | undefined {
+    const route = this.#routes.get(name);
+    return route?.canary && { model: route.canary, share: route.share };
+  }
+
   /** @throws ModelError bad-request for a label that the model does not have */
   findLabelled(name: string, label: string): ServedModel {
     if (!this.#models.has(name)) throw new ModelError('not-found', `no model is called '${name}'`);
-    const version = this.#labels.get(name)?.get(label);
+    const { labels = {} } = this.traffic(name);
+    const version = Object.hasOwn(labels, label) ? labels[label] : undefined;
     if (version !== undefined) return this.find(name, version);
     throw new ModelError(
       'bad-request',
@@ -205,9 +313,12 @@ export class ModelRepository {
   versions(name: string): VersionStatus[] {
     const versions = this.#models.get(name);
     if (versions === undefined) throw new ModelError('not-found', `no model is called '${name}'`);
-    return [...versions]
-      .map(([, entry]) => statusOf(entry))
-      .sort((a, b) => (BigInt(a.version) < BigInt(b.version) ? 1 : -1));
+    const draining = [...this.#draining].filter(
+      (model) => model.name === name && !versions.has(model.version),
+    );
+    return [...[...versions.values()].map(statusOf), ...draining.map(statusOfDraining)].sort(
+      (a, b) => (isHigher(b.version, a.version) ? 1 : -1),
+    );
   }
 
   /** All versions of all models. */
@@ -223,22 +334,52 @@ export class ModelRepository {
 
   /** Whether every model has a version that is available. */
   get isReady(): boolean {
-    for (const versions of this.#models.values()) {
-      if (![...versions.values()].some(({ model }) => model !== undefined)) return false;
-    }
+    for (const name of this.#models.keys()) if (!this.#routes.has(name)) return false;
     return this.#models.size > 0;
   }
 
   /** Releases all sessions, after the requests under way. */
   async close(): Promise<void> {
     await Promise.all(this.all().map(({ name, version }) => this.unload(name, version)));
+    await Promise.all([...this.#draining].map((model) => model.retire()));
     this.#pool.dispose();
+  }
+}
+
+const newEntry = (source: ModelSource): Entry => ({
+  source,
+  state: 'LOADING',
+  reason: undefined,
+  model: undefined,
+  change: Promise.resolve(),
+});
+
+const settled = (promise: Promise<unknown>): Promise<void> =>
+  promise.then(
+    () => undefined,
+    () => undefined,
+  );
+
+async function prepareOrRetire(model: ServedModel, prepare: Prepare | undefined): Promise<void> {
+  try {
+    await prepare?.(model);
+  } catch (error) {
+    await model.retire();
+    throw error;
   }
 }
 
 function statusOf({ source: { name, version }, state, reason, model }: Entry): VersionStatus {
   return { name, version, state, reason, model };
 }
+
+const statusOfDraining = ({ name, version }: ServedModel): VersionStatus => ({
+  name,
+  version,
+  state: 'UNLOADING',
+  reason: undefined,
+  model: undefined,
+});
 
 function notReady({ source, state, reason }: Entry): ModelError {
   const why = reason === undefined ? `is ${state}` : `could not be loaded: ${reason}`;

@@ -4,6 +4,7 @@ import { Bindings, type BindingLimits, type InputShapes } from './bindings';
 import { ModelError } from './errors';
 import { InlineGate } from './inline-gate';
 import { Lease } from './lease';
+import type { Shadowing } from './shadowing';
 import { DEFAULT_SIGNATURE, signaturesOf, type Signature } from './signature';
 import { RequestStatistics, sharedCounters } from './statistics';
 
@@ -23,6 +24,14 @@ function inlineMicroseconds({ inline = 'auto', batching }: SessionOptions = {}):
   return inline === 'auto' ? INLINE_MICROSECONDS : inline.maxMicroseconds;
 }
 
+/** How requests are answered, beside the session's options. */
+export interface ServingOptions {
+  /** What TensorFlow Serving's `:classify` calls the classes, in their order. */
+  readonly classLabels?: readonly string[];
+  /** The signature of requests that name none. Default `serving_default`. */
+  readonly defaultSignature?: string;
+}
+
 /** One version of a model, loaded. */
 export interface ModelSource {
   readonly name: string;
@@ -30,6 +39,7 @@ export interface ModelSource {
   readonly version: string;
   readonly file: string;
   readonly session?: SessionOptions;
+  readonly serving?: ServingOptions;
 }
 
 /**
@@ -44,12 +54,16 @@ export class ServedModel {
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly statistics: RequestStatistics;
   readonly inline: InlineGate;
+  readonly serving: ServingOptions;
+  /** Runs a share of the requests on another version, too. */
+  shadowing: Shadowing | undefined;
   readonly #bindings = new Map<Signature, Bindings>();
   readonly #resizes: boolean;
   /** Of the session's options what requests have to do with. */
   readonly #session: SessionOptions;
   #leases = 0;
-  #retired: (() => void) | undefined;
+  #onIdle: (() => void) | undefined;
+  #retired: Promise<void> | undefined;
   readonly #pool: TensorPool;
   readonly #limits: BindingLimits;
 
@@ -72,6 +86,7 @@ export class ServedModel {
       ...(inline !== undefined && { inline }),
       ...(batching !== undefined && { batching }),
     };
+    this.serving = source.serving ?? {};
     this.statistics = statistics;
     this.inline = new InlineGate(session, inlineMicroseconds(source.session), statistics);
     this.#pool = pool;
@@ -108,9 +123,9 @@ export class ServedModel {
 
   /** What {@link ServedModel.attach} takes in another thread, as `postMessage` carries it. */
   share(): SharedModel {
-    const { name, version, file } = this;
+    const { name, version, file, serving } = this;
     return {
-      source: { name, version, file, session: this.#session },
+      source: { name, version, file, session: this.#session, serving },
       handle: this.session.share(),
       counters: this.statistics.counters,
     };
@@ -122,12 +137,12 @@ export class ServedModel {
   }
 
   /** @throws ModelError bad-request for a name that there is not */
-  signature(name = DEFAULT_SIGNATURE): Signature {
-    // A model whose signatures all have other names.
-    const found = this.signatures.get(name === '' ? DEFAULT_SIGNATURE : name);
+  signature(name = ''): Signature {
+    const asked = name === '' ? (this.serving.defaultSignature ?? DEFAULT_SIGNATURE) : name;
+    const found = this.signatures.get(asked);
     if (found !== undefined) return found;
     const names = [...this.signatures.keys()].join(', ');
-    throw new ModelError('bad-request', `signature_name: expected one of ${names}, got '${name}'`);
+    throw new ModelError('bad-request', `signature_name: expected one of ${names}, got '${asked}'`);
   }
 
   /**
@@ -153,18 +168,21 @@ export class ServedModel {
 
   /** A lease has ended. @internal */
   ended(): void {
-    if (--this.#leases === 0) this.#retired?.();
+    if (--this.#leases === 0) this.#onIdle?.();
   }
 
   /** Refuses new requests, waits for those under way, and releases the session. */
-  async retire(): Promise<void> {
-    if (this.#retired === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#retired = resolve;
-        if (this.#leases === 0) resolve();
-      });
-      for (const bindings of this.#bindings.values()) bindings.dispose();
-    }
+  retire(): Promise<void> {
+    this.#retired ??= this.#retire();
+    return this.#retired;
+  }
+
+  async #retire(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      if (this.#leases === 0) resolve();
+    });
+    for (const bindings of this.#bindings.values()) bindings.dispose();
     await this.session.release();
   }
 }

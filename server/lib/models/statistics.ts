@@ -18,6 +18,11 @@ enum Column {
   InlineRuns,
   InlineChanges,
   IsInline,
+  CanaryRequests,
+  ShadowCompared,
+  ShadowDiffering,
+  ShadowFailed,
+  ShadowDropped,
 }
 
 const COLUMNS = 16;
@@ -61,6 +66,27 @@ export class RequestStatistics {
     this.#own[Column.IsInline] = Number(isInline);
   }
 
+  /** A request that named no version was given to this one as the canary. */
+  choseCanary(): void {
+    this.#add(Column.CanaryRequests, 1);
+  }
+
+  /** A request was run here besides, and put out the same or not. */
+  shadowCompared(isSame: boolean): void {
+    this.#add(Column.ShadowCompared, 1);
+    if (!isSame) this.#add(Column.ShadowDiffering, 1);
+  }
+
+  /** A run besides ended with an error. */
+  shadowFailed(): void {
+    this.#add(Column.ShadowFailed, 1);
+  }
+
+  /** A run besides was left out, because too many were under way. */
+  shadowDropped(): void {
+    this.#add(Column.ShadowDropped, 1);
+  }
+
   #add(column: Column, value: number): void {
     this.#own[column] = (this.#own[column] ?? 0) + value;
   }
@@ -91,6 +117,20 @@ export class RequestStatistics {
       last = Math.max(last, this.#all[at] ?? 0);
     }
     return last;
+  }
+
+  get canaryRequests(): number {
+    return this.#sum(Column.CanaryRequests);
+  }
+
+  /** What has come of runs besides. */
+  get shadow(): { compared: number; differing: number; failed: number; dropped: number } {
+    return {
+      compared: this.#sum(Column.ShadowCompared),
+      differing: this.#sum(Column.ShadowDiffering),
+      failed: this.#sum(Column.ShadowFailed),
+      dropped: this.#sum(Column.ShadowDropped),
+    };
   }
 
   /** Runs on the threads that answer requests, how often that began or ended, and on how many it is so. */

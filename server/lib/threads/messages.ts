@@ -1,5 +1,5 @@
 import type { HttpTimeouts } from '../http/server';
-import type { SharedModel, VersionStatus } from '../models';
+import type { SharedModel, Traffic, VersionStatus } from '../models';
 
 /** What a thread of a server is made with. */
 export interface ThreadData {
@@ -27,11 +27,8 @@ export type SharedStatus = Omit<VersionStatus, 'model'>;
 export type Order =
   | { readonly kind: 'change'; readonly status: SharedStatus; readonly shared?: SharedModel }
   | { readonly kind: 'drop'; readonly name: string; readonly version: string }
-  | {
-      readonly kind: 'label';
-      readonly name: string;
-      readonly labels: Readonly<Record<string, string>>;
-    }
+  | { readonly kind: 'route'; readonly name: string; readonly traffic: Traffic }
+  | { readonly kind: 'count'; readonly name: string; readonly memory: SharedArrayBuffer }
   | { readonly kind: 'listen'; readonly port: number; readonly host: string }
   | { readonly kind: 'close' };
 

@@ -5,6 +5,7 @@ import {
   ModelError,
   type ModelRepository,
   type RepositoryMirror,
+  type Traffic,
   type VersionStatus,
 } from '../models';
 import type { ModelControl } from '../wire/route';
@@ -67,8 +68,12 @@ export class ThreadPool implements RepositoryMirror {
     await this.#order({ kind: 'drop', name, version });
   }
 
-  labelled(name: string, labels: Readonly<Record<string, string>>): void {
-    this.#order({ kind: 'label', name, labels }).catch(this.#settings.onError);
+  async routed(name: string, traffic: Traffic): Promise<void> {
+    await this.#order({ kind: 'route', name, traffic });
+  }
+
+  counted(name: string, memory: SharedArrayBuffer): void {
+    this.#order({ kind: 'count', name, memory }).catch(this.#settings.onError);
   }
 
   /** Answers what is under way, and ends them. */
@@ -106,8 +111,14 @@ export class ThreadPool implements RepositoryMirror {
     worker.on('exit', () => this.#ended(thread, member));
     worker.unref();
     // What it has missed; a new server has nothing yet.
-    const orders: Order[] = models.all().map(changeOf);
-    for (const [name, labels] of models.labels()) orders.push({ kind: 'label', name, labels });
+    const orders: Order[] = [];
+    for (const [name, { memory }] of models.allCounts())
+      orders.push({ kind: 'count', name, memory });
+    // Before the versions, so that none is the default meanwhile that should not be.
+    for (const [name, traffic] of models.allTraffic())
+      orders.push({ kind: 'route', name, traffic });
+    const served = models.all().filter(({ state }) => state !== 'UNLOADING');
+    orders.push(...served.map(changeOf));
     if (this.#address !== undefined) orders.push({ kind: 'listen', ...this.#address });
     for (const order of orders) this.#send(member, order).catch(onError);
   }

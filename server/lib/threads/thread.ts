@@ -39,8 +39,11 @@ async function follow(order: Order): Promise<void> {
     case 'drop':
       await models.unload(order.name, order.version);
       return;
-    case 'label':
-      models.setLabels(order.name, order.labels);
+    case 'route':
+      await models.setTraffic(order.name, order.traffic);
+      return;
+    case 'count':
+      models.setCounts(order.name, order.memory);
       return;
     case 'listen':
       await server.listenShared(order.port, order.host);

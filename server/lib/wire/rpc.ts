@@ -2,6 +2,8 @@
 export interface RpcCall {
   /** Aborted when the client leaves or its deadline passes. Made when it is asked for. */
   readonly signal: AbortSignal;
+  /** What the client has sent beside its message, by a name in lower case. */
+  readonly header?: (name: string) => string | undefined;
 }
 
 /** A message of protobuf whose bytes are sent from where they are. */

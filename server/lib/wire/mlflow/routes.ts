@@ -4,6 +4,7 @@ import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
 import {
   JSON_TYPE,
+  headerOf,
   jsonAnswer,
   type AnswerPart,
   type WireAnswer,
@@ -29,14 +30,16 @@ export function mlflow({ models, version, nonFinite }: WireContext): Protocol {
   const healthy: Handler = () =>
     // TorchServe's clients read the status, MLflow's look at no more than 200.
     jsonAnswer({ status: 'Healthy' }, models.isReady ? 200 : 503);
+  const choose = (name: string, { headers }: WireRequest): ServedModel =>
+    models.divert(models.find(name), ({ header }) => header && headerOf(headers, header));
   const only: Handler = (request) => {
     const name = models.only;
-    if (name !== undefined) return invoke(models.find(name), request, nonFinite);
+    if (name !== undefined) return invoke(choose(name, request), request, nonFinite);
     const where = 'with several models they are at /models/{name}/invocations';
     throw new ModelError('not-found', `/invocations is for a server of one model: ${where}`);
   };
   const named: Handler = (request) =>
-    invoke(models.find(request.names['model'] ?? ''), request, nonFinite);
+    invoke(choose(request.names['model'] ?? '', request), request, nonFinite);
   return {
     name: 'mlflow',
     owns: (path) =>

@@ -27,6 +27,7 @@ export interface InferRequest {
   readonly binaryOutput: boolean;
   readonly timeoutMs: number | undefined;
   readonly signatureName: string | undefined;
+  readonly parameters: Parameters;
   /** The same object is given for each request that is the same. */
   readonly isOften: boolean;
 }
@@ -104,6 +105,7 @@ export function readInferRequest(json: Buffer): InferRequest {
     binaryOutput: flag(parameters, 'binary_data_output', 'parameters') ?? false,
     timeoutMs: timeout(parameters),
     signatureName: text(parameters, 'signature_name'),
+    parameters,
     isOften: false,
   };
 }

@@ -1,8 +1,15 @@
-import { ModelError, type ServedModel } from '../../models';
+import { ModelError, type ModelRepository, type ServedModel } from '../../models';
 import { badRequest } from '../errors';
 import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
-import { jsonAnswer, type Body, type WireAnswer, type WireRequest } from '../request';
+import {
+  headerOf,
+  jsonAnswer,
+  keyText,
+  type Body,
+  type WireAnswer,
+  type WireRequest,
+} from '../request';
 import { forbidControl, type Handler, type Protocol, type Route, type WireContext } from '../route';
 import { LENGTH_HEADER, printAnswer, wantedOutputs } from './answer';
 import { indexEntry, modelConfig, modelMetadata, modelStatistics } from './describe';
@@ -77,7 +84,7 @@ export function openInference(context: WireContext): Protocol {
     routes: [
       {
         path: new RegExp(`${model}/infer$`),
-        methods: { POST: (request) => infer(find(request), request, context.nonFinite) },
+        methods: { POST: (request) => infer(models, find(request), request, context.nonFinite) },
         takes: takesInfer,
       },
       get(`${model}/ready$`, modelReady),
@@ -110,14 +117,23 @@ const takesInfer = (type: string | undefined): boolean =>
   type.endsWith('+json');
 
 function infer(
-  model: ServedModel,
+  models: ModelRepository,
+  found: ServedModel,
   request: WireRequest,
   nonFinite: NonFinite,
 ): WireAnswer | Promise<WireAnswer> {
-  const { body } = request;
+  const { body, headers, names } = request;
   const length = jsonLength(request);
-  if (length === 0) return inferRaw(model, body);
-  const parsed = readOftenSent(body.slice(0, length));
+  const parsed = length === 0 ? undefined : readOftenSent(body.slice(0, length));
+  const model =
+    names['version'] !== undefined
+      ? found
+      : models.divert(found, ({ header, parameter }) =>
+          header === undefined
+            ? keyText(parsed?.parameters.get(parameter))
+            : headerOf(headers, header),
+        );
+  if (parsed === undefined) return inferRaw(model, body);
   const plan = planFeed(model, parsed);
   const lease = feed(plan, body, length, { nonFinite });
   const { timeoutMs, id } = parsed;

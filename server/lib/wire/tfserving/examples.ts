@@ -216,9 +216,16 @@ function labelsOf(lease: Lease, dims: readonly number[]): readonly string[] | un
   const index = lease.signature.outputs.findIndex(
     ({ name, type }) => name === 'classes' && type === 'string',
   );
-  if (index < 0) return undefined;
+  const { classLabels } = lease.model.serving;
+  if (index < 0) return classLabels && repeated(classLabels, dims);
   const tensor = lease.output(index);
   return tensor.dims.join() === dims.join() ? (tensor.data as unknown as string[]) : undefined;
+}
+
+/** The configuration's labels, for each row. */
+function repeated(labels: readonly string[], dims: readonly number[]): readonly string[] {
+  const [rows = 0, classes = 1] = dims;
+  return Array.from({ length: rows * classes }, (_, position) => labels[position % classes] ?? '');
 }
 
 /** A number for each example: of the output `outputs`, or of the only one of floats. */

@@ -1,6 +1,6 @@
 import type { ServedModel } from '../../models';
 import { RequestError, badRequest } from '../errors';
-import { JSON_TYPE, jsonAnswer, type WireAnswer, type WireRequest } from '../request';
+import { JSON_TYPE, headerOf, jsonAnswer, type WireAnswer, type WireRequest } from '../request';
 import type { Handler, Protocol, WireContext } from '../route';
 import { modelStatus, signatureMetadata } from './describe';
 import { answerExamples, printClasses, printNumbers } from './examples';
@@ -16,6 +16,12 @@ export function tensorflowServing({ models, nonFinite }: WireContext): Protocol 
     const { model = '', version, label } = names;
     if (label !== undefined) return models.findLabelled(model, label);
     return models.find(model, version === undefined ? undefined : checkVersion(version));
+  };
+  const choose = (request: WireRequest): ServedModel => {
+    const found = find(request);
+    const { version, label } = request.names;
+    if (version !== undefined || label !== undefined) return found;
+    return models.divert(found, ({ header }) => header && headerOf(request.headers, header));
   };
   const status: Handler = ({ names }) => {
     const { model = '', version, label } = names;
@@ -49,11 +55,13 @@ export function tensorflowServing({ models, nonFinite }: WireContext): Protocol 
     unknownPath: { status: 400, message: 'Malformed request: no such path under /v1/' },
     printError: ({ status: code, message }) => jsonAnswer({ error: message }, code),
     routes: [
-      post('predict', (request) => predict(find(request), request, nonFinite)),
+      post('predict', (request) => predict(choose(request), request, nonFinite)),
       post('classify', (request) =>
-        answerExamples(find(request), request, printClasses, nonFinite),
+        answerExamples(choose(request), request, printClasses, nonFinite),
       ),
-      post('regress', (request) => answerExamples(find(request), request, printNumbers, nonFinite)),
+      post('regress', (request) =>
+        answerExamples(choose(request), request, printNumbers, nonFinite),
+      ),
       {
         path: path('/metadata'),
         methods: { GET: (request) => pretty(signatureMetadata(find(request))) },

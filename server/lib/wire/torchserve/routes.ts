@@ -1,7 +1,7 @@
 import type { Lease, ServedModel } from '../../models';
 import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
-import { JSON_TYPE, jsonAnswer, type WireAnswer, type WireRequest } from '../request';
+import { JSON_TYPE, headerOf, jsonAnswer, type WireAnswer, type WireRequest } from '../request';
 import type { Handler, Protocol, WireContext } from '../route';
 import { leaseColumns, readColumns } from '../tensors/columns';
 import { joinParts, printTensor } from '../tensors/print';
@@ -20,8 +20,14 @@ const types: Readonly<Record<number, string>> = {
 export function torchServe({ models, nonFinite }: WireContext): Protocol {
   const predictions: Handler = (request) => {
     const { model = '', version } = request.names;
+    const { headers } = request;
     // TorchServe's versions are 1.0 and the like.
-    return predict(models.find(model, version?.replace(/\.0$/, '')), request, nonFinite);
+    const found = models.find(model, version?.replace(/\.0$/, ''));
+    const chosen =
+      version === undefined
+        ? models.divert(found, ({ header }) => header && headerOf(headers, header))
+        : found;
+    return predict(chosen, request, nonFinite);
   };
   return {
     name: 'torchserve',

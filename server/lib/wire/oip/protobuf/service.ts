@@ -4,6 +4,7 @@ import { ProtobufReader, Wire, fieldsOf } from '../../protobuf/reader';
 import { readTexts } from '../../protobuf/texts';
 import { ProtobufWriter } from '../../protobuf/writer';
 import { forbidControl, type WireContext } from '../../route';
+import { keyText } from '../../request';
 import {
   rpcMethod,
   type RpcCall,
@@ -25,8 +26,16 @@ export function inferenceService(context: WireContext): RpcService {
   const { models, control } = context;
   const find = (name: string, version: string): ServedModel =>
     models.find(name, version === '' ? undefined : version);
-  const infer = (request: ModelInferRequest, call: RpcCall): RpcMessage | Promise<RpcMessage> =>
-    runInfer(find(request.model, request.version), request, call);
+  const infer = (request: ModelInferRequest, call: RpcCall): RpcMessage | Promise<RpcMessage> => {
+    const found = find(request.model, request.version);
+    if (request.version !== '') return runInfer(found, request, call);
+    const model = models.divert(found, ({ header, parameter }) =>
+      header === undefined
+        ? keyText(request.parameters.get(parameter))
+        : call.header?.(header.toLowerCase()),
+    );
+    return runInfer(model, request, call);
+  };
 
   const ofModel = (print: (model: ServedModel) => Buffer): RpcMethod =>
     rpcMethod(nameAndVersion, ({ name, version }) => print(find(name, version)));

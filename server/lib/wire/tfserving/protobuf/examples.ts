@@ -7,7 +7,7 @@ import type { RpcCall } from '../../rpc';
 import { runForCall } from '../../run-call';
 import { decodeText } from '../../tensors/text';
 import { classesOf, leaseExamples, numbersOf, type Example, type Feature } from '../examples';
-import { NO_MODEL, findModel, readModelSpec, writeModelSpec, type ModelSpec } from './model-spec';
+import { NO_MODEL, chooseModel, readModelSpec, writeModelSpec, type ModelSpec } from './model-spec';
 
 /** A feature as it came in: text is decoded when it is known that it is wanted. */
 interface RawFeature {
@@ -123,7 +123,7 @@ export async function answerExamples(
   call: RpcCall,
   print: (lease: Lease, result: ProtobufWriter) => void,
 ): Promise<Buffer> {
-  const model = findModel(models, spec);
+  const model = chooseModel(models, spec, call);
   const signature = model.signature(spec.signatureName);
   if (examples.length === 0) throw badRequest('input', 'expected examples');
   const all = examples.map((example, index) => decoded(example, `examples[${index}]`));

@@ -2,6 +2,7 @@ import type { ModelRepository, ServedModel } from '../../../models';
 import { badRequest } from '../../errors';
 import { type ProtobufReader, Wire, fieldsOf } from '../../protobuf/reader';
 import type { ProtobufWriter } from '../../protobuf/writer';
+import type { RpcCall } from '../../rpc';
 
 /** ModelSpec: which model, and which of its versions, is asked for. */
 export interface ModelSpec {
@@ -55,6 +56,18 @@ export function findModel(
 ): ServedModel {
   if (name === '') throw badRequest('model_spec.name', 'expected the name of a model');
   return label === undefined ? models.find(name, version) : models.findLabelled(name, label);
+}
+
+/** What answers a request: as {@link findModel}, or the canary in its place. */
+export function chooseModel(
+  models: ModelRepository,
+  spec: ModelSpec,
+  { header: read }: RpcCall,
+): ServedModel {
+  const found = findModel(models, spec);
+  if (spec.label !== undefined || spec.version !== undefined) return found;
+  // Requests have no parameters in this protocol.
+  return models.divert(found, ({ header }) => header && read?.(header.toLowerCase()));
 }
 
 /** The ModelSpec of what answered. */

@@ -5,7 +5,7 @@ import { ProtobufWriter } from '../../protobuf/writer';
 import type { RpcCall } from '../../rpc';
 import { runForCall } from '../../run-call';
 import { elementBytes } from '../../tensors/element-bytes';
-import { NO_MODEL, findModel, readModelSpec, writeModelSpec, type ModelSpec } from './model-spec';
+import { NO_MODEL, chooseModel, readModelSpec, writeModelSpec, type ModelSpec } from './model-spec';
 import {
   checkTensor,
   readTensor,
@@ -60,7 +60,7 @@ export async function predict(
   { spec, inputs, filter }: PredictRequest,
   call: RpcCall,
 ): Promise<Buffer> {
-  const model = findModel(models, spec);
+  const model = chooseModel(models, spec, call);
   const signature = model.signature(spec.signatureName);
   const names = wantedNames(signature.outputIndex, filter);
   const lease = leaseInputs(model, signature, inputs, maxBytes);
