@@ -4,7 +4,15 @@
  *
  * @packageDocumentation
  */
+export {
+  createApiKey,
+  type AccessOptions,
+  type ApiKey,
+  type NewApiKey,
+  type TokenOptions,
+} from './access';
 export { type HttpTimeouts } from './http/server';
+export { type TlsOptions } from './http/tls';
 export {
   type Canary,
   type CanaryKey,

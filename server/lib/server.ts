@@ -2,13 +2,24 @@ import { lookup } from 'node:dns/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 
 import { openServerSocket } from 'onlite';
 
+import { Access, type AccessOptions, type ApiKey } from './access';
 import { GrpcServer } from './grpc/server';
+import { admission } from './http/admission';
 import { createHandler, type HandlerSettings, type HttpHandler } from './http/handler';
 import { RouteTable } from './http/paths';
-import { close, createHttpServer, listen, listenOn, type HttpTimeouts } from './http/server';
+import {
+  close,
+  createHttpServer,
+  listen,
+  listenOn,
+  type HttpTimeouts,
+  type WebServer,
+} from './http/server';
+import { secureContext, type TlsOptions } from './http/tls';
 import {
   FolderWatch,
   ModelError,
@@ -48,6 +59,13 @@ export interface ServerOptions extends RepositoryOptions {
   readonly workers?: number;
   /** Whether clients may load and unload the models that there are. Default false: whoever reaches the port could. */
   readonly control?: boolean;
+  /**
+   * Who may call: without it, everybody who reaches the port. With it a request needs a key or a token,
+   * but for the paths that say whether the server is alive and ready.
+   */
+  readonly access?: AccessOptions;
+  /** Serves HTTPS. By default it is HTTP, for what ends TLS before it, or for this machine alone. */
+  readonly tls?: TlsOptions;
   /** Told of what was answered with 500. Default: a process warning. */
   readonly onError?: (error: unknown) => void;
 }
@@ -68,11 +86,13 @@ export class ModelServer implements AsyncDisposable {
   readonly #timeouts: HttpTimeouts | undefined;
   readonly #sources = new Map<string, ModelSource[]>();
   readonly #folders: FolderWatch[] = [];
-  #server: Server | undefined;
+  #server: WebServer | undefined;
+  #tls: TlsOptions | undefined;
   #grpc: GrpcServer | undefined;
   readonly #context: WireContext;
 
   #pool: ThreadPool | undefined;
+  readonly #access: Access | undefined;
 
   constructor(options: ServerOptions = {}) {
     const of = threadOf;
@@ -81,6 +101,7 @@ export class ModelServer implements AsyncDisposable {
       throw new RangeError(`options.workers: expected 1 to ${MAX_WORKERS}, got ${workers}`);
     }
     this.models = new ModelRepository(options, of?.threads ?? workers, of?.thread);
+    this.#access = options.access && new Access(options.access);
     const maxBodyBytes = options.maxBodyBytes ?? 256 << 20;
     this.#context = {
       models: this.models,
@@ -93,13 +114,18 @@ export class ModelServer implements AsyncDisposable {
       routes: new RouteTable(protocols(this.#context)),
       maxBodyBytes,
       compression: options.compression ?? true,
-      pages: new Map([['/metrics', metricsPage(this.models)]]),
+      pages: new Map([
+        ['/metrics', { needs: 'monitor' as const, answer: metricsPage(this.models) }],
+      ]),
+      admit: admission(this.#access),
+      onlyModel: () => this.models.only,
       onError: options.onError ?? warn,
     };
     this.#handler = createHandler(this.#settings);
     this.#mount = new Mount(this.#settings, this.#handler);
     this.fastify = fastifyPlugin(this.#mount);
     this.#timeouts = options.timeouts;
+    this.#tls = options.tls;
     if (workers === 1 || of !== undefined) return;
     const { maxTensorBytes, maxFreeBindings, maxFreeBytes, compression, nonFinite } = options;
     this.#pool = new ThreadPool({
@@ -112,6 +138,8 @@ export class ModelServer implements AsyncDisposable {
         ...(compression !== undefined && { compression }),
         ...(nonFinite !== undefined && { nonFinite }),
         ...(options.timeouts && { timeouts: options.timeouts }),
+        ...(options.access && { access: options.access }),
+        ...(options.tls && { tls: options.tls }),
         control: options.control === true,
       },
       models: this.models,
@@ -129,6 +157,33 @@ export class ModelServer implements AsyncDisposable {
     } finally {
       threadOf = undefined;
     }
+  }
+
+  /**
+   * Takes other keys from now on, in all threads; requests under way go on.
+   *
+   * @throws RangeError naming the key that is wrong; Error for a server that was made without `access`
+   */
+  async setApiKeys(keys: readonly ApiKey[]): Promise<void> {
+    if (this.#access === undefined) throw new Error('the server was made without access control');
+    this.#access.setKeys(keys);
+    await this.#pool?.setApiKeys(keys);
+  }
+
+  /**
+   * Another certificate for new connections, in all threads.
+   *
+   * @throws Error for what is none, or where the server was made without TLS
+   */
+  async setTls(tls: TlsOptions): Promise<void> {
+    if (this.#tls === undefined) throw new Error('the server was made without TLS');
+    const context = secureContext(tls);
+    createSecureContext(context);
+    this.#tls = tls;
+    if (this.#server !== undefined && 'setSecureContext' in this.#server) {
+      this.#server.setSecureContext(context);
+    }
+    await this.#pool?.setTls(tls);
   }
 
   /** Loads a model's file and serves it. @throws OnliteError as `InferenceSession.create` */
@@ -173,7 +228,7 @@ export class ModelServer implements AsyncDisposable {
   /** Listens; by default only this machine's own programs reach it. */
   async listen(port = 8501, host = '127.0.0.1'): Promise<AddressInfo> {
     if (this.#pool === undefined) {
-      this.#server ??= createHttpServer(this.#handler, this.#timeouts);
+      this.#server ??= createHttpServer(this.#handler, this.#timeouts, this.#tls);
       return listen(this.#server, port, host);
     }
     const { address } = await lookup(host);
@@ -184,7 +239,7 @@ export class ModelServer implements AsyncDisposable {
 
   /** Listens at an address that others of this process listen at, too. @internal */
   async listenShared(port: number, host: string): Promise<AddressInfo> {
-    this.#server ??= createHttpServer(this.#handler, this.#timeouts);
+    this.#server ??= createHttpServer(this.#handler, this.#timeouts, this.#tls);
     const { fd, family, ...bound } = openServerSocket({ port, host, reusePort: true });
     await listenOn(this.#server, fd);
     return { ...bound, family };
@@ -197,6 +252,9 @@ export class ModelServer implements AsyncDisposable {
    */
   async listenGrpc(port = 8500, host = '127.0.0.1'): Promise<AddressInfo> {
     if (this.#grpc !== undefined) throw new Error('the server listens for gRPC already');
+    if (this.#access !== undefined || this.#tls !== undefined) {
+      throw new Error('gRPC is not served with access control or TLS');
+    }
     const grpc = new GrpcServer({ context: this.#context, onError: this.#settings.onError });
     const address = await grpc.listen({ port, host });
     this.#grpc = grpc;

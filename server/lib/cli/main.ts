@@ -1,13 +1,24 @@
 #!/usr/bin/env node
 import { createServer, type ModelServer } from '../server';
 import type { FolderChange } from '../models';
-import { HELP, UsageError, readCommandLine, type CommandLine } from './options';
+import { watchFiles } from './file-watch';
+import { KEYS_HELP, keysCommand } from './keys';
+import { HELP, readCommandLine, type CommandLine } from './options';
+import { readApiKeys } from './security-options';
+import { UsageError } from './usage-error';
 
 /** Filled in when the package is built. */
 declare const ONLITE_VERSION: string;
 
 async function serve(line: CommandLine): Promise<void> {
+  const { security } = line;
+  const access = security.access();
+  const tls = security.tls();
+  const trustedKeys = security.trustedKeys();
   const server = createServer({
+    ...(access && { access }),
+    ...(tls && { tls }),
+    ...(trustedKeys && { trustedKeys }),
     control: line.control,
     compression: line.compression,
     workers: line.workers,
@@ -30,7 +41,8 @@ async function serve(line: CommandLine): Promise<void> {
   }
   const { port, address, family } = await server.listen(line.port, line.host);
   const grpc = await listenGrpc(server, line);
-  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  watchSecurity(server, line);
+  const url = `${tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   const models = server.models.all().map(({ name, version, state }) => ({ name, version, state }));
   if (line.json)
     process.stdout.write(`${JSON.stringify({ url, port, grpcPort: grpc?.port, models })}\n`);
@@ -45,6 +57,30 @@ async function serve(line: CommandLine): Promise<void> {
     // A second one ends the process, as without this.
     process.once(signal, () => void server.close());
   }
+}
+
+/** Keys and certificates that change are taken while the server runs; where they are wrong, the last stay. */
+function watchSecurity(server: ModelServer, { security }: CommandLine): void {
+  const { keyFile, tlsFiles } = security;
+  const update = async (what: string, change: () => Promise<void>): Promise<void> => {
+    try {
+      await change();
+      log(`${what} were read again`);
+    } catch (error) {
+      log(`${what} stay as they were: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  if (keyFile !== undefined) {
+    watchFiles([keyFile], () => {
+      void update('the API keys', () => server.setApiKeys(readApiKeys(keyFile)));
+    });
+  }
+  watchFiles(tlsFiles, () => {
+    void update('the certificates', async () => {
+      const tls = security.tls();
+      if (tls !== undefined) await server.setTls(tls);
+    });
+  });
 }
 
 /** @throws Error if it cannot listen; nothing is left then that keeps the process alive */
@@ -66,7 +102,12 @@ function tell({ name, version, event, error }: FolderChange): void {
 }
 
 async function main(args: readonly string[]): Promise<number | undefined> {
+  const isKeys = args[0] === 'keys';
   try {
+    if (isKeys) {
+      keysCommand(args.slice(1));
+      return 0;
+    }
     const line = readCommandLine(args);
     if (line.show !== undefined) {
       process.stdout.write(line.show === 'help' ? HELP : `${ONLITE_VERSION}\n`);
@@ -77,7 +118,7 @@ async function main(args: readonly string[]): Promise<number | undefined> {
   } catch (error) {
     log(error instanceof Error ? error.message : String(error));
     if (!(error instanceof UsageError)) return 1;
-    process.stderr.write(HELP);
+    process.stderr.write(isKeys ? KEYS_HELP : HELP);
     return 2;
   }
 }

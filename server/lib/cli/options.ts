@@ -4,11 +4,17 @@ import { parseArgs } from 'node:util';
 import type { SessionOptions } from 'onlite';
 
 import type { VersionPolicy } from '../models';
-
-/** The command line is wrong: usage on stderr and exit code 2. */
-export class UsageError extends Error {}
+import {
+  SECURITY_HELP,
+  readSecurityOptions,
+  securityOptions,
+  type SecurityLine,
+} from './security-options';
+import { UsageError } from './usage-error';
 
 export const HELP = `Usage: onlite-server [MODEL…] [options]
+
+       onlite-server keys add|list|remove FILE …  makes the keys of --api-keys
 
 Serves ONNX and TensorFlow Lite models: MODEL is a file, or NAME=FILE. By default each is called by its
 file's name and is version 1.
@@ -29,7 +35,7 @@ file's name and is version 1.
   --intra-op-threads N    threads inside a run, default the runtime's
   --model-control         let clients load and unload models
   --no-compression        never compress answers
-  --json                  print one JSON line when it listens
+${SECURITY_HELP}  --json                  print one JSON line when it listens
   --help, --version
 
 TensorFlow Serving's names of options are taken too: --rest_api_port, --port (for gRPC), --model_name, --model_base_path.
@@ -52,6 +58,7 @@ const options = {
   'intra-op-threads': { type: 'string' },
   'model-control': { type: 'boolean' },
   'no-compression': { type: 'boolean' },
+  ...securityOptions,
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
@@ -73,6 +80,7 @@ export interface CommandLine {
   readonly session: SessionOptions;
   readonly control: boolean;
   readonly compression: boolean;
+  readonly security: SecurityLine;
   readonly json: boolean;
   readonly show: 'help' | 'version' | undefined;
 }
@@ -98,6 +106,8 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   if (modelName !== undefined && folder === undefined && positionals.length !== 1) {
     throw new UsageError('--model-name is for one model');
   }
+  const security = readSecurityOptions(values);
+  const { decrypt } = security;
   const port = number('rest-port', 0, 65_535) ?? 8501;
   const concurrency = number('concurrency', 1, 1024);
   const intraOpNumThreads = number('intra-op-threads', 0, 1024);
@@ -120,9 +130,11 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       ...(values['no-inline'] === true && { inline: 'never' as const }),
       ...(concurrency !== undefined && { concurrency }),
       ...(intraOpNumThreads !== undefined && { intraOpNumThreads }),
+      ...(decrypt !== undefined && { decrypt }),
     },
     control: values['model-control'] === true,
     compression: values['no-compression'] !== true,
+    security,
     json: values.json === true,
     show,
   };

@@ -1,11 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { Action } from '../access';
 import { RequestError, failureOf, type WireFailure } from '../wire/errors';
 import { jsonAnswer, type Body, type WireAnswer } from '../wire/request';
 import type { Handler, Method, Protocol, Route } from '../wire/route';
+import type { Admit } from './admission';
 import { withoutQuery, type Found, type RouteTable } from './paths';
 import { ClientGone, announcedBody, readBody } from './read-body';
 import { send } from './send';
+
+/** Answers what is none of a protocol's paths. */
+export interface Page {
+  readonly needs: 'nothing' | Action;
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
+}
 
 /** What the handler of requests is made with. */
 export interface HandlerSettings {
@@ -14,7 +22,11 @@ export interface HandlerSettings {
   /** Whether answers are compressed for clients that ask for it. */
   readonly compression: boolean;
   /** Paths that are none of a protocol's, such as `/metrics`. */
-  readonly pages: ReadonlyMap<string, (request: IncomingMessage, response: ServerResponse) => void>;
+  readonly pages: ReadonlyMap<string, Page>;
+  /** Asked of each request before its body is read. */
+  readonly admit: Admit;
+  /** The model that a path is about which names none; undefined if there are several. */
+  readonly onlyModel: () => string | undefined;
   /** Told of what is answered with 500. */
   readonly onError: (error: unknown) => void;
 }
@@ -27,15 +39,10 @@ export type HttpHandler = (
 ) => void;
 
 export function createHandler(settings: HandlerSettings): HttpHandler {
-  const { routes, pages, compression, maxBodyBytes } = settings;
+  const { routes, pages, compression, maxBodyBytes, admit } = settings;
   return (request, response, continues = false) => {
     const url = request.url ?? '/';
     const path = withoutQuery(url);
-    const page = pages.get(path);
-    if (page !== undefined) {
-      page(request, response);
-      return;
-    }
     let found: Found | undefined;
     const succeed = (answer: WireAnswer): void => {
       try {
@@ -69,7 +76,18 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       if (answer instanceof Promise) answer.then(succeed, fail).catch(settings.onError);
       else succeed(answer);
     };
+    /** Goes on once the caller was let through. */
+    const admitted = (waited: Promise<void> | undefined, goOn: () => void): void => {
+      if (waited === undefined) goOn();
+      else waited.then(goOn).catch(fail);
+    };
     try {
+      const page = pages.get(path);
+      if (page !== undefined) {
+        const { needs, answer } = page;
+        admitted(admit(request, needs, undefined), () => answer(request, response));
+        return;
+      }
       found = routes.find(url);
       if (found === undefined) throw unknownPath(routes.ownerOf(path), path);
       const { route, names } = found;
@@ -77,8 +95,11 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       if (handler === undefined) throw wrongMethod(request, route);
       checkType(request, route);
       const announced = announcedBody(request, maxBodyBytes);
-      if (continues) response.writeContinue();
-      readBody(request, announced, maxBodyBytes, (body) => handle(handler, names, body), fail);
+      const model = names['model'] ?? settings.onlyModel();
+      admitted(admit(request, route.needs ?? 'infer', model), () => {
+        if (continues) response.writeContinue();
+        readBody(request, announced, maxBodyBytes, (body) => handle(handler, names, body), fail);
+      });
     } catch (error) {
       fail(error);
     }

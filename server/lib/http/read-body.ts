@@ -41,6 +41,10 @@ export function readBody(
     done(new Body([]));
     return;
   }
+  if (request.destroyed) {
+    fail(new ClientGone());
+    return;
+  }
   const chunks: Buffer[] = [];
   let length = 0;
   let isOver = false;

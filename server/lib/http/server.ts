@@ -1,8 +1,13 @@
 import { createServer, type Server } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { HttpHandler } from './handler';
+import { HANDSHAKE_MS, secureContext, type TlsOptions } from './tls';
+
+/** With or without TLS. */
+export type WebServer = Server | HttpsServer;
 
 /** Milliseconds; 0 is no limit. */
 export interface HttpTimeouts {
@@ -18,21 +23,35 @@ export interface HttpTimeouts {
 }
 
 /** An HTTP server with limits for clients that are slow, too many or wrong. */
-export function createHttpServer(handler: HttpHandler, timeouts: HttpTimeouts = {}): Server {
-  const server = createServer({
+export function createHttpServer(
+  handler: HttpHandler,
+  timeouts: HttpTimeouts = {},
+  tls?: TlsOptions,
+): WebServer {
+  const options = {
     keepAliveTimeout: timeouts.keepAliveMs ?? 75_000,
     headersTimeout: timeouts.headersMs ?? 10_000,
     requestTimeout: timeouts.requestMs ?? 60_000,
     // The two above act only when connections are looked at: by default every 30 s.
     connectionsCheckingInterval: 2000,
     noDelay: true,
-  });
+  };
+  const server =
+    tls === undefined
+      ? createServer(options)
+      : createHttpsServer({
+          ...options,
+          ...secureContext(tls),
+          handshakeTimeout: HANDSHAKE_MS,
+          requestCert: tls.clientCa !== undefined,
+          rejectUnauthorized: true,
+        });
   serveWith(server, handler);
   return server;
 }
 
 /** Has a server answer with a handler, which tells clients that wait to go on with their bodies. */
-export function serveWith(server: Server, handler: HttpHandler): void {
+export function serveWith(server: WebServer, handler: HttpHandler): void {
   server.on('request', (request, response) => handler(request, response));
   server.on('checkContinue', (request, response) => handler(request, response, true));
   server.on('checkExpectation', (_request, response) => {
@@ -58,7 +77,7 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): void {
 }
 
 /** Resolves with where it listens; rejects if it cannot. */
-export function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+export function listen(server: WebServer, port: number, host: string): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -69,7 +88,7 @@ export function listen(server: Server, port: number, host: string): Promise<Addr
 }
 
 /** Listens on a socket that is bound already. */
-export function listenOn(server: Server, fd: number): Promise<void> {
+export function listenOn(server: WebServer, fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ fd }, () => {
@@ -80,7 +99,7 @@ export function listenOn(server: Server, fd: number): Promise<void> {
 }
 
 /** Takes no more connections, lets requests under way end, and closes what is idle. */
-export function close(server: Server): Promise<void> {
+export function close(server: WebServer): Promise<void> {
   return new Promise((resolve) => {
     if (!server.listening) {
       resolve();

@@ -1,4 +1,5 @@
 import { TensorPool } from 'onlite';
+import type { PublicKey } from 'onlite/security';
 
 import type { BindingLimits } from './bindings';
 import { ModelError } from './errors';
@@ -8,6 +9,7 @@ import { Route, type KeyReader } from './route';
 import { ServedModel, type ModelSource, type SharedModel } from './served-model';
 import { Shadowing } from './shadowing';
 import { NO_TRAFFIC, isHigher, type Traffic } from './traffic';
+import { readTrusted } from './trusted-model';
 
 /** The life of a version, in TensorFlow Serving's words. */
 export type VersionState = 'LOADING' | 'AVAILABLE' | 'UNLOADING' | 'END';
@@ -30,6 +32,11 @@ export interface RepositoryOptions {
   readonly maxFreeBindings?: number;
   /** And so many bytes. Default 256 MiB. */
   readonly maxFreeBytes?: number;
+  /**
+   * Keys of which one must have signed each model, the folder of its version or its file; others are
+   * not loaded. By default signatures are not asked for.
+   */
+  readonly trustedKeys?: readonly PublicKey[];
 }
 
 /** Told of what becomes of versions, so that other threads serve the same. */
@@ -64,6 +71,7 @@ export class ModelRepository {
   readonly #pool: TensorPool;
   readonly #limits: BindingLimits;
 
+  readonly #trustedKeys: readonly PublicKey[] | undefined;
   readonly #threads: number;
   readonly #thread: number;
   /** Of other threads. */
@@ -71,6 +79,7 @@ export class ModelRepository {
 
   /** @param threads - that answer requests, of which this is `thread` */
   constructor(options: RepositoryOptions = {}, threads = 1, thread = 0) {
+    this.#trustedKeys = options.trustedKeys;
     this.#threads = threads;
     this.#thread = thread;
     this.#pool = new TensorPool({
@@ -123,7 +132,14 @@ export class ModelRepository {
         entry.state = 'LOADING';
         await this.#tell(entry);
       }
-      const model = await ServedModel.load(source, this.#pool, this.#limits, this.#threads);
+      const trusted = this.#trustedKeys && (await readTrusted(source.file, this.#trustedKeys));
+      const model = await ServedModel.load(
+        source,
+        this.#pool,
+        this.#limits,
+        this.#threads,
+        trusted,
+      );
       await prepareOrRetire(model, prepare);
       Object.assign(entry, { source, model, state: 'AVAILABLE', reason: undefined });
       this.#reroute(source.name);

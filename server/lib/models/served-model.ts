@@ -6,6 +6,7 @@ import { InlineGate } from './inline-gate';
 import { Lease } from './lease';
 import type { Shadowing } from './shadowing';
 import { DEFAULT_SIGNATURE, signaturesOf, type Signature } from './signature';
+import type { TrustedModel } from './trusted-model';
 import { RequestStatistics, sharedCounters } from './statistics';
 
 /** A model that another thread may attach to, as long as it is there. */
@@ -93,16 +94,23 @@ export class ServedModel {
     this.#limits = limits;
   }
 
-  /** @throws OnliteError as `InferenceSession.create` */
+  /**
+   * @param threads - that answer requests
+   * @param trusted - what is loaded in place of the file
+   * @throws OnliteError as `InferenceSession.create`
+   */
   static async load(
     source: ModelSource,
     pool: TensorPool,
     limits: BindingLimits,
     threads = 1,
+    trusted?: TrustedModel,
   ): Promise<ServedModel> {
-    const session = await InferenceSession.create(source.file, {
+    const { model = source.file, externalData = [] } = trusted ?? {};
+    const session = await InferenceSession.create(model as Uint8Array, {
       name: source.name,
       ...source.session,
+      ...(externalData.length > 0 && { externalData }),
       // Requests are made here by the gate, which does not go by what else is under way.
       inline: 'never',
     });

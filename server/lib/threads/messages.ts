@@ -1,4 +1,6 @@
+import type { AccessOptions, ApiKey } from '../access';
 import type { HttpTimeouts } from '../http/server';
+import type { TlsOptions } from '../http/tls';
 import type { SharedModel, Traffic, VersionStatus } from '../models';
 
 /** What a thread of a server is made with. */
@@ -18,6 +20,8 @@ export interface ThreadOptions {
   readonly compression?: boolean;
   readonly nonFinite?: 'accept' | 'refuse';
   readonly timeouts?: HttpTimeouts;
+  readonly access?: AccessOptions;
+  readonly tls?: TlsOptions;
   readonly control?: boolean;
 }
 
@@ -29,6 +33,8 @@ export type Order =
   | { readonly kind: 'drop'; readonly name: string; readonly version: string }
   | { readonly kind: 'route'; readonly name: string; readonly traffic: Traffic }
   | { readonly kind: 'count'; readonly name: string; readonly memory: SharedArrayBuffer }
+  | { readonly kind: 'tls'; readonly tls: TlsOptions }
+  | { readonly kind: 'keys'; readonly keys: readonly ApiKey[] }
   | { readonly kind: 'listen'; readonly port: number; readonly host: string }
   | { readonly kind: 'close' };
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
+import type { ApiKey } from '../access';
+import type { TlsOptions } from '../http/tls';
 import {
   ModelError,
   type ModelRepository,
@@ -45,6 +47,9 @@ export class ThreadPool implements RepositoryMirror {
   readonly #settings: PoolSettings;
   readonly #members = new Map<number, Member>();
   #nextId = 0;
+  /** Those that have taken the place of the options'. */
+  #keys: readonly ApiKey[] | undefined;
+  #tls: TlsOptions | undefined;
   #address: { readonly port: number; readonly host: string } | undefined;
   #restarts = 0;
   #isClosing = false;
@@ -74,6 +79,18 @@ export class ThreadPool implements RepositoryMirror {
 
   counted(name: string, memory: SharedArrayBuffer): void {
     this.#order({ kind: 'count', name, memory }).catch(this.#settings.onError);
+  }
+
+  /** In all of them, and in those that take their places. */
+  async setApiKeys(keys: readonly ApiKey[]): Promise<void> {
+    this.#keys = keys;
+    await this.#order({ kind: 'keys', keys });
+  }
+
+  /** As {@link ThreadPool.setApiKeys}. */
+  async setTls(tls: TlsOptions): Promise<void> {
+    this.#tls = tls;
+    await this.#order({ kind: 'tls', tls });
   }
 
   /** Answers what is under way, and ends them. */
@@ -119,6 +136,8 @@ export class ThreadPool implements RepositoryMirror {
       orders.push({ kind: 'route', name, traffic });
     const served = models.all().filter(({ state }) => state !== 'UNLOADING');
     orders.push(...served.map(changeOf));
+    if (this.#tls !== undefined) orders.push({ kind: 'tls', tls: this.#tls });
+    if (this.#keys !== undefined) orders.push({ kind: 'keys', keys: this.#keys });
     if (this.#address !== undefined) orders.push({ kind: 'listen', ...this.#address });
     for (const order of orders) this.#send(member, order).catch(onError);
   }

@@ -45,6 +45,12 @@ async function follow(order: Order): Promise<void> {
     case 'count':
       models.setCounts(order.name, order.memory);
       return;
+    case 'tls':
+      await server.setTls(order.tls);
+      return;
+    case 'keys':
+      await server.setApiKeys(order.keys);
+      return;
     case 'listen':
       await server.listenShared(order.port, order.host);
       return;

@@ -1,3 +1,4 @@
+import type { Action } from '../access';
 import { ModelError, type ModelRepository } from '../models';
 import type { WireFailure } from './errors';
 import type { NonFinite } from './json/numbers';
@@ -42,6 +43,8 @@ export interface Route {
   readonly takes?: (type: string | undefined, parameters: string) => boolean;
   /** The query is part of the path, as in TensorFlow Serving. */
   readonly withQuery?: boolean;
+  /** What a caller must be allowed where a server asks who calls. Default `infer`. */
+  readonly needs?: 'nothing' | Action;
 }
 
 /** A protocol's paths and how it tells errors. */

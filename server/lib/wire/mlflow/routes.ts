@@ -48,7 +48,7 @@ export function mlflow({ models, version, nonFinite }: WireContext): Protocol {
     printError: ({ status, message }) =>
       jsonAnswer({ error_code: codeOf(status), message }, status),
     routes: [
-      { path: /^\/(ping|health)$/, methods: { GET: healthy } },
+      { path: /^\/(ping|health)$/, methods: { GET: healthy }, needs: 'nothing' },
       {
         path: /^\/version$/,
         methods: { GET: () => ({ status: 200, type: 'text/plain; charset=utf-8', body: version }) },

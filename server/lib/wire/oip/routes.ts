@@ -73,6 +73,11 @@ export function openInference(context: WireContext): Protocol {
     path: new RegExp(path),
     methods: { GET: handler },
   });
+  // Those who ask are probes, which have no key.
+  const open = (path: string, handler: Handler): Route => ({
+    ...get(path, handler),
+    needs: 'nothing',
+  });
   const repository = '^/v2/repository/models/(?<model>[^/]+)';
   return {
     name: 'oip',
@@ -97,14 +102,22 @@ export function openInference(context: WireContext): Protocol {
         return jsonAnswer(modelMetadata(found, models.versions(found.name)));
       }),
       get('^/v2/models/?$', () => jsonAnswer({ models: models.names })),
-      get('^/v2/health/live$', () => jsonAnswer({ live: true })),
-      get('^/v2/health/ready$', () => ready(models.isReady)),
+      open('^/v2/health/live$', () => jsonAnswer({ live: true })),
+      open('^/v2/health/ready$', () => ready(models.isReady)),
       get('^/v2/?$', () =>
         jsonAnswer({ name: 'onlite', version: context.version, extensions: EXTENSIONS }),
       ),
       { path: /^\/v2\/repository\/index$/, methods: { POST: index } },
-      { path: new RegExp(`${repository}/load$`), methods: { POST: control('load') } },
-      { path: new RegExp(`${repository}/unload$`), methods: { POST: control('unload') } },
+      {
+        path: new RegExp(`${repository}/load$`),
+        methods: { POST: control('load') },
+        needs: 'manage',
+      },
+      {
+        path: new RegExp(`${repository}/unload$`),
+        methods: { POST: control('unload') },
+        needs: 'manage',
+      },
     ],
   };
 }
