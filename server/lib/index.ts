@@ -33,4 +33,10 @@ export {
 } from './models';
 export { type FastifyLike, type FastifyPlugin, type FastifyReplyLike } from './mount/fastify';
 export { type MountOptions } from './mount/mount';
-export { ModelServer, createServer, type ServerOptions } from './server';
+export {
+  ModelServer,
+  createServer,
+  type CloseOptions,
+  type DrainOptions,
+  type ServerOptions,
+} from './server';

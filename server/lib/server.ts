@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 
 import { openServerSocket } from 'onlite';
@@ -70,6 +71,18 @@ export interface ServerOptions extends RepositoryOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** How a server is closed. */
+export interface CloseOptions {
+  /** Milliseconds that requests under way have; connections are cut then. Default 0: as long as they take. */
+  readonly graceMs?: number;
+}
+
+/** How a server is drained. */
+export interface DrainOptions extends CloseOptions {
+  /** Milliseconds that load balancers have to learn that it is not ready. Default 0. */
+  readonly delayMs?: number;
+}
+
 /** What a server is within another: one of its threads. */
 interface ThreadOf {
   readonly thread: number;
@@ -86,6 +99,7 @@ export class ModelServer implements AsyncDisposable {
   readonly #timeouts: HttpTimeouts | undefined;
   readonly #sources = new Map<string, ModelSource[]>();
   readonly #folders: FolderWatch[] = [];
+  #isClosing = false;
   #server: WebServer | undefined;
   #tls: TlsOptions | undefined;
   #grpc: GrpcServer | undefined;
@@ -119,6 +133,7 @@ export class ModelServer implements AsyncDisposable {
       ]),
       admit: admission(this.#access),
       onlyModel: () => this.models.only,
+      isClosing: () => this.#isClosing,
       onError: options.onError ?? warn,
     };
     this.#handler = createHandler(this.#settings);
@@ -293,15 +308,27 @@ export class ModelServer implements AsyncDisposable {
   }
 
   /**
+   * Ends in the way that loses no request behind a load balancer: says first that it is not ready and goes on
+   * answering, so that no more are sent to it, and closes after a time.
+   */
+  async drain({ delayMs = 0, ...options }: DrainOptions = {}): Promise<void> {
+    this.models.isDraining = true;
+    await this.#pool?.drain();
+    await sleep(delayMs);
+    await this.close(options);
+  }
+
+  /**
    * Ends requests under way, closes connections and releases the models. What they were mounted in has all
    * requests from then on. May be called twice.
    */
-  async close(): Promise<void> {
+  async close({ graceMs = 0 }: CloseOptions = {}): Promise<void> {
+    this.#isClosing = this.#server !== undefined;
     await Promise.all(this.#folders.map((folder) => folder.stop()));
     await Promise.all([
-      this.#server && close(this.#server),
-      this.#grpc?.close(),
-      this.#pool?.close(),
+      this.#server && close(this.#server, graceMs),
+      this.#grpc?.close(graceMs),
+      this.#pool?.close(graceMs),
       this.#mount.close(),
     ]);
     this.models.mirror = undefined;

@@ -55,7 +55,15 @@ async function serve(line: CommandLine): Promise<void> {
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // A second one ends the process, as without this.
-    process.once(signal, () => void server.close());
+    process.once(signal, () => {
+      server.drain(line.drain).then(
+        () => process.exit(),
+        (error: unknown) => {
+          log(error instanceof Error ? error.message : String(error));
+          process.exit(1);
+        },
+      );
+    });
   }
 }
 

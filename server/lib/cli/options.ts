@@ -33,6 +33,8 @@ file's name and is version 1.
   --refuse-non-finite     take and write no NaN and Infinity in JSON, which does not have them
   --concurrency N         runs of a model at a time, default 1
   --intra-op-threads N    threads inside a run, default the runtime's
+  --drain-delay-seconds N when it is told to end (SIGTERM): say that it is not ready and go on for so long, default 0
+  --grace-seconds N       and then give requests under way so long, default 25; a second SIGTERM ends at once
   --model-control         let clients load and unload models
   --no-compression        never compress answers
 ${SECURITY_HELP}  --json                  print one JSON line when it listens
@@ -56,6 +58,8 @@ const options = {
   'refuse-non-finite': { type: 'boolean' },
   concurrency: { type: 'string' },
   'intra-op-threads': { type: 'string' },
+  'drain-delay-seconds': { type: 'string' },
+  'grace-seconds': { type: 'string' },
   'model-control': { type: 'boolean' },
   'no-compression': { type: 'boolean' },
   ...securityOptions,
@@ -78,6 +82,7 @@ export interface CommandLine {
   readonly workers: number;
   readonly nonFinite: 'accept' | 'refuse';
   readonly session: SessionOptions;
+  readonly drain: { readonly delayMs: number; readonly graceMs: number };
   readonly control: boolean;
   readonly compression: boolean;
   readonly security: SecurityLine;
@@ -131,6 +136,10 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       ...(concurrency !== undefined && { concurrency }),
       ...(intraOpNumThreads !== undefined && { intraOpNumThreads }),
       ...(decrypt !== undefined && { decrypt }),
+    },
+    drain: {
+      delayMs: (number('drain-delay-seconds', 0, 3600) ?? 0) * 1000,
+      graceMs: (number('grace-seconds', 1, 3600) ?? 25) * 1000,
     },
     control: values['model-control'] === true,
     compression: values['no-compression'] !== true,

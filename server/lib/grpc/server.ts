@@ -22,9 +22,6 @@ export interface GrpcSettings {
   readonly onError: (error: unknown) => void;
 }
 
-/** Milliseconds that calls under way have when a server is closed. */
-const CLOSE_MS = 30_000;
-
 /** What has to do with a method's calls, made for each of them. */
 type MakeCall = (stream: Http2Stream) => Call;
 
@@ -100,9 +97,13 @@ export class GrpcServer {
     return this.#server.listen(where);
   }
 
-  /** Takes no more calls, lets those under way end, and closes the connections. */
-  async close(): Promise<void> {
+  /**
+   * Takes no more calls, lets those under way end, and closes the connections.
+   *
+   * @param graceMs - for calls under way; 0 is no limit
+   */
+  async close(graceMs: number): Promise<void> {
     for (const end of [...this.#settings.open]) end();
-    await this.#server.close(CLOSE_MS);
+    await this.#server.close(graceMs);
   }
 }

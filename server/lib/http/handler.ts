@@ -27,6 +27,8 @@ export interface HandlerSettings {
   readonly admit: Admit;
   /** The model that a path is about which names none; undefined if there are several. */
   readonly onlyModel: () => string | undefined;
+  /** Whether connections end with their answers. */
+  readonly isClosing: () => boolean;
   /** Told of what is answered with 500. */
   readonly onError: (error: unknown) => void;
 }
@@ -46,6 +48,7 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
     let found: Found | undefined;
     const succeed = (answer: WireAnswer): void => {
       try {
+        if (settings.isClosing()) response.shouldKeepAlive = false;
         send(request, response, answer, compression);
       } catch (error) {
         settings.onError(error);

@@ -1,6 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { HttpHandler } from './handler';
@@ -46,8 +46,24 @@ export function createHttpServer(
           requestCert: tls.clientCa !== undefined,
           rejectUnauthorized: true,
         });
+  rememberUnused(server, tls === undefined ? 'connection' : 'secureConnection');
   serveWith(server, handler);
   return server;
+}
+
+/** Connections on which nothing was asked yet: Node does not count them among the idle ones. */
+const unused = new WeakMap<WebServer, Set<Socket>>();
+
+function rememberUnused(server: WebServer, event: 'connection' | 'secureConnection'): void {
+  const sockets = new Set<Socket>();
+  unused.set(server, sockets);
+  server.on(event, (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const used = ({ socket }: IncomingMessage): void => void sockets.delete(socket);
+  server.on('request', used);
+  server.on('checkContinue', used);
 }
 
 /** Has a server answer with a handler, which tells clients that wait to go on with their bodies. */
@@ -98,14 +114,29 @@ export function listenOn(server: WebServer, fd: number): Promise<void> {
   });
 }
 
-/** Takes no more connections, lets requests under way end, and closes what is idle. */
-export function close(server: WebServer): Promise<void> {
-  return new Promise((resolve) => {
-    if (!server.listening) {
+/** Between two looks for connections that have become idle. */
+const SWEEP_MS = 50;
+
+/**
+ * Takes no more connections and lets requests under way end. What is idle is closed at once, and all that
+ * is left after a time.
+ *
+ * @param graceMs - for requests under way; 0 is no limit
+ */
+export async function close(server: WebServer, graceMs: number): Promise<void> {
+  if (!server.listening) return;
+  await new Promise<void>((resolve) => {
+    // An answer that was begun before has promised to keep its connection.
+    const sweep = setInterval(() => {
+      server.closeIdleConnections();
+      for (const socket of unused.get(server) ?? []) socket.destroy();
+    }, SWEEP_MS);
+    const end = graceMs === 0 ? undefined : setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearInterval(sweep);
+      clearTimeout(end);
       resolve();
-      return;
-    }
-    server.close(() => resolve());
+    });
     server.closeIdleConnections();
   });
 }

@@ -26,16 +26,23 @@ export class Http2Server {
     });
   }
 
-  /** Takes no more requests, has those under way answered for some time, and closes the connections. */
-  async close(milliseconds: number): Promise<void> {
+  /**
+   * Takes no more requests, has those under way answered, and closes the connections.
+   *
+   * @param graceMs - for requests under way; 0 is no limit
+   */
+  async close(graceMs: number): Promise<void> {
     if (!this.#server.listening) return;
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
     for (const connection of this.#connections) connection.leave();
-    const timer = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy();
-    }, milliseconds);
+    const timer =
+      graceMs === 0
+        ? undefined
+        : setTimeout(() => {
+            for (const connection of this.#connections) connection.destroy();
+          }, graceMs);
     await closed;
     clearTimeout(timer);
   }

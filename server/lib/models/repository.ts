@@ -348,8 +348,12 @@ export class ModelRepository {
     return second === undefined ? first : undefined;
   }
 
+  /** The server is about to end: nobody is to send more requests. */
+  isDraining = false;
+
   /** Whether every model has a version that is available. */
   get isReady(): boolean {
+    if (this.isDraining) return false;
     for (const name of this.#models.keys()) if (!this.#routes.has(name)) return false;
     return this.#models.size > 0;
   }

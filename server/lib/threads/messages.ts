@@ -36,7 +36,8 @@ export type Order =
   | { readonly kind: 'tls'; readonly tls: TlsOptions }
   | { readonly kind: 'keys'; readonly keys: readonly ApiKey[] }
   | { readonly kind: 'listen'; readonly port: number; readonly host: string }
-  | { readonly kind: 'close' };
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'close'; readonly graceMs: number };
 
 export interface OrderMessage {
   readonly id: number;

@@ -93,10 +93,15 @@ export class ThreadPool implements RepositoryMirror {
     await this.#order({ kind: 'tls', tls });
   }
 
+  /** Says of all that they are not ready. */
+  async drain(): Promise<void> {
+    await this.#order({ kind: 'drain' });
+  }
+
   /** Answers what is under way, and ends them. */
-  async close(): Promise<void> {
+  async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
-    await this.#order({ kind: 'close' });
+    await this.#order({ kind: 'close', graceMs });
     await Promise.all([...this.#members.values()].map(({ worker }) => worker.terminate()));
   }
 

@@ -54,8 +54,11 @@ async function follow(order: Order): Promise<void> {
     case 'listen':
       await server.listenShared(order.port, order.host);
       return;
+    case 'drain':
+      models.isDraining = true;
+      return;
     case 'close':
-      await server.close();
+      await server.close({ graceMs: order.graceMs });
   }
 }
 
