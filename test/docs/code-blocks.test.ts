@@ -46,11 +46,11 @@ describe.each(documents)('%s', (document) => {
     symlinkSync(join(root, 'test/fixtures/digits'), join(folder, 'digits'), 'junction');
     const bin = join(folder, 'node_modules', '.bin');
     mkdirSync(bin, { recursive: true });
-    writeFileSync(
-      join(bin, 'onlite'),
-      `#!/bin/sh\nexec "${process.execPath}" "${join(root, 'dist/cli/main.js')}" "$@"\n`,
-      { mode: 0o755 },
-    );
+    const commands = { onlite: 'dist/cli/main.js', 'onlite-server': 'server/dist/cli/main.js' };
+    for (const [name, script] of Object.entries(commands)) {
+      const text = `#!/bin/sh\nexec "${process.execPath}" "${join(root, script)}" "$@"\n`;
+      writeFileSync(join(bin, name), text, { mode: 0o755 });
+    }
     for (const { file, code } of blocks) {
       if (file === undefined) continue;
       mkdirSync(dirname(join(folder, file)), { recursive: true });
