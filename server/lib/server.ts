@@ -198,6 +198,7 @@ export class ModelServer implements AsyncDisposable {
     if (this.#server !== undefined && 'setSecureContext' in this.#server) {
       this.#server.setSecureContext(context);
     }
+    this.#grpc?.setTls(tls);
     await this.#pool?.setTls(tls);
   }
 
@@ -267,10 +268,12 @@ export class ModelServer implements AsyncDisposable {
    */
   async listenGrpc(port = 8500, host = '127.0.0.1'): Promise<AddressInfo> {
     if (this.#grpc !== undefined) throw new Error('the server listens for gRPC already');
-    if (this.#access !== undefined || this.#tls !== undefined) {
-      throw new Error('gRPC is not served with access control or TLS');
-    }
-    const grpc = new GrpcServer({ context: this.#context, onError: this.#settings.onError });
+    const grpc = new GrpcServer({
+      context: this.#context,
+      access: this.#access,
+      tls: this.#tls,
+      onError: this.#settings.onError,
+    });
     const address = await grpc.listen({ port, host });
     this.#grpc = grpc;
     return address;

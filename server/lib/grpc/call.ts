@@ -1,8 +1,10 @@
+import { requireScope, type Access, type Grant } from '../access';
 import { encodeFields } from '../http2/hpack-encoder';
 import type { RequestHead } from '../http2/request-head';
 import type { Http2Stream, StreamSink } from '../http2/stream';
 import { decompress, type Encoding } from '../wire/encodings';
-import type { RpcCall, RpcMessage } from '../wire/rpc';
+import { RequestError } from '../wire/errors';
+import type { RpcCall, RpcMessage, RpcNeeds } from '../wire/rpc';
 import { callFailure, unpackFailure } from './failures';
 import type { MessageMemory } from './message-memory';
 import { MessageReader, PREFIX_BYTES, type ReceivedMessage } from './message-reader';
@@ -11,6 +13,8 @@ import { CallFailure, Status, encodeMessage } from './status';
 /** What calls are answered with. */
 export interface CallSettings {
   readonly maxMessageBytes: number;
+  /** Undefined lets everybody call. */
+  readonly access: Access | undefined;
   readonly memory: MessageMemory;
   /** Told of what is answered with INTERNAL. */
   readonly onError: (error: unknown) => void;
@@ -52,7 +56,12 @@ const MOST_TIMEOUT = 0x7fff_ffff;
 export abstract class Call implements RpcCall, StreamSink {
   protected readonly settings: CallSettings;
   protected readonly stream: Http2Stream;
+  readonly #needs: RpcNeeds;
   readonly #reader: MessageReader;
+  #fields: RequestHead['fields'] | undefined;
+  #grant: Grant | undefined;
+  /** Under way where it cannot be said at once who calls. */
+  protected granting: Promise<void> | undefined;
   #encoding: Encoding | undefined;
   #timer: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
@@ -60,7 +69,8 @@ export abstract class Call implements RpcCall, StreamSink {
   #isLeft = false;
   #hasHead = false;
 
-  constructor(stream: Http2Stream, settings: CallSettings) {
+  constructor(stream: Http2Stream, settings: CallSettings, needs: RpcNeeds) {
+    this.#needs = needs;
     this.stream = stream;
     this.settings = settings;
     this.#reader = new MessageReader(settings.memory, settings.maxMessageBytes);
@@ -77,7 +87,46 @@ export abstract class Call implements RpcCall, StreamSink {
     }
     const timeout = fields.get('grpc-timeout');
     if (timeout !== undefined) this.#startTimer(timeout);
+    this.#fields = fields;
+    this.#authenticate(fields);
     return this;
+  }
+
+  /** Before any message is read: whoever is nobody is not waited for. */
+  #authenticate(fields: RequestHead['fields']): void {
+    const { access } = this.settings;
+    if (access === undefined || this.#needs.action === 'nothing' || this.isOver) return;
+    try {
+      const grant = access.authenticate({
+        authorization: fields.get('authorization'),
+        'x-api-key': fields.get('x-api-key'),
+      });
+      if (!(grant instanceof Promise)) {
+        this.#grant = grant;
+        return;
+      }
+      this.granting = grant.then(
+        (known) => {
+          this.#grant = known;
+          this.granting = undefined;
+        },
+        (error: unknown) => this.fail(error),
+      );
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** @throws RequestError 403 for what the caller is not allowed */
+  protected checkScope(request: object): void {
+    const { action, modelOf } = this.#needs;
+    if (this.settings.access === undefined || action === 'nothing') return;
+    if (this.#grant === undefined) throw new RequestError(401, 'nobody has said who calls');
+    requireScope(this.#grant, action, modelOf?.(request));
+  }
+
+  header(name: string): string | undefined {
+    return this.#fields?.get(name);
   }
 
   get isOver(): boolean {

@@ -1,6 +1,6 @@
 import { readTexts } from '../wire/protobuf/texts';
 import { ProtobufWriter } from '../wire/protobuf/writer';
-import { rpcMethod, type RpcService } from '../wire/rpc';
+import { forEverybody, rpcMethod, type RpcService } from '../wire/rpc';
 import { CallFailure, Status } from './status';
 
 const NAME = 'grpc.health.v1.Health';
@@ -24,7 +24,7 @@ export function healthService(services: readonly string[], isReady: () => boolea
   return {
     name: NAME,
     methods: {
-      Check: rpcMethod(read, ([service = '']) => {
+      Check: rpcMethod(forEverybody, read, ([service = '']) => {
         const state = stateOf(service);
         if (state !== SERVICE_UNKNOWN) return print(state);
         const what = `there is no service '${service.slice(0, 200)}'`;
@@ -33,6 +33,7 @@ export function healthService(services: readonly string[], isReady: () => boolea
     },
     watches: {
       Watch: {
+        needs: forEverybody,
         read,
         watch: (request, tell) => {
           const [service = ''] = request as string[];

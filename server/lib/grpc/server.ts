@@ -1,5 +1,7 @@
 import type { AddressInfo } from 'node:net';
 
+import type { Access } from '../access';
+import type { TlsOptions } from '../http/tls';
 import { encodeFields } from '../http2/hpack-encoder';
 import type { RequestHead } from '../http2/request-head';
 import { Http2Server } from '../http2/server';
@@ -18,6 +20,9 @@ import { UnaryCall, WatchCall } from './unary-call';
 /** What a gRPC server is made with. */
 export interface GrpcSettings {
   readonly context: WireContext;
+  /** Undefined lets everybody call. */
+  readonly access: Access | undefined;
+  readonly tls: TlsOptions | undefined;
   /** Told of what is answered with INTERNAL. */
   readonly onError: (error: unknown) => void;
 }
@@ -56,10 +61,11 @@ export class GrpcServer {
   readonly #calls = new Map<string, MakeCall>();
   readonly #settings: CallSettings;
 
-  constructor({ context, onError }: GrpcSettings) {
+  constructor({ context, access, tls, onError }: GrpcSettings) {
     const { maxBodyBytes, models } = context;
     this.#settings = {
       maxMessageBytes: maxBodyBytes,
+      access,
       memory: new MessageMemory(),
       onError,
       open: new Set(),
@@ -67,7 +73,7 @@ export class GrpcServer {
     const services = [inferenceService(context), predictionService(context), modelService(context)];
     const names = services.map(({ name }) => name);
     for (const each of [...services, healthService(names, () => models.isReady)]) this.#add(each);
-    this.#server = new Http2Server((stream, head) => this.#accept(stream, head));
+    this.#server = new Http2Server((stream, head) => this.#accept(stream, head), tls);
   }
 
   #add({ name, methods, streams = {}, watches = {} }: RpcService): void {
@@ -95,6 +101,11 @@ export class GrpcServer {
   /** @throws Error if it cannot listen there */
   listen(where: { port: number; host: string } | { fd: number }): Promise<AddressInfo> {
     return this.#server.listen(where);
+  }
+
+  /** Another certificate for new connections. */
+  setTls(tls: TlsOptions): void {
+    this.#server.setTls(tls);
   }
 
   /**

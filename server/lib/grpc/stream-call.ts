@@ -24,7 +24,7 @@ export class StreamCall extends Call {
   };
 
   constructor(stream: Http2Stream, settings: CallSettings, method: RpcStream) {
-    super(stream, settings);
+    super(stream, settings, method.needs);
     this.#method = method;
     settings.open.add(this.#close);
   }
@@ -79,10 +79,16 @@ export class StreamCall extends Call {
   async #answer({ bytes, memory }: Waiting): Promise<void> {
     const { read, answer, printFailure } = this.#method;
     const whole = await bytes;
+    await this.granting;
+    if (this.isOver) {
+      if (memory !== undefined) this.settings.memory.giveBack(memory);
+      return;
+    }
     let request: object | undefined;
     try {
       const answered = this.use(memory, () => {
         request = read(whole);
+        this.checkScope(request);
         return answer(request, this);
       });
       this.send(await answered);

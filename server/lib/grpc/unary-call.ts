@@ -27,6 +27,13 @@ abstract class OneMessageCall extends Call {
   }
 
   protected override hasAll(): void {
+    const { granting } = this;
+    if (granting !== undefined) {
+      void granting.then(() => {
+        if (!this.isOver) this.hasAll();
+      });
+      return;
+    }
     const bytes = this.#bytes;
     if (bytes === undefined) {
       this.fail(
@@ -65,13 +72,15 @@ export class UnaryCall extends OneMessageCall {
   readonly #method: RpcMethod;
 
   constructor(stream: Http2Stream, settings: CallSettings, method: RpcMethod) {
-    super(stream, settings);
+    super(stream, settings, method.needs);
     this.#method = method;
   }
 
   protected override answer(bytes: Buffer): void {
     const { read, answer } = this.#method;
-    const answered = answer(read(bytes), this);
+    const request = read(bytes);
+    this.checkScope(request);
+    const answered = answer(request, this);
     if (answered instanceof Promise) {
       answered
         .then((message) => this.#succeed(message))
@@ -94,14 +103,16 @@ export class WatchCall extends OneMessageCall {
   };
 
   constructor(stream: Http2Stream, settings: CallSettings, watch: RpcWatch) {
-    super(stream, settings);
+    super(stream, settings, watch.needs);
     this.#watch = watch;
     settings.open.add(this.#close);
   }
 
   protected override answer(bytes: Buffer): void {
     const { read, watch } = this.#watch;
-    this.#stop = watch(read(bytes), (message) => {
+    const request = read(bytes);
+    this.checkScope(request);
+    this.#stop = watch(request, (message) => {
       // Who does not read is told what there is when it does.
       if (!this.stream.isBehind) this.send(message);
     });

@@ -1,18 +1,41 @@
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+
+import { HANDSHAKE_MS, secureContext, type TlsOptions } from '../http/tls';
 
 import { Http2Connection, type Accept } from './connection';
 
-/** A server of HTTP/2 without TLS, for clients that know that it is one. */
+/** A server of HTTP/2; without TLS for clients that know that it is one. */
 export class Http2Server {
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
   readonly #connections = new Set<Http2Connection>();
 
-  constructor(accept: Accept) {
-    this.#server = createServer({ noDelay: true }, (socket) => {
+  constructor(accept: Accept, tls?: TlsOptions) {
+    const connected = (socket: Socket): void => {
       const connection = new Http2Connection(socket, accept);
       this.#connections.add(connection);
       socket.once('close', () => this.#connections.delete(connection));
-    });
+    };
+    this.#server =
+      tls === undefined
+        ? createServer({ noDelay: true }, connected)
+        : createTlsServer(
+            {
+              ...secureContext(tls),
+              // Others are told so by TLS itself.
+              ALPNProtocols: ['h2'],
+              handshakeTimeout: HANDSHAKE_MS,
+              noDelay: true,
+              requestCert: tls.clientCa !== undefined,
+              rejectUnauthorized: true,
+            },
+            connected,
+          );
+  }
+
+  /** Another certificate for new connections. */
+  setTls(tls: TlsOptions): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(secureContext(tls));
   }
 
   /** Resolves with where it listens. @throws Error if it cannot */

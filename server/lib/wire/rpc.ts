@@ -1,9 +1,33 @@
+import type { Action } from '../access';
+
+/** What a caller must be allowed where a server asks who calls. */
+export interface RpcNeeds {
+  readonly action: 'nothing' | Action;
+  /** The model that a request is about; undefined for all of them. */
+  readonly modelOf?: (request: object) => string | undefined;
+}
+
+/** Those who ask are probes, which have no key. */
+export const forEverybody: RpcNeeds = { action: 'nothing' };
+
+/** An action on the model that the request names, or on all if it names none. */
+export const needsModel = <Request extends object>(
+  action: Action,
+  modelOf: (request: Request) => string,
+): RpcNeeds => ({
+  action,
+  modelOf: (request) => {
+    const name = modelOf(request as Request);
+    return name === '' ? undefined : name;
+  },
+});
+
 /** What a method is given of a call besides its message. */
 export interface RpcCall {
   /** Aborted when the client leaves or its deadline passes. Made when it is asked for. */
   readonly signal: AbortSignal;
   /** What the client has sent beside its message, by a name in lower case. */
-  readonly header?: (name: string) => string | undefined;
+  header(name: string): string | undefined;
 }
 
 /** A message of protobuf whose bytes are sent from where they are. */
@@ -22,6 +46,7 @@ export type RpcMessage = Buffer | RpcParts;
  * be it a promise: then their memory is another message's.
  */
 export interface RpcMethod {
+  readonly needs: RpcNeeds;
   /** @throws ProtobufError, which is told as INTERNAL */
   readonly read: (bytes: Buffer) => object;
   /** @throws RequestError, ModelError, OnliteError */
@@ -36,6 +61,7 @@ export interface RpcStream extends RpcMethod {
 
 /** A call of a message for any number of messages, until the client has enough of them. */
 export interface RpcWatch {
+  readonly needs: RpcNeeds;
   /** @throws ProtobufError, which is told as INTERNAL */
   readonly read: (bytes: Buffer) => object;
   /** @returns what ends it */
@@ -52,6 +78,7 @@ export interface RpcService {
 
 /** A method of requests of one kind. */
 export const rpcMethod = <Request extends object>(
+  needs: RpcNeeds,
   read: (bytes: Buffer) => Request,
   answer: (request: Request, call: RpcCall) => RpcMessage | Promise<RpcMessage>,
-): RpcMethod => ({ read, answer: (request, call) => answer(request as Request, call) });
+): RpcMethod => ({ needs, read, answer: (request, call) => answer(request as Request, call) });

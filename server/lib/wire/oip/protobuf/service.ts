@@ -6,6 +6,8 @@ import { ProtobufWriter } from '../../protobuf/writer';
 import { forbidControl, type WireContext } from '../../route';
 import { keyText } from '../../request';
 import {
+  forEverybody,
+  needsModel,
   rpcMethod,
   type RpcCall,
   type RpcMessage,
@@ -32,15 +34,15 @@ export function inferenceService(context: WireContext): RpcService {
     const model = models.divert(found, ({ header, parameter }) =>
       header === undefined
         ? keyText(request.parameters.get(parameter))
-        : call.header?.(header.toLowerCase()),
+        : call.header(header.toLowerCase()),
     );
     return runInfer(model, request, call);
   };
 
   const ofModel = (print: (model: ServedModel) => Buffer): RpcMethod =>
-    rpcMethod(nameAndVersion, ({ name, version }) => print(find(name, version)));
+    rpcMethod(ofNamed, nameAndVersion, ({ name, version }) => print(find(name, version)));
   const change = (what: 'load' | 'unload'): RpcMethod =>
-    rpcMethod(readChange, async ({ name, parameters }) => {
+    rpcMethod(toChange, readChange, async ({ name, parameters }) => {
       if (control === undefined) throw forbidControl(what);
       const other = parameters.find((parameter) => parameter !== 'unload_dependents');
       if (other !== undefined) throw badRequest(`parameters.${other}`, 'is not supported');
@@ -51,9 +53,9 @@ export function inferenceService(context: WireContext): RpcService {
   return {
     name: 'inference.GRPCInferenceService',
     methods: {
-      ServerLive: rpcMethod(nothing, () => yes(true)),
-      ServerReady: rpcMethod(nothing, () => yes(models.isReady)),
-      ModelReady: rpcMethod(nameAndVersion, ({ name, version }) => {
+      ServerLive: rpcMethod(forEverybody, nothing, () => yes(true)),
+      ServerReady: rpcMethod(forEverybody, nothing, () => yes(models.isReady)),
+      ModelReady: rpcMethod(ofNamed, nameAndVersion, ({ name, version }) => {
         try {
           find(name, version);
           return yes(true);
@@ -62,16 +64,18 @@ export function inferenceService(context: WireContext): RpcService {
           throw error;
         }
       }),
-      ServerMetadata: rpcMethod(nothing, () => printServer(context.version, EXTENSIONS)),
+      ServerMetadata: rpcMethod({ action: 'infer' }, nothing, () =>
+        printServer(context.version, EXTENSIONS),
+      ),
       ModelMetadata: ofModel((model) => printMetadata(model, models.versions(model.name))),
       ModelConfig: ofModel(printConfig),
-      ModelInfer: rpcMethod(readModelInfer, infer),
-      ModelStatistics: rpcMethod(nameAndVersion, ({ name, version }) => {
+      ModelInfer: rpcMethod(toInfer, readModelInfer, infer),
+      ModelStatistics: rpcMethod(ofNamed, nameAndVersion, ({ name, version }) => {
         if (version !== '') return printStatistics([find(name, version)]);
         const all = name === '' ? models.all() : models.versions(name);
         return printStatistics(all.flatMap(({ model }) => model ?? []));
       }),
-      RepositoryIndex: rpcMethod(readIndex, ({ readyOnly }) =>
+      RepositoryIndex: rpcMethod({ action: 'infer' }, readIndex, ({ readyOnly }) =>
         printIndex(models.all().filter(({ state }) => !readyOnly || state === 'AVAILABLE')),
       ),
       RepositoryModelLoad: change('load'),
@@ -79,7 +83,7 @@ export function inferenceService(context: WireContext): RpcService {
     },
     streams: {
       ModelStreamInfer: {
-        ...rpcMethod(readModelInfer, async (request, call) =>
+        ...rpcMethod(toInfer, readModelInfer, async (request, call) =>
           printStreamed(await infer(request, call)),
         ),
         printFailure: (request, message) => {
@@ -110,6 +114,10 @@ function runInfer(
     () => printModelInfer(lease, wanted, request.id),
   );
 }
+
+const toInfer = needsModel('infer', ({ model }: ModelInferRequest) => model);
+const ofNamed = needsModel('infer', ({ name }: { name: string }) => name);
+const toChange = needsModel('manage', ({ name }: { name: string }) => name);
 
 const EMPTY = Buffer.alloc(0);
 

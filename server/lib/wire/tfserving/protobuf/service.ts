@@ -3,7 +3,7 @@ import { RequestError, badRequest } from '../../errors';
 import { ProtobufReader, Wire, fieldsOf } from '../../protobuf/reader';
 import { readTexts } from '../../protobuf/texts';
 import type { WireContext } from '../../route';
-import { rpcMethod, type RpcService } from '../../rpc';
+import { needsModel, rpcMethod, type RpcService } from '../../rpc';
 import { SIGNATURE_DEF, printModelMetadata, printModelStatus } from './describe';
 import { answerExamples, readExamples, writeClasses, writeNumbers } from './examples';
 import { NO_MODEL, findModel, readModelSpec, type ModelSpec } from './model-spec';
@@ -14,16 +14,16 @@ export function predictionService({ models, maxBodyBytes }: WireContext): RpcSer
   return {
     name: 'tensorflow.serving.PredictionService',
     methods: {
-      Predict: rpcMethod(readPredict, (request, call) =>
+      Predict: rpcMethod(ofSpec, readPredict, (request, call) =>
         predict(models, maxBodyBytes, request, call),
       ),
-      Classify: rpcMethod(readExamples, (request, call) =>
+      Classify: rpcMethod(ofSpec, readExamples, (request, call) =>
         answerExamples(models, request, call, writeClasses),
       ),
-      Regress: rpcMethod(readExamples, (request, call) =>
+      Regress: rpcMethod(ofSpec, readExamples, (request, call) =>
         answerExamples(models, request, call, writeNumbers),
       ),
-      GetModelMetadata: rpcMethod(readSpecAndFields, ({ spec, fields }) => {
+      GetModelMetadata: rpcMethod(ofSpec, readSpecAndFields, ({ spec, fields }) => {
         const model = findModel(models, spec);
         if (fields.length === 0) throw badRequest('metadata_field', `expected '${SIGNATURE_DEF}'`);
         const other = fields.findIndex((field) => field !== SIGNATURE_DEF);
@@ -50,8 +50,11 @@ export function modelService({ models }: WireContext): RpcService {
   return {
     name: 'tensorflow.serving.ModelService',
     methods: {
-      GetModelStatus: rpcMethod(readSpecAndFields, ({ spec }) => printModelStatus(wanted(spec))),
+      GetModelStatus: rpcMethod(ofSpec, readSpecAndFields, ({ spec }) =>
+        printModelStatus(wanted(spec)),
+      ),
       HandleReloadConfigRequest: rpcMethod(
+        { action: 'manage' },
         (bytes) => readTexts(bytes, 0),
         () => {
           const why = 'a folder that is served with --model-base-path is watched instead';
@@ -61,6 +64,8 @@ export function modelService({ models }: WireContext): RpcService {
     },
   };
 }
+
+const ofSpec = needsModel('infer', ({ spec }: { spec: ModelSpec }) => spec.name);
 
 const requestFields = fieldsOf({ 1: Wire.bytes, 2: Wire.bytes });
 
