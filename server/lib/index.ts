@@ -12,7 +12,7 @@ export {
   type TokenOptions,
 } from './access';
 export { type HttpTimeouts } from './http/server';
-export { type TlsOptions } from './http/tls';
+export { type TlsOptions } from './tls';
 export {
   type Canary,
   type CanaryKey,

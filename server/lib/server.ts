@@ -20,7 +20,7 @@ import {
   type HttpTimeouts,
   type WebServer,
 } from './http/server';
-import { secureContext, type TlsOptions } from './http/tls';
+import { secureContext, type TlsOptions } from './tls';
 import {
   FolderWatch,
   ModelError,

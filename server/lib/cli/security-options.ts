@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { JSONWebKeySet } from 'jose';
 
 import type { AccessOptions, ApiKey } from '../access';
-import type { TlsOptions } from '../http/tls';
+import type { TlsOptions } from '../tls';
 import { decryptOption, keyOptions } from './key-options';
 import { UsageError } from './usage-error';
 

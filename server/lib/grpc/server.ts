@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 
 import type { Access } from '../access';
-import type { TlsOptions } from '../http/tls';
+import type { TlsOptions } from '../tls';
 import { encodeFields } from '../http2/hpack-encoder';
 import type { RequestHead } from '../http2/request-head';
 import { Http2Server } from '../http2/server';

@@ -79,11 +79,8 @@ export class StreamCall extends Call {
   async #answer({ bytes, memory }: Waiting): Promise<void> {
     const { read, answer, printFailure } = this.#method;
     const whole = await bytes;
-    await this.granting;
-    if (this.isOver) {
-      if (memory !== undefined) this.settings.memory.giveBack(memory);
-      return;
-    }
+    if (this.granting !== undefined) await this.granting;
+    if (this.#isTooLate(memory)) return;
     let request: object | undefined;
     try {
       const answered = this.use(memory, () => {
@@ -102,6 +99,12 @@ export class StreamCall extends Call {
       this.#drained = resolve;
     });
     this.#drained = undefined;
+  }
+
+  /** Whether the call has ended while a message was waited for; its memory goes back. */
+  #isTooLate(memory: Buffer | undefined): boolean {
+    if (this.isOver && memory !== undefined) this.settings.memory.giveBack(memory);
+    return this.isOver;
   }
 
   protected override left(): void {

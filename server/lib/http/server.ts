@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { HttpHandler } from './handler';
-import { HANDSHAKE_MS, secureContext, type TlsOptions } from './tls';
+import { HANDSHAKE_MS, secureContext, type TlsOptions } from '../tls';
 
 /** With or without TLS. */
 export type WebServer = Server | HttpsServer;

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 
-import { HANDSHAKE_MS, secureContext, type TlsOptions } from '../http/tls';
+import { HANDSHAKE_MS, secureContext, type TlsOptions } from '../tls';
 
 import { Http2Connection, type Accept } from './connection';
 

@@ -1,6 +1,6 @@
 import type { AccessOptions, ApiKey } from '../access';
 import type { HttpTimeouts } from '../http/server';
-import type { TlsOptions } from '../http/tls';
+import type { TlsOptions } from '../tls';
 import type { SharedModel, Traffic, VersionStatus } from '../models';
 
 /** What a thread of a server is made with. */

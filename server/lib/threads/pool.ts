@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 import type { ApiKey } from '../access';
-import type { TlsOptions } from '../http/tls';
+import type { TlsOptions } from '../tls';
 import {
   ModelError,
   type ModelRepository,

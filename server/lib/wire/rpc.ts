@@ -11,13 +11,10 @@ export interface RpcNeeds {
 export const forEverybody: RpcNeeds = { action: 'nothing' };
 
 /** An action on the model that the request names, or on all if it names none. */
-export const needsModel = <Request extends object>(
-  action: Action,
-  modelOf: (request: Request) => string,
-): RpcNeeds => ({
+export const needsModel = (action: Action, modelOf: (request: never) => string): RpcNeeds => ({
   action,
   modelOf: (request) => {
-    const name = modelOf(request as Request);
+    const name = modelOf(request as never);
     return name === '' ? undefined : name;
   },
 });

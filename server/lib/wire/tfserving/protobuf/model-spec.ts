@@ -59,15 +59,11 @@ export function findModel(
 }
 
 /** What answers a request: as {@link findModel}, or the canary in its place. */
-export function chooseModel(
-  models: ModelRepository,
-  spec: ModelSpec,
-  { header: read }: RpcCall,
-): ServedModel {
+export function chooseModel(models: ModelRepository, spec: ModelSpec, call: RpcCall): ServedModel {
   const found = findModel(models, spec);
   if (spec.label !== undefined || spec.version !== undefined) return found;
   // Requests have no parameters in this protocol.
-  return models.divert(found, ({ header }) => header && read?.(header.toLowerCase()));
+  return models.divert(found, ({ header }) => header && call.header(header.toLowerCase()));
 }
 
 /** The ModelSpec of what answered. */
