@@ -1,6 +1,6 @@
 #include <napi.h>
 
-#include "napi/convert/errors.h"
+#include "napi/convert/raw_method.h"
 #include "napi/environment/environment.h"
 #include "napi/histogram/native_histogram.h"
 #include "napi/numbers/number_functions.h"
@@ -28,12 +28,6 @@ Napi::Value Initialise(const Napi::CallbackInfo& info) {
   environment.binding_class = environment.Hold(onlite::NativeBinding::Define(env));
   environment.histogram_class = environment.Hold(onlite::NativeHistogram::Define(env));
   return env.Undefined();
-}
-
-/// A function whose errors are OnliteErrors.
-template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
-Napi::Value Safe(const Napi::CallbackInfo& info) {
-  return onlite::Typed(info.Env(), [&info] { return Function(info); });
 }
 
 /// newHistogram(digits, highest)
@@ -77,44 +71,33 @@ Napi::Value ExecutorThreads(const Napi::CallbackInfo& info) {
 
 Napi::Object Exports(Napi::Env env, Napi::Object exports) {
   exports.Set("initialise", Napi::Function::New<Initialise>(env, "initialise"));
-  exports.Set("prepareExit", Napi::Function::New<Safe<onlite::PrepareExit>>(env, "prepareExit"));
-  exports.Set("cancel", Napi::Function::New<Safe<Cancel>>(env, "cancel"));
-  exports.Set("disown", Napi::Function::New<Safe<Disown>>(env, "disown"));
-  exports.Set("executorThreads",
-              Napi::Function::New<Safe<ExecutorThreads>>(env, "executorThreads"));
-  exports.Set("createSession",
-              Napi::Function::New<Safe<onlite::CreateSession>>(env, "createSession"));
-  exports.Set("attachSession",
-              Napi::Function::New<Safe<onlite::AttachSession>>(env, "attachSession"));
-  exports.Set("openServerSocket",
-              Napi::Function::New<Safe<onlite::OpenServerSocket>>(env, "openServerSocket"));
-  exports.Set("newHistogram", Napi::Function::New<Safe<NewHistogram>>(env, "newHistogram"));
-  exports.Set("decodeHistogram",
-              Napi::Function::New<Safe<onlite::DecodeHistogram>>(env, "decodeHistogram"));
-  exports.Set("allocateBytes",
-              Napi::Function::New<Safe<onlite::AllocateBytes>>(env, "allocateBytes"));
-  exports.Set("copyBytes", Napi::Function::New<Safe<onlite::CopyBytes>>(env, "copyBytes"));
-  exports.Set("describeForeignFile",
-              Napi::Function::New<Safe<onlite::DescribeFile>>(env, "describeForeignFile"));
-  exports.Set("takeResult", Napi::Function::New<Safe<onlite::TakeResult>>(env, "takeResult"));
-  exports.Set("discardPages", Napi::Function::New<Safe<onlite::DiscardPages>>(env, "discardPages"));
-  exports.Set("pinMemory", Napi::Function::New<Safe<onlite::PinMemoryOf>>(env, "pinMemory"));
-  exports.Set("unpinMemory", Napi::Function::New<Safe<onlite::UnpinMemoryOf>>(env, "unpinMemory"));
-  exports.Set("parseNumbers",
-              Napi::Function::New<Safe<onlite::ParseNumbersOf>>(env, "parseNumbers"));
-  exports.Set("printNumbers",
-              Napi::Function::New<Safe<onlite::PrintNumbersOf>>(env, "printNumbers"));
-  exports.Set("extentOf", Napi::Function::New<Safe<onlite::ExtentOfValues>>(env, "extentOf"));
-  exports.Set("countValues", Napi::Function::New<Safe<onlite::CountValuesOf>>(env, "countValues"));
-  exports.Set("addChannelSums",
-              Napi::Function::New<Safe<onlite::AddChannelSumsOf>>(env, "addChannelSums"));
-  exports.Set("sampleGpus", Napi::Function::New<Safe<onlite::SampleGpus>>(env, "sampleGpus"));
-  exports.Set("registerProviderLibrary",
-              Napi::Function::New<Safe<onlite::RegisterProviderLibraryJob>>(
-                  env, "registerProviderLibrary"));
-  exports.Set("loadRuntime", Napi::Function::New<Safe<onlite::LoadRuntime>>(env, "loadRuntime"));
-  exports.Set("describeRuntime",
-              Napi::Function::New<Safe<onlite::DescribeRuntime>>(env, "describeRuntime"));
+  using onlite::SafeFunction;
+  exports.DefineProperties(
+      {SafeFunction<&onlite::PrepareExit>("prepareExit"),
+       SafeFunction<&Cancel>("cancel"),
+       SafeFunction<&Disown>("disown"),
+       SafeFunction<&ExecutorThreads>("executorThreads"),
+       SafeFunction<&onlite::CreateSession>("createSession"),
+       SafeFunction<&onlite::AttachSession>("attachSession"),
+       SafeFunction<&onlite::OpenServerSocket>("openServerSocket"),
+       SafeFunction<&NewHistogram>("newHistogram"),
+       SafeFunction<&onlite::DecodeHistogram>("decodeHistogram"),
+       SafeFunction<&onlite::AllocateBytes>("allocateBytes"),
+       SafeFunction<&onlite::CopyBytes>("copyBytes"),
+       SafeFunction<&onlite::DescribeFile>("describeForeignFile"),
+       SafeFunction<&onlite::TakeResult>("takeResult"),
+       SafeFunction<&onlite::DiscardPages>("discardPages"),
+       SafeFunction<&onlite::PinMemoryOf>("pinMemory"),
+       SafeFunction<&onlite::UnpinMemoryOf>("unpinMemory"),
+       SafeFunction<&onlite::ParseNumbersOf>("parseNumbers"),
+       SafeFunction<&onlite::PrintNumbersOf>("printNumbers"),
+       SafeFunction<&onlite::ExtentOfValues>("extentOf"),
+       SafeFunction<&onlite::CountValuesOf>("countValues"),
+       SafeFunction<&onlite::AddChannelSumsOf>("addChannelSums"),
+       SafeFunction<&onlite::SampleGpus>("sampleGpus"),
+       SafeFunction<&onlite::RegisterProviderLibraryJob>("registerProviderLibrary"),
+       SafeFunction<&onlite::LoadRuntime>("loadRuntime"),
+       SafeFunction<&onlite::DescribeRuntime>("describeRuntime")});
   return exports;
 }
 

@@ -2,6 +2,12 @@
 # through is compiled for size.
 # Clang's own -Oz, which Zig's command line makes -Os.
 add_compile_options(-Os "SHELL:-Xclang -Oz")
+# Instances of a template for different types are often the same code.
+add_compile_options("SHELL:-Xclang -fmerge-functions")
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  # An exception needs them of the functions that may let one through, which have them all the same.
+  add_compile_options(-fno-unwind-tables)
+endif()
 
 # Where a run's microseconds go.
 set(ONLITE_HOT_SOURCES

@@ -12,6 +12,7 @@ set(ONLITE_CORE_SOURCES
   native/core/histogram_snapshot.cc
   native/core/numbers/decimal.cc
   native/core/numbers/decimal_to_float.cc
+  native/core/numbers/element_readers.cc
   native/core/numbers/float_digits.cc
   native/core/numbers/json_text.cc
   native/core/numbers/parse_numbers.cc
@@ -111,6 +112,7 @@ set(ONLITE_ADDON_SOURCES
   native/host_functions.cc
   native/napi/convert/batch_options.cc
   native/napi/convert/errors.cc
+  native/napi/convert/raw_method.cc
   native/napi/convert/run_options.cc
   native/napi/convert/session_info.cc
   native/napi/convert/tensor_arguments.cc

@@ -69,6 +69,18 @@ struct FloatReader {
   }
 };
 
+/// What an integer type holds, for both signs as magnitudes.
+struct IntegerLimits {
+  uint64_t positive;
+  uint64_t negative;
+};
+
+/// Reads the numbers for which IntegerReader's first look does not suffice: those with a fraction
+/// or an exponent, with many digits, out of the type's range, and those that are none.
+const char* ReadIntegerCarefully(const char* at, const char* end, const NumberRules& rules,
+                                 const IntegerLimits& limits, uint64_t* magnitude,
+                                 Mistake* mistake);
+
 template <typename Integer>
 struct IntegerReader {
   using Stored = Integer;
@@ -81,35 +93,19 @@ struct IntegerReader {
     const char* after = ReadDigits(first, end, &magnitude);
     const int64_t length = after - first;
     const bool may_go_on = after < end && (*after == '.' || *after == 'e' || *after == 'E');
-    Wholeness wholeness = Wholeness::kWhole;
-    if (length == 0 || length > kMostDigits || may_go_on || (*first == '0' && length > 1)) {
-      Decimal decimal;
-      const char* wrong = at;
-      after = length > 0 || negative ? ReadDecimal(at, end, &decimal, &wrong) : nullptr;
-      if (after == nullptr) {
-        *mistake = {wrong > at ? Missing(wrong, end) : "an integer", wrong, nullptr};
-        return nullptr;
-      }
-      wholeness = decimal.integral || rules.whole_numbers ? ReadWhole(decimal, &magnitude)
-                                                          : Wholeness::kFraction;
-    }
-    if (wholeness == Wholeness::kFraction) {
-      *mistake = {"an integer", at, after};
-      return nullptr;
-    }
-    using Limits = std::numeric_limits<Integer>;
-    const uint64_t limit =
-        !negative ? static_cast<uint64_t>(Limits::max())
-                  : (std::is_signed_v<Integer> ? static_cast<uint64_t>(Limits::max()) + 1 : 0);
-    if (wholeness == Wholeness::kTooLarge || magnitude > limit) {
-      *mistake = {"an integer from " + std::to_string(Limits::min()) + " to " +
-                      std::to_string(Limits::max()),
-                  at, after};
-      return nullptr;
+    if (length == 0 || length > kMostDigits || may_go_on || (*first == '0' && length > 1) ||
+        magnitude > (negative ? kLimits.negative : kLimits.positive)) {
+      after = ReadIntegerCarefully(at, end, rules, kLimits, &magnitude, mistake);
+      if (after == nullptr) return nullptr;
     }
     *element = static_cast<Integer>(negative ? 0 - magnitude : magnitude);
     return after;
   }
+
+ private:
+  static constexpr auto kGreatest = static_cast<uint64_t>(std::numeric_limits<Integer>::max());
+  static constexpr IntegerLimits kLimits = {kGreatest,
+                                            std::is_signed_v<Integer> ? kGreatest + 1 : 0};
 };
 
 struct BoolReader {

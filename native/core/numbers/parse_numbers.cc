@@ -23,17 +23,21 @@ class Parser {
         rules_(rules),
         memory_(memory) {}
 
-  template <typename Reader>
-  Status Parse(ParsedNumbers* parsed) {
-    const bool ok = ParseValue<Reader>() && Finish();
+  /// @param read_elements ReadElements of a type
+  Status Parse(bool (Parser::*read_elements)(), ParsedNumbers* parsed) {
+    read_elements_ = read_elements;
+    const bool ok = ParseValue() && Finish();
     parsed->dims = std::move(dims_);
     parsed->count = written_;
     parsed->end = static_cast<size_t>(at_ - text_);
     return ok ? Status::Ok() : std::move(status_);
   }
 
- private:
+  /// The elements up to a ']', or one that is no array's.
   template <typename Reader>
+  bool ReadElements();
+
+ private:
   bool ParseValue() {
     for (;;) {
       at_ = SkipSpace(at_, end_);
@@ -41,7 +45,7 @@ class Parser {
         if (!Open()) return false;
         if (at_ == end_ || *at_ != ']') continue;
       } else {
-        if (!AtLeaves() || !ReadElements<Reader>()) return false;
+        if (!AtLeaves() || !(this->*read_elements_)()) return false;
         if (counts_.empty()) return true;
       }
       // At a ']' of a whole array, and perhaps of those around it.
@@ -105,46 +109,6 @@ class Parser {
     if (level > 0) ++counts_[level - 1];
     ++at_;
     return true;
-  }
-
-  /// The elements up to a ']', or one that is no array's.
-  template <typename Reader>
-  bool ReadElements() {
-    using Stored = Reader::Stored;
-    const bool is_scalar = counts_.empty();
-    const char* at = at_;
-    const char* const end = end_;
-    size_t index = is_scalar ? 0 : counts_.back();
-    const size_t first = written_ - index;
-    Mistake mistake;
-    // What the members say when it fails.
-    const auto stop = [&](const char* where) {
-      at_ = where;
-      written_ = first + index;
-      if (!is_scalar) counts_.back() = index;
-    };
-    for (;;) {
-      if (at == end || first + index == capacity_) {
-        stop(at);
-        if (at == end) return Malformed("an element", at);
-        if (!MakeRoom(sizeof(Stored))) return false;
-      }
-      Stored element;
-      const char* const after = Reader::Read(at, end, rules_, &element, &mistake);
-      if (after == nullptr) {
-        stop(at);
-        return Refuse(mistake);
-      }
-      std::memcpy(memory_->data() + (first + index) * sizeof(Stored), &element, sizeof(Stored));
-      ++index;
-      at = after;
-      if (is_scalar) break;
-      at = SkipSpace(at, end);
-      if (at == end || *at != ',') break;
-      at = SkipSpace(at + 1, end);
-    }
-    stop(at);
-    return is_scalar || (at < end && *at == ']') || Malformed("',' or ']'", at);
   }
 
   /// For one element more, at least.
@@ -233,8 +197,48 @@ class Parser {
   /// By level; -1 until the first array of it is closed.
   Dims dims_;
   std::optional<size_t> rank_;
+  bool (Parser::*read_elements_)() = nullptr;
   Status status_;
 };
+
+template <typename Reader>
+bool Parser::ReadElements() {
+  using Stored = Reader::Stored;
+  const bool is_scalar = counts_.empty();
+  const char* at = at_;
+  const char* const end = end_;
+  size_t index = is_scalar ? 0 : counts_.back();
+  const size_t first = written_ - index;
+  Mistake mistake;
+  // What the members say when it fails.
+  const auto stop = [&](const char* where) {
+    at_ = where;
+    written_ = first + index;
+    if (!is_scalar) counts_.back() = index;
+  };
+  for (;;) {
+    if (at == end || first + index == capacity_) {
+      stop(at);
+      if (at == end) return Malformed("an element", at);
+      if (!MakeRoom(sizeof(Stored))) return false;
+    }
+    Stored element;
+    const char* const after = Reader::Read(at, end, rules_, &element, &mistake);
+    if (after == nullptr) {
+      stop(at);
+      return Refuse(mistake);
+    }
+    std::memcpy(memory_->data() + (first + index) * sizeof(Stored), &element, sizeof(Stored));
+    ++index;
+    at = after;
+    if (is_scalar) break;
+    at = SkipSpace(at, end);
+    if (at == end || *at != ',') break;
+    at = SkipSpace(at + 1, end);
+  }
+  stop(at);
+  return is_scalar || (at < end && *at == ']') || Malformed("',' or ']'", at);
+}
 
 }  // namespace
 
@@ -246,21 +250,23 @@ Status ParseNumbers(std::string_view text, size_t begin, const NumberRules& rule
                     ByteBuffer* memory, ParsedNumbers* parsed) {
   if (begin > text.size()) return {ErrorCode::kInvalidArgument, ": begins behind the end"};
   Parser parser(text, begin, rules, memory);
+  const auto read = [&]<typename Reader> {
+    return parser.Parse(&Parser::ReadElements<Reader>, parsed);
+  };
   switch (rules.type) {
-    case ElementType::kFloat32: return parser.Parse<FloatReader<kFloat32Format, uint32_t>>(parsed);
-    case ElementType::kFloat64: return parser.Parse<FloatReader<kFloat64Format, uint64_t>>(parsed);
-    case ElementType::kFloat16: return parser.Parse<FloatReader<kFloat16Format, uint16_t>>(parsed);
-    case ElementType::kBFloat16:
-      return parser.Parse<FloatReader<kBFloat16Format, uint16_t>>(parsed);
-    case ElementType::kInt8: return parser.Parse<IntegerReader<int8_t>>(parsed);
-    case ElementType::kUInt8: return parser.Parse<IntegerReader<uint8_t>>(parsed);
-    case ElementType::kInt16: return parser.Parse<IntegerReader<int16_t>>(parsed);
-    case ElementType::kUInt16: return parser.Parse<IntegerReader<uint16_t>>(parsed);
-    case ElementType::kInt32: return parser.Parse<IntegerReader<int32_t>>(parsed);
-    case ElementType::kUInt32: return parser.Parse<IntegerReader<uint32_t>>(parsed);
-    case ElementType::kInt64: return parser.Parse<IntegerReader<int64_t>>(parsed);
-    case ElementType::kUInt64: return parser.Parse<IntegerReader<uint64_t>>(parsed);
-    case ElementType::kBool: return parser.Parse<BoolReader>(parsed);
+    case ElementType::kFloat32: return read.operator()<FloatReader<kFloat32Format, uint32_t>>();
+    case ElementType::kFloat64: return read.operator()<FloatReader<kFloat64Format, uint64_t>>();
+    case ElementType::kFloat16: return read.operator()<FloatReader<kFloat16Format, uint16_t>>();
+    case ElementType::kBFloat16: return read.operator()<FloatReader<kBFloat16Format, uint16_t>>();
+    case ElementType::kInt8: return read.operator()<IntegerReader<int8_t>>();
+    case ElementType::kUInt8: return read.operator()<IntegerReader<uint8_t>>();
+    case ElementType::kInt16: return read.operator()<IntegerReader<int16_t>>();
+    case ElementType::kUInt16: return read.operator()<IntegerReader<uint16_t>>();
+    case ElementType::kInt32: return read.operator()<IntegerReader<int32_t>>();
+    case ElementType::kUInt32: return read.operator()<IntegerReader<uint32_t>>();
+    case ElementType::kInt64: return read.operator()<IntegerReader<int64_t>>();
+    case ElementType::kUInt64: return read.operator()<IntegerReader<uint64_t>>();
+    case ElementType::kBool: return read.operator()<BoolReader>();
     default: return {ErrorCode::kUnsupported, ": there are no numbers of this type"};
   }
 }

@@ -14,7 +14,7 @@ struct Natural {
   size_t length = 1;
 };
 
-constexpr void TimesFive(Natural& number) {
+void TimesFive(Natural& number) noexcept {
   uint64_t carry = 0;
   for (size_t index = 0; index < number.length; ++index) {
     carry += uint64_t{number.words[index]} * 5;
@@ -24,7 +24,7 @@ constexpr void TimesFive(Natural& number) {
   if (carry > 0) number.words[number.length++] = static_cast<uint32_t>(carry);
 }
 
-constexpr void DivideByFive(Natural& number) {
+void DivideByFive(Natural& number) noexcept {
   uint64_t rest = 0;
   for (size_t index = number.length; index-- > 0;) {
     rest = rest << 32 | number.words[index];
@@ -35,7 +35,7 @@ constexpr void DivideByFive(Natural& number) {
 }
 
 /// Its first 128 bits.
-constexpr UInt128 Leading(const Natural& number) {
+UInt128 Leading(const Natural& number) noexcept {
   std::array<uint32_t, 5> top{};
   for (size_t index = 0; index < top.size() && index < number.length; ++index) {
     top[index] = number.words[number.length - 1 - index];
@@ -51,8 +51,8 @@ constexpr UInt128 Leading(const Natural& number) {
 /// A power of ten differs from that of five in its exponent alone. Those below one are quotients of
 /// 2^960, which leaves the least of them more than 128 bits; a quotient's quotient, each rounded
 /// down, is that of the product.
-constexpr auto ComputePowers() {
-  std::array<UInt128, kGreatestPower - kLeastPower + 1> powers{};
+PowersOfTen ComputePowers() noexcept {
+  PowersOfTen powers{};
   Natural power;
   power.words[0] = 1;
   for (int k = 0; k <= kGreatestPower; ++k) {
@@ -71,6 +71,6 @@ constexpr auto ComputePowers() {
 
 }  // namespace
 
-constexpr std::array<UInt128, kGreatestPower - kLeastPower + 1> kPowersOfTen = ComputePowers();
+const PowersOfTen kPowersOfTen = ComputePowers();
 
 }  // namespace onlite::numbers

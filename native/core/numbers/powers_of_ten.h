@@ -12,9 +12,12 @@ namespace onlite::numbers {
 inline constexpr int kLeastPower = -343;
 inline constexpr int kGreatestPower = 341;
 
+using PowersOfTen = std::array<UInt128, kGreatestPower - kLeastPower + 1>;
+
 /// 10^k = significand × 2^(exponent - 127), its most significant bit set, the bits beyond the 128
-/// cut off: the significand is exact or less than one too small.
-extern const std::array<UInt128, kGreatestPower - kLeastPower + 1> kPowersOfTen;
+/// cut off: the significand is exact or less than one too small. Computed when the addon is loaded:
+/// in its file, eleven kilobytes would be random to a compressor.
+extern const PowersOfTen kPowersOfTen;
 
 inline const UInt128& PowerOfTen(int k) {
   return kPowersOfTen[static_cast<size_t>(k - kLeastPower)];

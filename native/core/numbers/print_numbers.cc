@@ -16,19 +16,23 @@ class Printer {
   Printer(const void* data, const NumberStyle& style, ByteBuffer* text)
       : data_(static_cast<const uint8_t*>(data)), style_(style), text_(text) {}
 
-  template <typename Writer>
-  Status Print(std::span<const int64_t> dims, size_t* length, std::vector<double>* row_ends) {
-    const bool ok =
-        row_ends == nullptr ? PrintArray<Writer>(dims) : PrintRows<Writer>(dims, row_ends);
+  /// @param print_elements PrintElements of a type
+  Status Print(bool (Printer::*print_elements)(size_t), std::span<const int64_t> dims,
+               size_t* length, std::vector<double>* row_ends) {
+    print_elements_ = print_elements;
+    const bool ok = row_ends == nullptr ? PrintArray(dims) : PrintRows(dims, row_ends);
     *length = length_;
     return ok ? Status::Ok() : std::move(status_);
   }
+
+  /// The next elements with commas between.
+  template <typename Writer>
+  bool PrintElements(size_t count);
 
  private:
   /// Elements that are read at a time.
   static constexpr size_t kBlock = 256;
 
-  template <typename Writer>
   bool PrintRows(std::span<const int64_t> dims, std::vector<double>* row_ends) {
     // Their ends are kept, however short they are.
     constexpr int64_t kMostRows = int64_t{1} << 27;
@@ -39,25 +43,24 @@ class Printer {
     }
     for (int64_t row = 0; row < dims[0]; ++row) {
       path_ = {row};
-      if (!PrintArray<Writer>(dims.subspan(1))) return false;
+      if (!PrintArray(dims.subspan(1))) return false;
       row_ends->push_back(static_cast<double>(length_));
     }
     return true;
   }
 
   /// A tensor, whose arrays down to the first dimension of 0 have at least one element.
-  template <typename Writer>
   bool PrintArray(std::span<const int64_t> dims) {
     const size_t base = path_.size();
     const auto empty = std::find(dims.begin(), dims.end(), 0);
     const size_t rank = empty == dims.end() ? dims.size() : empty - dims.begin() + 1;
     is_array_ = rank != 0;
-    if (!is_array_) return PrintElements<Writer>(1);
+    if (!is_array_) return (this->*print_elements_)(1);
     const auto inner = static_cast<size_t>(dims[rank - 1]);
     path_.resize(base + rank - 1, 0);
     size_t opened = 0;
     for (;;) {
-      if (!Repeat('[', rank - opened) || !PrintElements<Writer>(inner) || !Repeat(']', 1)) {
+      if (!Repeat('[', rank - opened) || !(this->*print_elements_)(inner) || !Repeat(']', 1)) {
         return false;
       }
       // Counts on, from the innermost dimension but one.
@@ -71,39 +74,6 @@ class Printer {
       if (!Repeat(',', 1)) return false;
     }
     path_.resize(base);
-    return true;
-  }
-
-  /// The next elements with commas between.
-  template <typename Writer>
-  bool PrintElements(size_t count) {
-    using Stored = Writer::Stored;
-    std::array<Stored, kBlock> block;
-    for (size_t done = 0; done < count;) {
-      const size_t taken = std::min(count - done, kBlock);
-      std::memcpy(block.data(), data_, taken * sizeof(Stored));
-      data_ += taken * sizeof(Stored);
-      const bool fits = Reserve(taken * (kRoomForElement + 1));
-      char* at = fits ? end() : nullptr;
-      for (size_t index = 0; index < taken; ++index) {
-        const bool comma = done + index + 1 < count;
-        std::array<char, kRoomForElement + 1> apart;
-        char* const to = fits ? at : apart.data();
-        char* after = Writer::Write(block[index], style_, to);
-        if (after == nullptr) {
-          after = Writer::Write(block[index], {}, apart.data());
-          return Refuse(done + index, {apart.data(), after});
-        }
-        if (comma) *after++ = ',';
-        if (fits) {
-          at = after;
-        } else if (!Append(to, static_cast<size_t>(after - to))) {
-          return false;
-        }
-      }
-      if (fits) length_ = static_cast<size_t>(reinterpret_cast<uint8_t*>(at) - text_->data());
-      done += taken;
-    }
     return true;
   }
 
@@ -160,8 +130,41 @@ class Printer {
   std::vector<int64_t> path_;
   /// They are followed by one more, the element's.
   bool is_array_ = false;
+  bool (Printer::*print_elements_)(size_t) = nullptr;
   Status status_;
 };
+
+template <typename Writer>
+bool Printer::PrintElements(size_t count) {
+  using Stored = Writer::Stored;
+  std::array<Stored, kBlock> block;
+  for (size_t done = 0; done < count;) {
+    const size_t taken = std::min(count - done, kBlock);
+    std::memcpy(block.data(), data_, taken * sizeof(Stored));
+    data_ += taken * sizeof(Stored);
+    const bool fits = Reserve(taken * (kRoomForElement + 1));
+    char* at = fits ? end() : nullptr;
+    for (size_t index = 0; index < taken; ++index) {
+      const bool comma = done + index + 1 < count;
+      std::array<char, kRoomForElement + 1> apart;
+      char* const to = fits ? at : apart.data();
+      char* after = Writer::Write(block[index], style_, to);
+      if (after == nullptr) {
+        after = Writer::Write(block[index], {}, apart.data());
+        return Refuse(done + index, {apart.data(), after});
+      }
+      if (comma) *after++ = ',';
+      if (fits) {
+        at = after;
+      } else if (!Append(to, static_cast<size_t>(after - to))) {
+        return false;
+      }
+    }
+    if (fits) length_ = static_cast<size_t>(reinterpret_cast<uint8_t*>(at) - text_->data());
+    done += taken;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -173,7 +176,9 @@ Status PrintNumbers(ElementType type, const void* data, std::span<const int64_t>
     return {ErrorCode::kShapeMismatch, ": a scalar has no rows"};
   }
   Printer printer(data, style, text);
-  const auto print = [&]<typename Writer> { return printer.Print<Writer>(dims, length, row_ends); };
+  const auto print = [&]<typename Writer> {
+    return printer.Print(&Printer::PrintElements<Writer>, dims, length, row_ends);
+  };
   switch (type) {
     case ElementType::kFloat32: return print.operator()<FloatWriter<kFloat32Format, uint32_t>>();
     case ElementType::kFloat64: return print.operator()<FloatWriter<kFloat64Format, uint64_t>>();

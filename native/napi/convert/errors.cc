@@ -1,5 +1,7 @@
 #include "napi/convert/errors.h"
 
+#include <exception>
+
 #include "napi/environment/environment.h"
 
 namespace onlite {
@@ -21,6 +23,20 @@ Napi::Value ToJsError(Napi::Env env, const Status& status) {
                            : Napi::String::New(env, status.message());
   if (status.cause().empty()) return make_error.Call({code, message});
   return make_error.Call({code, message, Napi::String::New(env, status.cause())});
+}
+
+void ThrowHandled(napi_env env) {
+  try {
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      ThrowStatus(env, OutOfMemory());
+    }
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  } catch (const std::exception& error) {
+    Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();
+  }
 }
 
 // node-addon-api has made a nameless Error by the time that we hear of it.

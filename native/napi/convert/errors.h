@@ -37,18 +37,11 @@ inline void Check(Napi::Env env, napi_status status) {
   if (status != napi_ok) throw Napi::Error::New(env);
 }
 
-/// What `call` returns. Memory that could not be had becomes ERR_OUT_OF_MEMORY: node-addon-api
-/// would make a nameless Error of it.
-template <typename Call>
-auto Typed(Napi::Env env, const Call& call) {
-  try {
-    return call();
-  } catch (const std::bad_alloc&) {
-    ThrowStatus(env, OutOfMemory());
-  }
-}
+/// Throws into JavaScript what has just been caught, by `catch (...)`. Memory that could not be had
+/// becomes ERR_OUT_OF_MEMORY: node-addon-api would make a nameless Error of it.
+void ThrowHandled(napi_env env);
 
-/// A new object of the class, one of the addon's; Typed for its constructor too.
+/// A new object of the class, one of the addon's; what ThrowHandled does for its constructor too.
 Napi::Object Construct(Napi::Env env, const Napi::FunctionReference& class_reference,
                        const std::initializer_list<napi_value>& arguments);
 

@@ -2,8 +2,6 @@
 
 #include <napi.h>
 
-#include <exception>
-
 #include "napi/convert/errors.h"
 
 namespace onlite {
@@ -37,13 +35,30 @@ Wrapped* Receiver(napi_env env, napi_callback_info info, napi_value* argument = 
 template <typename Call>
 napi_value CallSafely(napi_env env, const Call& call) {
   try {
-    return Typed(env, call);
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
-  } catch (const std::exception& error) {
-    Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();
+    return call();
+  } catch (...) {
+    ThrowHandled(env);
   }
   return nullptr;
+}
+
+using AddonFunction = Napi::Value (*)(const Napi::CallbackInfo&);
+
+/// The same, for a function on node-addon-api. Not a template, nor its handlers: there are a
+/// hundred functions and methods.
+napi_value CallSafely(napi_env env, napi_callback_info info, AddonFunction function);
+
+template <AddonFunction Called>
+napi_value SafeCall(napi_env env, napi_callback_info info) {
+  return CallSafely(env, info, Called);
+}
+
+/// A function of the addon's, all of whose errors are OnliteErrors.
+template <AddonFunction Called>
+Napi::PropertyDescriptor SafeFunction(const char* name) {
+  napi_property_descriptor descriptor = RawMethod(name, &SafeCall<Called>);
+  descriptor.attributes = napi_default_jsproperty;
+  return {descriptor};
 }
 
 template <auto Method>
@@ -51,12 +66,9 @@ struct MethodOf;
 
 template <typename Wrapped, Napi::Value (Wrapped::*Method)(const Napi::CallbackInfo&)>
 struct MethodOf<Method> {
-  static napi_value Call(napi_env env, napi_callback_info raw) {
-    return CallSafely(env, [&]() -> napi_value {
-      const Napi::CallbackInfo info(env, raw);
-      Wrapped* const object = Wrapped::Unwrap(info.This().As<Napi::Object>());
-      return (object->*Method)(info);
-    });
+  static Napi::Value Call(const Napi::CallbackInfo& info) {
+    Wrapped* const object = Wrapped::Unwrap(info.This().As<Napi::Object>());
+    return (object->*Method)(info);
   }
 };
 
@@ -64,7 +76,7 @@ struct MethodOf<Method> {
 /// are OnliteErrors.
 template <auto Method>
 napi_property_descriptor SafeMethod(const char* name) {
-  napi_property_descriptor descriptor = RawMethod(name, &MethodOf<Method>::Call);
+  napi_property_descriptor descriptor = RawMethod(name, &SafeCall<&MethodOf<Method>::Call>);
   descriptor.attributes = napi_default;
   return descriptor;
 }
