@@ -353,8 +353,8 @@ describe.each([
 
   it('says why an installed one cannot be used, and how to install one that is not', async () => {
     install('cuda', own);
-    const error = async (): Promise<unknown> => {
-      const { code, json } = await answerOf(start([...args, '--provider', 'cuda']));
+    const error = async (provider = 'cuda'): Promise<unknown> => {
+      const { code, json } = await answerOf(start([...args, '--provider', provider]));
       expect(code).toBe(1);
       const { settings: [setting] = [] } = json as { settings?: { failed: unknown }[] };
       return setting ? setting.failed : json['error'];
@@ -363,6 +363,7 @@ describe.each([
       code: 'ERR_PROVIDER_UNAVAILABLE',
       message: /cannot load the provider 'cuda'/,
     });
+    expect(await error('tensorrt')).toEqual(await error());
     rmSync(join(data, 'providers/cuda'), { recursive: true });
     expect(await error()).toMatchObject({
       code: 'ERR_PROVIDER_UNAVAILABLE',

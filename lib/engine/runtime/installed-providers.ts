@@ -155,7 +155,9 @@ export async function useProvider(name: string): Promise<ProviderDevice[]> {
  *   none follows.
  */
 export async function useInstalledProviders(names: readonly string[]): Promise<void> {
-  for (const [index, name] of names.entries()) {
+  for (const [index, given] of names.entries()) {
+    // The library that CUDA comes with has TensorRT's provider, too.
+    const name = given === 'tensorrt' ? 'cuda' : given;
     try {
       if (isForUse(name)) await useProvider(name);
     } catch (error) {
