@@ -8,6 +8,7 @@ import type { Admit } from './admission';
 import { withoutQuery, type Found, type RouteTable } from './paths';
 import { ClientGone, announcedBody, readBody } from './read-body';
 import { send } from './send';
+import { together } from './together';
 
 /** Answers what is none of a protocol's paths. */
 export interface Page {
@@ -46,15 +47,16 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
     const url = request.url ?? '/';
     const path = withoutQuery(url);
     let found: Found | undefined;
-    const succeed = (answer: WireAnswer): void => {
-      try {
-        if (settings.isClosing()) response.shouldKeepAlive = false;
-        send(request, response, answer, compression);
-      } catch (error) {
-        settings.onError(error);
-        response.destroy();
-      }
-    };
+    const succeed = (answer: WireAnswer): void =>
+      together(() => {
+        try {
+          if (settings.isClosing()) response.shouldKeepAlive = false;
+          send(request, response, answer, compression);
+        } catch (error) {
+          settings.onError(error);
+          response.destroy();
+        }
+      });
     const fail = (error: unknown): void => {
       if (error instanceof ClientGone) {
         response.destroy();

@@ -25,8 +25,9 @@ let owner: Output | undefined;
  */
 export class Output {
   readonly #socket: Socket;
-  /** Full ones, before what is in the one that is being filled. */
-  #full: Buffer[] = [];
+  /** What comes before what is in the chunk, and bytes of it. */
+  #waiting: Buffer[] = [];
+  #bytes = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -35,7 +36,7 @@ export class Output {
   /** Bytes that the client has not read yet. */
   get waiting(): number {
     const own = owner === this ? length : 0;
-    return this.#socket.writableLength + this.#full.length * CHUNK_BYTES + own;
+    return this.#socket.writableLength + this.#bytes + own;
   }
 
   frame(payload: number, type: number, flags: number, stream: number): void {
@@ -71,44 +72,48 @@ export class Output {
 
   #reserve(count: number): void {
     if (owner !== this) this.#takeTurn();
-    if (length + count > CHUNK_BYTES) {
-      this.#full.push(chunk.subarray(0, length));
-      chunk = takeChunk();
-      length = 0;
-    }
+    if (length + count > CHUNK_BYTES) this.#keepChunk();
   }
 
   #takeTurn(): void {
-    owner?.flush();
+    if (owner !== undefined) owner.#keep();
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- the chunk is everybody's
     owner = this;
   }
 
+  #keepChunk(): void {
+    this.#waiting.push(chunk.subarray(0, length));
+    this.#bytes += length;
+    chunk = takeChunk();
+    length = 0;
+  }
+
+  /** Leaves the chunk to others. */
+  #keep(): void {
+    owner = undefined;
+    if (length > COPIED_BYTES) this.#keepChunk();
+    else if (length > 0) {
+      this.#waiting.push(Buffer.from(chunk.subarray(0, length)));
+      this.#bytes += length;
+      length = 0;
+    }
+  }
+
   /** Gives the socket what there is. */
   flush(): void {
-    if (owner !== this) return;
-    owner = undefined;
-    let last = chunk.subarray(0, length);
-    const isCopied = length <= COPIED_BYTES;
-    if (isCopied) last = Buffer.from(last);
-    else chunk = takeChunk();
-    length = 0;
-    const full = this.#full;
+    if (owner === this) this.#keep();
+    const all = this.#waiting;
+    if (all.length === 0) return;
+    this.#waiting = [];
+    this.#bytes = 0;
     const socket = this.#socket;
-    if (!socket.writable) {
-      this.#full = [];
-      return;
+    if (!socket.writable) return;
+    if (all.length > 1) socket.cork();
+    for (const each of all) {
+      if (each.buffer.byteLength === CHUNK_BYTES) socket.write(each, reuse(each));
+      else socket.write(each);
     }
-    if (full.length === 0 && isCopied) {
-      socket.write(last);
-      return;
-    }
-    this.#full = [];
-    socket.cork();
-    for (const each of full) socket.write(each, reuse(each));
-    if (isCopied) socket.write(last);
-    else socket.write(last, reuse(last));
-    socket.uncork();
+    if (all.length > 1) socket.uncork();
   }
 }
 
