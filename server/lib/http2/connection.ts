@@ -17,7 +17,7 @@ import { FrameReader, MAX_BLOCK_BYTES, MAX_FRAME, type FrameHandler } from './fr
 import { HpackDecoder } from './hpack-decoder';
 import { Output } from './output';
 import { MAX_FIELD_BYTES, readHead, type RequestHead } from './request-head';
-import { Http2Stream, STREAM_WINDOW, type StreamSink } from './stream';
+import { Http2Stream, STREAM_WINDOW, type Accept } from './stream';
 
 /** Bytes that a client may send on all streams before it is told that they were taken. */
 const CONNECTION_WINDOW = 16 << 20;
@@ -44,9 +44,6 @@ const HANG_UP_MS = 1000;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 const UNFINISHED = 'a block of header fields has not ended';
-
-/** Answers the requests of a connection. */
-export type Accept = (stream: Http2Stream, head: RequestHead) => StreamSink;
 
 /** A client's connection (RFC 9113): keeps the books of its streams and windows, and says what it has to. */
 export class Http2Connection implements FrameHandler {

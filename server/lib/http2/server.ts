@@ -3,7 +3,8 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 
 import { HANDSHAKE_MS, secureContext, type TlsOptions } from '../tls';
 
-import { Http2Connection, type Accept } from './connection';
+import { Http2Connection } from './connection';
+import type { Accept } from './stream';
 
 /** A server of HTTP/2; without TLS for clients that know that it is one. */
 export class Http2Server {

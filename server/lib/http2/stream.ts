@@ -1,5 +1,6 @@
 import type { Http2Connection } from './connection';
 import { ErrorCode, Flag, Frame } from './frames';
+import type { RequestHead } from './request-head';
 
 /** Bytes that a client may send for a stream before it is told that they were taken. */
 export const STREAM_WINDOW = 4 << 20;
@@ -21,6 +22,9 @@ export interface StreamSink {
   /** All that was given to be sent is on its way. */
   drained?(): void;
 }
+
+/** Makes what answers the requests of a connection. */
+export type Accept = (stream: Http2Stream, head: RequestHead) => StreamSink;
 
 /** Bytes that are to be sent from where they are. */
 export interface Outgoing {
