@@ -4,9 +4,9 @@ import type { RequestHead } from '../http2/request-head';
 import type { Http2Stream, StreamSink } from '../http2/stream';
 import { decompress, type Encoding } from '../wire/encodings';
 import { RequestError } from '../wire/errors';
+import { memoryPool } from '../wire/memory-pool';
 import type { RpcCall, RpcMessage, RpcNeeds } from '../wire/rpc';
 import { callFailure, unpackFailure } from './failures';
-import type { MessageMemory } from './message-memory';
 import { MessageReader, PREFIX_BYTES, type ReceivedMessage } from './message-reader';
 import { CallFailure, Status, encodeMessage } from './status';
 
@@ -15,7 +15,6 @@ export interface CallSettings {
   readonly maxMessageBytes: number;
   /** Undefined lets everybody call. */
   readonly access: Access | undefined;
-  readonly memory: MessageMemory;
   /** Told of what is answered with INTERNAL. */
   readonly onError: (error: unknown) => void;
   /** Calls that go on until they are ended: each ends after the message that it is at. */
@@ -73,7 +72,7 @@ export abstract class Call implements RpcCall, StreamSink {
     this.#needs = needs;
     this.stream = stream;
     this.settings = settings;
-    this.#reader = new MessageReader(settings.memory, settings.maxMessageBytes);
+    this.#reader = new MessageReader(settings.maxMessageBytes);
   }
 
   /** Does what the request's fields ask for. */
@@ -193,14 +192,14 @@ export abstract class Call implements RpcCall, StreamSink {
         'a message is compressed, and grpc-encoding is not said',
       );
     }
-    const { maxMessageBytes, memory } = this.settings;
+    const { maxMessageBytes } = this.settings;
     this.unpacking(
       decompress(message.bytes, encoding, maxMessageBytes)
         .catch((error: unknown) => {
           throw unpackFailure(error);
         })
         .finally(() => {
-          if (message.memory !== undefined) memory.giveBack(message.memory);
+          if (message.memory !== undefined) memoryPool.giveBack(message.memory);
         }),
     );
   }
@@ -224,7 +223,7 @@ export abstract class Call implements RpcCall, StreamSink {
     try {
       return use();
     } finally {
-      if (memory !== undefined) this.settings.memory.giveBack(memory);
+      if (memory !== undefined) memoryPool.giveBack(memory);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { MessageMemory } from './message-memory';
+import { memoryPool } from '../wire/memory-pool';
 import { CallFailure, Status } from './status';
 
 /** Bytes before each message: whether it is compressed, and its length. */
@@ -17,7 +17,6 @@ export interface ReceivedMessage {
 
 /** Takes messages out of the data of a call, in which they have a length before them. */
 export class MessageReader {
-  readonly #memory: MessageMemory;
   readonly #maxBytes: number;
   readonly #prefix = Buffer.allocUnsafe(PREFIX_BYTES);
   #prefixLength = 0;
@@ -25,8 +24,7 @@ export class MessageReader {
   #message: Buffer | undefined;
   #received = 0;
 
-  constructor(memory: MessageMemory, maxBytes: number) {
-    this.#memory = memory;
+  constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
@@ -84,10 +82,10 @@ export class MessageReader {
     const before = this.#message;
     if (before !== undefined && wanted <= before.length) return before;
     const room = Math.max(wanted, FIRST_BYTES, this.#received * 2);
-    const memory = this.#memory.take(Math.min(this.#length, room));
+    const memory = memoryPool.take(Math.min(this.#length, room));
     if (before !== undefined) {
       before.copy(memory, 0, 0, this.#received);
-      this.#memory.giveBack(before);
+      memoryPool.giveBack(before);
     }
     this.#message = memory;
     return memory;
@@ -102,7 +100,7 @@ export class MessageReader {
 
   /** What has come of a message is not wanted any more. */
   discard(): void {
-    if (this.#message !== undefined) this.#memory.giveBack(this.#message);
+    if (this.#message !== undefined) memoryPool.giveBack(this.#message);
     this.#message = undefined;
   }
 }

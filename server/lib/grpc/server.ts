@@ -12,7 +12,6 @@ import type { RpcService } from '../wire/rpc';
 import { modelService, predictionService } from '../wire/tfserving/protobuf/service';
 import { encodeFailure, type Call, type CallSettings } from './call';
 import { healthService } from './health';
-import { MessageMemory } from './message-memory';
 import { CallFailure, Status } from './status';
 import { StreamCall } from './stream-call';
 import { UnaryCall, WatchCall } from './unary-call';
@@ -66,7 +65,6 @@ export class GrpcServer {
     this.#settings = {
       maxMessageBytes: maxBodyBytes,
       access,
-      memory: new MessageMemory(),
       onError,
       open: new Set(),
     };

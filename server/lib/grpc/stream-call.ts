@@ -1,4 +1,5 @@
 import type { Http2Stream } from '../http2/stream';
+import { memoryPool } from '../wire/memory-pool';
 import type { RpcStream } from '../wire/rpc';
 import { Call, type CallSettings } from './call';
 import { callFailure } from './failures';
@@ -103,7 +104,7 @@ export class StreamCall extends Call {
 
   /** Whether the call has ended while a message was waited for; its memory goes back. */
   #isTooLate(memory: Buffer | undefined): boolean {
-    if (this.isOver && memory !== undefined) this.settings.memory.giveBack(memory);
+    if (this.isOver && memory !== undefined) memoryPool.giveBack(memory);
     return this.isOver;
   }
 
@@ -111,7 +112,7 @@ export class StreamCall extends Call {
     this.settings.open.delete(this.#close);
     this.#drained?.();
     for (const { memory } of this.#waiting.splice(0)) {
-      if (memory !== undefined) this.settings.memory.giveBack(memory);
+      if (memory !== undefined) memoryPool.giveBack(memory);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Http2Stream } from '../http2/stream';
+import { memoryPool } from '../wire/memory-pool';
 import type { RpcMessage, RpcMethod, RpcWatch } from '../wire/rpc';
 import { Call, type CallSettings } from './call';
 import { CallFailure, Status } from './status';
@@ -62,7 +63,7 @@ abstract class OneMessageCall extends Call {
   protected abstract answer(bytes: Buffer): void;
 
   protected override left(): void {
-    if (this.#memory !== undefined) this.settings.memory.giveBack(this.#memory);
+    if (this.#memory !== undefined) memoryPool.giveBack(this.#memory);
     this.#memory = undefined;
   }
 }

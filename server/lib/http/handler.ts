@@ -77,6 +77,8 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       } catch (error) {
         fail(error);
         return;
+      } finally {
+        body.release();
       }
       if (answer instanceof Promise) answer.then(succeed, fail).catch(settings.onError);
       else succeed(answer);

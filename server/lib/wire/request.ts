@@ -1,9 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+import { memoryPool } from './memory-pool';
+
 /** A request's body, uncompressed, as its chunks came in. */
 export class Body {
   readonly length: number;
   #chunks: readonly Uint8Array[];
+  /** What parts were put together in. */
+  readonly #memory: Buffer[] = [];
 
   constructor(chunks: readonly Uint8Array[]) {
     this.#chunks = chunks;
@@ -17,9 +21,23 @@ export class Body {
     const [first, second] = this.#chunks;
     if (first === undefined) return Buffer.alloc(0);
     if (second === undefined) return asBuffer(first);
-    const joined = Buffer.concat(this.#chunks);
+    const joined = this.#join(0, this.length);
     this.#chunks = [joined];
     return joined;
+  }
+
+  #join(start: number, end: number): Buffer {
+    const memory = memoryPool.take(end - start);
+    this.#memory.push(memory);
+    const part = memory.subarray(0, end - start);
+    this.copyTo(part, start);
+    return part;
+  }
+
+  /** Nothing is read any more, neither here nor of what this has given. */
+  release(): void {
+    this.#chunks = [];
+    for (const memory of this.#memory.splice(0)) memoryPool.giveBack(memory);
   }
 
   /** A part in one piece, not copied where it lies in one chunk. */
@@ -33,9 +51,7 @@ export class Body {
       }
       position = next;
     }
-    const part = Buffer.allocUnsafe(end - start);
-    this.copyTo(part, start);
-    return part;
+    return this.#join(start, end);
   }
 
   /** Copies from a position on as many bytes as the target has. */
@@ -77,6 +93,7 @@ export interface WireRequest {
   readonly headers: IncomingHttpHeaders;
   /** What the route's pattern found in the path, percent-decoded. */
   readonly names: Readonly<Record<string, string | undefined>>;
+  /** There until the handler returns, be it a promise. */
   readonly body: Body;
   /** What the client reaches this server by, such as `http://localhost:8501`. */
   readonly origin: () => string;

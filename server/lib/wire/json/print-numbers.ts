@@ -1,5 +1,7 @@
 import { printNumberRows, printNumbers, type Tensor } from 'onlite';
 
+import { memoryPool } from '../memory-pool';
+import type { WireAnswer } from '../request';
 import type { NonFinite } from './numbers';
 
 /** How numbers are written. */
@@ -13,6 +15,31 @@ export interface NumberStyle {
 /** Text up to so many bytes becomes a string, so that an answer is one piece. */
 const SHORT_BYTES = 8192;
 
+/** No number takes more, with the comma behind it; each array around it takes two. */
+const NUMBER_BYTES = 28;
+
+/** Memory that the long texts of an answer are in, until it was sent. */
+export class TextMemory {
+  #taken: Buffer[] = [];
+
+  take(bytes: number): Buffer {
+    const memory = memoryPool.take(bytes);
+    this.#taken.push(memory);
+    return memory;
+  }
+
+  /** What an answer says of it: nothing, where nothing was taken. */
+  forAnswer(): Pick<WireAnswer, 'release'> {
+    return this.#taken.length === 0 ? {} : { release: () => this.release() };
+  }
+
+  release(): void {
+    const taken = this.#taken;
+    this.#taken = [];
+    for (const memory of taken) memoryPool.giveBack(memory);
+  }
+}
+
 /** More elements are written quicker by native code, a call of which takes as long as some of them. */
 const FEW = 8;
 
@@ -20,6 +47,7 @@ const FEW = 8;
  * Elements as JSON, in one array without white space or as the dims nest them.
  *
  * @param path - what the output is called in errors
+ * @param memory - what a long text may be in
  * @throws OnliteError ERR_INVALID_ARGUMENT for what is not finite, if it is refused
  */
 export function printAll(
@@ -27,6 +55,7 @@ export function printAll(
   path: string,
   style: NumberStyle,
   layout: 'nested' | 'flat',
+  memory?: TextMemory,
 ): string | Buffer {
   const isRow = layout === 'flat' || tensor.dims.length === 1;
   if (isRow && tensor.size <= FEW && style.form === 'shortest') {
@@ -34,7 +63,9 @@ export function printAll(
     if (few !== undefined) return few;
   }
   const { form, nonFinite = 'accept' } = style;
-  const text = printNumbers(tensor, { form, nonFinite, layout, path });
+  const most = tensor.size * (NUMBER_BYTES + 2 * tensor.dims.length);
+  const out = most > SHORT_BYTES ? memory?.take(most) : undefined;
+  const text = printNumbers(tensor, { form, nonFinite, layout, path, ...(out && { out }) });
   return text.length <= SHORT_BYTES ? text.toString('latin1') : text;
 }
 

@@ -2,7 +2,7 @@ import type { ElementType, Tensor } from 'onlite';
 
 import type { Lease, Signature } from '../../models';
 import { badRequest } from '../errors';
-import { printAll } from '../json/print-numbers';
+import { TextMemory, printAll } from '../json/print-numbers';
 import { isNumberType, type NonFinite } from '../json/numbers';
 import { JSON_TYPE, lengthOf, partsOf, type AnswerPart, type WireAnswer } from '../request';
 import { writeStrings } from './bytes';
@@ -61,6 +61,7 @@ export function printAnswer(
   id: string | undefined,
   nonFinite?: NonFinite,
 ): WireAnswer {
+  const texts = new TextMemory();
   const said = id === undefined || id === '' ? '' : `"id":${JSON.stringify(id)},`;
   const binary: Uint8Array[] = [];
   let binaryBytes = 0;
@@ -77,10 +78,10 @@ export function printAnswer(
   const isPlain = binary.length === wanted.length && said === '' && !hasStrings(lease, wanted);
   const json = isPlain
     ? lease.headFor(wanted, () => printHead(lease, wanted, binary))
-    : joinParts(printParts(lease, wanted, binary, said, nonFinite));
+    : joinParts(printParts(lease, wanted, binary, said, nonFinite, texts));
   if (binaryBytes === 0) {
     lease.release();
-    return { status: 200, type: JSON_TYPE, body: json };
+    return { status: 200, type: JSON_TYPE, body: json, ...texts.forAnswer() };
   }
   const type = 'application/octet-stream';
   const length = lengthOf(json);
@@ -92,7 +93,11 @@ export function printAnswer(
     return { status: 200, type, headers, body, isLatin1: true };
   }
   const body: AnswerPart[] = [...partsOf(json), ...binary];
-  return { status: 200, type, headers, body, release: () => lease.release() };
+  const release = (): void => {
+    lease.release();
+    texts.release();
+  };
+  return { status: 200, type, headers, body, release };
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
@@ -115,6 +120,7 @@ function printParts(
   binary: readonly Uint8Array[],
   said: string,
   nonFinite: NonFinite | undefined,
+  texts?: TextMemory,
 ): AnswerPart[] {
   const { model } = lease;
   const name = JSON.stringify(model.name);
@@ -127,16 +133,21 @@ function printParts(
     const head = `${position === 0 ? '' : ','}{"name":${JSON.stringify(output.name)},"datatype":"${datatypeOf(tensor.type)}","shape":[${tensor.dims.join(',')}],`;
     if (output.binary) {
       parts.push(`${head}"parameters":{"binary_data_size":${binary[next++]?.length}}}`);
-    } else parts.push(`${head}"data":`, printData(tensor, output.name, nonFinite), '}');
+    } else parts.push(`${head}"data":`, printData(tensor, output.name, nonFinite, texts), '}');
   }
   parts.push(']}');
   return parts;
 }
 
-function printData(tensor: Tensor, name: string, nonFinite: NonFinite | undefined): AnswerPart {
+function printData(
+  tensor: Tensor,
+  name: string,
+  nonFinite: NonFinite | undefined,
+  texts: TextMemory | undefined,
+): AnswerPart {
   if (tensor.type !== 'string') {
-    return printAll(tensor, `output '${name}'`, { form: 'shortest', nonFinite }, 'flat');
+    return printAll(tensor, `output '${name}'`, { form: 'shortest', nonFinite }, 'flat', texts);
   }
-  const texts = (tensor.data as unknown as string[]).map((text) => JSON.stringify(text));
-  return `[${texts.join(',')}]`;
+  const strings = (tensor.data as unknown as string[]).map((text) => JSON.stringify(text));
+  return `[${strings.join(',')}]`;
 }

@@ -1,0 +1,42 @@
+/** What is smaller is made anew each time. */
+const LEAST_BYTES = 64 << 10;
+
+/** What is larger is rare, and would be most of what is kept. */
+const MOST_BYTES = 64 << 20;
+
+/** What is kept for later. */
+const MAX_FREE_BYTES = 64 << 20;
+
+/** Sizes between one power of two and the next. */
+const STEPS = 4;
+
+const free = new Map<number, Buffer[]>();
+let freeBytes = 0;
+
+/**
+ * Memory of a thread for large bodies, messages and texts. Making it anew for each costs as much as copying into it
+ * several times: the system clears pages before it gives them away.
+ */
+export const memoryPool = {
+  /** Of at least so many bytes, for {@link memoryPool.giveBack}. */
+  take(bytes: number): Buffer {
+    if (bytes < LEAST_BYTES || bytes > MOST_BYTES) return Buffer.allocUnsafe(bytes);
+    const step = 2 ** Math.floor(Math.log2(bytes)) / STEPS;
+    const size = Math.ceil(bytes / step) * step;
+    const found = free.get(size)?.pop();
+    if (found === undefined) return Buffer.allocUnsafeSlow(size);
+    freeBytes -= size;
+    return found;
+  },
+
+  /** Nothing reads it any more. */
+  giveBack(memory: Buffer): void {
+    const { length } = memory;
+    const isOwn = length === memory.buffer.byteLength && length <= MOST_BYTES;
+    if (length < LEAST_BYTES || !isOwn || freeBytes + length > MAX_FREE_BYTES) return;
+    freeBytes += length;
+    const alike = free.get(length);
+    if (alike === undefined) free.set(length, [memory]);
+    else alike.push(memory);
+  },
+};
