@@ -109,11 +109,19 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
 ]);
 
 /** What another package does, and describes. */
-const SERVE = 'serve';
-const SERVE_SUMMARY = 'serve models over HTTP (onlite-server of @onlite/server)';
+const FORWARDED: ReadonlyMap<string, { summary: string; before: readonly string[] }> = new Map([
+  ['serve', { summary: 'serve models over HTTP (onlite-server of @onlite/server)', before: [] }],
+  [
+    'models',
+    {
+      summary: 'show and change which versions a server serves (onlite-server models)',
+      before: ['models'],
+    },
+  ],
+]);
 
 function overview(): string {
-  const summaries = [...COMMANDS, [SERVE, { summary: SERVE_SUMMARY }] as const];
+  const summaries = [...COMMANDS, ...FORWARDED];
   const width = Math.max(...summaries.map(([name]) => name.length));
   const lines = summaries.map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return [
@@ -188,9 +196,10 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     if (name === undefined) throw new UsageError('a command is missing');
-    if (name === SERVE) {
+    const forwarded = FORWARDED.get(name);
+    if (forwarded !== undefined) {
       const { serve } = await import('./serve/index.js');
-      serve(args);
+      serve([...forwarded.before, ...args]);
       return 0;
     }
     const entry = COMMANDS.get(name);

@@ -16,9 +16,6 @@ export { type TlsOptions } from './tls';
 export {
   type Canary,
   type CanaryKey,
-  FolderWatch,
-  type FolderChange,
-  type FolderOptions,
   ModelRepository,
   type ModelSource,
   type RepositoryOptions,
@@ -33,10 +30,21 @@ export {
 } from './models';
 export { type FastifyLike, type FastifyPlugin, type FastifyReplyLike } from './mount/fastify';
 export { type MountOptions } from './mount/mount';
+export { type ModelConfig, type ServerConfig } from './config';
+export {
+  FolderWatch,
+  ModelManager,
+  type FolderChange,
+  type FolderOptions,
+  type ManagedModel,
+  type ManagedVersion,
+} from './rollout';
 export {
   ModelServer,
   createServer,
   type CloseOptions,
+  type ConfigSource,
   type DrainOptions,
+  type Reloaded,
   type ServerOptions,
 } from './server';

@@ -17,21 +17,29 @@ import {
   createHttpServer,
   listen,
   listenOn,
+  setTls,
   type HttpTimeouts,
   type WebServer,
 } from './http/server';
+import { ConfigError, FIXED_SETTINGS, effectiveConfig, type EffectiveConfig } from './config';
+import type { ModelConfig, ServerConfig } from './config';
+import { ManagementServer } from './manage/server';
+import { ModelRepository, type ModelSource, type RepositoryOptions } from './models';
 import { secureContext, type TlsOptions } from './tls';
-import {
-  FolderWatch,
-  ModelError,
-  ModelRepository,
-  type FolderOptions,
-  type ModelSource,
-  type RepositoryOptions,
-} from './models';
 import { metricsPage } from './metrics';
 import { fastifyPlugin, type FastifyPlugin } from './mount/fastify';
 import { Mount, type MountOptions } from './mount/mount';
+import {
+  ConfiguredModels,
+  FileSource,
+  FolderWatch,
+  ModelManager,
+  TrafficBook,
+  checkConfigured,
+  readState,
+  type FolderChange,
+  type FolderOptions,
+} from './rollout';
 import { ThreadPool } from './threads/pool';
 import { protocols } from './wire';
 import type { ModelControl, WireContext } from './wire/route';
@@ -67,6 +75,10 @@ export interface ServerOptions extends RepositoryOptions {
   readonly access?: AccessOptions;
   /** Serves HTTPS. By default it is HTTP, for what ends TLS before it, or for this machine alone. */
   readonly tls?: TlsOptions;
+  /** Where what was changed by management is kept, so that it holds after a restart. Default nowhere. */
+  readonly stateFile?: string;
+  /** Told of what is loaded, unloaded and broken of a configuration's models. Default: nobody. */
+  readonly onChange?: (change: FolderChange) => void;
   /** Told of what was answered with 500. Default: a process warning. */
   readonly onError?: (error: unknown) => void;
 }
@@ -90,6 +102,21 @@ interface ThreadOf {
   readonly control: ModelControl;
 }
 
+/** A configuration that is followed, and what is said over it. */
+export interface ConfigSource {
+  readonly file?: string;
+  /** What holds whatever the file says. */
+  readonly server?: ServerConfig;
+  /** What holds for all models whatever the file and their own configurations say. */
+  readonly models?: ModelConfig;
+}
+
+/** What has become of a configuration that was read again. */
+export interface Reloaded {
+  /** Settings that are other ones now and hold after a restart alone. */
+  readonly needsRestart: readonly string[];
+}
+
 /** Serves models over HTTP, by itself or mounted in another server. */
 export class ModelServer implements AsyncDisposable {
   readonly models: ModelRepository;
@@ -97,8 +124,16 @@ export class ModelServer implements AsyncDisposable {
   readonly #handler: HttpHandler;
   readonly #mount: Mount;
   readonly #timeouts: HttpTimeouts | undefined;
-  readonly #sources = new Map<string, ModelSource[]>();
+  /** Changes which versions are served and who has which. */
+  readonly manager: ModelManager;
+  readonly #book: TrafficBook;
+  readonly #files: FileSource;
   readonly #folders: FolderWatch[] = [];
+  readonly #configured: ConfiguredModels;
+  #configSource: ConfigSource | undefined;
+  #config: EffectiveConfig | undefined;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #management: ManagementServer | undefined;
   #isClosing = false;
   #server: WebServer | undefined;
   #tls: TlsOptions | undefined;
@@ -116,13 +151,34 @@ export class ModelServer implements AsyncDisposable {
     }
     this.models = new ModelRepository(options, of?.threads ?? workers, of?.thread);
     this.#access = options.access && new Access(options.access);
+    const { models } = this;
+    const { stateFile, onChange = () => undefined } = options;
+    this.#book = new TrafficBook(models);
+    this.#files = new FileSource(models);
+    const own = { models, book: this.#book, files: this.#files };
+    this.#configured = new ConfiguredModels({ ...own, onChange });
+    this.manager = new ModelManager({
+      models,
+      book: this.#book,
+      stateFile,
+      sources: () => [this.#files, ...this.#folders, ...this.#configured.folders],
+      problem: (name) =>
+        [...this.#folders, ...this.#configured.folders]
+          .map((folder) => folder.problem(name))
+          .find((problem) => problem !== undefined),
+    });
+    if (stateFile !== undefined) {
+      for (const [name, changes] of Object.entries(readState(stateFile))) {
+        void this.#book.setChanges(name, changes);
+      }
+    }
     const maxBodyBytes = options.maxBodyBytes ?? 256 << 20;
     this.#context = {
       models: this.models,
       version: ONLITE_VERSION,
       maxBodyBytes,
       nonFinite: options.nonFinite ?? 'accept',
-      control: options.control === true ? (of?.control ?? this.#control()) : undefined,
+      control: options.control === true ? (of?.control ?? this.manager) : undefined,
     };
     this.#settings = {
       routes: new RouteTable(protocols(this.#context)),
@@ -192,23 +248,17 @@ export class ModelServer implements AsyncDisposable {
    */
   async setTls(tls: TlsOptions): Promise<void> {
     if (this.#tls === undefined) throw new Error('the server was made without TLS');
-    const context = secureContext(tls);
-    createSecureContext(context);
+    createSecureContext(secureContext(tls));
     this.#tls = tls;
-    if (this.#server !== undefined && 'setSecureContext' in this.#server) {
-      this.#server.setSecureContext(context);
-    }
+    if (this.#server !== undefined) setTls(this.#server, tls);
+    this.#management?.setTls(tls);
     this.#grpc?.setTls(tls);
     await this.#pool?.setTls(tls);
   }
 
   /** Loads a model's file and serves it. @throws OnliteError as `InferenceSession.create` */
   async load(source: ModelSource): Promise<void> {
-    await this.models.load(source);
-    const others = (this.#sources.get(source.name) ?? []).filter(
-      ({ version }) => version !== source.version,
-    );
-    this.#sources.set(source.name, [...others, source]);
+    await this.#files.add({ source });
   }
 
   /**
@@ -218,27 +268,56 @@ export class ModelServer implements AsyncDisposable {
    * @throws Error if the folder cannot be read; what is wrong with a model is its status
    */
   async addFolder(folder: string, options?: FolderOptions): Promise<void> {
-    const watch = new FolderWatch(this.models, folder, options);
+    const watch = new FolderWatch(this.models, folder, options, this.#book);
     await watch.start();
     this.#folders.push(watch);
   }
 
-  #control(): ModelControl {
-    const unknown = (name: string) => new ModelError('not-found', `no model is called '${name}'`);
-    return {
-      load: async (name) => {
-        const sources = this.#sources.get(name) ?? [];
-        for (const source of sources) await this.models.load(source);
-        const found = await Promise.all(this.#folders.map((folder) => folder.resume(name)));
-        if (sources.length === 0 && !found.includes(true)) throw unknown(name);
-      },
-      unload: async (name) => {
-        const sources = this.#sources.get(name) ?? [];
-        for (const { version } of sources) await this.models.unload(name, version);
-        const found = await Promise.all(this.#folders.map((folder) => folder.suspend(name)));
-        if (sources.length === 0 && !found.includes(true)) throw unknown(name);
-      },
-    };
+  /**
+   * Serves the models that a configuration names, and follows it when it is read again. Of its settings
+   * those of models alone are followed here; a server is made with the others.
+   *
+   * @throws ConfigError naming what is wrong with it
+   * @throws OnliteError if a file that it names cannot be loaded
+   */
+  async configure(source: ConfigSource): Promise<void> {
+    const config = effectiveConfig(source.file, source.server ?? {}, source.models ?? {});
+    this.#configSource = source;
+    this.#config = config;
+    await this.#configured.follow(config);
+  }
+
+  /**
+   * Reads the configuration, and those of models, again. No request is dropped; what is wrong changes
+   * nothing.
+   *
+   * @throws ConfigError naming what is wrong
+   * @throws OnliteError if a file cannot be loaded; what was loaded before is served on
+   */
+  reload(): Promise<Reloaded> {
+    const done = this.#reloading.then(() => this.#reload());
+    this.#reloading = done.catch(() => undefined);
+    return done;
+  }
+
+  async #reload(): Promise<Reloaded> {
+    const needsRestart: string[] = [];
+    if (this.#configSource !== undefined) {
+      const { file, server = {}, models = {} } = this.#configSource;
+      const config = effectiveConfig(file, server, models);
+      const problems = checkConfigured(config);
+      if (problems.length > 0) throw new ConfigError(problems);
+      const before = this.#config?.server;
+      const isOther = (key: (typeof FIXED_SETTINGS)[number]) =>
+        config.server[key] !== before?.[key];
+      needsRestart.push(...FIXED_SETTINGS.filter(isOther));
+      // What a restart alone changes stays what it is, to be told of again.
+      const fixed = Object.fromEntries(FIXED_SETTINGS.map((key) => [key, before?.[key]]));
+      this.#config = { ...config, server: { ...config.server, ...fixed } };
+      await this.#configured.follow(config);
+    }
+    for (const folder of this.#folders) await folder.look();
+    return { needsRestart };
   }
 
   /** Listens; by default only this machine's own programs reach it. */
@@ -277,6 +356,27 @@ export class ModelServer implements AsyncDisposable {
     const address = await grpc.listen({ port, host });
     this.#grpc = grpc;
     return address;
+  }
+
+  /**
+   * Listens for management: who reaches it may change what is served, so that by default only this
+   * machine's own programs do.
+   *
+   * @throws Error if it cannot listen there, or does already
+   */
+  async listenManagement(port = 8502, host = '127.0.0.1'): Promise<AddressInfo> {
+    if (this.#management !== undefined) throw new Error('the server is managed already');
+    const { onError, admit } = this.#settings;
+    const tls = this.#tls;
+    const management = new ManagementServer({ server: this, admit, tls, onError, host });
+    const address = await management.listen(port);
+    this.#management = management;
+    return address;
+  }
+
+  /** What holds of the configuration, with where it comes from. */
+  get config(): EffectiveConfig | undefined {
+    return this.#config;
   }
 
   /**
@@ -327,7 +427,10 @@ export class ModelServer implements AsyncDisposable {
    */
   async close({ graceMs = 0 }: CloseOptions = {}): Promise<void> {
     this.#isClosing = this.#server !== undefined;
-    await Promise.all(this.#folders.map((folder) => folder.stop()));
+    await this.#management?.close(graceMs);
+    await this.#reloading;
+    await this.manager.idle();
+    await Promise.all([...this.#folders.map((folder) => folder.stop()), this.#configured.stop()]);
     await Promise.all([
       this.#server && close(this.#server, graceMs),
       this.#grpc?.close(graceMs),

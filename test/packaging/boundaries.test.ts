@@ -40,6 +40,9 @@ describe('an import upwards', () => {
     ['lib/security/encrypt-model.ts', '../engine/run/abort'],
     ['test/integration/run.test.ts', '../../lib/errors'],
     ['server/lib/models/lease.ts', '../wire/errors'],
+    ['server/lib/models/lease.ts', '../config'],
+    ['server/lib/wire/oip/feed.ts', '../../rollout'],
+    ['server/lib/rollout/prepare.ts', '../manage/routes'],
     ['server/lib/wire/oip/feed.ts', '../../http/send'],
     ['server/lib/http/send.ts', '../../../lib/errors'],
     ['server/lib/http/send.ts', '../mount/mount'],
@@ -58,6 +61,7 @@ describe('an import upwards', () => {
     ['lib/optimize/measures/regression.ts', '../../bench/statistics'],
     ['test/integration/run.test.ts', 'onlite'],
     ['server/lib/http/send.ts', '../wire/request'],
+    ['server/lib/rollout/prepare.ts', '../wire/errors'],
     ['server/lib/models/lease.ts', 'onlite'],
   ])('from %s of %s is none', async (file, specifier) => {
     expect(await verdicts(file, specifier)).toEqual([]);

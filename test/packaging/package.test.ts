@@ -238,17 +238,19 @@ describe('the server', () => {
   it('depends on the onlite of its version, which does not know of it', () => {
     const { version, dependencies } = description(folder());
     expect(dependencies).toMatchObject({ onlite: version });
-    // What gRPC needs, of one version.
+    // What gRPC and configurations need, of one version.
     expect(dependencies['@grpc/grpc-js']).toMatch(/^\d+\.\d+\.\d+$/);
-    expect(Object.keys(dependencies)).toHaveLength(2);
+    expect(dependencies['ajv']).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(Object.keys(dependencies)).toHaveLength(3);
     expect(version).toBe(description(installed).version);
     expect(Object.keys(description(installed).dependencies)).not.toContain('@onlite/server');
   });
 
   it('has scripts, and the declarations of its entry points', () => {
     const packed = listFiles(folder()) as string[];
-    const others = packed.filter((path) => !path.startsWith('dist/'));
+    const others = packed.filter((path) => !/^(dist|schemas)\//.test(path));
     expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
+    expect(packed).toContain('schemas/model.schema.json');
     expect(packed).toContain('dist/client/client.d.ts');
     expect(packed.filter((path) => /\.map$|cli\/.*\.d\.ts$/.test(path))).toEqual([]);
   });

@@ -1,8 +1,16 @@
 #!/usr/bin/env node
+import {
+  ConfigError,
+  effectiveConfig,
+  printProblem,
+  type EffectiveConfig,
+  type Problem,
+} from '../config';
+import { checkConfigured, describeModels, type FolderChange } from '../rollout';
 import { createServer, type ModelServer } from '../server';
-import type { FolderChange } from '../models';
 import { watchFiles } from './file-watch';
 import { KEYS_HELP, keysCommand } from './keys';
+import { manageModels, MODELS_HELP } from './models';
 import { HELP, readCommandLine, type CommandLine } from './options';
 import { readApiKeys } from './security-options';
 import { UsageError } from './usage-error';
@@ -10,47 +18,47 @@ import { UsageError } from './usage-error';
 /** Filled in when the package is built. */
 declare const ONLITE_VERSION: string;
 
-async function serve(line: CommandLine): Promise<void> {
+async function serve(line: CommandLine, { server: settings }: EffectiveConfig): Promise<void> {
   const { security } = line;
   const access = security.access();
   const tls = security.tls();
   const trustedKeys = security.trustedKeys();
+  const { modelControl, stateFile, grpcPort, restPort, managementPort, host } = settings;
   const server = createServer({
     ...(access && { access }),
     ...(tls && { tls }),
     ...(trustedKeys && { trustedKeys }),
-    control: line.control,
-    compression: line.compression,
-    workers: line.workers,
-    nonFinite: line.nonFinite,
-    ...(line.maxBodyBytes !== undefined && { maxBodyBytes: line.maxBodyBytes }),
+    ...(security.decrypt && { decrypt: security.decrypt }),
+    control: modelControl,
+    compression: settings.compression,
+    workers: settings.workers,
+    nonFinite: settings.nonFinite,
+    maxBodyBytes: settings.maxBodyBytes,
+    ...(stateFile !== undefined && { stateFile }),
+    onChange: tell,
     onError: (error) =>
       log(error instanceof Error ? (error.stack ?? error.message) : String(error)),
   });
-  for (const { name, file } of line.files) {
-    await server.load({ name, version: '1', file, session: line.session });
-  }
-  if (line.folder !== undefined) {
-    await server.addFolder(line.folder, {
-      versions: line.versions,
-      pollMs: line.pollMs,
-      session: line.session,
-      onChange: tell,
-      ...(line.modelName !== undefined && { modelName: line.modelName }),
-    });
-  }
-  const { port, address, family } = await server.listen(line.port, line.host);
-  const grpc = await listenGrpc(server, line);
+  const { config: file, server: flags, models: modelFlags } = line;
+  await server.configure({
+    ...(file !== undefined && { file }),
+    server: flags,
+    models: modelFlags,
+  });
+  const { port, address, family } = await server.listen(restPort, host);
+  const grpc = await orClose(server, grpcPort, (at) => server.listenGrpc(at, host));
+  const managed = await orClose(server, managementPort, (at) => server.listenManagement(at));
+  reloadOnHangUp(server);
   watchSecurity(server, line);
   const url = `${tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   const models = server.models.all().map(({ name, version, state }) => ({ name, version, state }));
-  if (line.json)
-    process.stdout.write(`${JSON.stringify({ url, port, grpcPort: grpc?.port, models })}\n`);
-  else {
+  if (line.json) {
+    const ports = { port, grpcPort: grpc?.port, managementPort: managed?.port };
+    process.stdout.write(`${JSON.stringify({ url, ...ports, models })}\n`);
+  } else {
     const names = models.map(({ name, version }) => `${name} (version ${version})`).join(', ');
-    process.stdout.write(
-      `serving ${names || 'no models yet'} at ${url}${grpc ? `, gRPC on port ${grpc.port}` : ''}\n`,
-    );
+    const more = `${grpc ? `, gRPC on port ${grpc.port}` : ''}${managed ? `, management on port ${managed.port}` : ''}`;
+    process.stdout.write(`serving ${names || 'no models yet'} at ${url}${more}\n`);
     process.stdout.write(`  curl -H 'Accept: text/plain' ${url}/   says how to call them\n`);
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -92,41 +100,88 @@ function watchSecurity(server: ModelServer, { security }: CommandLine): void {
 }
 
 /** @throws Error if it cannot listen; nothing is left then that keeps the process alive */
-async function listenGrpc(server: ModelServer, { grpcPort, host }: CommandLine) {
-  if (grpcPort === undefined) return undefined;
+async function orClose<Address>(
+  server: ModelServer,
+  port: number | false,
+  listen: (port: number) => Promise<Address>,
+): Promise<Address | undefined> {
+  if (port === false) return undefined;
   try {
-    return await server.listenGrpc(grpcPort, host);
+    return await listen(port);
   } catch (error) {
     await server.close();
     throw error;
   }
 }
 
+function reloadOnHangUp(server: ModelServer): void {
+  process.on('SIGHUP', () => {
+    server.reload().then(
+      ({ needsRestart }) => {
+        const later = needsRestart.join(', ');
+        log(`the configuration was read again${later && `; after a restart: ${later}`}`);
+      },
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        log(`the configuration is not followed: ${message.replaceAll('\n', '; ')}`);
+      },
+    );
+  });
+}
+
 const log = (text: string): void => void process.stderr.write(`onlite-server: ${text}\n`);
 
 function tell({ name, version, event, error }: FolderChange): void {
-  const why = error instanceof Error ? `: ${error.message}` : '';
-  log(name === '' ? `the folder is ${event}${why}` : `${name} version ${version} ${event}${why}`);
+  const why = error instanceof Error ? `: ${error.message.replaceAll('\n', '; ')}` : '';
+  if (name === '') log(`the folder is ${event}${why}`);
+  else log(`${name}${version && ` version ${version}`} ${version ? '' : 'is '}${event}${why}`);
+}
+
+/** What is wrong with a configuration, a line each, and the exit code. */
+function check(config: () => EffectiveConfig): number {
+  let problems: readonly Problem[];
+  try {
+    problems = checkConfigured(config());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    ({ problems } = error);
+  }
+  for (const problem of problems) process.stdout.write(`${printProblem(problem)}\n`);
+  if (problems.length === 0) process.stdout.write('nothing is wrong\n');
+  return problems.length === 0 ? 0 : 1;
 }
 
 async function main(args: readonly string[]): Promise<number | undefined> {
-  const isKeys = args[0] === 'keys';
+  const usage = { models: MODELS_HELP, keys: KEYS_HELP }[args[0] ?? ''] ?? HELP;
   try {
-    if (isKeys) {
+    if (args[0] === 'keys') {
       keysCommand(args.slice(1));
       return 0;
     }
+    if (args[0] === 'models') {
+      process.stdout.write(await manageModels(args.slice(1)));
+      return 0;
+    }
     const line = readCommandLine(args);
-    if (line.show !== undefined) {
+    if (line.show === 'help' || line.show === 'version') {
       process.stdout.write(line.show === 'help' ? HELP : `${ONLITE_VERSION}\n`);
       return 0;
     }
-    await serve(line);
+    const config = () => effectiveConfig(line.config, line.server, line.models);
+    if (line.show === 'check') return check(config);
+    const effective = config();
+    if (line.show === 'config') {
+      const { described } = effective;
+      const shown = { server: described, models: describeModels(effective) };
+      process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+      return 0;
+    }
+    await serve(line, effective);
     return undefined;
   } catch (error) {
     log(error instanceof Error ? error.message : String(error));
     if (!(error instanceof UsageError)) return 1;
-    process.stderr.write(isKeys ? KEYS_HELP : HELP);
+    process.stderr.write(usage);
     return 2;
   }
 }

@@ -1,9 +1,7 @@
 import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import type { SessionOptions } from 'onlite';
-
-import type { VersionPolicy } from '../models';
+import type { ModelConfig, ServerConfig } from '../config';
 import {
   SECURITY_HELP,
   readSecurityOptions,
@@ -13,6 +11,7 @@ import {
 import { UsageError } from './usage-error';
 
 export const HELP = `Usage: onlite-server [MODEL…] [options]
+       onlite-server models COMMAND …  (see onlite-server models --help)
 
        onlite-server keys add|list|remove FILE …  makes the keys of --api-keys
 
@@ -36,6 +35,12 @@ file's name and is version 1.
   --drain-delay-seconds N when it is told to end (SIGTERM): say that it is not ready and go on for so long, default 0
   --grace-seconds N       and then give requests under way so long, default 25; a second SIGTERM ends at once
   --model-control         let clients load and unload models
+  --config FILE           settings of the server and its models, as JSON; what is said here comes first.
+                          SIGHUP has it read again
+  --management-port N     listen for management there, on this machine's own address only; 0 for any free
+  --state-file FILE       keep what management has changed, so that it holds after a restart
+  --check                 say what is wrong with the configuration, and end
+  --print-config          print what holds, and where each setting comes from, and end
   --no-compression        never compress answers
 ${SECURITY_HELP}  --json                  print one JSON line when it listens
   --help, --version
@@ -63,31 +68,26 @@ const options = {
   'model-control': { type: 'boolean' },
   'no-compression': { type: 'boolean' },
   ...securityOptions,
+  config: { type: 'string' },
+  'management-port': { type: 'string' },
+  'state-file': { type: 'string' },
+  check: { type: 'boolean' },
+  'print-config': { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
 } as const;
 
+/** What is said on the command line, and nothing that is not. */
 export interface CommandLine {
-  readonly files: readonly { readonly name: string; readonly file: string }[];
-  readonly folder: string | undefined;
-  readonly modelName: string | undefined;
-  readonly versions: VersionPolicy;
-  readonly pollMs: number;
-  readonly port: number;
-  /** Undefined for none. */
-  readonly grpcPort: number | undefined;
-  readonly host: string;
-  readonly maxBodyBytes: number | undefined;
-  readonly workers: number;
-  readonly nonFinite: 'accept' | 'refuse';
-  readonly session: SessionOptions;
+  readonly config: string | undefined;
+  readonly server: ServerConfig;
+  /** What holds for all models. */
+  readonly models: ModelConfig;
   readonly drain: { readonly delayMs: number; readonly graceMs: number };
-  readonly control: boolean;
-  readonly compression: boolean;
   readonly security: SecurityLine;
   readonly json: boolean;
-  readonly show: 'help' | 'version' | undefined;
+  readonly show: 'help' | 'version' | 'check' | 'config' | undefined;
 }
 
 /** @throws UsageError */
@@ -102,52 +102,74 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       `--${name}: expected a whole number from ${least} to ${most}, got '${value}'`,
     );
   };
+  const { config } = values;
   const folder = values['model-base-path'];
   const modelName = values['model-name'];
-  const show = values.help === true ? 'help' : values.version === true ? 'version' : undefined;
-  if (show === undefined && positionals.length === 0 && folder === undefined) {
-    throw new UsageError('no model is named: a file, or --model-base-path DIR');
+  const show = shown(values);
+  const isNamed = positionals.length > 0 || folder !== undefined || config !== undefined;
+  if (show !== 'help' && show !== 'version' && !isNamed) {
+    throw new UsageError('no model is named: a file, --model-base-path DIR, or --config FILE');
   }
   if (modelName !== undefined && folder === undefined && positionals.length !== 1) {
     throw new UsageError('--model-name is for one model');
   }
-  const security = readSecurityOptions(values);
-  const { decrypt } = security;
-  const port = number('rest-port', 0, 65_535) ?? 8501;
-  const concurrency = number('concurrency', 1, 1024);
-  const intraOpNumThreads = number('intra-op-threads', 0, 1024);
+  const files = positionals.map((text) =>
+    namedFile(text, folder === undefined ? modelName : undefined),
+  );
+  const port = number('rest-port', 0, 65_535);
+  const grpcPort =
+    values['no-grpc'] === true
+      ? false
+      : (number('grpc-port', 0, 65_535) ?? (port === 0 ? 0 : undefined));
+  const pollSeconds = number('poll-seconds', 0, 86_400);
   return {
-    files: positionals.map((text) => namedFile(text, folder === undefined ? modelName : undefined)),
-    folder,
-    modelName,
-    versions: versionPolicy(values.versions ?? 'latest'),
-    pollMs: (number('poll-seconds', 0, 86_400) ?? 2) * 1000,
-    port,
-    grpcPort:
-      values['no-grpc'] === true
-        ? undefined
-        : (number('grpc-port', 0, 65_535) ?? (port === 0 ? 0 : 8500)),
-    host: values.host ?? '127.0.0.1',
-    maxBodyBytes: number('max-body-bytes', 1, 2 ** 31),
-    workers: number('workers', 1, 64) ?? 1,
-    nonFinite: values['refuse-non-finite'] === true ? 'refuse' : 'accept',
-    session: {
-      ...(values['no-inline'] === true && { inline: 'never' as const }),
-      ...(concurrency !== undefined && { concurrency }),
-      ...(intraOpNumThreads !== undefined && { intraOpNumThreads }),
-      ...(decrypt !== undefined && { decrypt }),
-    },
+    config,
+    server: defined<ServerConfig>({
+      host: values.host,
+      restPort: port,
+      grpcPort,
+      managementPort: number('management-port', 0, 65_535),
+      workers: number('workers', 1, 64),
+      maxBodyBytes: number('max-body-bytes', 1, 2 ** 31),
+      compression: values['no-compression'] === true ? false : undefined,
+      nonFinite: values['refuse-non-finite'] === true ? 'refuse' : undefined,
+      modelControl: values['model-control'],
+      stateFile: values['state-file'],
+      modelBasePath: folder,
+      modelName: folder === undefined ? undefined : modelName,
+      pollSeconds,
+      models: files.length === 0 ? undefined : Object.fromEntries(files),
+    }),
+    models: defined<ModelConfig>({
+      versionPolicy: values.versions === undefined ? undefined : versionPolicy(values.versions),
+      inline: values['no-inline'] === true ? 'never' : undefined,
+      concurrency: number('concurrency', 1, 1024),
+      intraOpNumThreads: number('intra-op-threads', 0, 1024),
+    }),
     drain: {
       delayMs: (number('drain-delay-seconds', 0, 3600) ?? 0) * 1000,
       graceMs: (number('grace-seconds', 1, 3600) ?? 25) * 1000,
     },
-    control: values['model-control'] === true,
-    compression: values['no-compression'] !== true,
-    security,
+    security: readSecurityOptions(values),
     json: values.json === true,
     show,
   };
 }
+
+function shown(values: ReturnType<typeof parse>['values']): CommandLine['show'] {
+  if (values.help === true) return 'help';
+  if (values.version === true) return 'version';
+  if (values.check === true) return 'check';
+  return values['print-config'] === true ? 'config' : undefined;
+}
+
+/** What is there of some settings. */
+const defined = <Settings extends object>(settings: {
+  readonly [Key in keyof Settings]: Settings[Key] | undefined;
+}): Settings =>
+  Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => value !== undefined),
+  ) as Settings;
 
 function parse(args: readonly string[]) {
   try {
@@ -164,20 +186,21 @@ function ownName(arg: string): string {
   const known = name
     .replaceAll('_', '-')
     .replace(/^--rest-api-port$/, '--rest-port')
-    .replace(/^--port$/, '--grpc-port');
+    .replace(/^--port$/, '--grpc-port')
+    .replace(/^--manage-port$/, '--management-port');
   return [known, ...value].join('=');
 }
 
-function namedFile(text: string, name: string | undefined): { name: string; file: string } {
+function namedFile(text: string, name: string | undefined): [name: string, { path: string }] {
   const match = /^([\w.-]+)=(.+)$/.exec(text);
-  if (match?.[1] !== undefined && match[2] !== undefined) return { name: match[1], file: match[2] };
-  return { name: name ?? basename(text, extname(text)), file: text };
+  if (match?.[1] !== undefined && match[2] !== undefined) return [match[1], { path: match[2] }];
+  return [name ?? basename(text, extname(text)), { path: text }];
 }
 
-function versionPolicy(text: string): VersionPolicy {
-  if (text === 'latest') return { latest: 1 };
-  if (text === 'all') return text;
+function versionPolicy(text: string): NonNullable<ModelConfig['versionPolicy']> {
+  if (text === 'latest') return { latest: { count: 1 } };
+  if (text === 'all') return { all: {} };
   const versions = text.split(',');
-  if (versions.every((version) => /^\d{1,18}$/.test(version))) return versions;
+  if (versions.every((version) => /^\d{1,18}$/.test(version))) return { specific: { versions } };
   throw new UsageError(`--versions: expected latest, all or numbers such as 3,4, got '${text}'`);
 }

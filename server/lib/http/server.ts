@@ -51,6 +51,11 @@ export function createHttpServer(
   return server;
 }
 
+/** Another certificate for new connections. */
+export function setTls(server: WebServer, tls: TlsOptions): void {
+  if ('setSecureContext' in server) server.setSecureContext(secureContext(tls));
+}
+
 /** Connections on which nothing was asked yet: Node does not count them among the idle ones. */
 const unused = new WeakMap<WebServer, Set<Socket>>();
 

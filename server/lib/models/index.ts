@@ -1,10 +1,6 @@
 export { type InputShapes } from './bindings';
-export {
-  FolderWatch,
-  type FolderChange,
-  type FolderOptions,
-  type VersionPolicy,
-} from './folder-watch';
+export { scanModels, scanVersions, type VersionFolder } from './folder';
+export { wantedVersions, type VersionPolicy } from './version-policy';
 export { difference, outputOf, type Output } from './compare';
 export { ModelError, type ModelErrorKind } from './errors';
 export { type Lease } from './lease';

@@ -1,4 +1,4 @@
-import { TensorPool } from 'onlite';
+import { TensorPool, type SessionOptions } from 'onlite';
 import type { PublicKey } from 'onlite/security';
 
 import type { BindingLimits } from './bindings';
@@ -37,6 +37,8 @@ export interface RepositoryOptions {
    * not loaded. By default signatures are not asked for.
    */
   readonly trustedKeys?: readonly PublicKey[];
+  /** The key of encrypted models, of those whose session options have none. */
+  readonly decrypt?: SessionOptions['decrypt'];
 }
 
 /** Told of what becomes of versions, so that other threads serve the same. */
@@ -72,6 +74,7 @@ export class ModelRepository {
   readonly #limits: BindingLimits;
 
   readonly #trustedKeys: readonly PublicKey[] | undefined;
+  readonly #decrypt: SessionOptions['decrypt'];
   readonly #threads: number;
   readonly #thread: number;
   /** Of other threads. */
@@ -80,6 +83,7 @@ export class ModelRepository {
   /** @param threads - that answer requests, of which this is `thread` */
   constructor(options: RepositoryOptions = {}, threads = 1, thread = 0) {
     this.#trustedKeys = options.trustedKeys;
+    this.#decrypt = options.decrypt;
     this.#threads = threads;
     this.#thread = thread;
     this.#pool = new TensorPool({
@@ -111,6 +115,18 @@ export class ModelRepository {
     return loading;
   }
 
+  /** Says of a version why it cannot be loaded, where that was not even tried. */
+  async refuse(source: ModelSource, error: unknown): Promise<void> {
+    const { name, version } = source;
+    const entry = this.#models.get(name)?.get(version) ?? newEntry(source);
+    await entry.change;
+    this.#keep(entry);
+    if (entry.model === undefined) entry.state = 'END';
+    entry.reason = error instanceof Error ? error.message : String(error);
+    this.countsOf(name).failed('settings');
+    await this.#tell(entry);
+  }
+
   #keep(entry: Entry): void {
     const { name, version } = entry.source;
     const versions = this.#models.get(name) ?? new Map<string, Entry>();
@@ -133,8 +149,9 @@ export class ModelRepository {
         await this.#tell(entry);
       }
       const trusted = this.#trustedKeys && (await readTrusted(source.file, this.#trustedKeys));
+      const decrypt = this.#decrypt;
       const model = await ServedModel.load(
-        source,
+        decrypt === undefined ? source : { ...source, session: { decrypt, ...source.session } },
         this.#pool,
         this.#limits,
         this.#threads,

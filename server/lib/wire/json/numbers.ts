@@ -69,6 +69,10 @@ const kinds: Readonly<Record<NumberType, NumberKind>> = {
 
 export const isNumberType = (type: ElementType): type is NumberType => Object.hasOwn(kinds, type);
 
+/** Memory for numbers of a type. */
+export const emptyNumbers = (type: ElementType, length: number): NumberArray =>
+  new (isNumberType(type) ? kinds[type] : kinds.uint8).array(length);
+
 /** Where numbers are put: memory of fixed size, or memory that grows. */
 export class NumberSink {
   readonly type: NumberType;

@@ -1,9 +1,15 @@
-import type { ElementType, Tensor } from 'onlite';
+import { Tensor, type ElementType } from 'onlite';
 
 import { badRequest } from '../errors';
 import type { JsonReader } from '../json/reader';
 import { readNested } from '../json/nested';
-import { NumberSink, isNumberType, readNumbers, type NumberRules } from '../json/numbers';
+import {
+  NumberSink,
+  emptyNumbers,
+  isNumberType,
+  readNumbers,
+  type NumberRules,
+} from '../json/numbers';
 import { Letter } from '../json/letters';
 import { decodeText } from './text';
 
@@ -81,6 +87,20 @@ export class Values {
       target[first + index * step] = source[index] ?? 0;
     }
   }
+}
+
+/** A tensor of its own with all of some values. */
+export function tensorOf(values: Values, dims: readonly number[]): Tensor {
+  const { type, length } = values;
+  const data =
+    type === 'string'
+      ? [...values.texts]
+      : type === 'bool'
+        ? new Uint8Array(length)
+        : emptyNumbers(type, length);
+  const tensor = new Tensor(type, data, dims) as unknown as Tensor;
+  if (type !== 'string') values.writeTo(tensor);
+  return tensor;
 }
 
 /** Whether the next value is an object for bytes, and not one of names. */

@@ -1,0 +1,111 @@
+import { dirname, resolve } from 'node:path';
+
+import { readJsonFile } from './json-file';
+import { described, merged, type Effective, type Layer } from './layers';
+import { normalised, type ModelConfig } from './model-config';
+import type { ModelLayers } from './model-settings';
+
+/** Settings of a server, as `--config FILE` has them; the schema says more. */
+export interface ServerConfig {
+  readonly host?: string;
+  readonly restPort?: number;
+  readonly grpcPort?: number | false;
+  readonly managementPort?: number | false;
+  readonly workers?: number;
+  readonly maxBodyBytes?: number;
+  readonly compression?: boolean;
+  readonly nonFinite?: 'accept' | 'refuse';
+  readonly modelControl?: boolean;
+  readonly stateFile?: string;
+  readonly modelBasePath?: string;
+  readonly modelName?: string;
+  readonly pollSeconds?: number;
+  readonly defaults?: ModelConfig;
+  readonly models?: Readonly<
+    Record<string, { readonly path?: string; readonly config?: ModelConfig }>
+  >;
+}
+
+export const SERVER_DEFAULTS = {
+  host: '127.0.0.1',
+  restPort: 8501,
+  grpcPort: 8500,
+  managementPort: false,
+  workers: 1,
+  maxBodyBytes: 256 << 20,
+  compression: true,
+  nonFinite: 'accept',
+  modelControl: false,
+  pollSeconds: 2,
+} as const satisfies ServerConfig;
+
+/** What a running server cannot change. */
+export const FIXED_SETTINGS = [
+  'host',
+  'restPort',
+  'grpcPort',
+  'managementPort',
+  'workers',
+  'maxBodyBytes',
+  'compression',
+  'nonFinite',
+  'modelControl',
+  'stateFile',
+] as const satisfies (keyof ServerConfig)[];
+
+/** What is said of the models, and what holds for the server. */
+export interface EffectiveConfig {
+  readonly server: ServerConfig & typeof SERVER_DEFAULTS;
+  readonly layers: ModelLayers;
+  /** Without those of models. */
+  readonly described: Readonly<Record<string, Effective>>;
+}
+
+/**
+ * What holds: the command line's over the file's over the defaults. Paths in the file are relative to it.
+ *
+ * @param flags - of the command line; those of models apart
+ * @throws ConfigError naming what is wrong with the file
+ */
+export function effectiveConfig(
+  file: string | undefined,
+  flags: ServerConfig,
+  modelFlags: ModelConfig,
+): EffectiveConfig {
+  const read = file === undefined ? {} : fromFile(file);
+  const { defaults, models: named = {}, ...rest } = read;
+  // Files that the command line names come beside those of the file.
+  const { models: files = {}, ...said } = flags;
+  const models = { ...named, ...files };
+  const layers: Layer<ServerConfig>[] = [{ from: 'default', config: SERVER_DEFAULTS }];
+  if (file !== undefined) layers.push({ from: 'server file', file, config: rest });
+  layers.push({ from: 'flag', config: said });
+  const server = merged(layers) as EffectiveConfig['server'];
+  const configs = Object.entries(models).map(([name, { config = {} }]) => [name, config]);
+  return {
+    server: { ...server, models },
+    layers: {
+      ...(file !== undefined && { file }),
+      ...(defaults && { defaults: normalised(defaults) }),
+      models: Object.fromEntries(configs) as Record<string, ModelConfig>,
+      ...(Object.keys(modelFlags).length > 0 && { flags: modelFlags }),
+    },
+    described: described(layers),
+  };
+}
+
+function fromFile(file: string): ServerConfig {
+  const config = readJsonFile(file, 'server') as ServerConfig;
+  const absolute = (path: string): string => resolve(dirname(file), path);
+  const { modelBasePath, stateFile, models = {} } = config;
+  const resolved = Object.entries(models).map(([name, { path, ...rest }]) => [
+    name,
+    { ...rest, ...(path !== undefined && { path: absolute(path) }) },
+  ]);
+  return {
+    ...config,
+    models: Object.fromEntries(resolved) as NonNullable<ServerConfig['models']>,
+    ...(modelBasePath !== undefined && { modelBasePath: absolute(modelBasePath) }),
+    ...(stateFile !== undefined && { stateFile: absolute(stateFile) }),
+  };
+}

@@ -1,0 +1,79 @@
+import type { IncomingMessage } from 'node:http';
+import { isIP, type AddressInfo } from 'node:net';
+
+import type { Admit } from '../http/admission';
+import { createHandler, type HttpHandler } from '../http/handler';
+import { RouteTable } from '../http/paths';
+import { close, createHttpServer, listen, setTls, type WebServer } from '../http/server';
+import { metricsPage } from '../metrics';
+import type { ModelServer } from '../server';
+import type { TlsOptions } from '../tls';
+import { management } from './routes';
+
+/** Bodies of management are small. */
+const MAX_BODY_BYTES = 64 << 10;
+
+/** What management is about. */
+export interface ManagementSettings {
+  readonly server: ModelServer;
+  readonly onError: (error: unknown) => void;
+  /** Asked of each request. */
+  readonly admit: Admit;
+  readonly tls: TlsOptions | undefined;
+  /** What it is to be reached by besides addresses and localhost. */
+  readonly host: string;
+}
+
+/** The management API, on a port of its own. */
+export class ManagementServer {
+  #isClosing = false;
+  readonly #server: WebServer;
+  readonly #host: string;
+
+  constructor({ server, admit, tls, onError, host }: ManagementSettings) {
+    this.#host = host;
+    const handler = createHandler({
+      routes: new RouteTable([management(server)]),
+      maxBodyBytes: MAX_BODY_BYTES,
+      compression: false,
+      pages: new Map([
+        ['/metrics', { needs: 'monitor' as const, answer: metricsPage(server.models) }],
+      ]),
+      admit,
+      onlyModel: () => undefined,
+      isClosing: () => this.#isClosing,
+      onError,
+    });
+    const answer: HttpHandler = (request, response, continues) => {
+      if (this.#isMeant(request)) {
+        handler(request, response, continues);
+        return;
+      }
+      const body = JSON.stringify({ error: `Host: '${request.headers.host}' is not this server` });
+      response.writeHead(421, { 'Content-Type': 'application/json', Connection: 'close' });
+      response.end(body);
+    };
+    this.#server = createHttpServer(answer, {}, tls);
+  }
+
+  /** Another certificate for new connections. */
+  setTls(tls: TlsOptions): void {
+    setTls(this.#server, tls);
+  }
+
+  /** A page whose name has been made to mean this machine still says its own name. */
+  #isMeant({ headers }: IncomingMessage): boolean {
+    const { host = '' } = headers;
+    const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+    return name === '' || name === 'localhost' || name === this.#host || isIP(name) !== 0;
+  }
+
+  listen(port: number): Promise<AddressInfo> {
+    return listen(this.#server, port, this.#host);
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#isClosing = true;
+    return close(this.#server, graceMs);
+  }
+}

@@ -1,0 +1,143 @@
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { modelSettings, type EffectiveConfig, type ModelLayers } from '../config';
+import type { ModelRepository } from '../models';
+import type { FileSource } from './file-source';
+import { FolderWatch, type FolderChange, type FolderOptions } from './folder-watch';
+import { preparation } from './prepare';
+import type { TrafficBook } from './traffic-book';
+
+/** What a configuration is followed with. */
+export interface ConfiguredSettings {
+  readonly models: ModelRepository;
+  readonly book: TrafficBook;
+  readonly files: FileSource;
+  readonly onChange: (change: FolderChange) => void;
+}
+
+/** Models of a configuration: folders that are watched, and files. */
+interface Wanted {
+  readonly folders: ReadonlyMap<string, { path: string; options: FolderOptions }>;
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** The version of a model that is a file. */
+const ONLY_VERSION = '1';
+
+/** Serves what a configuration names, and follows the next one: what both have goes on. */
+export class ConfiguredModels {
+  readonly #settings: ConfiguredSettings;
+  readonly #folders = new Map<string, FolderWatch>();
+  /** What files were loaded as. */
+  readonly #files = new Map<string, string>();
+
+  constructor(settings: ConfiguredSettings) {
+    this.#settings = settings;
+  }
+
+  get folders(): readonly FolderWatch[] {
+    return [...this.#folders.values()];
+  }
+
+  /**
+   * Serves what it names and no more what it does not.
+   *
+   * @throws Error if a folder cannot be read or a file not be loaded; the others are served
+   */
+  async follow(config: EffectiveConfig): Promise<void> {
+    const wanted = wantedOf(config, this.#settings.onChange);
+    const failures: unknown[] = [];
+    const attempt = (work: () => Promise<void>) =>
+      work().catch((error: unknown) => void failures.push(error));
+    for (const [key, { path, options }] of wanted.folders) {
+      const watch = this.#folders.get(key);
+      await attempt(() =>
+        watch === undefined
+          ? this.#watch(key, path, options)
+          : watch.configure(config.layers, options.pollMs),
+      );
+    }
+    for (const [name, path] of wanted.files) {
+      await attempt(() => this.#load(name, path, config.layers));
+    }
+    await this.#leave(wanted);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #watch(key: string, path: string, options: FolderOptions): Promise<void> {
+    const { models, book } = this.#settings;
+    const watch = new FolderWatch(models, path, options, book);
+    this.#folders.set(key, watch);
+    try {
+      await watch.start();
+    } catch (error) {
+      this.#folders.delete(key);
+      throw error;
+    }
+  }
+
+  async #load(name: string, file: string, layers: ModelLayers): Promise<void> {
+    const settings = modelSettings(name, undefined, layers);
+    const state = JSON.stringify([file, settings.fingerprint]);
+    const { book, files, onChange } = this.#settings;
+    await book.setBase(name, settings.traffic);
+    if (this.#files.get(name) === state) return;
+    const { session } = settings;
+    const serving = settings.servingOf(dirname(file));
+    const source = { name, version: ONLY_VERSION, file, session, serving };
+    try {
+      await files.add({ source, prepare: preparation(settings, undefined) });
+    } catch (error) {
+      // Where there is no old one, nothing goes on.
+      if (this.#files.has(name)) onChange({ name, version: ONLY_VERSION, event: 'failed', error });
+      throw error;
+    }
+    this.#files.set(name, state);
+  }
+
+  async #leave(wanted: Wanted): Promise<void> {
+    for (const [key, watch] of this.#folders) {
+      if (wanted.folders.has(key)) continue;
+      this.#folders.delete(key);
+      await watch.stop();
+      // Not waited for: requests under way have their own time.
+      void watch.unloadAll();
+    }
+    for (const name of this.#files.keys()) {
+      if (wanted.files.has(name)) continue;
+      this.#files.delete(name);
+      void this.#settings.files.remove(name);
+    }
+  }
+
+  /** Looks into all folders now. */
+  async look(): Promise<void> {
+    for (const folder of this.#folders.values()) await folder.look();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.folders.map((folder) => folder.stop()));
+  }
+}
+
+function wantedOf(
+  { server, layers }: EffectiveConfig,
+  onChange: (change: FolderChange) => void,
+): Wanted {
+  const { modelBasePath, modelName, models = {}, pollSeconds } = server;
+  const folders = new Map<string, { path: string; options: FolderOptions }>();
+  const files = new Map<string, string>();
+  const add = (path: string, name: string | undefined) => {
+    const pollMs = pollSeconds * 1000;
+    const options = { layers, pollMs, onChange, ...(name !== undefined && { modelName: name }) };
+    folders.set(JSON.stringify([path, name]), { path, options });
+  };
+  if (modelBasePath !== undefined) add(modelBasePath, modelName);
+  for (const [name, { path }] of Object.entries(models)) {
+    if (path === undefined) continue;
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) add(path, name);
+    else files.set(name, path);
+  }
+  return { folders, files };
+}

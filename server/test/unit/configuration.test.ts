@@ -1,0 +1,86 @@
+// What is wrong with a configuration is said with the file and the path.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { ConfigError, effectiveConfig, printProblem } from '../../lib/config';
+import { checkConfigured } from '../../lib/rollout';
+import { adds, addVersion, temporaryFolder } from '../versions-support';
+
+const folder = temporaryFolder();
+let made = 0;
+/** A folder with a model, its configuration, and the server's file that names it. */
+function configured(server: object, model?: unknown, files: Record<string, string> = {}): string {
+  const base = join(folder, String(made++));
+  mkdirSync(base);
+  addVersion(join(base, 'models/sum'), 1, { 'model.onnx': adds(1), ...files });
+  if (model !== undefined) {
+    const text = typeof model === 'string' ? model : JSON.stringify(model);
+    writeFileSync(join(base, 'models/sum/config.json'), text);
+  }
+  const file = join(base, 'server.json');
+  writeFileSync(file, JSON.stringify({ modelBasePath: 'models', ...server }));
+  return file;
+}
+
+function problemsOf(file: string): string[] {
+  try {
+    return checkConfigured(effectiveConfig(file, {}, {})).map(printProblem);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(printProblem);
+    throw error;
+  }
+}
+
+describe('a configuration', () => {
+  it.each([
+    [{ restPort: 70_000 }, undefined, /server\.json: restPort: expected to be <= 65535, got 70000/],
+    [{ restPrt: 1 }, undefined, /server\.json: restPrt: is not known/],
+    [{ grpcPort: true }, undefined, /server\.json: grpcPort: expected something else, got true/],
+    [{ models: { 'a/b': {} } }, undefined, /server\.json: models\.a\/b: is no name for this/],
+    [{ models: { a: { path: 'absent.onnx' } } }, undefined, /absent\.onnx: ENOENT/],
+    [{ modelBasePath: 'absent' }, undefined, /absent: ENOENT/],
+    [{ stateFile: 'absent/state.json' }, undefined, /state\.json: its folder is not there/],
+    [
+      { defaults: { concurrency: 0 } },
+      undefined,
+      /server\.json: defaults\.concurrency: expected to be >= 1, got 0/,
+    ],
+    [{}, '{', /sum\/config\.json: is no JSON: /],
+    [
+      {},
+      { versionPolicy: { newest: 1 } },
+      /sum\/config\.json: versionPolicy\.newest: is not known/,
+    ],
+    [
+      {},
+      { versionPolicy: { all: {}, latest: {} } },
+      /config\.json: versionPolicy: expected exactly one of its forms/,
+    ],
+    [{}, { labels: { stable: -1 } }, /config\.json: labels\.stable: expected to be >= 0, got -1/],
+    [{}, { labels: { stable: 1.5 } }, /labels\.stable: expected integer or string, got 1\.5/],
+    [{}, { canary: { version: 1 } }, /config\.json: canary: expected percent/],
+    [{}, { batching: { maxDelayMs: 1 } }, /batching: expected maxBatchSize or max_batch_size/],
+    [
+      {},
+      { concurrency: 1, instances: 1 },
+      /config\.json: expected only one of concurrency and instances/,
+    ],
+    [{}, { classLabels: 'absent.txt' }, /absent\.txt: classLabels: cannot be read: ENOENT/],
+  ])('says what is wrong with %j and %j', (server, model, expected) => {
+    const found = problemsOf(configured(server, model));
+    expect(found.join('\n')).toMatch(expected);
+    expect(found).toHaveLength(1);
+  });
+
+  it.each([
+    ['{"tests": []}', /1\/tests\.json: tests: expected to NOT have fewer than 1 items/],
+    ['{"tests": [{"inputs": 1}]}', /1\/tests\.json: tests\[0\]: expected outputs/],
+    ['{"tests": [{"inputs": 1, "outputs": [}]}', /1\/tests\.json: .*outputs/],
+    ['', /1\/tests\.json: expected an object, got the end of the JSON/],
+  ])('says what is wrong with the test vectors %s', (tests, expected) => {
+    const file = configured({}, undefined, { 'tests.json': tests });
+    expect(problemsOf(file).join('\n')).toMatch(expected);
+  });
+});
