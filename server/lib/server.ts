@@ -61,9 +61,9 @@ export interface ServerOptions extends RepositoryOptions {
   readonly nonFinite?: 'accept' | 'refuse';
   readonly timeouts?: HttpTimeouts;
   /**
-   * Threads that answer HTTP requests, at one address, with one copy of the models. Default 1. Others than
-   * the first are worker threads; one that ends is replaced. ERR_UNSUPPORTED from `listen` on Windows and
-   * macOS, where the kernel does not spread connections over sockets. gRPC is answered by the first.
+   * Threads that answer requests, HTTP's and gRPC's, at one address each, with one copy of the models.
+   * Default 1. Others than the first are worker threads; one that ends is replaced. ERR_UNSUPPORTED from
+   * `listen` and `listenGrpc` on Windows and macOS, where the kernel does not spread connections over sockets.
    */
   readonly workers?: number;
   /** Whether clients may load and unload the models that there are. Default false: whoever reaches the port could. */
@@ -327,16 +327,18 @@ export class ModelServer implements AsyncDisposable {
       return listen(this.#server, port, host);
     }
     const { address } = await lookup(host);
-    const bound = await this.listenShared(port, address);
-    await this.#pool.listen(bound.port, address);
+    const bound = await this.listenShared('http', port, address);
+    await this.#pool.listen('http', bound.port, address);
     return bound;
   }
 
   /** Listens at an address that others of this process listen at, too. @internal */
-  async listenShared(port: number, host: string): Promise<AddressInfo> {
-    this.#server ??= createHttpServer(this.#handler, this.#timeouts, this.#tls);
+  async listenShared(protocol: 'http' | 'grpc', port: number, host: string): Promise<AddressInfo> {
     const { fd, family, ...bound } = openServerSocket({ port, host, reusePort: true });
-    await listenOn(this.#server, fd);
+    if (protocol === 'http') {
+      this.#server ??= createHttpServer(this.#handler, this.#timeouts, this.#tls);
+      await listenOn(this.#server, fd);
+    } else await this.#listenGrpc({ fd });
     return { ...bound, family };
   }
 
@@ -347,13 +349,21 @@ export class ModelServer implements AsyncDisposable {
    */
   async listenGrpc(port = 8500, host = '127.0.0.1'): Promise<AddressInfo> {
     if (this.#grpc !== undefined) throw new Error('the server listens for gRPC already');
+    if (this.#pool === undefined) return this.#listenGrpc({ port, host });
+    const { address } = await lookup(host);
+    const bound = await this.listenShared('grpc', port, address);
+    await this.#pool.listen('grpc', bound.port, address);
+    return bound;
+  }
+
+  async #listenGrpc(where: { port: number; host: string } | { fd: number }): Promise<AddressInfo> {
     const grpc = new GrpcServer({
       context: this.#context,
       access: this.#access,
       tls: this.#tls,
       onError: this.#settings.onError,
     });
-    const address = await grpc.listen({ port, host });
+    const address = await grpc.listen(where);
     this.#grpc = grpc;
     return address;
   }

@@ -1,7 +1,10 @@
 import type { Worker } from 'node:worker_threads';
 
+import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
+import { encode } from './protobuf';
 import { call, fixture, json, post, serve, type Reply, type Running } from './support';
 
 const request = post({ instances: [[1, 2, 3]] });
@@ -41,6 +44,20 @@ describe.runIf(spreads)('a server of several threads', () => {
     }
     expect(await metric('onlite_server_requests_total')).toBe(60);
     expect(await metric('onlite_runs_total')).toBe(60);
+  });
+
+  it('answers gRPC in all of them, each connection by one', async () => {
+    const { port } = await running.server.listenGrpc(0);
+    const before = await metric('onlite_server_requests_total');
+    const request = encode(infer('rows', [input('x', 'FP32', [1, 3])], [raw(1, 2, 3)]));
+    const clients = Array.from({ length: 12 }, () => newClient(port));
+    const replies = await Promise.all(
+      clients.map((client) => callGrpc(client, `${V2}ModelInfer`, request)),
+    );
+    for (const client of clients) client.close();
+    expect(replies.map(({ code }) => code)).toEqual(Array(12).fill(status.OK));
+    expect(await metric('onlite_server_requests_total')).toBe(before + 12);
+    await expect(running.server.listenGrpc(0)).rejects.toThrow(/already/);
   });
 
   it('serves what is loaded, labelled and unloaded later in all of them', async () => {

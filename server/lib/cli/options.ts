@@ -27,7 +27,7 @@ file's name and is version 1.
   --no-grpc               listen for REST only
   --host HOST             what to listen on, default 127.0.0.1: 0.0.0.0 for all that reach this machine
   --max-body-bytes N      of a request, default 268435456
-  --workers N             threads that answer REST requests, with one copy of the models; default 1
+  --workers N             threads that answer requests, with one copy of the models; default 1
   --no-inline             make every run on a thread, short ones too
   --refuse-non-finite     take and write no NaN and Infinity in JSON, which does not have them
   --concurrency N         runs of a model at a time, default 1

@@ -35,7 +35,12 @@ export type Order =
   | { readonly kind: 'count'; readonly name: string; readonly memory: SharedArrayBuffer }
   | { readonly kind: 'tls'; readonly tls: TlsOptions }
   | { readonly kind: 'keys'; readonly keys: readonly ApiKey[] }
-  | { readonly kind: 'listen'; readonly port: number; readonly host: string }
+  | {
+      readonly kind: 'listen';
+      readonly protocol: 'http' | 'grpc';
+      readonly port: number;
+      readonly host: string;
+    }
   | { readonly kind: 'drain' }
   | { readonly kind: 'close'; readonly graceMs: number };
 

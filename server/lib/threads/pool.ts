@@ -50,7 +50,7 @@ export class ThreadPool implements RepositoryMirror {
   /** Those that have taken the place of the options'. */
   #keys: readonly ApiKey[] | undefined;
   #tls: TlsOptions | undefined;
-  #address: { readonly port: number; readonly host: string } | undefined;
+  readonly #addresses: Extract<Order, { kind: 'listen' }>[] = [];
   #restarts = 0;
   #isClosing = false;
 
@@ -60,9 +60,10 @@ export class ThreadPool implements RepositoryMirror {
   }
 
   /** Listens in all of them. @throws Error if one cannot */
-  async listen(port: number, host: string): Promise<void> {
-    this.#address = { port, host };
-    await this.#order({ kind: 'listen', port, host });
+  async listen(protocol: 'http' | 'grpc', port: number, host: string): Promise<void> {
+    const order = { kind: 'listen', protocol, port, host } as const;
+    this.#addresses.push(order);
+    await this.#order(order);
   }
 
   async changed(status: VersionStatus): Promise<void> {
@@ -143,7 +144,7 @@ export class ThreadPool implements RepositoryMirror {
     orders.push(...served.map(changeOf));
     if (this.#tls !== undefined) orders.push({ kind: 'tls', tls: this.#tls });
     if (this.#keys !== undefined) orders.push({ kind: 'keys', keys: this.#keys });
-    if (this.#address !== undefined) orders.push({ kind: 'listen', ...this.#address });
+    orders.push(...this.#addresses);
     for (const order of orders) this.#send(member, order).catch(onError);
   }
 

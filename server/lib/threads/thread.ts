@@ -52,7 +52,7 @@ async function follow(order: Order): Promise<void> {
       await server.setApiKeys(order.keys);
       return;
     case 'listen':
-      await server.listenShared(order.port, order.host);
+      await server.listenShared(order.protocol, order.port, order.host);
       return;
     case 'drain':
       models.isDraining = true;
