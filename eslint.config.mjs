@@ -128,6 +128,11 @@ const forbiddenToServer = {
   'manage/**/*.ts': ['mount', 'grpc', ...lastOfServer],
   'mount/**/*.ts': ['config', 'rollout', 'manage', 'grpc', ...lastOfServer],
   'grpc/**/*.ts': ['config', 'rollout', 'http', 'manage', 'mount', ...lastOfServer],
+  'access/**/*.ts': ['config', 'rollout', 'http', 'manage', 'mount', 'grpc', ...lastOfServer],
+  'http2/**/*.ts': [
+    ...['access', 'models', 'config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc'],
+    ...lastOfServer,
+  ],
   'client/**/*.ts': [
     'config',
     'rollout',
