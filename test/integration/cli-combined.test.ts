@@ -18,7 +18,11 @@ const samples = [
 
 interface Result {
   pruned?: { name: string; fidelity: { sqnr: number; accuracy: [number, number] } };
-  candidates: { name: string; fidelity: { sqnr: number; accuracy: [number, number] } }[];
+  candidates: {
+    name: string;
+    fidelity: { sqnr: number; accuracy: [number, number] };
+    decisions?: { node: string; as?: string; reason?: string }[];
+  }[];
   chosen?: string;
   products?: [number, number];
   holds: boolean;
@@ -47,6 +51,24 @@ describe('onlite optimize with --prune and --quantize', () => {
     expect(Object.keys(custom).sort()).toEqual(
       expect.arrayContaining(['onlite.pruning', 'onlite.quantization']) as string[],
     );
+  });
+
+  it('leaves nodes as they are that are to stay so', () => {
+    const all = ['optimize', digits('mlp.onnx'), outputFile(), ...samples, '--no-speed'];
+    const limits = ['--max-accuracy-loss', '1', '--min-speedup', '0'];
+    const steps = ['--prune', '0.5', '--quantize', 'dynamic'];
+    const find = (words: readonly string[]): Result =>
+      onliteJson([...all, ...limits, ...words]) as Result;
+    const [first, ...rest] = find(steps).candidates[0]?.decisions ?? [];
+    const node = first?.node ?? '';
+    expect(rest.length).toBeGreaterThan(0);
+    const kept = find([...steps, '--exclude', node]).candidates[0]?.decisions ?? [];
+    expect(kept.filter(({ as }) => as === undefined)).toMatchObject([
+      { node, reason: 'it was to stay float' },
+    ]);
+    const { status, stderr } = onlite([...all.slice(0, 3), '--exclude', node]);
+    expect(status).toBe(2);
+    expect(stderr).toContain('--exclude: is for --prune and --quantize');
   });
 
   it('does one of them', () => {

@@ -158,3 +158,33 @@ it('is written by prune, and measured by bench', async () => {
   expect(refused.status).toBe(1);
   expect(refused.stderr).toContain('zstd needs Node 22.15');
 });
+
+describe('compressed, a model', () => {
+  const digits = path.join(import.meta.dirname, '../fixtures/digits');
+  const plain = path.join(digits, 'mlp.onnx');
+  const packed = write(gzipSync(readFileSync(plain)));
+  const output = path.join(folder, 'made.onnx');
+  const data = ['--data', path.join(digits, 'calibration.npz')];
+  const limits = ['--min-sqnr', '0', '--min-speedup', '0'];
+  const judging = [...data, ...limits, '--no-speed'];
+
+  it.each([
+    ['quantised', ['quantize', '--method', 'dynamic', ...judging]],
+    ['pruned', ['prune', '--sparsity', '0.5', ...judging]],
+    ['made simpler', ['optimize', '--no-speed']],
+    ['pruned and quantised', ['optimize', '--prune', '0.5', '--quantize', 'dynamic', ...judging]],
+  ])('is %s', async (_, [command = '', ...options]) => {
+    const { input } = onliteJson([command, packed, output, ...options]) as {
+      input: { path: string };
+    };
+    expect(input.path).toBe(packed);
+    await using session = await InferenceSession.create(output);
+    expect(session.outputNames).toEqual(['scores']);
+  });
+
+  it('is compared with another, layer by layer', () => {
+    const words = ['compare', packed, plain, ...data, '--samples', '4', '--layers', '--no-speed'];
+    const { layers } = onliteJson(words) as { layers: { layers: unknown[] }[] };
+    expect(layers[0]?.layers.length).toBeGreaterThan(0);
+  });
+});

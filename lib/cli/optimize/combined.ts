@@ -16,6 +16,7 @@ import { guardedRows, samplesText, verdictOf, verdictText, type Choice } from '.
 import { interrupted } from '../interrupted';
 import { describeFile, type ModelFile } from '../model-file';
 import { byteSize, section, table } from '../output';
+import { ZEROS_NOTE } from '../prune/text';
 import { deliver } from '../output-file';
 import type { Combination } from './combined-options';
 import type { OptimizeCommand } from './options';
@@ -98,6 +99,11 @@ function stepRows({ pruned, candidates, input }: CombinedDocument): Rows {
   return guardedRows(steps, { name: 'original', bytes: input.bytes });
 }
 
+/** Whether weights were pruned and no channel was removed. */
+const hasZerosAlone = ({ pruned, candidates, channels }: CombinedDocument): boolean =>
+  channels === undefined &&
+  (pruned !== undefined || candidates.some(({ name }) => name.startsWith('pruned')));
+
 const numbers = (title: string, { header, rows }: Rows): string =>
   section(title, rows, { header, right: header.map((_, column) => column).slice(1) });
 
@@ -111,6 +117,7 @@ function renderText(document: CombinedDocument): string {
   return [
     `${table(facts, { indent: 0 })}\n`,
     numbers('Steps', stepRows(document)),
+    hasZerosAlone(document) ? `\n${ZEROS_NOTE}\n` : '',
     speed ? numbers('Latency and memory', speedRows(['original', 'result'], speed.models)) : '',
     verdictText(verdictOf(document)),
   ].join('');
@@ -126,7 +133,10 @@ function renderReport(document: CombinedDocument): string {
   return guardedPage(
     document,
     parts,
-    `Written by onlite optimize. Samples: ${samplesText(samples, 'calibrate')}.`,
+    [
+      `Written by onlite optimize. Samples: ${samplesText(samples, 'calibrate')}.`,
+      hasZerosAlone(document) ? ZEROS_NOTE : '',
+    ].join(' '),
   );
 }
 

@@ -30,7 +30,8 @@ export interface QuantizeCommand extends SampleOptions, GuardSettings {
   readonly method: QuantizeMethod;
   readonly calibration?: RangeMethod;
   readonly format: 'qdq' | 'qoperator';
-  readonly io?: 'float32' | 'int8';
+  readonly activations?: 'int8' | 'int16';
+  readonly io?: 'float32' | 'int8' | 'int16';
   readonly bits?: 4 | 8;
   readonly blockSize?: number;
   readonly target?: Target;
@@ -100,6 +101,8 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
     throw new UsageError('--dtype q4 and --bits 8: give one of them');
   const format = choice(args, 'format', ['qdq', 'qoperator'] as const);
   const usesRanges = method === 'auto' || method === 'static';
+  const activations = choice(args, 'activations', ['int8', 'int16'] as const);
+  if (activations && !usesRanges) throw new UsageError('--activations: needs --method static');
   const calibration = rangeMethod(args);
   if (calibration && !usesRanges) {
     throw new UsageError(`--calibration: --method ${method} looks at no activation before it runs`);
@@ -120,7 +123,8 @@ export function parseQuantizeOptions(args: ParsedArguments): QuantizeCommand {
     ...given('calibration', calibration),
     ...given('bits', bits === undefined ? undefined : Number(bits)),
     ...given('blockSize', size),
-    ...given('io', choice(args, 'io', ['float32', 'int8'] as const)),
+    ...given('activations', activations),
+    ...given('io', choice(args, 'io', ['float32', activations ?? 'int8'] as const)),
     ...given('target', choice(args, 'target', targets)),
     ...given('task', choice(args, 'task', ['classification', 'regression'] as const)),
     ...given('judged', text(args, 'output')),

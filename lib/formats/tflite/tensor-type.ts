@@ -36,4 +36,11 @@ export function tensorTypeName(type: number): string {
 }
 
 /** Numbers of the types that models are quantised from and to. */
-export const TensorType = { float32: 0, float16: 1, int32: 2, int64: 4, int8: 9 } as const;
+export const TensorType = {
+  float32: 0,
+  float16: 1,
+  int32: 2,
+  int64: 4,
+  int16: 7,
+  int8: 9,
+} as const;

@@ -29,7 +29,15 @@ export type Pruning = Pick<
 /** How the rest is quantised. */
 export type Quantizing = Pick<
   QuantizeOptions,
-  'method' | 'calibration' | 'target' | 'bits' | 'blockSize' | 'format' | 'io' | 'count'
+  | 'method'
+  | 'calibration'
+  | 'target'
+  | 'bits'
+  | 'blockSize'
+  | 'format'
+  | 'activations'
+  | 'io'
+  | 'count'
 >;
 
 /** How {@link pruneAndQuantize} makes a model, and what must hold of the result. */

@@ -6,6 +6,7 @@ import { TO_INTEGER } from './rounding';
 interface IntegerArrays {
   int8: Int8Array<ArrayBuffer>;
   uint8: Uint8Array<ArrayBuffer>;
+  int16: Int16Array<ArrayBuffer>;
   int32: Int32Array<ArrayBuffer>;
 }
 
@@ -14,6 +15,7 @@ type Integers = IntegerArrays[keyof IntegerArrays];
 const KINDS = {
   int8: { array: Int8Array, min: -128, max: 127 },
   uint8: { array: Uint8Array, min: 0, max: 255 },
+  int16: { array: Int16Array, min: -32768, max: 32767 },
   int32: { array: Int32Array, min: -(2 ** 31), max: 2 ** 31 - 1 },
 } as const;
 

@@ -110,8 +110,14 @@ class Quantizer {
     workspace: Workspace,
   ): Promise<Quantizer> {
     throwIfAborted(options.signal);
-    if (options.io === 'int8') {
-      const message = "io 'int8': a quantised ONNX model takes and gives what the float one does";
+    const { io = 'float32', activations = 'int8' } = options;
+    if (io !== 'float32') {
+      const message = `io '${io}': a quantised ONNX model takes and gives what the float one does`;
+      throw new OnliteError('ERR_UNSUPPORTED', message);
+    }
+    if (activations === 'int16') {
+      const message =
+        "activations 'int16': ONNX Runtime computes such models in float, four times slower";
       throw new OnliteError('ERR_UNSUPPORTED', message);
     }
     const float = workspace.path('float');

@@ -45,8 +45,13 @@ export interface QuantizeOptions extends GuardLimits {
    * integer operators themselves.
    */
   readonly format?: 'qdq' | 'qoperator';
-  /** What a static TensorFlow Lite model takes and gives. Default `float32`. */
-  readonly io?: 'float32' | 'int8';
+  /**
+   * What activations of a static TensorFlow Lite model become; int16 is for accuracy: no kernel of
+   * XNNPACK takes it, and the built-in ones are many times slower. Default `int8`.
+   */
+  readonly activations?: 'int8' | 'int16';
+  /** What a static TensorFlow Lite model takes and gives: floats, or what its activations are. Default `float32`. */
+  readonly io?: 'float32' | 'int8' | 'int16';
   /** Nodes by name (or first output) that stay float. */
   readonly exclude?: readonly string[];
   /** Writes the best candidate though it does not hold a limit. */
@@ -71,6 +76,7 @@ const optionKeys = new Set<keyof QuantizeOptions>([
   'bits',
   'blockSize',
   'format',
+  'activations',
   'io',
   'exclude',
   'force',
@@ -96,7 +102,14 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedQuantizeO
   optionalChoice(checked, 'method', 'options', methods);
   optionalChoice(checked, 'target', 'options', wordsOf(...targets));
   optionalChoice(checked, 'format', 'options', wordsOf('qdq', 'qoperator'));
-  optionalChoice(checked, 'io', 'options', wordsOf('float32', 'int8'));
+  optionalChoice(checked, 'activations', 'options', wordsOf('int8', 'int16'));
+  const { activations = 'int8' } = checked;
+  optionalChoice(
+    checked,
+    'io',
+    'options',
+    wordsOf('float32', activations === 'int16' ? 'int16' : 'int8'),
+  );
   optionalInteger(checked, 'count', 'options', 0, Number.MAX_SAFE_INTEGER);
   checkGuardedOptions(checked);
   const { calibration, bits } = checked;
@@ -117,12 +130,13 @@ export function checkQuantizeOptions(options: QuantizeOptions): CheckedQuantizeO
 const SMALLER: ReadonlySet<QuantizeMethod> = new Set(['weight-only', 'float16'] as const);
 
 /** The methods to try, and the speed that the result must have. */
-export function methodsOf({ method = 'auto', minSpeedup }: QuantizeOptions): {
+export function methodsOf({ method = 'auto', activations, minSpeedup }: QuantizeOptions): {
   methods: readonly Exclude<QuantizeMethod, 'auto'>[];
   minSpeedup: number;
 } {
   return {
-    methods: method === 'auto' ? ['static', 'dynamic'] : [method],
-    minSpeedup: minSpeedup ?? (SMALLER.has(method) ? 0 : 1),
+    methods:
+      method === 'auto' ? (activations === 'int16' ? ['static'] : ['static', 'dynamic']) : [method],
+    minSpeedup: minSpeedup ?? (SMALLER.has(method) || activations === 'int16' ? 0 : 1),
   };
 }

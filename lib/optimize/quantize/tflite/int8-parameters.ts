@@ -3,6 +3,16 @@ import { OnliteError } from '../../../errors';
 import type { OperatorT, SubgraphEditor } from '../../../formats/tflite';
 import { rangeParameters, type Range } from '../parameters';
 import { isLayerRule, type Int8Plan } from './int8-plan';
+import { INT16_FIXED, type Activations } from './int8-rules';
+
+const INT16_MAX = 32767;
+
+/** The parameters of an activation, or of a constant beside one, by its range; int16 is symmetric. */
+export function activationParameters({ min, max }: Range, activations: Activations): Quantization {
+  if (activations === 'int8') return rangeParameters({ min, max }, 'int8');
+  const scale = Math.fround(Math.max(Math.abs(min), Math.abs(max)) / INT16_MAX);
+  return { scale: [scale >= 2 ** -126 ? scale : 1], zeroPoint: [0] };
+}
 
 /**
  * The parameters of every activation that becomes int8, by its index: those of its range, unless the
@@ -13,7 +23,7 @@ import { isLayerRule, type Int8Plan } from './int8-plan';
  */
 export function int8Parameters(
   editor: SubgraphEditor,
-  { operators, tensors }: Int8Plan,
+  { operators, tensors, activations }: Int8Plan,
   ranges: ReadonlyMap<string, Range>,
 ): ReadonlyMap<number, Quantization> {
   const found = new Map<number, Quantization>();
@@ -21,8 +31,9 @@ export function int8Parameters(
     const name = editor.tensor(index)?.name ?? '';
     const range = ranges.get(name);
     if (!range) throw new OnliteError('ERR_UNSUPPORTED', `tensor '${name}' has no range`);
-    return rangeParameters(range, 'int8');
+    return activationParameters(range, activations);
   };
+  const fixed = (own: Quantization): Quantization => (activations === 'int8' ? own : INT16_FIXED);
   const makers = new Map<number, OperatorT>();
   for (const [operator, { rule, data }] of operators) {
     for (const position of data) {
@@ -35,7 +46,10 @@ export function int8Parameters(
       if (isLayerRule(rule) || rule.output === 'own' || rule.output === 'shared') {
         found.set(output, byRange(output));
       } else {
-        found.set(output, (rule.output === 'input' ? first : rule.output) ?? byRange(output));
+        found.set(
+          output,
+          (rule.output === 'input' ? first : fixed(rule.output)) ?? byRange(output),
+        );
       }
     }
   }

@@ -1,6 +1,13 @@
 import { TensorType, type OperatorT, type SubgraphEditor } from '../../../formats/tflite';
 import type { OperatorDecision } from '../decision';
-import { LAYERS, OPERATORS, type LayerRule, type OperatorRule } from './int8-rules';
+import {
+  INT16_VERSIONS,
+  LAYERS,
+  OPERATORS,
+  type Activations,
+  type LayerRule,
+  type OperatorRule,
+} from './int8-rules';
 
 /**
  * Which operators become int8: `full` all that can, as TensorFlow's converter has it, `delegated`
@@ -19,11 +26,14 @@ export interface Int8Plan {
   readonly operators: ReadonlyMap<OperatorT, PlannedOperator>;
   /** The activations that become integers, by their indices. */
   readonly tensors: ReadonlySet<number>;
+  readonly activations: Activations;
   readonly decisions: readonly OperatorDecision[];
 }
 
 export interface PlanOptions {
   readonly placement: Placement;
+  /** int8 by default. */
+  readonly activations?: Activations;
   /** Operators by the name of their first output that stay float. */
   readonly exclude?: ReadonlySet<string>;
 }
@@ -99,12 +109,17 @@ function reachable(planned: ReadonlyMap<OperatorT, PlannedOperator>): Set<Operat
 }
 
 /** Decides what of a subgraph computes in int8; no tensor's values have been looked at. */
-export function planInt8(editor: SubgraphEditor, { placement, exclude }: PlanOptions): Int8Plan {
+export function planInt8(
+  editor: SubgraphEditor,
+  { placement, exclude, activations = 'int8' }: PlanOptions,
+): Int8Plan {
   const candidates = new Map<OperatorT, PlannedOperator>();
   const reasons = new Map<OperatorT, string>();
   for (const operator of editor.graph.operators) {
     const name = editor.operatorName(operator);
-    const [layer, other] = [LAYERS.get(name), OPERATORS.get(name)];
+    const hasKernel = activations === 'int8' || INT16_VERSIONS.has(name);
+    const layer = hasKernel ? LAYERS.get(name) : undefined;
+    const other = hasKernel ? OPERATORS.get(name) : undefined;
     if (exclude?.has(operatorLabel(editor, operator))) {
       reasons.set(operator, 'it was to stay float');
     } else if (layer) {
@@ -117,7 +132,7 @@ export function planInt8(editor: SubgraphEditor, { placement, exclude }: PlanOpt
     } else if (isFloat(editor, operator.outputs[0])) {
       reasons.set(
         operator,
-        other ? 'XNNPACK computes it in float only' : 'there is no int8 kernel',
+        other ? 'XNNPACK computes it in float only' : `there is no ${activations} kernel`,
       );
     }
   }
@@ -134,7 +149,8 @@ export function planInt8(editor: SubgraphEditor, { placement, exclude }: PlanOpt
     const own = { node, operator: editor.operatorName(operator) };
     const planned = operators.get(operator);
     if (planned) {
-      return [{ ...own, as: isLayerRule(planned.rule) ? 'int8 × int8 per channel' : 'int8' }];
+      const isLayer = isLayerRule(planned.rule);
+      return [{ ...own, as: isLayer ? `${activations} × int8 per channel` : activations }];
     }
     const reason = reasons.get(operator);
     return reason === undefined ? [] : [{ ...own, reason }];
@@ -142,6 +158,7 @@ export function planInt8(editor: SubgraphEditor, { placement, exclude }: PlanOpt
   return {
     operators,
     tensors: new Set([...tensors].filter((index) => !editor.constantBytes(index))),
+    activations,
     decisions,
   };
 }

@@ -1,5 +1,8 @@
 import type { Quantization } from '../../../engine/session/metadata';
 
+/** What activations become. */
+export type Activations = 'int8' | 'int16';
+
 /** Where an operator with weights has what, among its inputs. */
 export interface LayerRule {
   readonly input: number;
@@ -100,3 +103,23 @@ export const OPERATORS: ReadonlyMap<string, OperatorRule> = new Map([
     { MAXIMUM: 2, MINIMUM: 2, PACK: 2 },
   ),
 ]);
+
+/**
+ * The operators of both lists that compute in int16 too, with the versions that do: symmetric int16
+ * activations, int8 weights, int64 biases. XNNPACK has none of them.
+ *
+ * @see tensorflow/lite/tools/versioning/op_version.cc
+ */
+export const INT16_VERSIONS: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ...{ CONV_2D: 4, DEPTHWISE_CONV_2D: 5, FULLY_CONNECTED: 12, TRANSPOSE_CONV: 3 },
+    ...{ ADD: 3, MUL: 4, SUB: 5, MEAN: 3, LEAKY_RELU: 2, RELU: 3, RELU6: 3, BATCH_MATMUL: 3 },
+    ...{ LOGISTIC: 3, SOFTMAX: 3, TANH: 3, CONCATENATION: 3, MAXIMUM: 4, MINIMUM: 4, PACK: 3 },
+    ...{ MAX_POOL_2D: 3, AVERAGE_POOL_2D: 3, REDUCE_MAX: 3, REDUCE_MIN: 3 },
+    ...{ RESHAPE: 1, TRANSPOSE: 5, SLICE: 4, STRIDED_SLICE: 4, PAD: 3, SPLIT: 4, UNPACK: 4 },
+    ...{ RESIZE_BILINEAR: 4, RESIZE_NEAREST_NEIGHBOR: 4, GATHER: 4, SQUEEZE: 1, EXPAND_DIMS: 1 },
+  }),
+);
+
+/** The fixed parameters that an output has in int16 in place of those in int8. */
+export const INT16_FIXED = fixed(1 / 32768, 0);

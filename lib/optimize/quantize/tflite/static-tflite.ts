@@ -12,7 +12,7 @@ import { RANGE_METHODS } from '../range-methods';
 import type { Workspace } from '../workspace';
 import { matchedTflite } from './bias-correction';
 import { equalizeTflite } from './equalize';
-import { planInt8, type Placement } from './int8-plan';
+import { planInt8, type Placement, type PlanOptions } from './int8-plan';
 import { Int8Weights } from './int8-weights';
 import { openTflite, rewriteTflite } from './rewrite';
 import { writeInt8 } from './write-int8';
@@ -49,6 +49,10 @@ export class StaticTflite {
     this.#options = options;
     this.#workspace = workspace;
     this.#calibrating = calibrating;
+  }
+
+  get #activations(): Pick<PlanOptions, 'activations'> {
+    return defined({ activations: this.#options.activations });
   }
 
   /**
@@ -121,7 +125,7 @@ export class StaticTflite {
   ): Promise<{ recipes: Int8Recipe[]; extents: ReadonlyMap<string, Range> }> {
     const { session, signal, count: total, onProgress, calibration } = this.#options;
     const editor = await openTflite(float);
-    const { tensors } = planInt8(editor, { placement: 'full' });
+    const { tensors } = planInt8(editor, { placement: 'full', ...this.#activations });
     if (tensors.size === 0) return { recipes: [], extents: new Map() };
     const names = [...tensors].flatMap((index) => editor.tensor(index)?.name ?? []);
     const histograms = calibration?.method !== 'minmax';
@@ -165,7 +169,7 @@ export class StaticTflite {
     { ranges, weights }: Int8Recipe,
     choice: Int8Choice,
   ): readonly OperatorDecision[] {
-    const plan = planInt8(editor, choice);
+    const plan = planInt8(editor, { ...choice, ...this.#activations });
     writeInt8(editor, plan, { ranges, weights, ...defined({ io: this.#options.io }) });
     return plan.decisions;
   }

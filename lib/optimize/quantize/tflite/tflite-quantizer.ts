@@ -182,8 +182,9 @@ export class TfliteQuantizer {
       const choice = { placement, exclude: this.#exclude };
       return finish(await maker.corrected(recipe, plain, choice), placement);
     };
-    // A model's ends are int8 only where its first and last operators are.
-    if (this.#options.io === 'int8') return [await corrected(full, 'full')];
+    // A model's ends are integers only where its first and last operators are; XNNPACK takes no int16.
+    const { io = 'float32', activations } = this.#options;
+    if (io !== 'float32' || activations === 'int16') return [await corrected(full, 'full')];
     const delegated = await maker.write(recipe, { placement: 'delegated', exclude: this.#exclude });
     const isOther = isChanged(delegated) && count(delegated.decisions) !== count(full.decisions);
     if (!isOther) return [await corrected(full, 'full')];

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Quantization } from '../../../engine/session/metadata';
+import { roundHalfToEven } from '../../../engine/tensor/rounding';
 import {
   TensorType,
   type OperatorT,
@@ -9,15 +10,15 @@ import {
   type TensorT,
 } from '../../../formats/tflite';
 import { quantizeArray } from '../integers';
-import { biasParameters, rangeParameters, type Range } from '../parameters';
-import { int8Parameters } from './int8-parameters';
+import { biasParameters, type BiasParameters, type Range } from '../parameters';
+import { activationParameters, int8Parameters } from './int8-parameters';
 import { isLayerRule, type Int8Plan, type PlannedOperator } from './int8-plan';
-import type { LayerRule, OperatorRule } from './int8-rules';
+import { INT16_VERSIONS, type Activations, type LayerRule, type OperatorRule } from './int8-rules';
 import { Int8Weights } from './int8-weights';
 
-/** The versions that convert int8. */
-const QUANTIZE_VERSION = 1;
-const DEQUANTIZE_VERSION = 2;
+/** The versions that convert. */
+const QUANTIZE_VERSIONS = { int8: 1, int16: 2 } as const;
+const DEQUANTIZE_VERSIONS = { int8: 2, int16: 3 } as const;
 /** The version whose weights have a scale for each channel. */
 const FULLY_CONNECTED_PER_CHANNEL = 12;
 
@@ -27,7 +28,7 @@ export interface WriteInt8Options {
   /** What is known of the model's weights. */
   readonly weights?: Int8Weights;
   /** What the model takes and gives; float32 by default. */
-  readonly io?: 'float32' | 'int8';
+  readonly io?: 'float32' | Activations;
 }
 
 /** Parameters as a tensor has them. */
@@ -60,6 +61,25 @@ function rangeOf(values: Float32Array): Range {
   return { min, max };
 }
 
+type Integers = Int8Array | Int16Array | Int32Array | BigInt64Array;
+
+function typeOf(data: Integers): number {
+  if (data instanceof Int8Array) return TensorType.int8;
+  if (data instanceof Int16Array) return TensorType.int16;
+  return data instanceof Int32Array ? TensorType.int32 : TensorType.int64;
+}
+
+/** The parameters of a bias of 64 bits, which holds any value. */
+function wideBias(inputScale: number, weight: Quantization): BiasParameters {
+  const scale = weight.scale.map((each) => Math.fround(inputScale * each));
+  return { bias: { scale, zeroPoint: scale.map(() => 0), axis: 0 }, weight };
+}
+
+const wideIntegers = (bias: Float32Array, { scale }: Quantization): BigInt64Array<ArrayBuffer> =>
+  BigInt64Array.from(bias, (value, channel) =>
+    BigInt(roundHalfToEven(value / (scale[channel] ?? 1))),
+  );
+
 class Int8Writer {
   readonly #editor: SubgraphEditor;
   readonly #plan: Int8Plan;
@@ -71,6 +91,7 @@ class Int8Writer {
   /** Float tensors of the model that are there. */
   readonly #floats: Set<number>;
   readonly #constants = new Map<string, number>();
+  readonly #type: number;
   readonly #weights: Int8Weights;
 
   constructor(
@@ -80,18 +101,20 @@ class Int8Writer {
   ) {
     this.#editor = editor;
     this.#plan = plan;
+    this.#type = TensorType[plan.activations];
     this.#weights = weights;
     this.#parameters = int8Parameters(editor, plan, ranges);
     const computed = new Set(editor.graph.operators.flatMap(({ outputs }) => outputs));
     this.#floats = new Set([...editor.graph.tensors.keys()].filter((each) => !computed.has(each)));
   }
 
-  write(io: 'float32' | 'int8'): void {
+  write(io: 'float32' | Activations): void {
     const { graph, model } = this.#editor;
-    const inputs = io === 'int8' ? graph.inputs.map((index) => this.#input(index)) : graph.inputs;
+    const inputs =
+      io !== 'float32' ? graph.inputs.map((index) => this.#input(index)) : graph.inputs;
     for (const operator of graph.operators) this.#operator(operator);
     const outputs = graph.outputs.map((index) =>
-      io === 'int8' && this.#integers.has(index) ? this.#integer(index) : this.#float(index),
+      io !== 'float32' && this.#integers.has(index) ? this.#integer(index) : this.#float(index),
     );
     const renamed = new Map<number, number>();
     graph.inputs.forEach((index, position) => renamed.set(index, inputs[position] ?? index));
@@ -120,7 +143,7 @@ class Int8Writer {
     const quantization = quantizationT(this.#parameters.get(index) ?? { scale: [], zeroPoint: [] });
     const { name = '' } = tensor;
     const added = this.#editor.addTensor(
-      alike(tensor, { name: `${name}_int8`, type: TensorType.int8, quantization }),
+      alike(tensor, { name: `${name}_${this.#plan.activations}`, type: this.#type, quantization }),
     );
     this.#integers.set(index, added);
     return added;
@@ -136,7 +159,7 @@ class Int8Writer {
     const known = this.#integers.get(index);
     if (known !== undefined) return known;
     const added = this.#addInteger(index);
-    this.#emit('QUANTIZE', QUANTIZE_VERSION, index, added);
+    this.#emit('QUANTIZE', QUANTIZE_VERSIONS[this.#plan.activations], index, added);
     return added;
   }
 
@@ -145,7 +168,7 @@ class Int8Writer {
     const integer = this.#integers.get(index);
     if (!this.#floats.has(index) && integer !== undefined) {
       this.#floats.add(index);
-      this.#emit('DEQUANTIZE', DEQUANTIZE_VERSION, integer, index);
+      this.#emit('DEQUANTIZE', DEQUANTIZE_VERSIONS[this.#plan.activations], integer, index);
     }
     return index;
   }
@@ -154,6 +177,7 @@ class Int8Writer {
     const planned = this.#plan.operators.get(operator);
     if (planned) {
       const { rule } = planned;
+      if (this.#plan.activations === 'int16') this.#scaleFreely(operator);
       operator.inputs = isLayerRule(rule)
         ? this.#layerInputs(operator, rule)
         : this.#dataInputs(operator, rule, planned);
@@ -167,8 +191,16 @@ class Int8Writer {
   }
 
   #version(operator: OperatorT, { version }: LayerRule | OperatorRule): number {
-    const isFull = this.#editor.operatorName(operator) === 'FULLY_CONNECTED';
+    const name = this.#editor.operatorName(operator);
+    if (this.#plan.activations === 'int16') return INT16_VERSIONS.get(name) ?? version;
+    const isFull = name === 'FULLY_CONNECTED';
     return isFull ? FULLY_CONNECTED_PER_CHANNEL : version;
+  }
+
+  /** Scales of int16 are powers of 2 for these unless they are said to be others. */
+  #scaleFreely(operator: OperatorT): void {
+    if (!['ADD', 'SUB'].includes(this.#editor.operatorName(operator))) return;
+    operator.builtinOptions = { ...operator.builtinOptions, potScaleInt16: false };
   }
 
   #dataInputs(
@@ -193,34 +225,31 @@ class Int8Writer {
     const added = this.#editor.addTensor(
       alike(tensor, {
         name: `${tensor.name ?? ''}_requantized`,
-        type: TensorType.int8,
+        type: this.#type,
         quantization: quantizationT(parameters),
       }),
     );
-    this.#emit('QUANTIZE', QUANTIZE_VERSION, integer, added);
+    this.#emit('QUANTIZE', QUANTIZE_VERSIONS[this.#plan.activations], integer, added);
     return added;
   }
 
   #constant(index: number, values: Float32Array, shared: Quantization | undefined): number {
-    const parameters = shared ?? rangeParameters(rangeOf(values), 'int8');
+    const { activations } = this.#plan;
+    const parameters = shared ?? activationParameters(rangeOf(values), activations);
     return this.#addConstant(index, parameters, () => {
       const { shape = [] } = this.#editor.tensor(index) ?? {};
-      return quantizeArray(values, shape, parameters, 'int8');
+      return quantizeArray(values, shape, parameters, activations);
     });
   }
 
   /** A constant in integers, once for the same parameters. */
-  #addConstant(
-    index: number,
-    parameters: Quantization,
-    quantize: () => Int8Array | Int32Array,
-  ): number {
+  #addConstant(index: number, parameters: Quantization, quantize: () => Integers): number {
     const key = JSON.stringify([index, parameters]);
     const known = this.#constants.get(key);
     if (known !== undefined) return known;
     const data = quantize();
     const tensor = this.#editor.tensor(index) ?? {};
-    const type = data instanceof Int8Array ? TensorType.int8 : TensorType.int32;
+    const type = typeOf(data);
     const { name = '' } = tensor;
     const added = this.#editor.addConstant(
       alike(tensor, { name, type, quantization: quantizationT(parameters) }),
@@ -239,19 +268,22 @@ class Int8Writer {
     const biases = this.#editor.constantFloats(biasIndex) ?? new Float32Array(shape[axis] ?? 0);
     const [scale = 1] = this.#parameters.get(inputs[input] ?? -1)?.scale ?? [];
     const own = this.#weights.parameters(this.#editor, operator, rule);
-    const found = biasParameters(biases, scale, own);
+    const isWide = this.#plan.activations === 'int16';
+    const found = isWide ? wideBias(scale, own) : biasParameters(biases, scale, own);
     const integers = this.#weights.quantize(this.#editor, operator, rule, found.weight);
     inputs[input] = this.#integer(inputs[input] ?? -1);
     inputs[weight] = this.#addConstant(weightIndex, found.weight, () => integers);
     while (inputs.length < bias) inputs.push(-1);
-    const quantized = quantizeArray(biases, [biases.length], found.bias, 'int32');
+    const quantized = isWide
+      ? wideIntegers(biases, found.bias)
+      : quantizeArray(biases, [biases.length], found.bias, 'int32');
     inputs[bias] =
       biasIndex < 0
         ? this.#editor.addConstant(
             {
               name: `${this.#editor.tensor(operator.outputs[0])?.name ?? ''}_bias`,
               shape: [biases.length],
-              type: TensorType.int32,
+              type: typeOf(quantized),
               quantization: quantizationT(found.bias),
             },
             quantized,

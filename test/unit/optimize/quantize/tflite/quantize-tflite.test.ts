@@ -107,6 +107,22 @@ describe('quantizeModel', () => {
     expect(JSON.parse(facts)).not.toHaveProperty('target');
   });
 
+  it('gives models of 16 bits, whose speed does not matter', async () => {
+    const { candidates, holds } = await quantizeModel(input, output, {
+      data: anySpeed.data,
+      calibration: { method: 'minmax' },
+      activations: 'int16',
+      io: 'int16',
+    });
+    expect(holds).toBe(true);
+    expect(candidates).toHaveLength(1);
+    const session = await InferenceSession.create(output);
+    expect(session.inputMetadata).toMatchObject([{ name: 'x', type: 'int16' }]);
+    await session.release();
+    const wrong = quantizeModel(input, output, { ...anySpeed, activations: 'int16', io: 'int8' });
+    await expect(wrong).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+  });
+
   it('gives int8 models that take and give int8', async () => {
     const { holds } = await quantizeModel(input, output, {
       ...anySpeed,
