@@ -28,7 +28,7 @@ async function quantizing(context, name, folder) {
     ]);
     const python = { ...found, seconds: (performance.now() - start) / 1000 };
     const how = ['--method', 'static', '--calibration', 'minmax', '--threads', '1', '--force'];
-    const limits = ['--min-sqnr', '-100', '--min-speedup', '0'];
+    const limits = ['--min-sqnr=-100', '--min-speedup', '0'];
     const data = ['--data', calibration, '--test', heldOut, '--no-speed', ...limits];
     const ours = onlite(
       ['quantize', model, join(folder, `${name}.tflite`), ...data, ...how],
