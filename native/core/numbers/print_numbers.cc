@@ -86,7 +86,9 @@ class Printer {
 
   bool Repeat(char letter, size_t count) {
     for (; count > 0; --count) {
-      if (!Append(&letter, 1)) return false;
+      if (!Reserve(1)) return NoRoom(1);
+      *end() = letter;
+      ++length_;
     }
     return true;
   }
