@@ -48,7 +48,8 @@ async function serve(line: CommandLine, { server: settings }: EffectiveConfig): 
   const { port, address, family } = await server.listen(restPort, host);
   const grpc = await orClose(server, grpcPort, (at) => server.listenGrpc(at, host));
   const managed = await orClose(server, managementPort, (at) => server.listenManagement(at));
-  reloadOnHangUp(server);
+  // Otherwise it ends with its terminal, as other programs do.
+  if (file !== undefined) reloadOnHangUp(server);
   watchSecurity(server, line);
   const url = `${tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   const models = server.models.all().map(({ name, version, state }) => ({ name, version, state }));

@@ -325,15 +325,16 @@ export class FolderWatch implements VersionSource {
   ): Promise<void> {
     const present = new Set(found.map(keyOf));
     const kept = new Set(wanted.map(keyOf));
-    const isReplaced = (name: string): boolean => {
+    const isReplaced = ({ name, version }: VersionFolder): boolean => {
       const of = wanted.filter((each) => each.name === name);
-      // Where nothing is wanted, nothing will come.
-      const isNone = of.length === 0 && this.#settings.has(name);
-      return isNone || of.some((each) => this.#loaded.has(keyOf(each)));
+      if (of.length > 0) return of.some((each) => this.#loaded.has(keyOf(each)));
+      // Where nothing else will come, it goes if somebody said so, and not because a policy has no other.
+      const { unloaded, disabled = [] } = this.#models.traffic(name);
+      return unloaded === true || disabled.includes(version);
     };
     for (const [key, { folder }] of this.#loaded) {
       const { name, version } = folder;
-      if (kept.has(key) || (present.has(key) && !isReplaced(name))) continue;
+      if (kept.has(key) || (present.has(key) && !isReplaced(folder))) continue;
       this.#loaded.delete(key);
       // Not waited for: requests under way have their own time.
       void this.#models
