@@ -2,6 +2,7 @@ import { OnliteError, type RunOptions, type Tensor } from 'onlite';
 
 import { disposeBound, type Bindings, type Bound, type InputShapes } from './bindings';
 import type { ServedModel } from './served-model';
+import type { ShadowRun } from './shadowing';
 import type { Signature } from './signature';
 
 /**
@@ -91,9 +92,24 @@ export class Lease {
    */
   run(options?: Pick<RunOptions, 'timeoutMs' | 'signal'>): Promise<void> | undefined {
     const besides = this.model.shadowing?.begin(this);
-    const running = this.#runSomewhere(options);
-    if (besides === undefined) return running;
-    if (running !== undefined) return running.then(() => besides.ended());
+    return besides === undefined ? this.#runSomewhere(options) : this.#runBesides(besides, options);
+  }
+
+  #runBesides(
+    besides: ShadowRun,
+    options?: Pick<RunOptions, 'timeoutMs' | 'signal'>,
+  ): Promise<void> | undefined {
+    const fail = (error: unknown): never => {
+      besides.abandoned();
+      throw error;
+    };
+    let running: Promise<void> | undefined;
+    try {
+      running = this.#runSomewhere(options);
+    } catch (error) {
+      return fail(error);
+    }
+    if (running !== undefined) return running.then(() => besides.ended(), fail);
     besides.ended();
     return undefined;
   }
@@ -143,7 +159,7 @@ export class Lease {
 
   async #run(options: Pick<RunOptions, 'timeoutMs' | 'signal'> | undefined): Promise<void> {
     try {
-      await this.#bound.io.run(options);
+      await this.#runBound(options);
     } catch (error) {
       this.#isSpoilt = true;
       if (!this.#mayBeShapes(error)) throw error;
@@ -155,6 +171,15 @@ export class Lease {
       this.#isSpoilt = false;
       this.#bindings.concludeNoMore();
     }
+  }
+
+  /** Sessions gather the runs of tensors, and not those of bindings. */
+  #runBound(options: Pick<RunOptions, 'timeoutMs' | 'signal'> | undefined): Promise<unknown> {
+    const { io, isStatic } = this.#bound;
+    if (!this.model.batches || !isStatic) return io.run(options);
+    const { key } = this.signature;
+    const more = { ...options, ...(key !== undefined && { signature: key }) };
+    return this.model.session.run({ ...io.inputs }, { ...io.outputs }, more);
   }
 
   #copyInputs({ io }: Bound): void {

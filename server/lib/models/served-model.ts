@@ -139,6 +139,11 @@ export class ServedModel {
     };
   }
 
+  /** Whether runs of several requests are gathered. */
+  get batches(): boolean {
+    return this.#session.batching !== undefined;
+  }
+
   /** Whether shapes have the model's fixed dimensions. */
   get isFixed(): boolean {
     return !this.#resizes;

@@ -31,19 +31,37 @@ export class Shadowing {
       return undefined;
     }
     const { inputs } = lease.signature;
-    const copies = inputs.flatMap(({ name }, index) =>
-      lease.has(index) ? [copyOf(name, lease.input(index))] : [],
+    const copies = this.#copied(() =>
+      inputs.flatMap(({ name }, index) =>
+        lease.has(index) ? [copyOf(name, lease.input(index))] : [],
+      ),
     );
-    return { ended: () => this.#ended(lease, copies) };
+    if (copies === undefined) return undefined;
+    this.#underWay++;
+    const end = (): void => {
+      this.#underWay--;
+    };
+    return {
+      ended: () => {
+        const { outputs, key } = lease.signature;
+        const expected = this.#copied(() =>
+          outputs.map(({ name }, index) => copyOf(name, lease.output(index))),
+        );
+        if (expected === undefined) end();
+        else void this.#run(key, copies, expected).then(end);
+      },
+      abandoned: end,
+    };
   }
 
-  /** The request's run has ended: its outputs are copied, and the other version runs. */
-  #ended(lease: Lease, inputs: readonly Output[]): void {
-    const outputs = lease.signature.outputs.map(({ name }, index) =>
-      copyOf(name, lease.output(index)),
-    );
-    this.#underWay++;
-    void this.#run(lease.signature.key, inputs, outputs).then(() => this.#underWay--);
+  /** No want of memory for copies is to fail a request. */
+  #copied(copy: () => readonly Output[]): readonly Output[] | undefined {
+    try {
+      return copy();
+    } catch {
+      this.target.statistics.shadowFailed();
+      return undefined;
+    }
   }
 
   async #run(
@@ -71,9 +89,12 @@ export class Shadowing {
   }
 }
 
-/** What waits for a request's run to end well. */
+/** What waits for a request's run: one of both is called, and neither throws. */
 export interface ShadowRun {
+  /** Its outputs are there: they are copied, and the other version runs. */
   ended(): void;
+  /** It has failed. */
+  abandoned(): void;
 }
 
 /** A tensor in memory of its own. */
