@@ -1,4 +1,4 @@
-import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
+import { Client, Metadata, credentials, status, type ServiceError } from '@grpc/grpc-js';
 
 import { serve, type Running } from './support';
 import type { ServerOptions } from '@onlite/server';
@@ -44,6 +44,7 @@ export function callGrpc(
   path: string,
   message: Message | Buffer,
   deadline = 60_000,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<GrpcReply> {
   const bytes = Buffer.isBuffer(message) ? message : encode(message);
   return new Promise((resolve) => {
@@ -52,6 +53,7 @@ export function callGrpc(
       asItIs,
       asItIs,
       bytes,
+      Metadata.fromHttp2Headers({ ...headers }),
       { deadline: Date.now() + deadline },
       (error: ServiceError | null, value?: Buffer) =>
         resolve({

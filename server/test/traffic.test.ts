@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { createServer, type ModelServer } from '@onlite/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { status } from '@grpc/grpc-js';
+
+import { PREDICTION, V2, callGrpc, infer, input, newClient, parameter, raw } from './grpc-support';
+import { Packed, decode, floatsOf, inside, texts, type Message } from './protobuf';
 import { call, json, post } from './support';
 import { adds, answered, ask, metric, temporaryFolder } from './versions-support';
 
@@ -92,6 +96,44 @@ describe.each([1, ...(process.platform === 'linux' ? [3] : [])])('with %i thread
     expect(all.filter((version) => version === '10')).toHaveLength(PARAMETERS);
   });
 
+  it('is spread over gRPC alike', async () => {
+    const { port: grpcPort } = await server.listenGrpc(0);
+    const client = newClient(grpcPort);
+    const x = input('x', 'FP32', [1]);
+    const versionOf = async (more: Message, headers: Record<string, string> = {}) => {
+      const message = infer('model', [x], [raw(0), ...more]);
+      const { code, bytes } = await callGrpc(client, `${V2}ModelInfer`, message, 60_000, headers);
+      expect(code).toBe(status.OK);
+      return texts(decode(bytes)[2])[0];
+    };
+    const canary = { version: '10', percent: 50, key: { parameter: 'user' } };
+    await server.models.setTraffic('model', { canary });
+    for (const user of ['1', '2', '3', '4', '5', '6', '7', '8']) {
+      const version = await oip(user);
+      expect(await versionOf([parameter(4, 'user', user)])).toBe(version);
+      expect(await versionOf([parameter(4, 'user', BigInt(user))])).toBe(version);
+    }
+    await server.models.setTraffic('model', { canary: { ...canary, key: { header: 'X-User' } } });
+    for (let user = 0; user < 8; user++) {
+      const headers = { 'x-user': `user-${user}` };
+      const version = await answered(port, 'model', headers);
+      expect(await versionOf([], headers)).toBe(String(version));
+      const spec: Message = [
+        [1, [[1, 'model']]],
+        [
+          2,
+          [
+            [1, 'x'],
+            [2, ZERO],
+          ],
+        ],
+      ];
+      const { bytes } = await callGrpc(client, `${PREDICTION}Predict`, spec, 60_000, headers);
+      expect(floatsOfPrediction(bytes)).toEqual([version]);
+    }
+    client.close();
+  });
+
   it('leaves it to chance without a key', async () => {
     await server.models.setTraffic('model', { canary: { version: '10', percent: 50 } });
     const count = (await many(400)).filter((answer) => answer === 10).length;
@@ -164,6 +206,15 @@ describe.each([1, ...(process.platform === 'linux' ? [3] : [])])('with %i thread
   });
   const server10 = { name: 'model', version: '10', file: join(folder, '10.onnx') };
 });
+
+/** A TensorProto of one float. */
+const ZERO: Message = [
+  [1, 1],
+  [2, [[2, [[1, 1]]]]],
+  [5, new Packed('float', [0])],
+];
+const floatsOfPrediction = (bytes: Buffer): number[] =>
+  floatsOf(inside(inside(decode(bytes), 1), 2)[5]![0]);
 
 const QUARTER = 40;
 const HALF = 103;
