@@ -238,9 +238,9 @@ describe('the server', () => {
   it('depends on the onlite of its version, which does not know of it', () => {
     const { version, dependencies } = description(folder());
     expect(dependencies).toMatchObject({ onlite: version });
-    // What gRPC and configurations need, of one version.
-    expect(dependencies['@grpc/grpc-js']).toMatch(/^\d+\.\d+\.\d+$/);
+    // What configurations and tokens need, of one version.
     expect(dependencies['ajv']).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(dependencies['jose']).toMatch(/^\d+\.\d+\.\d+$/);
     expect(Object.keys(dependencies)).toHaveLength(3);
     expect(version).toBe(description(installed).version);
     expect(Object.keys(description(installed).dependencies)).not.toContain('@onlite/server');
