@@ -1,5 +1,6 @@
 #include "runtimes/tflite/model/subgraph_verifier.h"
 
+#include <array>
 #include <utility>
 
 #include "runtimes/tflite/model/operator_options.h"
@@ -37,6 +38,24 @@ size_t FirstOptionalInput(int32_t code) {
     default: return code >= schema::kFirstStablehlo ? 1 : SIZE_MAX;
   }
 }
+
+/// Inputs without which a kernel reads through a null pointer, though the runtime
+/// takes the operator: the first of each row has to be there for the others to be
+/// needed, which are then needed together. Ends with -1.
+struct NeededInputs {
+  int32_t code;
+  std::array<int32_t, 3> inputs;
+};
+
+/// The depthwise kernels read the bias; an LSTM with an input gate (its weights are
+/// there) reads the gate's recurrent weights and bias.
+constexpr std::array kNeededInputs{
+    NeededInputs{schema::kDepthwiseConv2d, {0, 2, -1}},
+    NeededInputs{schema::kLstm, {1, 5, 12}},
+    NeededInputs{schema::kUnidirectionalSequenceLstm, {1, 5, 12}},
+    NeededInputs{schema::kBidirectionalSequenceLstm, {1, 5, 12}},
+    NeededInputs{schema::kBidirectionalSequenceLstm, {18, 22, 29}},
+};
 
 /// Walks a subgraph in execution order and knows which tensors have a value.
 class SubgraphVerifier {
@@ -138,6 +157,18 @@ class SubgraphVerifier {
       // The runtime gives memory only to tensors that something has written.
       if (!tensors_[static_cast<size_t>(inputs[index])].has_value) {
         return file_->Fail("a tensor that nothing has written yet");
+      }
+    }
+    const auto has = [&inputs](int32_t input) {
+      const auto index = static_cast<size_t>(input);
+      return index < inputs.size() && inputs[index] != kOptionalTensor;
+    };
+    for (const NeededInputs& needed : kNeededInputs) {
+      if (needed.code != code || !has(needed.inputs[0])) continue;
+      for (const int32_t input : needed.inputs) {
+        if (input >= 0 && !has(input)) {
+          return file_->Fail("an input is missing that TensorFlow Lite reads");
+        }
       }
     }
   }
