@@ -437,11 +437,10 @@ export class ModelServer implements AsyncDisposable {
    */
   async close({ graceMs = 0 }: CloseOptions = {}): Promise<void> {
     this.#isClosing = this.#server !== undefined;
-    await this.#management?.close(graceMs);
-    await this.#reloading;
-    await this.manager.idle();
-    await Promise.all([...this.#folders.map((folder) => folder.stop()), this.#configured.stop()]);
+    // What is being loaded is waited for, and no more requests are taken meanwhile.
     await Promise.all([
+      this.#endChanges(),
+      this.#management?.close(graceMs),
       this.#server && close(this.#server, graceMs),
       this.#grpc?.close(graceMs),
       this.#pool?.close(graceMs),
@@ -449,6 +448,12 @@ export class ModelServer implements AsyncDisposable {
     ]);
     this.models.mirror = undefined;
     await this.models.close();
+  }
+
+  async #endChanges(): Promise<void> {
+    await this.#reloading;
+    await this.manager.idle();
+    await Promise.all([...this.#folders.map((folder) => folder.stop()), this.#configured.stop()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,10 +15,6 @@ const file = join(folder, 'keys.json');
 const run = (...args: string[]) =>
   spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
 
-const later = async (isSo: () => Promise<boolean>): Promise<void> => {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 100));
-};
-
 describe('onlite-server keys', () => {
   it('makes keys whose hash alone is kept, lists and removes them', () => {
     const made = run('keys', 'add', file, 'ci', '--scope', 'infer:rows', '--scope', 'monitor');
@@ -70,12 +66,52 @@ describe('the command', () => {
       expect(await status('none')).toBe(401);
       expect(await status(first)).toBe(200);
       const second = run('keys', 'add', own, 'second', '--scope', 'infer').stdout.trim();
-      await later(async () => (await status(second)) === 200);
+      await expect.poll(() => status(second), { timeout: 20_000 }).toBe(200);
       expect(await status(first)).toBe(200);
       // A file that is wrong changes nothing.
       writeFileSync(own, '{"keys":');
-      await later(() => Promise.resolve(errors.includes('stay as they were')));
+      await expect.poll(() => errors, { timeout: 20_000 }).toContain('stay as they were');
       expect(await status(second)).toBe(200);
+    } finally {
+      child.kill();
+    }
+  });
+
+  it('asks for a key where models are managed, which the command has from a variable', async () => {
+    const own = join(folder, 'managers.json');
+    const key = (...scopes: string[]) =>
+      run(
+        'keys',
+        'add',
+        own,
+        scopes.join('.').replaceAll(/\W/g, '.'),
+        ...scopes.flatMap((scope) => ['--scope', scope]),
+      ).stdout.trim();
+    const [all, one] = [key('manage'), key('manage:rows')];
+    const child = spawn(process.execPath, [
+      main,
+      `rows=${fixture('identity_float32.onnx')}`,
+      `others=${fixture('identity_float32.onnx')}`,
+      ...['--json', '--rest-port', '0', '--no-grpc', '--api-keys', own, '--management-port', '0'],
+    ]);
+    try {
+      const line = await new Promise<string>((resolve) => {
+        child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
+      });
+      const { managementPort } = JSON.parse(line) as { managementPort: number };
+      const manage = (apiKey: string, ...args: string[]) =>
+        spawnSync(
+          process.execPath,
+          [main, 'models', ...args, '--server', `http://127.0.0.1:${managementPort}`],
+          { encoding: 'utf8', env: { ...process.env, ONLITE_API_KEY: apiKey } },
+        );
+      expect(manage('none', 'list')).toMatchObject({ status: 1 });
+      expect(manage(one, 'list').status).toBe(0);
+      expect(manage(one, 'pin', 'rows', '1').status).toBe(0);
+      expect(manage(one, 'pin', 'others', '1').stderr).toContain("'manage:others'");
+      // It is about all models.
+      expect(manage(one, 'reload').stderr).toContain("'manage:*'");
+      expect(manage(all, 'reload').status).toBe(0);
     } finally {
       child.kill();
     }

@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -81,6 +82,16 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
     } finally {
       await server.close();
     }
+  });
+
+  it('is not waited for where the server is closed', async () => {
+    const { server, port } = await serve(models, { tls: tlsOf(issued('waiting', 'ca')) });
+    const silent = connectPlain(port, '127.0.0.1');
+    await new Promise((resolve) => silent.once('connect', resolve));
+    const gone = new Promise((resolve) => silent.resume().once('close', resolve));
+    silent.on('error', () => undefined);
+    await server.close({ graceMs: 300 });
+    await gone;
   });
 
   it('is not spoken in versions that are broken', async () => {

@@ -34,10 +34,6 @@ function version(
 
 const isDecided = ({ state }: VersionStatus) => state === 'AVAILABLE' || state === 'END';
 
-async function later(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 50));
-}
-
 describe('models that a trusted key must have signed', () => {
   it('are served, and others are not', async () => {
     const base = join(folder, 'repository');
@@ -55,7 +51,8 @@ describe('models that a trusted key must have signed', () => {
     const server = createServer({ trustedKeys: [own.trusted] });
     try {
       await server.addFolder(base, { pollMs: 100 });
-      await later(() => server.models.all().filter(isDecided).length === 6);
+      const decided = () => server.models.all().filter(isDecided).length;
+      await expect.poll(decided, { timeout: 20_000 }).toBe(6);
       const states = server.models.all().map(({ name, state, reason }) => [name, state, reason]);
       expect(Object.fromEntries(states.map(([name, state]) => [name, state]))).toEqual({
         added: 'END',

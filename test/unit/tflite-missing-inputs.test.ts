@@ -20,9 +20,9 @@ const arrays = {
 
 /** The model once for each input of each operator that is left out: by -1, or with all behind it. */
 function* incomplete(bytes: Buffer): Generator<{ what: string; model: Uint8Array }> {
-  const count = readTflite(bytes).subgraphs?.[0]?.operators?.length ?? 0;
+  const count = readTflite(bytes).subgraphs[0]?.operators.length ?? 0;
   for (let at = 0; at < count; at++) {
-    const inputs = readTflite(bytes).subgraphs?.[0]?.operators?.[at]?.inputs ?? [];
+    const inputs = readTflite(bytes).subgraphs[0]?.operators[at]?.inputs ?? [];
     for (const index of inputs.keys()) {
       const changes = {
         'is -1': inputs.map((value, other) => (other === index ? -1 : value)),
@@ -30,7 +30,7 @@ function* incomplete(bytes: Buffer): Generator<{ what: string; model: Uint8Array
       };
       for (const [what, changed] of Object.entries(changes)) {
         const model = readTflite(bytes);
-        const operator = model.subgraphs?.[0]?.operators?.[at];
+        const operator = model.subgraphs[0]?.operators[at];
         if (operator === undefined) continue;
         operator.inputs = [...changed];
         yield { what: `operator ${at}, input ${index} ${what}`, model: writeTflite(model) };
@@ -78,9 +78,9 @@ describe.each(names)('%s.tflite without one input of an operator', (name) => {
 
 it('names the operator whose kernel would read through a null pointer', async () => {
   const model = readTflite(readFileSync(join(models, 'conv_int8.tflite')));
-  const operator = model.subgraphs?.[0]?.operators?.[1];
+  const operator = model.subgraphs[0]?.operators[1];
   expect(operator?.inputs).toHaveLength(3);
-  if (operator !== undefined) operator.inputs = operator.inputs?.slice(0, 2) ?? [];
+  if (operator !== undefined) operator.inputs = operator.inputs.slice(0, 2);
   await expect(InferenceSession.create(writeTflite(model))).rejects.toMatchObject({
     code: 'ERR_MODEL_INVALID',
     message: expect.stringContaining(

@@ -34,7 +34,7 @@ const SYMMETRIC: Readonly<Record<IntegerType, Range>> = {
 };
 
 /** The least normal float32: a scale below it would be flushed to 0. */
-const LEAST_SCALE = 2 ** -126;
+export const LEAST_SCALE = 2 ** -126;
 
 const INT32_LEVELS = 2 ** 32 - 2;
 /** Keeps a bias from being rounded to just beyond int32. */

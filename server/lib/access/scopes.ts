@@ -8,6 +8,9 @@ export interface Grant {
   readonly scopes: readonly Scope[];
 }
 
+/** In place of a model: what only a scope for all models allows. */
+export const ALL_MODELS = '*';
+
 /** An action on some models. */
 export interface Scope {
   readonly action: Action;

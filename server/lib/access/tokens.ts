@@ -49,6 +49,8 @@ export class Tokens {
     if (typeof jwks === 'string' && !/^https?:\/\//.test(jwks)) {
       throw new RangeError(`jwks: expected a URL or a key set, got '${jwks}'`);
     }
+    const { keys } = (typeof jwks === 'string' ? { keys: [] } : jwks) as { keys?: unknown };
+    if (!Array.isArray(keys)) throw new RangeError('jwks: expected a key set, {"keys": […]}');
     for (const [name, value] of Object.entries({ issuer, audience })) {
       if (typeof value !== 'string' || value === '') {
         throw new RangeError(

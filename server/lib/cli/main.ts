@@ -65,6 +65,9 @@ async function serve(line: CommandLine, { server: settings }: EffectiveConfig): 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     // A second one ends the process, as without this.
     process.once(signal, () => {
+      const { delayMs, graceMs } = line.drain;
+      // What is still being loaded then does not hold it up.
+      setTimeout(() => process.exit(), delayMs + graceMs + MARGIN_MS).unref();
       server.drain(line.drain).then(
         () => process.exit(),
         (error: unknown) => {
@@ -152,8 +155,16 @@ function check(config: () => EffectiveConfig): number {
   return problems.length === 0 ? 0 : 1;
 }
 
+/** For what closing takes when nothing is under way any more. */
+const MARGIN_MS = 1000;
+
+const USAGES: ReadonlyMap<string, string> = new Map([
+  ['models', MODELS_HELP],
+  ['keys', KEYS_HELP],
+]);
+
 async function main(args: readonly string[]): Promise<number | undefined> {
-  const usage = { models: MODELS_HELP, keys: KEYS_HELP }[args[0] ?? ''] ?? HELP;
+  const usage = USAGES.get(args[0] ?? '') ?? HELP;
   try {
     if (args[0] === 'keys') {
       keysCommand(args.slice(1));

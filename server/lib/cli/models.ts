@@ -5,7 +5,8 @@ import { UsageError } from './usage-error';
 
 export const MODELS_HELP = `Usage: onlite models COMMAND [NAME] [options]
 
-Shows and changes what a server serves that was started with --management-port.
+Shows and changes what a server serves that was started with --management-port. Where it asks for a key
+(--api-keys) or token, that is what ONLITE_API_KEY has; it needs the scope manage.
 
   list                       models, versions, labels, canaries and shadows
   pin NAME VERSION           requests that name no version have this one, whichever others come
@@ -22,7 +23,8 @@ Shows and changes what a server serves that was started with --management-port.
   reset NAME                 forgets all that was changed so: the configuration alone holds
   reload                     reads the configuration again
 
-  --server URL               default http://127.0.0.1:8502, or what ONLITE_MANAGEMENT_URL has
+  --server URL               default http://127.0.0.1:8502, or what ONLITE_MANAGEMENT_URL has; https://
+                             where the server speaks TLS (NODE_EXTRA_CA_CERTS has authorities of your own)
   --json                     print the answer as JSON
   --help
 `;
@@ -144,12 +146,13 @@ function parse(args: readonly string[]) {
 async function request(url: string, path: string, body?: object): Promise<unknown> {
   let response: Response;
   try {
+    const key = process.env['ONLITE_API_KEY'];
     response = await fetch(`${url.replace(/\/+$/, '')}/manage/${path}`, {
-      ...(body && {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(body),
-      }),
+      headers: {
+        ...(key !== undefined && { Authorization: `Bearer ${key}` }),
+        ...(body && { 'Content-Type': 'application/json' }),
+      },
+      ...(body && { method: 'POST', body: JSON.stringify(body) }),
     });
   } catch (error) {
     const { cause } = error as Error;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { Action } from '../access';
+import { ALL_MODELS, type Action } from '../access';
 import { RequestError, failureOf, type WireFailure } from '../wire/errors';
 import { jsonAnswer, type Body, type WireAnswer } from '../wire/request';
 import type { Handler, Method, Protocol, Route } from '../wire/route';
@@ -102,7 +102,7 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       if (handler === undefined) throw wrongMethod(request, route);
       checkType(request, route);
       const announced = announcedBody(request, maxBodyBytes);
-      const model = names['model'] ?? settings.onlyModel();
+      const model = route.ofAll === true ? ALL_MODELS : (names['model'] ?? settings.onlyModel());
       admitted(admit(request, route.needs ?? 'infer', model), () => {
         if (continues) response.writeContinue();
         readBody(request, announced, maxBodyBytes, (body) => handle(handler, names, body), fail);
@@ -147,7 +147,7 @@ function checkType({ headers }: IncomingMessage, { takes, methods }: Route): voi
 /** With what the path began with where the handler is mounted, as Express tells it. */
 const originOf = (request: IncomingMessage & { readonly baseUrl?: string }): string => {
   const { headers, socket, baseUrl = '' } = request;
-  return `http://${headers.host ?? `localhost:${socket.localPort}`}${baseUrl}`;
+  return `${'encrypted' in socket ? 'https' : 'http'}://${headers.host ?? `localhost:${socket.localPort}`}${baseUrl}`;
 };
 
 function printFailure(protocol: Protocol | undefined, failure: WireFailure): WireAnswer {

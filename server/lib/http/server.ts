@@ -46,7 +46,10 @@ export function createHttpServer(
           requestCert: tls.clientCa !== undefined,
           rejectUnauthorized: true,
         });
+  rememberAccepted(server);
   rememberUnused(server, tls === undefined ? 'connection' : 'secureConnection');
+  // A client that comes to no terms is told nothing, which would be said without TLS.
+  server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   serveWith(server, handler);
   return server;
 }
@@ -54,6 +57,18 @@ export function createHttpServer(
 /** Another certificate for new connections. */
 export function setTls(server: WebServer, tls: TlsOptions): void {
   if ('setSecureContext' in server) server.setSecureContext(secureContext(tls));
+}
+
+/** All connections, those with which TLS is not agreed yet among them, which Node does not count. */
+const accepted = new WeakMap<WebServer, Set<Socket>>();
+
+function rememberAccepted(server: WebServer): void {
+  const sockets = new Set<Socket>();
+  accepted.set(server, sockets);
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
 }
 
 /** Connections on which nothing was asked yet: Node does not count them among the idle ones. */
@@ -136,7 +151,10 @@ export async function close(server: WebServer, graceMs: number): Promise<void> {
       server.closeIdleConnections();
       for (const socket of unused.get(server) ?? []) socket.destroy();
     }, SWEEP_MS);
-    const end = graceMs === 0 ? undefined : setTimeout(() => server.closeAllConnections(), graceMs);
+    const cut = (): void => {
+      for (const socket of accepted.get(server) ?? []) socket.destroy();
+    };
+    const end = graceMs === 0 ? undefined : setTimeout(cut, graceMs);
     server.close(() => {
       clearInterval(sweep);
       clearTimeout(end);

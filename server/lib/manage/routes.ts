@@ -47,7 +47,7 @@ export function management(server: Pick<ModelServer, 'manager' | 'config' | 'rel
       ),
       get(/^\/manage\/config$/, () => jsonAnswer(server.config?.described ?? {})),
       post(/^\/manage\/models\/(?<model>[^/]+)\/(?<operation>[^/]+)$/, change),
-      post(/^\/manage\/reload$/, reload),
+      { ...post(/^\/manage\/reload$/, reload), ofAll: true },
     ],
   };
 }

@@ -144,6 +144,7 @@ export class ThreadPool implements RepositoryMirror {
     orders.push(...served.map(changeOf));
     if (this.#tls !== undefined) orders.push({ kind: 'tls', tls: this.#tls });
     if (this.#keys !== undefined) orders.push({ kind: 'keys', keys: this.#keys });
+    if (models.isDraining) orders.push({ kind: 'drain' });
     orders.push(...this.#addresses);
     for (const order of orders) this.#send(member, order).catch(onError);
   }

@@ -45,6 +45,8 @@ export interface Route {
   readonly withQuery?: boolean;
   /** What a caller must be allowed where a server asks who calls. Default `infer`. */
   readonly needs?: 'nothing' | Action;
+  /** It changes all models: a scope for some does not allow it. */
+  readonly ofAll?: boolean;
 }
 
 /** A protocol's paths and how it tells errors. */

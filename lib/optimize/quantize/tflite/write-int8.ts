@@ -10,7 +10,7 @@ import {
   type TensorT,
 } from '../../../formats/tflite';
 import { quantizeArray } from '../integers';
-import { biasParameters, type BiasParameters, type Range } from '../parameters';
+import { LEAST_SCALE, biasParameters, type BiasParameters, type Range } from '../parameters';
 import { activationParameters, int8Parameters } from './int8-parameters';
 import { isLayerRule, type Int8Plan, type PlannedOperator } from './int8-plan';
 import { INT16_VERSIONS, type Activations, type LayerRule, type OperatorRule } from './int8-rules';
@@ -71,7 +71,8 @@ function typeOf(data: Integers): number {
 
 /** The parameters of a bias of 64 bits, which holds any value. */
 function wideBias(inputScale: number, weight: Quantization): BiasParameters {
-  const scale = weight.scale.map((each) => Math.fround(inputScale * each));
+  // One that is too small for a float32 would be 0, by which nothing can be divided.
+  const scale = weight.scale.map((each) => Math.max(Math.fround(inputScale * each), LEAST_SCALE));
   return { bias: { scale, zeroPoint: scale.map(() => 0), axis: 0 }, weight };
 }
 

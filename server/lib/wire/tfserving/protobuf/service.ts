@@ -1,3 +1,4 @@
+import { ALL_MODELS } from '../../../access';
 import type { VersionStatus } from '../../../models';
 import { RequestError, badRequest } from '../../errors';
 import { ProtobufReader, Wire, fieldsOf } from '../../protobuf/reader';
@@ -54,7 +55,7 @@ export function modelService({ models }: WireContext): RpcService {
         printModelStatus(wanted(spec)),
       ),
       HandleReloadConfigRequest: rpcMethod(
-        { action: 'manage' },
+        { action: 'manage', modelOf: () => ALL_MODELS },
         (bytes) => readTexts(bytes, 0),
         () => {
           const why = 'a folder that is served with --model-base-path is watched instead';
