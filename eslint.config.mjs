@@ -113,7 +113,7 @@ const boundaries = Object.entries(forbiddenImports).map(([files, rooms]) => ({
 const lastOfServer = ['cli', 'client', 'index'];
 
 /**
- * Rooms of server/lib that may not look at these: `cli → index → manage, mount → http → rollout → wire →
+ * Rooms of server/lib that may not look at these: `cli → index → manage, mount → http, rollout → wire,
  * config → models`.
  */
 const forbiddenToServer = {

@@ -47,6 +47,9 @@ describe('an import upwards', () => {
     ['server/lib/http/send.ts', '../../../lib/errors'],
     ['server/lib/http/send.ts', '../mount/mount'],
     ['server/lib/client/client.ts', '../models'],
+    ['server/lib/http2/stream.ts', '../wire/errors'],
+    ['server/lib/access/keys.ts', '../http/send'],
+    ['server/lib/grpc/call.ts', '../http/send'],
     ['bench/suites/tiny.mjs', '../../dist/index.js'],
   ])('from %s of %s is refused', async (file, specifier) => {
     expect(await verdicts(file, specifier)).toHaveLength(1);
