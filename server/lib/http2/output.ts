@@ -12,7 +12,16 @@ const COPIED_BYTES = 8 << 10;
 const MAX_FREE = 64;
 const free: Buffer[] = [];
 
-const takeChunk = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+/** Whose memory is that of a chunk: what is copied is in Node's own pool, which may have chunks of this size. */
+const ours = new WeakSet<ArrayBufferLike>();
+
+function takeChunk(): Buffer {
+  const kept = free.pop();
+  if (kept !== undefined) return kept;
+  const made = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  ours.add(made.buffer);
+  return made;
+}
 
 /** The chunk that is being filled, of all connections of a thread, and whose frames are in it. */
 let chunk = takeChunk();
@@ -110,7 +119,7 @@ export class Output {
     if (!socket.writable) return;
     if (all.length > 1) socket.cork();
     for (const each of all) {
-      if (each.buffer.byteLength === CHUNK_BYTES) socket.write(each, reuse(each));
+      if (ours.has(each.buffer)) socket.write(each, reuse(each));
       else socket.write(each);
     }
     if (all.length > 1) socket.uncork();
