@@ -10,11 +10,15 @@ import type { Accept } from './stream';
 export class Http2Server {
   readonly #server: Server | TlsServer;
   readonly #connections = new Set<Http2Connection>();
+  /** All that are connected, be it without having shaken hands. */
+  readonly #sockets = new Set<Socket>();
 
   constructor(accept: Accept, tls?: TlsOptions) {
     const connected = (socket: Socket): void => {
       const connection = new Http2Connection(socket, accept);
       this.#connections.add(connection);
+      // It may have shaken hands while the server was closing.
+      if (!this.#server.listening) connection.leave();
       socket.once('close', () => this.#connections.delete(connection));
     };
     this.#server =
@@ -32,6 +36,12 @@ export class Http2Server {
             },
             connected,
           );
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    // Who shakes no hands in time stays connected otherwise.
+    this.#server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   }
 
   /** Another certificate for new connections. */
@@ -65,7 +75,7 @@ export class Http2Server {
       graceMs === 0
         ? undefined
         : setTimeout(() => {
-            for (const connection of this.#connections) connection.destroy();
+            for (const socket of this.#sockets) socket.destroy();
           }, graceMs);
     await closed;
     clearTimeout(timer);
