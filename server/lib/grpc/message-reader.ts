@@ -33,11 +33,6 @@ export class MessageReader {
     return this.#prefixLength === 0;
   }
 
-  /** Bytes of a message that has not come whole. */
-  get pending(): number {
-    return this.#received;
-  }
-
   /** @throws CallFailure RESOURCE_EXHAUSTED for a message that is too long, INTERNAL for what is none */
   read(bytes: Buffer, tell: (message: ReceivedMessage) => void): void {
     let at = 0;

@@ -20,13 +20,10 @@ export const ErrorCode = {
   protocolError: 1,
   internalError: 2,
   flowControlError: 3,
-  settingsTimeout: 4,
   streamClosed: 5,
   frameSizeError: 6,
   refusedStream: 7,
-  cancel: 8,
   compressionError: 9,
-  connectError: 10,
   enhanceYourCalm: 11,
 } as const;
 
