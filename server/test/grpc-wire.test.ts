@@ -13,6 +13,7 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { V2, callGrpc, infer, input, raw, serveGrpc, type RunningGrpc } from './grpc-support';
+import { frame, framesOf, headBlock, preface, settings } from './frames';
 import { decode, encode, floatsOf } from './protobuf';
 
 const MAX_BYTES = 24 << 20;
@@ -243,22 +244,9 @@ describe('connections', () => {
     const parts: Buffer[] = [];
     socket.on('data', (part: Buffer) => parts.push(part));
     await once(socket, 'close');
-    const said = Buffer.concat(parts);
-    for (let at = 0; at + 9 <= said.length; at += 9 + said.readUIntBE(at, 3)) {
-      if (said[at + 3] === 7) return said.readUInt32BE(at + 13);
-    }
-    return undefined;
+    const goAway = framesOf(Buffer.concat(parts)).find(({ type }) => type === 7);
+    return goAway?.payload.readUInt32BE(4);
   };
-  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-  const frame = (type: number, flags: number, stream: number, payload: Buffer) => {
-    const head = Buffer.alloc(9);
-    head.writeUIntBE(payload.length, 0, 3);
-    head[3] = type;
-    head[4] = flags;
-    head.writeUInt32BE(stream, 5);
-    return Buffer.concat([head, payload]);
-  };
-  const settings = frame(4, 0, 0, Buffer.alloc(0));
   const { NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_COMPRESSION_ERROR } =
     constants;
 
@@ -300,15 +288,20 @@ describe('connections', () => {
   });
 
   it('that give up one request after the other are ended', async () => {
-    const block = Buffer.concat([
-      Buffer.of(0x83, 0x86, 0x04, INFER.length),
-      Buffer.from(INFER),
-      Buffer.of(0x0f, 0x10, 16),
-      Buffer.from('application/grpc'),
-    ]);
+    const block = headBlock(INFER);
     const frames: Buffer[] = [preface, settings];
     for (let stream = 1; stream < 6000; stream += 2) {
       frames.push(frame(1, 4, stream, block), frame(3, 0, stream, Buffer.of(0, 0, 0, 8)));
+    }
+    expect(await goAwayOf(Buffer.concat(frames))).toBe(NGHTTP2_ENHANCE_YOUR_CALM);
+    await lives();
+  });
+
+  it('that have one request after the other given up are ended', async () => {
+    const block = headBlock(INFER);
+    const frames: Buffer[] = [preface, settings];
+    for (let stream = 1; stream < 6000; stream += 2) {
+      frames.push(frame(1, 4, stream, block), frame(8, 0, stream, Buffer.alloc(4)));
     }
     expect(await goAwayOf(Buffer.concat(frames))).toBe(NGHTTP2_ENHANCE_YOUR_CALM);
     await lives();

@@ -40,9 +40,7 @@ export function healthService(services: readonly string[], isReady: () => boolea
           let told: number | undefined;
           const look = (): void => {
             const state = stateOf(service);
-            if (state === told) return;
-            told = state;
-            tell(print(state));
+            if (state !== told && tell(print(state))) told = state;
           };
           look();
           const timer = setInterval(look, WATCH_MS);

@@ -114,8 +114,9 @@ export class WatchCall extends OneMessageCall {
     const request = read(bytes);
     this.checkScope(request);
     this.#stop = watch(request, (message) => {
-      // Who does not read is told what there is when it does.
-      if (!this.stream.isBehind) this.send(message);
+      if (this.stream.isBehind) return false;
+      this.send(message);
+      return true;
     });
   }
 

@@ -179,21 +179,23 @@ export class Http2Connection implements FrameHandler {
     this.output.bytes(text);
   }
 
+  /** When all is sent: a slow client is owed the rest of its answers. */
   #hangUp(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.flush();
-    this.#socket.end();
+    this.#socket.end(() => this.#destroySoon());
+  }
+
+  #destroySoon(): void {
     setTimeout(() => this.#socket.destroy(), HANG_UP_MS).unref();
   }
 
   #fail(error: unknown): void {
-    const { code, message } =
-      error instanceof ConnectionError
-        ? error
-        : new ConnectionError(ErrorCode.internalError, 'internal error');
-    this.#goAway(code, message);
+    if (error instanceof ConnectionError) this.#goAway(error.code, error.message);
+    else this.#goAway(ErrorCode.internalError, 'internal error');
     this.#hangUp();
+    this.#destroySoon();
     this.#leaveAll();
   }
 
@@ -213,9 +215,8 @@ export class Http2Connection implements FrameHandler {
 
   /** Nothing was read and nothing written for a while: fine, unless somebody waits for it. */
   #lookIdle(): void {
-    const waitsForClient = [...this.#streams.values()].some(
-      ({ hasAll, isBehind }) => isBehind || !hasAll,
-    );
+    const streams = [...this.#streams.values()];
+    const waitsForClient = streams.some(({ hasAll, isBehind }) => isBehind || !hasAll);
     if (this.output.waiting > 0 || !this.#reader.isBetween) this.destroy();
     else if (waitsForClient && this.blocked.size > 0) this.destroy();
   }
@@ -265,11 +266,12 @@ export class Http2Connection implements FrameHandler {
     else stream.sink?.end();
   }
 
-  /** Ends a stream that something is wrong with. */
+  /** Ends a stream that something is wrong with: the client as good as gives it up. */
   #refuse(stream: Http2Stream, code: number): void {
     const { sink } = stream;
     stream.reset(code);
     sink?.gone();
+    this.#countReset();
   }
 
   /** A stream whose client may send; undefined for one whose frames are to be ignored. */
@@ -380,7 +382,7 @@ export class Http2Connection implements FrameHandler {
     }
   }
 
-  /** The same block means the same as long as no other has changed what it refers to. */
+  /** The same block means the same, if it changes nothing that blocks refer to, until another one does. */
   #readHead(block: Buffer): RequestHead | string {
     if (
       this.#lastHead !== undefined &&
@@ -389,11 +391,12 @@ export class Http2Connection implements FrameHandler {
     ) {
       return this.#lastHead;
     }
+    const { version } = this.#decoder;
     const head = readHead(this.#decoder, block);
-    if (typeof head === 'string') return head;
+    if (typeof head === 'string' || version !== this.#decoder.version) return head;
     this.#lastHead = head;
     this.#lastBlock = Buffer.from(block);
-    this.#lastVersion = this.#decoder.version;
+    this.#lastVersion = version;
     return head;
   }
 
@@ -451,11 +454,8 @@ export class Http2Connection implements FrameHandler {
     } else if (setting === Setting.initialWindowSize) {
       const more = value - this.#streamWindow;
       this.#streamWindow = value;
-      for (const stream of this.#streams.values()) stream.window += more;
-      const most = [...this.#streams.values()].reduce(
-        (size, { window }) => Math.max(size, window),
-        value,
-      );
+      let most = value;
+      for (const stream of this.#streams.values()) most = Math.max(most, (stream.window += more));
       if (most <= MOST_WINDOW) return;
       throw new ConnectionError(ErrorCode.flowControlError, 'a window is too large');
     }

@@ -61,8 +61,11 @@ export interface RpcWatch {
   readonly needs: RpcNeeds;
   /** @throws ProtobufError, which is told as INTERNAL */
   readonly read: (bytes: Buffer) => object;
-  /** @returns what ends it */
-  readonly watch: (request: object, tell: (message: Buffer) => void) => () => void;
+  /**
+   * @param tell - false if the client has not read what it was told before: the message was not sent
+   * @returns what ends it
+   */
+  readonly watch: (request: object, tell: (message: Buffer) => boolean) => () => void;
 }
 
 /** A gRPC service by its full name. */
