@@ -21,7 +21,13 @@ import {
   type HttpTimeouts,
   type WebServer,
 } from './http/server';
-import { ConfigError, FIXED_SETTINGS, effectiveConfig, type EffectiveConfig } from './config';
+import {
+  ConfigError,
+  FIXED_SETTINGS,
+  effectiveConfig,
+  followed,
+  type EffectiveConfig,
+} from './config';
 import type { ModelConfig, ServerConfig } from './config';
 import { ManagementServer } from './manage/server';
 import { ModelRepository, type ModelSource, type RepositoryOptions } from './models';
@@ -307,13 +313,12 @@ export class ModelServer implements AsyncDisposable {
       const config = effectiveConfig(file, server, models);
       const problems = checkConfigured(config);
       if (problems.length > 0) throw new ConfigError(problems);
-      const before = this.#config?.server;
+      const before = this.#config ?? config;
       const isOther = (key: (typeof FIXED_SETTINGS)[number]) =>
-        config.server[key] !== before?.[key];
+        config.server[key] !== before.server[key];
       needsRestart.push(...FIXED_SETTINGS.filter(isOther));
       // What a restart alone changes stays what it is, to be told of again.
-      const fixed = Object.fromEntries(FIXED_SETTINGS.map((key) => [key, before?.[key]]));
-      this.#config = { ...config, server: { ...config.server, ...fixed } };
+      this.#config = followed(config, before);
       await this.#configured.follow(config);
     }
     for (const folder of this.#folders) await folder.look();

@@ -11,6 +11,7 @@ export { ConfigError, printProblem, validate, type Problem } from './schemas';
 export {
   FIXED_SETTINGS,
   effectiveConfig,
+  followed,
   type EffectiveConfig,
   type ServerConfig,
 } from './server-config';

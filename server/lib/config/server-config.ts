@@ -94,6 +94,23 @@ export function effectiveConfig(
   };
 }
 
+/** One that was read again, as a running server follows it: what a restart alone changes is as before. */
+export function followed(config: EffectiveConfig, before: EffectiveConfig): EffectiveConfig {
+  const keep = <Settings extends object>(now: Settings, old: Settings): Settings => {
+    const isFixed = (key: string) => FIXED_SETTINGS.some((fixed) => fixed === key);
+    const entries = [
+      ...Object.entries(now).filter(([key]) => !isFixed(key)),
+      ...Object.entries(old).filter(([key]) => isFixed(key)),
+    ];
+    return Object.fromEntries(entries) as Settings;
+  };
+  return {
+    ...config,
+    server: keep(config.server, before.server),
+    described: keep(config.described, before.described),
+  };
+}
+
 function fromFile(file: string): ServerConfig {
   const config = readJsonFile(file, 'server') as ServerConfig;
   const absolute = (path: string): string => resolve(dirname(file), path);
