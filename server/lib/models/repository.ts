@@ -190,11 +190,17 @@ export class ModelRepository {
   /**
    * Sends no more requests to a version, waits for those under way and releases it; forgets it. It may be
    * loaded again meanwhile.
+   *
+   * @param of - what is to go: what has been loaded in its place since is left alone. Null for a version
+   *   that could not be loaded; by default whatever is there
    */
-  async unload(name: string, version: string): Promise<void> {
+  async unload(name: string, version: string, of?: ServedModel | null): Promise<void> {
     const entry = this.#models.get(name)?.get(version);
     if (entry === undefined) return;
-    const removing = entry.change.then(() => this.#remove(entry));
+    const removing = entry.change.then(() => {
+      const isIt = of === undefined || entry.model === (of ?? undefined);
+      return isIt ? this.#remove(entry) : [];
+    });
     entry.change = settled(removing);
     // Who waits for the change does not wait for requests.
     const [dropped, model] = await removing;

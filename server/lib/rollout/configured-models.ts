@@ -31,6 +31,9 @@ export class ConfiguredModels {
   readonly #folders = new Map<string, FolderWatch>();
   /** What files were loaded as. */
   readonly #files = new Map<string, string>();
+  #wanted: Wanted = { folders: new Map(), files: new Map() };
+  /** Folders that are named no more, of models that are still to be loaded from elsewhere. */
+  #left: FolderWatch[] = [];
 
   constructor(settings: ConfiguredSettings) {
     this.#settings = settings;
@@ -46,7 +49,8 @@ export class ConfiguredModels {
    * @throws Error if a folder cannot be read or a file not be loaded; the others are served
    */
   async follow(config: EffectiveConfig): Promise<void> {
-    const wanted = wantedOf(config, this.#settings.onChange);
+    const { onChange } = this.#settings;
+    const wanted = wantedOf(config, { onChange, onLook: () => this.#release() });
     const failures: unknown[] = [];
     const attempt = (work: () => Promise<void>) =>
       work().catch((error: unknown) => void failures.push(error));
@@ -87,7 +91,7 @@ export class ConfiguredModels {
     const serving = settings.servingOf(dirname(file));
     const source = { name, version: ONLY_VERSION, file, session, serving };
     try {
-      await files.add({ source, prepare: preparation(settings, undefined) });
+      await files.addIfWanted({ source, prepare: preparation(settings, undefined) });
     } catch (error) {
       // Where there is no old one, nothing goes on.
       if (this.#files.has(name)) onChange({ name, version: ONLY_VERSION, event: 'failed', error });
@@ -101,19 +105,31 @@ export class ConfiguredModels {
       if (wanted.folders.has(key)) continue;
       this.#folders.delete(key);
       await watch.stop();
-      // Not waited for: requests under way have their own time.
-      void watch.unloadAll();
+      this.#left.push(watch);
     }
+    this.#wanted = wanted;
+    this.#release();
+  }
+
+  /** Unloads what is named no more, once what is named in its place is there. */
+  #release(): void {
+    this.#left = this.#left.filter((watch) => !watch.unloadAllBut((name) => this.#awaits(name)));
     for (const name of this.#files.keys()) {
-      if (wanted.files.has(name)) continue;
+      if (this.#wanted.files.has(name) || this.#awaits(name)) continue;
       this.#files.delete(name);
+      // Not waited for: requests under way have their own time.
       void this.#settings.files.remove(name);
     }
   }
 
-  /** Looks into all folders now. */
-  async look(): Promise<void> {
-    for (const folder of this.#folders.values()) await folder.look();
+  /** Whether nothing of a model is loaded from where it is named now: from a folder not yet, or it failed. */
+  #awaits(name: string): boolean {
+    const { folders, files } = this.#wanted;
+    if (files.has(name) && !this.#files.has(name)) return true;
+    return [...folders].some(([key, { options }]) => {
+      const watch = this.#folders.get(key);
+      return watch === undefined ? (options.modelName ?? name) === name : watch.awaits(name);
+    });
   }
 
   async stop(): Promise<void> {
@@ -123,14 +139,14 @@ export class ConfiguredModels {
 
 function wantedOf(
   { server, layers }: EffectiveConfig,
-  onChange: (change: FolderChange) => void,
+  told: Pick<FolderOptions, 'onChange' | 'onLook'>,
 ): Wanted {
   const { modelBasePath, modelName, models = {}, pollSeconds } = server;
   const folders = new Map<string, { path: string; options: FolderOptions }>();
   const files = new Map<string, string>();
   const add = (path: string, name: string | undefined) => {
     const pollMs = pollSeconds * 1000;
-    const options = { layers, pollMs, onChange, ...(name !== undefined && { modelName: name }) };
+    const options = { layers, pollMs, ...told, ...(name !== undefined && { modelName: name }) };
     folders.set(JSON.stringify([path, name]), { path, options });
   };
   if (modelBasePath !== undefined) add(modelBasePath, modelName);

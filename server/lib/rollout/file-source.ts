@@ -1,4 +1,10 @@
-import { wantedVersions, type ModelRepository, type ModelSource, type Prepare } from '../models';
+import {
+  wantedVersions,
+  type ModelRepository,
+  type ModelSource,
+  type Prepare,
+  type ServedModel,
+} from '../models';
 import type { VersionSource } from './source';
 
 /** A file that is a version of a model. */
@@ -7,10 +13,15 @@ export interface SourceFile {
   readonly prepare?: Prepare;
 }
 
+interface KnownFile extends SourceFile {
+  /** What was last loaded of it. */
+  model: ServedModel | undefined;
+}
+
 /** Versions that are a file each, which the program or the configuration names. */
 export class FileSource implements VersionSource {
   readonly #models: ModelRepository;
-  readonly #files = new Map<string, SourceFile[]>();
+  readonly #files = new Map<string, KnownFile[]>();
 
   constructor(models: ModelRepository) {
     this.#models = models;
@@ -31,23 +42,51 @@ export class FileSource implements VersionSource {
 
   /** Loads a file, and knows of it once it is loaded. @throws OnliteError, PreparationError */
   async add(file: SourceFile): Promise<void> {
-    await this.#models.load(file.source, file.prepare);
+    const model = await this.#models.load(file.source, file.prepare);
+    this.#know({ ...file, model });
+  }
+
+  /** Loads a file if requests may be sent to it; else it is loaded once they may. @throws as `add` */
+  async addIfWanted(file: SourceFile): Promise<void> {
+    const { name, version } = file.source;
+    const traffic = this.#models.traffic(name);
+    if (wantedVersions([version], 'all', traffic).has(version)) await this.add(file);
+    else this.#know({ ...file, model: this.#find(name, version)?.model });
+  }
+
+  #find(name: string, version: string): KnownFile | undefined {
+    return this.#files.get(name)?.find(({ source }) => source.version === version);
+  }
+
+  #know(file: KnownFile): void {
     const { name, version } = file.source;
     const others = (this.#files.get(name) ?? []).filter((each) => each.source.version !== version);
     this.#files.set(name, [...others, file]);
   }
 
+  /** Unloads all of a model; what other sources have loaded in its place stays. */
   async remove(name: string): Promise<void> {
-    const versions = this.known(name);
+    const files = this.#files.get(name) ?? [];
     this.#files.delete(name);
-    await Promise.all(versions.map((version) => this.#models.unload(name, version)));
+    await Promise.all(files.map((file) => this.#unload(file)));
+  }
+
+  async #load(file: KnownFile): Promise<void> {
+    file.model = await this.#models.load(file.source, file.prepare);
+  }
+
+  async #unload(file: KnownFile): Promise<void> {
+    const { name, version } = file.source;
+    const { model = null } = file;
+    file.model = undefined;
+    await this.#models.unload(name, version, model);
   }
 
   async ensure(name: string, version: string, again = false): Promise<boolean> {
-    const file = this.#files.get(name)?.find(({ source }) => source.version === version);
+    const file = this.#find(name, version);
     if (file === undefined) return false;
     if (again || !this.#loaded().has(keyOf(file.source))) {
-      await this.#models.load(file.source, file.prepare);
+      await this.#load(file);
     }
     return true;
   }
@@ -61,15 +100,15 @@ export class FileSource implements VersionSource {
     const versions = files.map(({ source }) => source.version);
     const wanted = wantedVersions(versions, 'all', this.#models.traffic(name));
     const loaded = this.#loaded();
-    for (const { source, prepare } of files) {
-      if (!wanted.has(source.version) || loaded.has(keyOf(source))) continue;
+    for (const file of files) {
+      if (!wanted.has(file.source.version) || loaded.has(keyOf(file.source))) continue;
       // What is wrong is its status.
-      await this.#models.load(source, prepare).catch(() => undefined);
+      await this.#load(file).catch(() => undefined);
     }
-    for (const { source } of files) {
-      if (wanted.has(source.version) || !loaded.has(keyOf(source))) continue;
+    for (const file of files) {
+      if (wanted.has(file.source.version) || file.model === undefined) continue;
       // Not waited for: requests under way have their own time.
-      void this.#models.unload(name, source.version);
+      void this.#unload(file);
     }
   }
 }

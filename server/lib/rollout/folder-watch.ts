@@ -12,6 +12,7 @@ import {
   wantedVersions,
   type ModelRepository,
   type ModelSource,
+  type ServedModel,
   type VersionFolder,
   type VersionPolicy,
 } from '../models';
@@ -35,6 +36,8 @@ export interface FolderOptions {
   readonly layers?: ModelLayers;
   /** Told of what is loaded, unloaded and broken. */
   readonly onChange?: (change: FolderChange) => void;
+  /** Told after each look. @internal */
+  readonly onLook?: () => void;
 }
 
 export interface FolderChange {
@@ -43,6 +46,12 @@ export interface FolderChange {
   readonly version: string;
   readonly event: 'loaded' | 'unloaded' | 'failed' | 'unreadable' | 'misconfigured';
   readonly error?: unknown;
+}
+
+interface Loaded {
+  readonly folder: VersionFolder;
+  readonly state: string;
+  readonly model: ServedModel;
 }
 
 /**
@@ -66,8 +75,8 @@ export class FolderWatch implements VersionSource {
   readonly #settings = new Map<string, ModelSettings>();
   /** What is wrong with the last ones, and was told of. */
   readonly #problems = new Map<string, string>();
-  /** What was loaded of this folder: the state that it had then. */
-  readonly #loaded = new Map<string, { folder: VersionFolder; state: string }>();
+  /** What was loaded of this folder: the state that it had then, and what came of it. */
+  readonly #loaded = new Map<string, Loaded>();
   /** Versions that were asked for and are kept until it is said what for. */
   readonly #held = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -158,11 +167,40 @@ export class FolderWatch implements VersionSource {
     await this.#turn;
   }
 
-  /** Unloads all that was loaded, after {@link FolderWatch.stop}. */
-  async unloadAll(): Promise<void> {
-    const all = [...this.#loaded.values()].map(({ folder }) => folder);
-    this.#loaded.clear();
-    await Promise.all(all.map(({ name, version }) => this.#models.unload(name, version)));
+  /** Whether a model is to be served from here of which nothing is loaded yet. */
+  awaits(name: string): boolean {
+    const { modelName } = this.#options;
+    const isOfIt = modelName === undefined ? this.names.includes(name) : modelName === name;
+    if (!isOfIt || this.#models.traffic(name).unloaded === true) return false;
+    return ![...this.#loaded.values()].some(({ folder }) => folder.name === name);
+  }
+
+  /**
+   * Unloads all that was loaded but these models, after {@link FolderWatch.stop}.
+   *
+   * @returns whether nothing is left
+   */
+  unloadAllBut(isKept: (name: string) => boolean): boolean {
+    for (const [key, { folder, model }] of this.#loaded) {
+      if (isKept(folder.name)) continue;
+      this.#loaded.delete(key);
+      // Not waited for: requests under way have their own time.
+      void this.#unload(folder, model);
+    }
+    // Nobody is to wait for what could not be loaded.
+    for (const key of this.#backOff.keys) {
+      const [name = '', version = ''] = key.split('/');
+      if (isKept(name)) continue;
+      this.#backOff.forget(key);
+      void this.#models.unload(name, version, null);
+    }
+    return this.#loaded.size === 0 && this.#backOff.keys.length === 0;
+  }
+
+  /** What another source has loaded in its place stays. */
+  async #unload({ name, version }: VersionFolder, model: ServedModel): Promise<void> {
+    await this.#models.unload(name, version, model);
+    this.#tell({ name, version, event: 'unloaded' });
   }
 
   #schedule(): void {
@@ -209,8 +247,9 @@ export class FolderWatch implements VersionSource {
       wanted.push(...this.#wanted(name, versions));
     }
     for (const each of wanted) await this.#loadIfDue(each);
-    await this.#loadOthers(found, wanted);
-    await this.#unloadOthers(found, wanted);
+    const tried = await this.#loadOthers(found, wanted);
+    await this.#unloadOthers(found, wanted, tried);
+    this.#options.onLook?.();
   }
 
   /** Reads what is said of a model; what is wrong is told of once, and the settings before hold on. */
@@ -250,11 +289,16 @@ export class FolderWatch implements VersionSource {
       .sort((a, b) => (isHigher(a.version, b.version) ? -1 : 1));
   }
 
-  /** Where none that is wanted can be loaded, the next lower one that can be serves meanwhile. */
+  /**
+   * Where none that is wanted can be loaded, the next lower one that can be serves meanwhile.
+   *
+   * @returns those that were tried, or are to be tried again
+   */
   async #loadOthers(
     found: readonly VersionFolder[],
     wanted: readonly VersionFolder[],
-  ): Promise<void> {
+  ): Promise<VersionFolder[]> {
+    const tried: VersionFolder[] = [];
     for (const name of new Set(wanted.map((each) => each.name))) {
       const { disabled = [] } = this.#models.traffic(name);
       const others = found
@@ -263,9 +307,11 @@ export class FolderWatch implements VersionSource {
         .sort((a, b) => (isHigher(a.version, b.version) ? -1 : 1));
       for (const other of others) {
         if (found.some((each) => each.name === name && this.#loaded.has(keyOf(each)))) break;
+        tried.push(other);
         await this.#loadIfDue(other);
       }
     }
+    return tried;
   }
 
   /** Also one that is being changed, as long as what was loaded before is served. */
@@ -293,9 +339,9 @@ export class FolderWatch implements VersionSource {
     const key = keyOf(folder);
     const state = this.#stateOf(folder);
     try {
-      await this.#loadAs(folder);
+      const model = await this.#loadAs(folder);
       this.#backOff.forget(key);
-      this.#loaded.set(key, { folder, state });
+      this.#loaded.set(key, { folder, state, model });
       this.#tell({ name, version, event: 'loaded' });
     } catch (error) {
       const tries = this.#backOff.failed(key, state);
@@ -304,7 +350,7 @@ export class FolderWatch implements VersionSource {
     }
   }
 
-  async #loadAs({ name, version, file }: VersionFolder): Promise<void> {
+  async #loadAs({ name, version, file }: VersionFolder): Promise<ServedModel> {
     const settings = this.#settings.get(name);
     const folder = dirname(file);
     const session = { ...this.#options.session, ...settings?.session };
@@ -315,16 +361,17 @@ export class FolderWatch implements VersionSource {
       await this.#models.refuse(source, error);
       throw error;
     }
-    await this.#models.load(source, preparation(settings ?? { warmUp: undefined }, folder));
+    return this.#models.load(source, preparation(settings ?? { warmUp: undefined }, folder));
   }
 
   /** Lower versions go once a wanted one is there; one that was removed goes at once. */
   async #unloadOthers(
     found: readonly VersionFolder[],
     wanted: readonly VersionFolder[],
+    tried: readonly VersionFolder[],
   ): Promise<void> {
     const present = new Set(found.map(keyOf));
-    const kept = new Set(wanted.map(keyOf));
+    const kept = new Set([...wanted, ...tried].map(keyOf));
     const isReplaced = ({ name, version }: VersionFolder): boolean => {
       const of = wanted.filter((each) => each.name === name);
       if (of.length > 0) return of.some((each) => this.#loaded.has(keyOf(each)));
@@ -332,21 +379,18 @@ export class FolderWatch implements VersionSource {
       const { unloaded, disabled = [] } = this.#models.traffic(name);
       return unloaded === true || disabled.includes(version);
     };
-    for (const [key, { folder }] of this.#loaded) {
-      const { name, version } = folder;
+    for (const [key, { folder, model }] of this.#loaded) {
       if (kept.has(key) || (present.has(key) && !isReplaced(folder))) continue;
       this.#loaded.delete(key);
       // Not waited for: requests under way have their own time.
-      void this.#models
-        .unload(name, version)
-        .then(() => this.#tell({ name, version, event: 'unloaded' }));
+      void this.#unload(folder, model);
     }
     for (const key of this.#backOff.keys) {
       if (present.has(key) && kept.has(key)) continue;
       this.#backOff.forget(key);
       const [name = '', version = ''] = key.split('/');
       // What could not be loaded is told of as long as it should have been.
-      if (!this.#loaded.has(key)) await this.#models.unload(name, version);
+      if (!this.#loaded.has(key)) await this.#models.unload(name, version, null);
     }
   }
 
