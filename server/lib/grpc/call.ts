@@ -193,22 +193,25 @@ export abstract class Call implements RpcCall, StreamSink {
       );
     }
     const { maxMessageBytes } = this.settings;
-    this.unpacking(
+    const unpack = (): Promise<Buffer> =>
       decompress(message.bytes, encoding, maxMessageBytes)
         .catch((error: unknown) => {
           throw unpackFailure(error);
         })
         .finally(() => {
           if (message.memory !== undefined) memoryPool.giveBack(message.memory);
-        }),
-    );
+        });
+    this.packed(unpack, message.memory);
   }
 
   /** A message; its memory is to be given back. */
   protected abstract received(bytes: Buffer, memory: Buffer | undefined): void;
 
-  /** A message that is being unpacked. */
-  protected abstract unpacking(bytes: Promise<Buffer>): void;
+  /**
+   * A message that has to be unpacked, which gives the memory of the packed one back; where it is not, that is
+   * to be given back.
+   */
+  protected abstract packed(unpack: () => Promise<Buffer>, memory: Buffer | undefined): void;
 
   /** The client sends no more messages. */
   protected abstract hasAll(): void;

@@ -7,7 +7,8 @@ import { CallFailure, Status } from './status';
 
 /** A message that waits for its turn. */
 interface Waiting {
-  readonly bytes: Buffer | Promise<Buffer>;
+  /** As they came, or unpacked in its turn: together they may be more than there is memory for. */
+  readonly bytes: Buffer | (() => Promise<Buffer>);
   readonly memory: Buffer | undefined;
 }
 
@@ -35,9 +36,8 @@ export class StreamCall extends Call {
     this.#goOn();
   }
 
-  protected override unpacking(bytes: Promise<Buffer>): void {
-    bytes.catch(() => undefined);
-    this.#waiting.push({ bytes, memory: undefined });
+  protected override packed(unpack: () => Promise<Buffer>, memory: Buffer | undefined): void {
+    this.#waiting.push({ bytes: unpack, memory });
     this.#goOn();
   }
 
@@ -77,9 +77,12 @@ export class StreamCall extends Call {
   }
 
   /** @throws for what is no message: it ends the stream */
-  async #answer({ bytes, memory }: Waiting): Promise<void> {
+  async #answer(waiting: Waiting): Promise<void> {
     const { read, answer, printFailure } = this.#method;
-    const whole = await bytes;
+    const { bytes } = waiting;
+    const isPacked = typeof bytes === 'function';
+    const whole = isPacked ? await bytes() : bytes;
+    const memory = isPacked ? undefined : waiting.memory;
     if (this.granting !== undefined) await this.granting;
     if (this.#isTooLate(memory)) return;
     let request: object | undefined;

@@ -15,8 +15,9 @@ abstract class OneMessageCall extends Call {
     this.#memory = memory;
   }
 
-  protected override unpacking(bytes: Promise<Buffer>): void {
+  protected override packed(unpack: () => Promise<Buffer>): void {
     this.#checkFirst();
+    const bytes = unpack();
     // It is told of when the message is wanted.
     bytes.catch(() => undefined);
     this.#bytes = bytes;

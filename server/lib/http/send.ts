@@ -3,6 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { lengthOf, partsOf, type WireAnswer } from '../wire/request';
 import { answerEncoding, compress } from '../wire/encodings';
 
+/** Milliseconds in which a client has to take something of an answer. */
+const STALLED_MS = 60_000;
+
 /** Below this a compressed answer saves no packet. */
 const COMPRESSED_FROM = 1024;
 
@@ -76,4 +79,6 @@ function afterSending(response: ServerResponse, release: () => void): void {
   };
   response.once('finish', once);
   response.once('close', once);
+  // A client that takes nothing of its answer holds the memory that it is in.
+  response.setTimeout(STALLED_MS, () => response.destroy());
 }

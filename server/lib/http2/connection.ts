@@ -54,6 +54,8 @@ export class Http2Connection implements FrameHandler {
   frameBytes = DEFAULT_FRAME;
   /** Streams that have something to send and wait for room. */
   readonly blocked = new Set<Http2Stream>();
+  /** When data was sent last, or was not held up. */
+  lastData = Date.now();
   readonly #socket: Socket;
   readonly #accept: Accept;
   readonly #streams = new Map<number, Http2Stream>();
@@ -87,14 +89,12 @@ export class Http2Connection implements FrameHandler {
     socket.on('close', () => this.#gone());
     // For the other side to keep what is between from forgetting it, and to hear of its end.
     socket.setKeepAlive(true, STALLED_MS);
-    socket.setTimeout(STALLED_MS, () => this.#lookIdle());
+    socket.setTimeout(STALLED_MS, () => {
+      if (this.output.waiting > 0 || !this.#reader.isBetween) this.destroy();
+    });
     this.#timer = setTimeout(() => socket.destroy(), PREFACE_MS);
     this.#timer.unref();
     this.#sayHello();
-  }
-
-  get isIdle(): boolean {
-    return this.#streams.size === 0;
   }
 
   /** Takes no more requests, and hangs up when those that there are were answered. */
@@ -102,7 +102,7 @@ export class Http2Connection implements FrameHandler {
     if (this.#isOver || this.#isLeaving) return;
     this.#isLeaving = true;
     this.#goAway(ErrorCode.noError, '');
-    if (this.isIdle) this.#hangUp();
+    if (this.#streams.size === 0) this.#hangUp();
     this.flush();
   }
 
@@ -160,7 +160,7 @@ export class Http2Connection implements FrameHandler {
   left(stream: Http2Stream): void {
     this.#streams.delete(stream.id);
     this.blocked.delete(stream);
-    if (this.#isLeaving && this.isIdle) this.#hangUp();
+    if (this.#isLeaving && this.#streams.size === 0) this.#hangUp();
   }
 
   #unblock(): void {
@@ -213,12 +213,10 @@ export class Http2Connection implements FrameHandler {
     }
   }
 
-  /** Nothing was read and nothing written for a while: fine, unless somebody waits for it. */
-  #lookIdle(): void {
-    const streams = [...this.#streams.values()];
-    const waitsForClient = streams.some(({ hasAll, isBehind }) => isBehind || !hasAll);
-    if (this.output.waiting > 0 || !this.#reader.isBetween) this.destroy();
-    else if (waitsForClient && this.blocked.size > 0) this.destroy();
+  /** Ends it if answers wait for the client and nothing of any was sent for a while. */
+  endIfStalled(): void {
+    if (this.blocked.size === 0) this.lastData = Date.now();
+    else if (Date.now() - this.lastData > STALLED_MS) this.destroy();
   }
 
   #receive(chunk: Buffer): void {

@@ -6,6 +6,9 @@ import { HANDSHAKE_MS, secureContext, type TlsOptions } from '../tls';
 import { Http2Connection } from './connection';
 import type { Accept } from './stream';
 
+/** Between two looks for clients that take nothing. */
+const LOOK_MS = 10_000;
+
 /** A server of HTTP/2; without TLS for clients that know that it is one. */
 export class Http2Server {
   readonly #server: Server | TlsServer;
@@ -40,6 +43,12 @@ export class Http2Server {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
+    // A client that takes nothing of its answers holds the memory that they are in, whatever else it sends.
+    const looking = setInterval(() => {
+      for (const connection of this.#connections) connection.endIfStalled();
+    }, LOOK_MS);
+    this.#server.once('close', () => clearInterval(looking));
+    looking.unref();
     // Who shakes no hands in time stays connected otherwise.
     this.#server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   }

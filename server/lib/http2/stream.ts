@@ -164,6 +164,7 @@ export class Http2Stream {
 
   #frame({ parts }: Outgoing, size: number): void {
     const { output } = this.#connection;
+    this.#connection.lastData = Date.now();
     output.frame(size, Frame.data, 0, this.id);
     this.window -= size;
     this.#connection.window -= size;

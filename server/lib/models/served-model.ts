@@ -110,7 +110,8 @@ export class ServedModel {
     const session = await InferenceSession.create(model as Uint8Array, {
       name: source.name,
       ...source.session,
-      ...(externalData.length > 0 && { externalData }),
+      // Only what was verified, too, of files beside the model.
+      ...(trusted && { externalData }),
       // Requests are made here by the gate, which does not go by what else is under way.
       inline: 'never',
     });

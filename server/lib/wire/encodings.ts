@@ -45,6 +45,23 @@ export async function decompress(
   encoding: Encoding,
   maxBytes: number,
 ): Promise<Buffer> {
+  if (unpacking < MOST_UNPACKING) unpacking++;
+  else await new Promise<void>((begin) => waiting.push(begin));
+  try {
+    return await unpack(bytes, encoding, maxBytes);
+  } finally {
+    const begin = waiting.shift();
+    if (begin === undefined) unpacking--;
+    else begin();
+  }
+}
+
+/** So many at once: a thousandth of what they unpack to is what clients have to send. */
+const MOST_UNPACKING = 4;
+let unpacking = 0;
+const waiting: (() => void)[] = [];
+
+async function unpack(bytes: Buffer, encoding: Encoding, maxBytes: number): Promise<Buffer> {
   const options = { info: true, maxOutputLength: maxBytes };
   const result = await new Promise<Inflated>((resolve, reject) => {
     decoders[encoding](bytes, options, (error, inflated) => {

@@ -14,6 +14,9 @@ export interface Span {
 
 const NESTING = 'nested more than';
 
+/** What is gone through one by one: two bytes are a value, and what is made of it is far more. */
+const MAX_VALUES = 1 << 21;
+
 /**
  * Reads JSON from bytes in the order that it is written in, without building what nobody asked for.
  * The one who reads says what is expected, so that an error names the path of what is wrong. `NaN`,
@@ -26,6 +29,7 @@ export class JsonReader {
   readonly end: number;
   readonly #maxDepth: number;
   #depth = 0;
+  #left = MAX_VALUES;
   readonly #path: (string | number)[] = [];
   readonly #base: string;
 
@@ -114,6 +118,7 @@ export class JsonReader {
         const key = this.string();
         if (this.next() !== Letter.colon) throw this.fail("':'");
         this.position++;
+        this.#count();
         this.#path.push(key);
         read(key);
         this.#path.pop();
@@ -134,6 +139,7 @@ export class JsonReader {
     if (this.next() === Letter.closeBracket) this.position++;
     else {
       for (let index = 0; ; index++) {
+        this.#count();
         this.#path.push(index);
         read(index);
         this.#path.pop();
@@ -144,6 +150,11 @@ export class JsonReader {
       }
     }
     this.#depth--;
+  }
+
+  #count(): void {
+    if (this.#left-- > 0) return;
+    throw badRequest(this.path.slice(0, 80), `more than ${MAX_VALUES} values in lists and objects`);
   }
 
   #enter(): void {

@@ -25,6 +25,20 @@ export function fieldsOf(encodings: Readonly<Record<number, number>>): Fields {
   return fields;
 }
 
+/**
+ * Fields of a message, those of messages in it among them. Two bytes are a field, and what is made of each
+ * takes a hundred times as much: without a limit a small compressed message would take all memory.
+ */
+const MAX_FIELDS = 1 << 19;
+
+/** Of a repeated int64, which is a shape. */
+const MAX_INT64S = 1024;
+
+/** What a message may still have. */
+interface Budget {
+  fields: number;
+}
+
 /** Protobuf's own parsers take as many messages inside each other. */
 const MAX_DEPTH = 100;
 
@@ -41,16 +55,18 @@ export class ProtobufReader {
   field = 0;
   readonly #bytes: Buffer;
   readonly #depth: number;
+  readonly #budget: Budget;
   #position = 0;
   #wire = 0;
   /** Of the varint that was read last. */
   #low = 0;
   #high = 0;
 
-  constructor(bytes: Buffer, depth = 0) {
+  constructor(bytes: Buffer, depth = 0, budget: Budget = { fields: MAX_FIELDS }) {
     if (depth > MAX_DEPTH) throw new ProtobufError('messages are nested too deeply');
     this.#bytes = bytes;
     this.#depth = depth;
+    this.#budget = budget;
   }
 
   /** Goes to the next field that is known; false at the end. */
@@ -58,7 +74,10 @@ export class ProtobufReader {
     while (this.#position < this.#bytes.length) {
       this.#readTag();
       const encodings = fields[this.field] ?? 0;
-      if ((encodings & (1 << this.#wire)) !== 0) return true;
+      if ((encodings & (1 << this.#wire)) !== 0) {
+        if (this.#budget.fields-- > 0) return true;
+        throw new ProtobufError(`a message has more than ${MAX_FIELDS} fields`);
+      }
       this.#skip(this.#depth);
     }
     return false;
@@ -187,12 +206,15 @@ export class ProtobufReader {
   }
 
   message(): ProtobufReader {
-    return new ProtobufReader(this.bytes(), this.#depth + 1);
+    return new ProtobufReader(this.bytes(), this.#depth + 1, this.#budget);
   }
 
   /** Adds the values of a repeated int64, as {@link int64}. */
   int64s(list: number[]): void {
-    this.#each((reader) => list.push(reader.int64()));
+    this.#each((reader) => {
+      if (list.length === MAX_INT64S) throw new ProtobufError(`more than ${MAX_INT64S} dimensions`);
+      list.push(reader.int64());
+    });
   }
 
   /** Calls for each value of a repeated number, which it has to read. */
