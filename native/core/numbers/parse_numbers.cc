@@ -145,8 +145,9 @@ class Parser {
       return Fail(ErrorCode::kTypeMismatch, "expected " + mistake.expected + ", got " +
                                                 Excerpt(mistake.at, mistake.number_end));
     }
-    return mistake.at == at_ ? Unexpected(mistake.expected)
-                             : Malformed(mistake.expected, mistake.at);
+    // A reader that fails says where, most often at the element's beginning.
+    if (mistake.at == nullptr || mistake.at == at_) return Unexpected(mistake.expected);
+    return Malformed(mistake.expected, mistake.at);
   }
 
   /// There is another value.

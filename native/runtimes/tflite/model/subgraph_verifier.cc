@@ -1,6 +1,7 @@
 #include "runtimes/tflite/model/subgraph_verifier.h"
 
 #include <array>
+#include <bitset>
 #include <utility>
 
 #include "runtimes/tflite/model/operator_options.h"
@@ -46,6 +47,9 @@ struct NeededInputs {
   int32_t code;
   std::array<int32_t, 3> inputs;
 };
+
+/// More than the highest of them.
+constexpr size_t kMostNeededInputs = 32;
 
 /// The depthwise kernels read the bias; an LSTM with an input gate (its weights are
 /// there) reads the gate's recurrent weights and bias.
@@ -151,6 +155,7 @@ class SubgraphVerifier {
     const auto inputs = op.Vector<int32_t>(schema::Operator::kInputs);
     if (!file_->Spend(inputs.size())) return;
     const size_t optional = FirstOptionalInput(code);
+    std::bitset<kMostNeededInputs> present;
     for (size_t index = 0; index < inputs.size(); ++index) {
       if (inputs[index] == kOptionalTensor && index >= optional) continue;
       if (!IsTensor(inputs[index])) return file_->Fail("no such tensor");
@@ -158,11 +163,9 @@ class SubgraphVerifier {
       if (!tensors_[static_cast<size_t>(inputs[index])].has_value) {
         return file_->Fail("a tensor that nothing has written yet");
       }
+      if (index < present.size()) present.set(index);
     }
-    const auto has = [&inputs](int32_t input) {
-      const auto index = static_cast<size_t>(input);
-      return index < inputs.size() && inputs[index] != kOptionalTensor;
-    };
+    const auto has = [&present](int32_t input) { return present.test(static_cast<size_t>(input)); };
     for (const NeededInputs& needed : kNeededInputs) {
       if (needed.code != code || !has(needed.inputs[0])) continue;
       for (const int32_t input : needed.inputs) {
