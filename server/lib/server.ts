@@ -12,15 +12,8 @@ import { GrpcServer } from './grpc/server';
 import { admission } from './http/admission';
 import { createHandler, type HandlerSettings, type HttpHandler } from './http/handler';
 import { RouteTable } from './http/paths';
-import {
-  close,
-  createHttpServer,
-  listen,
-  listenOn,
-  setTls,
-  type HttpTimeouts,
-  type WebServer,
-} from './http/server';
+import { close, createHttpServer, type HttpTimeouts, type WebServer } from './http/server';
+import { listen, setTls } from './sockets';
 import {
   ConfigError,
   FIXED_SETTINGS,
@@ -329,7 +322,7 @@ export class ModelServer implements AsyncDisposable {
   async listen(port = 8501, host = '127.0.0.1'): Promise<AddressInfo> {
     if (this.#pool === undefined) {
       this.#server ??= createHttpServer(this.#handler, this.#timeouts, this.#tls);
-      return listen(this.#server, port, host);
+      return listen(this.#server, { port, host });
     }
     const { address } = await lookup(host);
     const bound = await this.listenShared('http', port, address);
@@ -342,7 +335,7 @@ export class ModelServer implements AsyncDisposable {
     const { fd, family, ...bound } = openServerSocket({ port, host, reusePort: true });
     if (protocol === 'http') {
       this.#server ??= createHttpServer(this.#handler, this.#timeouts, this.#tls);
-      await listenOn(this.#server, fd);
+      await listen(this.#server, { fd });
     } else await this.#listenGrpc({ fd });
     return { ...bound, family };
   }

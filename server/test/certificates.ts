@@ -28,37 +28,20 @@ export function certificates(folder: string) {
       keyFile,
     };
   };
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const request = (name: string, out: string, ...more: string[]) =>
+    openssl(
+      'req',
+      ...['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+      ...['-keyout', `${name}.key`, '-out', out, '-subj', `/CN=${name}`, ...more],
+    );
   return {
     authority(name: string): Certificate {
-      openssl(
-        'req',
-        '-x509',
-        ...newKey,
-        '-keyout',
-        `${name}.key`,
-        '-out',
-        `${name}.crt`,
-        '-days',
-        '3',
-        '-subj',
-        `/CN=${name}`,
-      );
+      request(name, `${name}.crt`, '-x509', '-days', '3');
       return read(name);
     },
     issued(name: string, by: string): Certificate {
       writeFileSync(join(folder, `${name}.ext`), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
-      openssl(
-        'req',
-        '-new',
-        ...newKey,
-        '-keyout',
-        `${name}.key`,
-        '-out',
-        `${name}.csr`,
-        '-subj',
-        `/CN=${name}`,
-      );
+      request(name, `${name}.csr`, '-new');
       openssl(
         'x509',
         '-req',

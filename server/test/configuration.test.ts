@@ -1,32 +1,19 @@
 // What the server's configuration and those of models may have, and where what holds comes from.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
 import { fixture, root } from './support';
-import { adds, addVersion, temporaryFolder } from './versions-support';
+import { configuredIn, temporaryFolder } from './versions-support';
 
 const main = join(root, 'server/dist/cli/main.js');
 const folder = temporaryFolder();
 const run = (...args: string[]) =>
   spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
 
-let made = 0;
-/** A folder with a model, its configuration, and the server's file that names it. */
-function configured(server: object, model?: unknown, files: Record<string, string> = {}): string {
-  const base = join(folder, String(made++));
-  mkdirSync(base);
-  addVersion(join(base, 'models/sum'), 1, { 'model.onnx': adds(1), ...files });
-  if (model !== undefined) {
-    const text = typeof model === 'string' ? model : JSON.stringify(model);
-    writeFileSync(join(base, 'models/sum/config.json'), text);
-  }
-  const file = join(base, 'server.json');
-  writeFileSync(file, JSON.stringify({ modelBasePath: 'models', ...server }));
-  return file;
-}
+const configured = configuredIn(folder);
 
 describe('--check', () => {
   it('is content with what is right', () => {
@@ -67,13 +54,13 @@ describe('--print-config', () => {
     const args = ['--config', file, '--no-inline', '--workers', '2', '--print-config'];
     const { stdout, status } = run(...args);
     expect(status).toBe(0);
-    const own = join(folder, String(made - 1), 'models/sum/config.json');
+    const own = join(dirname(file), 'models/sum/config.json');
     expect(JSON.parse(stdout)).toMatchObject({
       server: {
         restPort: { value: 1234, from: 'server file', file },
         workers: { value: 2, from: 'flag' },
         host: { value: '127.0.0.1', from: 'default' },
-        modelBasePath: { value: join(folder, String(made - 1), 'models'), from: 'server file' },
+        modelBasePath: { value: join(dirname(file), 'models'), from: 'server file' },
       },
       models: {
         sum: {

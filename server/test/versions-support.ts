@@ -75,3 +75,20 @@ export async function metric(
   }
   return undefined;
 }
+
+/** Makes folders with a model `sum`, its configuration, and the server's file that names it, whose path is given. */
+export function configuredIn(folder: string) {
+  let made = 0;
+  return (server: object, model?: unknown, files: Record<string, string> = {}): string => {
+    const base = join(folder, String(made++));
+    mkdirSync(base);
+    addVersion(join(base, 'models/sum'), 1, { 'model.onnx': adds(1), ...files });
+    if (model !== undefined) {
+      const text = typeof model === 'string' ? model : JSON.stringify(model);
+      writeFileSync(join(base, 'models/sum/config.json'), text);
+    }
+    const file = join(base, 'server.json');
+    writeFileSync(file, JSON.stringify({ modelBasePath: 'models', ...server }));
+    return file;
+  };
+}

@@ -1,7 +1,8 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 import { createApiKey, type ApiKey } from '../access';
+import { replaceFile } from '../replace-file';
 import { readApiKeys } from './security-options';
 import { UsageError } from './usage-error';
 
@@ -21,7 +22,7 @@ A server that runs takes the file's keys as soon as it has changed.
  *
  * @throws UsageError
  */
-export function keysCommand(args: readonly string[]): void {
+export async function keysCommand(args: readonly string[]): Promise<void> {
   const { values, positionals } = parse(args);
   if (values.help === true) {
     process.stdout.write(KEYS_HELP);
@@ -31,8 +32,8 @@ export function keysCommand(args: readonly string[]): void {
   const count = verb === 'list' ? 2 : 3;
   if (file === undefined || positionals.length !== count) throw usage();
   if (verb === 'list') list(readApiKeys(file));
-  else if (verb === 'add') add(file, id ?? '', values.scope ?? [], values.expires);
-  else if (verb === 'remove') remove(file, id ?? '');
+  else if (verb === 'add') await add(file, id ?? '', values.scope ?? [], values.expires);
+  else if (verb === 'remove') await remove(file, id ?? '');
   else throw usage();
 }
 
@@ -55,7 +56,12 @@ function parse(args: readonly string[]) {
 const usage = (): UsageError =>
   new UsageError('keys: expected add FILE ID --scope SCOPE, list FILE or remove FILE ID');
 
-function add(file: string, id: string, scopes: readonly string[], expires?: string): void {
+async function add(
+  file: string,
+  id: string,
+  scopes: readonly string[],
+  expires?: string,
+): Promise<void> {
   if (scopes.length === 0) throw new UsageError('keys add: --scope is missing');
   const keys = existsSync(file) ? readApiKeys(file) : [];
   if (keys.some((key) => key.id === id)) throw new Error(`${file} has a key '${id}' already`);
@@ -65,15 +71,15 @@ function add(file: string, id: string, scopes: readonly string[], expires?: stri
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
-  write(file, [...keys, made.key]);
+  await write(file, [...keys, made.key]);
   process.stdout.write(`${made.text}\n`);
 }
 
-function remove(file: string, id: string): void {
+async function remove(file: string, id: string): Promise<void> {
   const keys = readApiKeys(file);
   const others = keys.filter((key) => key.id !== id);
   if (others.length === keys.length) throw new Error(`${file} has no key '${id}'`);
-  write(file, others);
+  await write(file, others);
 }
 
 function list(keys: readonly ApiKey[]): void {
@@ -84,14 +90,5 @@ function list(keys: readonly ApiKey[]): void {
   }
 }
 
-/** In one step, so that a server never reads half of it, and for its owner alone. */
-function write(file: string, keys: readonly ApiKey[]): void {
-  const beside = `${file}.${process.pid}.new`;
-  try {
-    writeFileSync(beside, `${JSON.stringify({ keys }, null, 2)}\n`, { mode: 0o600 });
-    renameSync(beside, file);
-  } catch (error) {
-    rmSync(beside, { force: true });
-    throw error;
-  }
-}
+const write = (file: string, keys: readonly ApiKey[]): Promise<void> =>
+  replaceFile(file, `${JSON.stringify({ keys }, null, 2)}\n`);

@@ -167,7 +167,7 @@ async function main(args: readonly string[]): Promise<number | undefined> {
   const usage = USAGES.get(args[0] ?? '') ?? HELP;
   try {
     if (args[0] === 'keys') {
-      keysCommand(args.slice(1));
+      await keysCommand(args.slice(1));
       return 0;
     }
     if (args[0] === 'models') {

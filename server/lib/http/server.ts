@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { HttpHandler } from './handler';
-import { HANDSHAKE_MS, secureContext, type TlsOptions } from '../tls';
+import { connectionsOf, tlsServerOptions } from '../sockets';
+import type { TlsOptions } from '../tls';
 
 /** With or without TLS. */
 export type WebServer = Server | HttpsServer;
@@ -41,35 +42,16 @@ export function createHttpServer(
       ? createServer(options)
       : createHttpsServer({
           ...options,
-          ...secureContext(tls),
-          handshakeTimeout: HANDSHAKE_MS,
-          requestCert: tls.clientCa !== undefined,
-          rejectUnauthorized: true,
+          ...tlsServerOptions(tls),
         });
-  rememberAccepted(server);
+  accepted.set(server, connectionsOf(server));
   rememberUnused(server, tls === undefined ? 'connection' : 'secureConnection');
-  // A client that comes to no terms is told nothing, which would be said without TLS.
-  server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   serveWith(server, handler);
   return server;
 }
 
-/** Another certificate for new connections. */
-export function setTls(server: WebServer, tls: TlsOptions): void {
-  if ('setSecureContext' in server) server.setSecureContext(secureContext(tls));
-}
-
 /** All connections, those with which TLS is not agreed yet among them, which Node does not count. */
-const accepted = new WeakMap<WebServer, Set<Socket>>();
-
-function rememberAccepted(server: WebServer): void {
-  const sockets = new Set<Socket>();
-  accepted.set(server, sockets);
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-}
+const accepted = new WeakMap<WebServer, ReadonlySet<Socket>>();
 
 /** Connections on which nothing was asked yet: Node does not count them among the idle ones. */
 const unused = new WeakMap<WebServer, Set<Socket>>();
@@ -110,28 +92,6 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): void {
         ? '408 Request Timeout'
         : '400 Bad Request';
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}
-
-/** Resolves with where it listens; rejects if it cannot. */
-export function listen(server: WebServer, port: number, host: string): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve(server.address() as AddressInfo);
-    });
-  });
-}
-
-/** Listens on a socket that is bound already. */
-export function listenOn(server: WebServer, fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ fd }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }
 
 /** Between two looks for connections that have become idle. */

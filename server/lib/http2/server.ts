@@ -1,7 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 
-import { HANDSHAKE_MS, secureContext, type TlsOptions } from '../tls';
+import { connectionsOf, listen, setTls, tlsServerOptions } from '../sockets';
+import type { TlsOptions } from '../tls';
 
 import { Http2Connection } from './connection';
 import type { Accept } from './stream';
@@ -14,7 +15,7 @@ export class Http2Server {
   readonly #server: Server | TlsServer;
   readonly #connections = new Set<Http2Connection>();
   /** All that are connected, be it without having shaken hands. */
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets: ReadonlySet<Socket>;
 
   constructor(accept: Accept, tls?: TlsOptions) {
     const connected = (socket: Socket): void => {
@@ -29,44 +30,30 @@ export class Http2Server {
         ? createServer({ noDelay: true }, connected)
         : createTlsServer(
             {
-              ...secureContext(tls),
+              ...tlsServerOptions(tls),
               // Others are told so by TLS itself.
               ALPNProtocols: ['h2'],
-              handshakeTimeout: HANDSHAKE_MS,
               noDelay: true,
-              requestCert: tls.clientCa !== undefined,
-              rejectUnauthorized: true,
             },
             connected,
           );
-    this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    this.#sockets = connectionsOf(this.#server);
     // A client that takes nothing of its answers holds the memory that they are in, whatever else it sends.
     const looking = setInterval(() => {
       for (const connection of this.#connections) connection.endIfStalled();
     }, LOOK_MS);
     this.#server.once('close', () => clearInterval(looking));
     looking.unref();
-    // Who shakes no hands in time stays connected otherwise.
-    this.#server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   }
 
   /** Another certificate for new connections. */
   setTls(tls: TlsOptions): void {
-    if ('setSecureContext' in this.#server) this.#server.setSecureContext(secureContext(tls));
+    setTls(this.#server, tls);
   }
 
   /** Resolves with where it listens. @throws Error if it cannot */
   listen(where: { port: number; host: string } | { fd: number }): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(where, () => {
-        this.#server.off('error', reject);
-        resolve(this.#server.address() as AddressInfo);
-      });
-    });
+    return listen(this.#server, where);
   }
 
   /**

@@ -4,9 +4,10 @@ import { isIP, type AddressInfo } from 'node:net';
 import type { Admit } from '../http/admission';
 import { createHandler, type HttpHandler } from '../http/handler';
 import { RouteTable } from '../http/paths';
-import { close, createHttpServer, listen, setTls, type WebServer } from '../http/server';
+import { close, createHttpServer, type WebServer } from '../http/server';
 import { metricsPage } from '../metrics';
 import type { ModelServer } from '../server';
+import { listen, setTls } from '../sockets';
 import type { TlsOptions } from '../tls';
 import { management } from './routes';
 
@@ -69,7 +70,7 @@ export class ManagementServer {
   }
 
   listen(port: number): Promise<AddressInfo> {
-    return listen(this.#server, port, this.#host);
+    return listen(this.#server, { port, host: this.#host });
   }
 
   close(graceMs: number): Promise<void> {

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 
 import { readJsonFile } from '../config';
+import { replaceFile } from '../replace-file';
 import type { TrafficChanges } from './traffic-book';
 
 const FORMAT = 1;
@@ -28,26 +27,5 @@ const NUMBERS: ReadonlySet<string> = new Set(['percent', 'absolute', 'relative']
  * @throws Error if it cannot be written
  */
 export async function writeState(file: string, models: Changes): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    const handle = await open(temporary, 'w', 0o600);
-    try {
-      await handle.writeFile(`${JSON.stringify({ format: FORMAT, models }, null, 2)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncFolder(dirname(file));
-}
-
-/** Not every system can: the name is then as safe as it can be. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
+  await replaceFile(file, `${JSON.stringify({ format: FORMAT, models }, null, 2)}\n`);
 }

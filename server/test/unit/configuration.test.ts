@@ -1,28 +1,12 @@
 // What is wrong with a configuration is said with the file and the path.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import { describe, expect, it } from 'vitest';
 
 import { ConfigError, effectiveConfig, printProblem } from '../../lib/config';
 import { checkConfigured } from '../../lib/rollout';
-import { adds, addVersion, temporaryFolder } from '../versions-support';
+import { configuredIn, temporaryFolder } from '../versions-support';
 
 const folder = temporaryFolder();
-let made = 0;
-/** A folder with a model, its configuration, and the server's file that names it. */
-function configured(server: object, model?: unknown, files: Record<string, string> = {}): string {
-  const base = join(folder, String(made++));
-  mkdirSync(base);
-  addVersion(join(base, 'models/sum'), 1, { 'model.onnx': adds(1), ...files });
-  if (model !== undefined) {
-    const text = typeof model === 'string' ? model : JSON.stringify(model);
-    writeFileSync(join(base, 'models/sum/config.json'), text);
-  }
-  const file = join(base, 'server.json');
-  writeFileSync(file, JSON.stringify({ modelBasePath: 'models', ...server }));
-  return file;
-}
+const configured = configuredIn(folder);
 
 function problemsOf(file: string): string[] {
   try {

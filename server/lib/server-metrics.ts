@@ -1,4 +1,4 @@
-import { FAILURE_REASONS, type ModelRepository } from './models';
+import { FAILURE_REASONS, type ModelRepository, type ServedModel } from './models';
 
 /** Labels of a sample, whose values are bounded by what is loaded and by this program. */
 type Labels = Readonly<Record<string, string>>;
@@ -31,7 +31,42 @@ const shadows =
       return [[{ model: name, version }, model.statistics.shadow[what]]];
     });
 
+/** A sample for each version that is loaded. */
+const loaded =
+  (value: (model: ServedModel) => number) =>
+  (models: ModelRepository): Sample[] =>
+    models
+      .all()
+      .flatMap(({ name, version, model }): Sample[] =>
+        model === undefined ? [] : [[{ model: name, version }, value(model)]],
+      );
+
 const families: readonly Family[] = [
+  family(
+    'requests_total',
+    'Requests that were answered with outputs.',
+    loaded(({ statistics }) => statistics.success.count),
+  ),
+  family(
+    'requests_failed_total',
+    'Requests whose run failed.',
+    loaded(({ statistics }) => statistics.fail.count),
+  ),
+  family(
+    'inline_threads',
+    "Threads of the server that make the model's runs themselves.",
+    loaded(({ statistics }) => statistics.inline.threads),
+  ),
+  family(
+    'inline_runs_total',
+    'Runs that were made on the thread that answers the request.',
+    loaded(({ statistics }) => statistics.inline.runs),
+  ),
+  family(
+    'inline_changes_total',
+    'How often a thread has begun to make runs itself, or ended that.',
+    loaded(({ statistics }) => statistics.inline.changes),
+  ),
   family(
     'model_version_state',
     'States of versions; 1 for the one that a version is in.',
@@ -99,8 +134,8 @@ const families: readonly Family[] = [
   ),
 ];
 
-/** What the server knows of versions and how requests are spread over them. */
-export function versionsText(models: ModelRepository, isOpen: boolean): string {
+/** What the server knows beside the sessions, of all its threads: requests, versions and how those are spread. */
+export function serverText(models: ModelRepository, isOpen: boolean): string {
   let text = '';
   for (const { name, type, help, samples } of families) {
     const of = isOpen ? name.replace(/_total$/, '') : name;
@@ -114,5 +149,5 @@ export function versionsText(models: ModelRepository, isOpen: boolean): string {
 }
 
 /** As a label's value is written. */
-export const escaped = (text: string): string =>
+const escaped = (text: string): string =>
   text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
