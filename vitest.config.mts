@@ -11,6 +11,7 @@ const notSanitized = [
   // A sanitizer's quarantine keeps freed memory, so the resident set says nothing under it.
   'test/stress/{leaks,shared-weights}.test.ts',
   // Minutes of JavaScript, and runs that other tests make as well.
+  'test/integration/{bench-*,cli-*,*-example,install-provider}.test.ts',
   'test/integration/*{combined,optimize,prune,quantize}*.test.ts',
 ];
 
