@@ -3,8 +3,7 @@
 usage: calibrate.py METHOD MODEL CALIBRATION.npz FOLDER
 
 METHOD is minmax, percentile or entropy, with the settings of quantize_static. Prints a line of
-JSON: `seconds` without Python's imports, `cpuSeconds` and `peakBytes` of the process,
-`importedBytes`, what the imports alone took, and the `ranges` by tensor.
+JSON: what usage.py says it took, and the `ranges` by tensor.
 
 calibrate.py prepare MODEL CALIBRATION.npz FOLDER writes what MODEL is after ONNX Runtime's basic
 level, and each array into a file for others to read. Prints a line of JSON for the model, with its
@@ -13,14 +12,14 @@ level, and each array into a file for others to read. Prints a line of JSON for 
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-from quantize import Samples, peak_bytes, simplified
+from quantize import Samples, simplified
+from usage import Usage
 
 METHODS = {
     "minmax": CalibrationMethod.MinMax,
@@ -50,8 +49,7 @@ def main():
     if method == "prepare":
         return prepare(model, calibration, folder)
     samples = Samples(dict(np.load(calibration)))
-    imported = peak_bytes()
-    start = time.perf_counter()
+    usage = Usage()
     calibrator = create_calibrator(
         model,
         sorted({*QLinearOpsRegistry, *QDQRegistry}),
@@ -60,18 +58,7 @@ def main():
     )
     calibrator.collect_data(samples)
     ranges = {name: ends(data) for name, data in calibrator.compute_data().items()}
-    print(
-        json.dumps(
-            {
-                "method": method,
-                "seconds": time.perf_counter() - start,
-                "cpuSeconds": time.process_time(),
-                "peakBytes": peak_bytes(),
-                "importedBytes": imported,
-                "ranges": ranges,
-            }
-        )
-    )
+    print(json.dumps({"method": method, **usage.taken(), "ranges": ranges}))
 
 
 if __name__ == "__main__":

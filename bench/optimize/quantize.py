@@ -2,17 +2,14 @@
 
 usage: quantize.py METHOD MODEL OUT [CALIBRATION.npz]
 
-METHOD is one of those below. Prints a line of JSON: `seconds` without Python's imports,
-`cpuSeconds` and `peakBytes` of the process, `importedBytes`, what the imports alone took, `bytes`
-and `nodes` of OUT. The calibration data has all samples of each input along the first axis.
+METHOD is one of those below. Prints a line of JSON: what usage.py says it took, `bytes` and `nodes`
+of OUT. The calibration data has all samples of each input along the first axis.
 """
 
 import json
 import logging
-import resource
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -22,13 +19,11 @@ import onnxruntime
 from onnxruntime import quantization
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType
 
+from usage import Usage
+
 logging.disable(logging.WARNING)
 
 RECURRENT = ("LSTM", "GRU", "RNN")
-
-
-def peak_bytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class Samples(quantization.CalibrationDataReader):
@@ -137,21 +132,16 @@ def main():
         sys.exit(__doc__)
     method, model, out = sys.argv[1:4]
     calibration = dict(np.load(sys.argv[4])) if len(sys.argv) == 5 else None
-    imported = peak_bytes()
-    start = time.perf_counter()
+    usage = Usage()
     METHODS[method](model, out, calibration)
-    seconds = time.perf_counter() - start
-    peak = peak_bytes()
+    taken = usage.taken()
     written = onnx.load(out, load_external_data=False)
     nodes = Counter(node.op_type for node in written.graph.node)
     print(
         json.dumps(
             {
                 "method": method,
-                "seconds": seconds,
-                "cpuSeconds": time.process_time(),
-                "peakBytes": peak,
-                "importedBytes": imported,
+                **taken,
                 "bytes": sum(file.stat().st_size for file in files_of(out)),
                 "nodes": nodes.total(),
                 "operators": dict(nodes.most_common()),

@@ -2,26 +2,21 @@
 
 usage: quantize_tflite.py METHOD MODEL OUT CALIBRATION.npz
 
-METHOD is static (by the samples) or dynamic (weights alone). Prints a line of JSON: `seconds`
-without Python's imports, `cpuSeconds` and `peakBytes` of the process, `importedBytes`, what the
-imports alone took, and `bytes` of OUT.
+METHOD is static (by the samples) or dynamic (weights alone). Prints a line of JSON: what usage.py
+says it took, and `bytes` of OUT.
 """
 
 import json
-import resource
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 from ai_edge_quantizer import quantizer, recipe
 from ai_edge_quantizer.utils.tfl_interpreter_utils import DEFAULT_SIGNATURE_KEY
 
+from usage import Usage
+
 RECIPES = {"static": recipe.static_wi8_ai8, "dynamic": recipe.dynamic_wi8_afp32}
-
-
-def peak_bytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main():
@@ -29,8 +24,7 @@ def main():
         sys.exit(__doc__)
     method, model, out, calibration = sys.argv[1:]
     arrays = dict(np.load(calibration))
-    imported = peak_bytes()
-    start = time.perf_counter()
+    usage = Usage()
     made = quantizer.Quantizer(model, RECIPES[method]())
     statistics = None
     if made.need_calibration:
@@ -41,18 +35,7 @@ def main():
         ]
         statistics = made.calibrate({DEFAULT_SIGNATURE_KEY: samples})
     made.quantize(statistics).export_model(out, overwrite=True)
-    print(
-        json.dumps(
-            {
-                "method": method,
-                "seconds": time.perf_counter() - start,
-                "cpuSeconds": time.process_time(),
-                "peakBytes": peak_bytes(),
-                "importedBytes": imported,
-                "bytes": Path(out).stat().st_size,
-            }
-        )
-    )
+    print(json.dumps({"method": method, **usage.taken(), "bytes": Path(out).stat().st_size}))
 
 
 if __name__ == "__main__":
