@@ -1,6 +1,5 @@
 // Python's Interpreter and onlite/tflite's on the same models and inputs: the same details, the same
 // values. usage: interpreter.mjs [--python PYTHON] [MODEL…]
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,30 +8,14 @@ import { parseArgs } from 'node:util';
 import { Interpreter } from 'onlite/tflite';
 
 import { arrayOf } from '../fuzz/values.mjs';
+import { managedPython, runOrThrow } from './python.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
-const environment = join(root, 'build/differential-venv');
 
-function runOrThrow(command, args) {
-  const options = { encoding: 'utf8', maxBuffer: 2 ** 30, stdio: ['ignore', 'pipe', 'pipe'] };
-  const { error, status, stdout, stderr } = spawnSync(command, args, options);
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${command} failed (${status}): ${stderr}`);
-  return stdout;
-}
-
-/** A throw-away virtual environment's Python, which is made if there is none. */
-function python() {
-  const windows = process.platform === 'win32';
-  const path = join(environment, ...(windows ? ['Scripts', 'python.exe'] : ['bin', 'python']));
-  if (existsSync(path)) return path;
-  console.log(`making ${environment} (with TensorFlow, 1.5 GB)`);
-  runOrThrow(windows ? 'python' : 'python3', ['-m', 'venv', environment]);
-  const requirements = join(root, 'test/fixtures/generate/requirements.txt');
-  runOrThrow(path, ['-m', 'pip', 'install', '--quiet', '-r', requirements]);
-  return path;
-}
+/** With TensorFlow: 1.5 GB. */
+const python = () =>
+  managedPython('differential-venv', join(root, 'test/fixtures/generate/requirements.txt'));
 
 /** An int8 MobileNetV2, which is made if there is none. */
 function mobilenet(python) {

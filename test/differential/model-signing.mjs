@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import {
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -19,34 +18,13 @@ import { parseArgs } from 'node:util';
 
 import { signModel, verifyModel } from 'onlite/security';
 
+import { managedPython } from './python.mjs';
+
 const here = fileURLToPath(new URL('.', import.meta.url));
-const root = join(here, '../..');
-const environment = join(root, 'build/model-signing-venv');
-
-function runOrThrow(command, args) {
-  const { error, status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${command} failed (${status}): ${stderr}`);
-}
-
-/** A throw-away virtual environment's Python, which is made if there is none. */
-function managedPython() {
-  const windows = process.platform === 'win32';
-  const path = join(environment, ...(windows ? ['Scripts', 'python.exe'] : ['bin', 'python']));
-  // Written last: an environment that was left half-made is made again.
-  const mark = join(environment, 'done');
-  if (existsSync(mark)) return path;
-  console.log(`making ${environment}`);
-  rmSync(environment, { recursive: true, force: true });
-  runOrThrow(windows ? 'python' : 'python3', ['-m', 'venv', environment]);
-  const requirements = join(here, 'model-signing.txt');
-  runOrThrow(path, ['-m', 'pip', 'install', '--quiet', '-r', requirements]);
-  writeFileSync(mark, '');
-  return path;
-}
 
 const { values } = parseArgs({ options: { python: { type: 'string' } } });
-const python = values.python ?? managedPython();
+const requirements = join(here, 'model-signing.txt');
+const python = values.python ?? managedPython('model-signing-venv', requirements);
 
 /** Whether model-signing's command succeeds; what it says where it should and does not. */
 function modelSigning(verb, model, options) {

@@ -1,6 +1,7 @@
 // What onlite quantises, run by onlite and by Python's TensorFlow Lite or LiteRT: both are as far
-// from the float model. usage: quantized.mjs --python PYTHON [MODEL.tflite…]
-// PYTHON has tensorflow or ai-edge-litert, and numpy. A model has float32 inputs.
+// from the float model. usage: quantized.mjs [--python PYTHON] [MODEL.tflite…]
+// PYTHON has tensorflow or ai-edge-litert, and numpy; without it there is an environment with the
+// latter. A model has float32 inputs.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,8 @@ import { parseArgs } from 'node:util';
 
 import { dequantize, InferenceSession, quantize, Tensor } from 'onlite';
 import { quantizeModel } from 'onlite/optimize';
+
+import { managedPython } from './python.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
@@ -104,7 +107,7 @@ const { values: options, positionals } = parseArgs({
   options: { python: { type: 'string' } },
   allowPositionals: true,
 });
-if (options.python === undefined) throw new Error('--python: a Python with tensorflow or LiteRT');
+const python = options.python ?? managedPython('quantized-venv', join(here, 'quantized.txt'));
 const folder = mkdtempSync(join(tmpdir(), 'onlite-quantized-'));
 let failures = 0;
 try {
@@ -129,7 +132,7 @@ try {
       const own = sqnr(float, await byOnlite(file, samples));
       let line;
       try {
-        const { runtime, values } = byPython(options.python, file, samples, folder);
+        const { runtime, values } = byPython(python, file, samples, folder);
         const theirs = sqnr(float, values);
         const isNear = values.length === float.length && Math.abs(own - theirs) <= APART;
         if (!isNear) failures++;
