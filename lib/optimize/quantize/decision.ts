@@ -15,6 +15,9 @@ export interface OperatorDecision {
   readonly reason?: string;
 }
 
+/** The {@link OperatorDecision.reason} of operators that ONNX Runtime computes in float alone. */
+export const NO_INTEGER_KERNEL = 'ONNX Runtime has no integer kernel for it';
+
 /** What decisions and options call a node. */
 export function nodeLabel({ name, output }: NodeProto): string {
   return (name === undefined || name === '' ? output[0] : name) ?? '';

@@ -14,7 +14,7 @@ import {
 } from '../../formats/onnx';
 import { computedTensor } from './computed-tensor';
 import { transpose } from './transpose';
-import { decision, type OperatorDecision } from './decision';
+import { decision, NO_INTEGER_KERNEL, type OperatorDecision } from './decision';
 import { quantizeArray } from './integers';
 import { weightParameters } from './parameters';
 import { saturation, withoutSaturation, type Saturation } from './saturation';
@@ -69,8 +69,10 @@ class DynamicWriter {
         return this.#gemm(node);
       case 'LSTM':
         return this.#lstm(node);
-      default:
+      case 'Conv':
         return { reason: 'integers made at run time make it slower' };
+      default:
+        return { reason: NO_INTEGER_KERNEL };
     }
   }
 

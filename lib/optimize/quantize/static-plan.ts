@@ -10,7 +10,7 @@ import {
 } from '../../formats/onnx';
 import { weightLayout } from '../linear/weight-layout';
 import { isClip } from './clip';
-import { decision, type OperatorDecision } from './decision';
+import { decision, NO_INTEGER_KERNEL, type OperatorDecision } from './decision';
 
 /** Operators whose integer kernels take different parameters on their ends. */
 const ELEMENTWISE = new Set([
@@ -38,8 +38,7 @@ const MOVERS = new Set([
 const REARRANGERS = new Set(['Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Flatten']);
 /** Operators with weights, which are what integers pay for. */
 const LAYERS = new Set(['Conv', 'Gemm', 'MatMul']);
-/** Operators of which a quantised form is often expected, and why there is none. */
-const NO_KERNEL = new Set([
+const NO_KERNEL = [
   'ConvTranspose',
   'Sub',
   'Div',
@@ -53,10 +52,16 @@ const NO_KERNEL = new Set([
   'LayerNormalization',
   'InstanceNormalization',
   'BatchNormalization',
-  'DepthToSpace',
-  'Pad',
   'GRU',
   'RNN',
+];
+const NOT_FUSED = 'ONNX Runtime takes no pair of quantising and dequantising away from it';
+/** Operators of which a quantised form is often expected, and why there is none. */
+const STAYS_FLOAT: ReadonlyMap<string, string> = new Map([
+  ...NO_KERNEL.map((type) => [type, NO_INTEGER_KERNEL] as const),
+  ['DepthToSpace', NOT_FUSED],
+  ['Pad', NOT_FUSED],
+  ['LSTM', "its integer kernel is that of the method 'dynamic'"],
 ]);
 
 /** A layer's weight and bias, as far as they are constants that integers can stand for. */
@@ -182,8 +187,9 @@ export function planStatic(editor: GraphEditor, { exclude, as, folder }: PlanOpt
       else layers.set(node, found);
     } else if (canJoin(editor, node, folder)) {
       candidates.add(node);
-    } else if (NO_KERNEL.has(type)) {
-      decisions.push(decision(node, { reason: 'there is no integer kernel' }));
+    } else {
+      const reason = STAYS_FLOAT.get(type);
+      if (reason !== undefined) decisions.push(decision(node, { reason }));
     }
   }
   const users = (node: NodeProto): readonly NodeProto[] =>

@@ -86,7 +86,7 @@ describe('planStatic', () => {
       's',
     ]);
     expect(decisions.find(({ operator }) => operator === 'Tanh')?.reason).toBe(
-      'there is no integer kernel',
+      'ONNX Runtime has no integer kernel for it',
     );
   });
 
