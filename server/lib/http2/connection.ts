@@ -1,13 +1,12 @@
 import type { Socket } from 'node:net';
 
+import { ClientRoom } from './client-room';
 import {
   ConnectionError,
-  DEFAULT_FRAME,
   DEFAULT_WINDOW,
   ErrorCode,
   Flag,
   Frame,
-  MOST_FRAME,
   MOST_WINDOW,
   Setting,
   checkFrame,
@@ -26,8 +25,8 @@ const MAX_CONTINUATIONS = 32;
 
 const MAX_STREAMS = 1000;
 
-/** A client that makes so much to be said to it reads none of it. */
-const MAX_CONTROL_WAITING = 4 << 20;
+/** A client that makes so much to be said to it, and goes on, reads none of it: data waits for less. */
+const MAX_UNREAD = 4 << 20;
 
 /** Streams that are over and that a client may not have heard so of. */
 const MAX_IGNORED = 1000;
@@ -48,14 +47,7 @@ const UNFINISHED = 'a block of header fields has not ended';
 /** A client's connection (RFC 9113): keeps the books of its streams and windows, and says what it has to. */
 export class Http2Connection implements FrameHandler {
   readonly output: Output;
-  /** Bytes that the client has room for, on all streams. */
-  window = DEFAULT_WINDOW;
-  /** What the client takes in one frame. */
-  frameBytes = DEFAULT_FRAME;
-  /** Streams that have something to send and wait for room. */
-  readonly blocked = new Set<Http2Stream>();
-  /** When data was sent last, or was not held up. */
-  lastData = Date.now();
+  readonly client = new ClientRoom();
   readonly #socket: Socket;
   readonly #accept: Accept;
   readonly #streams = new Map<number, Http2Stream>();
@@ -71,7 +63,7 @@ export class Http2Connection implements FrameHandler {
   #lastVersion = 0;
   #lastHead: RequestHead | undefined;
   #lastStream = 0;
-  #streamWindow = DEFAULT_WINDOW;
+  /** What the client may send yet, on all streams. */
   #room = CONNECTION_WINDOW;
   #resets = RESETS_AT_ONCE;
   #resetsAt = performance.now();
@@ -84,7 +76,10 @@ export class Http2Connection implements FrameHandler {
     this.#accept = accept;
     this.output = new Output(socket);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('drain', () => this.#unblock());
+    socket.on('drain', () => {
+      this.client.unblock();
+      this.flushSoon();
+    });
     socket.on('error', () => undefined);
     socket.on('close', () => this.#gone());
     // For the other side to keep what is between from forgetting it, and to hear of its end.
@@ -159,16 +154,8 @@ export class Http2Connection implements FrameHandler {
   /** A stream is over. */
   left(stream: Http2Stream): void {
     this.#streams.delete(stream.id);
-    this.blocked.delete(stream);
+    this.client.forget(stream);
     if (this.#isLeaving && this.#streams.size === 0) this.#hangUp();
-  }
-
-  #unblock(): void {
-    for (const stream of [...this.blocked]) {
-      this.blocked.delete(stream);
-      stream.send();
-    }
-    this.flushSoon();
   }
 
   #goAway(code: number, message: string): void {
@@ -215,14 +202,17 @@ export class Http2Connection implements FrameHandler {
 
   /** Ends it if answers wait for the client and nothing of any was sent for a while. */
   endIfStalled(): void {
-    if (this.blocked.size === 0) this.lastData = Date.now();
-    else if (Date.now() - this.lastData > STALLED_MS) this.destroy();
+    const { client } = this;
+    if (!client.hasBlocked) client.lastData = Date.now();
+    else if (Date.now() - client.lastData > STALLED_MS) this.destroy();
   }
 
   #receive(chunk: Buffer): void {
     if (this.#isOver) return;
     try {
+      this.#checkUnread();
       this.#reader.read(chunk);
+      this.client.use(this.#streams.values());
     } catch (error) {
       this.#fail(error);
     }
@@ -367,12 +357,12 @@ export class Http2Connection implements FrameHandler {
     // It is told which one was the last that is answered.
     if (this.#isLeaving) return;
     this.#lastStream = id;
-    const stream = new Http2Stream(this, id, this.#streamWindow);
+    const stream = new Http2Stream(this, id);
     const { size } = this.#streams;
     this.#streams.set(id, stream);
     stream.hasAll = ends;
-    if (typeof head === 'string') stream.reset(ErrorCode.protocolError);
-    else if (size >= MAX_STREAMS) stream.reset(ErrorCode.refusedStream);
+    if (typeof head === 'string') this.#refuse(stream, ErrorCode.protocolError);
+    else if (size >= MAX_STREAMS) this.#refuse(stream, ErrorCode.refusedStream);
     else {
       stream.expected = head.contentLength;
       stream.sink = this.#accept(stream, head);
@@ -439,36 +429,24 @@ export class Http2Connection implements FrameHandler {
       this.#set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
     }
     clearTimeout(this.#timer);
-    this.#checkWaiting();
     this.output.frame(0, Frame.settings, Flag.ack, 0);
-    this.#unblock();
   }
 
   #set(setting: number, value: number): void {
     if (setting === Setting.enablePush) checkFrame(value <= 1, true);
-    else if (setting === Setting.maxFrameSize) {
-      checkFrame(value >= DEFAULT_FRAME && value <= MOST_FRAME, true);
-      this.frameBytes = value;
-    } else if (setting === Setting.initialWindowSize) {
-      const more = value - this.#streamWindow;
-      this.#streamWindow = value;
-      let most = value;
-      for (const stream of this.#streams.values()) most = Math.max(most, (stream.window += more));
-      if (most <= MOST_WINDOW) return;
-      throw new ConnectionError(ErrorCode.flowControlError, 'a window is too large');
-    }
+    else if (setting === Setting.maxFrameSize) this.client.setFrameBytes(value);
+    else if (setting === Setting.initialWindowSize) this.client.setStreamWindow(value);
   }
 
-  /** Answers to what costs a client nothing may not pile up. */
-  #checkWaiting(): void {
-    if (this.output.waiting <= MAX_CONTROL_WAITING) return;
+  /** Answers of any kind may not pile up for a client that costs it nothing. */
+  #checkUnread(): void {
+    if (this.output.waiting <= MAX_UNREAD) return;
     throw new ConnectionError(ErrorCode.enhanceYourCalm, 'nothing of what was sent is read');
   }
 
   #takePing(flags: number, stream: number, payload: Buffer): void {
     checkFrame(stream === 0, payload.length === 8);
     if ((flags & Flag.ack) !== 0) return;
-    this.#checkWaiting();
     this.output.frame(8, Frame.ping, Flag.ack, 0);
     this.output.bytes(payload);
   }
@@ -480,19 +458,11 @@ export class Http2Connection implements FrameHandler {
     );
     const more = payload.readUInt32BE(0) & MOST_WINDOW;
     if (id === 0) {
-      checkFrame(more > 0, true);
-      this.window += more;
-      if (this.window > MOST_WINDOW) {
-        throw new ConnectionError(ErrorCode.flowControlError, 'the window is too large');
-      }
-      if (this.blocked.size > 0) this.#unblock();
+      this.client.grow(more);
       return;
     }
     const stream = this.#streams.get(id);
-    if (stream === undefined) return;
-    stream.window += more;
-    if (more === 0) this.#refuse(stream, ErrorCode.protocolError);
-    else if (stream.window > MOST_WINDOW) this.#refuse(stream, ErrorCode.flowControlError);
-    else if (this.blocked.delete(stream)) stream.send();
+    const error = stream && this.client.growStream(stream, more);
+    if (stream !== undefined && error !== undefined) this.#refuse(stream, error);
   }
 }

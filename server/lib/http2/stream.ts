@@ -39,8 +39,8 @@ export interface Outgoing {
 export class Http2Stream {
   readonly id: number;
   sink: StreamSink | undefined;
-  /** Bytes that the client has room for, which may be less than none. */
-  window: number;
+  /** Bytes that the client has room for beyond what it has for each stream, less what was sent. */
+  granted = 0;
   /** Bytes of the body that were said to come and have not. */
   expected: number | undefined;
   hasAll = false;
@@ -56,10 +56,14 @@ export class Http2Stream {
   #isPaused = false;
   #isOver = false;
 
-  constructor(connection: Http2Connection, id: number, window: number) {
+  constructor(connection: Http2Connection, id: number) {
     this.#connection = connection;
     this.id = id;
-    this.window = window;
+  }
+
+  /** Bytes that the client has room for, which may be less than none. */
+  get window(): number {
+    return this.#connection.client.streamWindow + this.granted;
   }
 
   /** Nothing can be sent any more. */
@@ -138,18 +142,18 @@ export class Http2Stream {
   /** Sends as much as there is room for; the rest when there is more. */
   send(): void {
     if (this.#isOver) return;
-    const connection = this.#connection;
+    const { client, output } = this.#connection;
     for (let body = this.#queue[0]; body !== undefined; body = this.#queue[0]) {
       while (this.#sent < body.length) {
         const size = Math.min(
           body.length - this.#sent,
-          connection.frameBytes,
+          client.frameBytes,
           MOST_SENT_FRAME,
           this.window,
-          connection.window,
+          client.window,
         );
-        if (size <= 0 || connection.output.waiting > MAX_WAITING) {
-          connection.blocked.add(this);
+        if (size <= 0 || output.waiting > MAX_WAITING) {
+          client.block(this);
           return;
         }
         this.#frame(body, size);
@@ -163,11 +167,11 @@ export class Http2Stream {
   }
 
   #frame({ parts }: Outgoing, size: number): void {
-    const { output } = this.#connection;
-    this.#connection.lastData = Date.now();
+    const { client, output } = this.#connection;
+    client.lastData = Date.now();
     output.frame(size, Frame.data, 0, this.id);
-    this.window -= size;
-    this.#connection.window -= size;
+    this.granted -= size;
+    client.window -= size;
     this.#sent += size;
     for (let left = size; left > 0;) {
       const part = parts[this.#part];
@@ -183,7 +187,8 @@ export class Http2Stream {
   }
 
   #headers(block: Buffer, isLast: boolean): void {
-    const { output, frameBytes } = this.#connection;
+    const { output, client } = this.#connection;
+    const { frameBytes } = client;
     const first = Math.min(block.length, frameBytes);
     const flags = isLast ? Flag.endStream : 0;
     const isWhole = first === block.length;
