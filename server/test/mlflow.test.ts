@@ -14,6 +14,7 @@ beforeAll(async () => {
     plain: 'identity_string.onnx',
     lite: 'mlp.tflite',
     add: 'add4.onnx',
+    integers: 'identity_int64.onnx',
   });
   alone = await serve({ rows: 'identity_float32.onnx' });
 });
@@ -126,6 +127,29 @@ describe('MLflow', () => {
         200,
         { predictions: [{ Identity: expect.any(Array) as unknown }] },
       ),
+      edge('null in inputs', 'rows', '{"inputs": [[null, 1, 2]]}', 200, /\[\[NaN,1\.0,2\.0\]\]/),
+      edge(
+        'null in instances',
+        'rows',
+        '{"instances": [[null, 1, 2]]}',
+        200,
+        /\[\[NaN,1\.0,2\.0\]\]/,
+      ),
+      edge(
+        'whole floats for integers',
+        'integers',
+        '{"inputs": [[1.0, 2, 3e0]]}',
+        200,
+        /\[\[1,2,3\]\]/,
+      ),
+      edge(
+        'fractions for integers',
+        'integers',
+        '{"inputs": [[1.5, 2, 3]]}',
+        400,
+        /inputs\[0\]\[0\]/,
+      ),
+      edge('null for integers', 'integers', '{"inputs": [[null, 2, 3]]}', 400, /inputs\[0\]\[0\]/),
       edge('NaN in inputs', 'rows', '{"inputs": [[NaN, 1, 2]]}', 200, /NaN/),
       edge(
         'params, which nobody looks at',
@@ -221,7 +245,7 @@ describe('MLflow', () => {
         {},
         { 'content-type': 'text/plain' },
       ),
-      edge('no type', 'rows', { inputs: [[1, 2, 3]] }, 415, {}, {}),
+      edge('no type', 'rows', { inputs: [[1, 2, 3]] }, 415, { message: /missing/ }, {}),
       edge(
         'a parameter that is no charset',
         'rows',

@@ -136,13 +136,21 @@ function checkType({ headers }: IncomingMessage, { takes, methods }: Route): voi
   // What is there most often needs no taking apart.
   if (header === undefined || !/[; A-Z]/.test(header)) {
     if (takes(header === '' ? undefined : header, '')) return;
-    throw new RequestError(415, `Content-Type: '${header}' is none that is taken here`);
+    throw wrongType(header);
   }
   const [type, ...parameters] = header.split(';');
   const name = type?.trim().toLowerCase();
   if (takes(name === '' ? undefined : name, parameters.join(';').trim())) return;
-  throw new RequestError(415, `Content-Type: '${header}' is none that is taken here`);
+  throw wrongType(header);
 }
+
+const wrongType = (header = ''): RequestError =>
+  new RequestError(
+    415,
+    header === ''
+      ? 'Content-Type: it is missing, and it is needed here'
+      : `Content-Type: '${header}' is none that is taken here`,
+  );
 
 /** With what the path began with where the handler is mounted, as Express tells it. */
 const originOf = (request: IncomingMessage & { readonly baseUrl?: string }): string => {

@@ -7,7 +7,7 @@ import { isNumberType, type NonFinite } from '../json/numbers';
 import { JsonReader, type Span } from '../json/reader';
 import { Values, type ValueRules } from '../tensors/values';
 
-/** As pandas reads values: null is NaN, and whole numbers may be written as floats. */
+/** As pandas and numpy read values: null is NaN, and whole numbers may be written as floats. */
 export const frameRules = (nonFinite: NonFinite): ValueRules => ({
   nullIsNaN: true,
   wholeFloats: true,

@@ -119,7 +119,7 @@ function readInvocation(
     return { lease: readRecords(bytes, span, signature, rules).lease(model), isFrame: true };
   }
   const reader = new JsonReader(bytes, { span });
-  const columns = (key === 'instances' ? readRows : readColumns)(reader, signature, { nonFinite });
+  const columns = (key === 'instances' ? readRows : readColumns)(reader, signature, rules);
   reader.finish();
   return { lease: leaseColumns(model, signature, columns), isFrame: false };
 }
