@@ -81,8 +81,11 @@ export const cases = [
     figure: 'served: gRPC, 16 B and 600 KB, CPU per request',
     load: grpc(inferMessage('add', addInputs)),
     check: (body) => endsWith(body, sum),
-    servers: ['onlite', 'triton'],
-    ratios: [['triton', 'onlite', undefined]],
+    servers: ['onlite', 'node:http2', 'triton'],
+    ratios: [
+      ['onlite', 'node:http2', undefined],
+      ['triton', 'onlite', undefined],
+    ],
     atMost: 37_000,
   },
   {
@@ -90,8 +93,11 @@ export const cases = [
     figure: 'served: gRPC, 16 B and 600 KB, CPU per request',
     load: grpc(inferMessage('image', imageInputs)),
     check: (body) => endsWith(body, negative),
-    servers: ['onlite', 'triton'],
-    ratios: [['triton', 'onlite', undefined]],
+    servers: ['onlite', 'node:http2', 'triton'],
+    ratios: [
+      ['onlite', 'node:http2', undefined],
+      ['triton', 'onlite', undefined],
+    ],
     atMost: 1_060_000,
   },
 ];

@@ -143,6 +143,7 @@ export function startOnlite(models, options = {}) {
 const starts = {
   onlite: (models) => startOnlite(models, { grpc: true }),
   echo: () => nodeServer('echo.mjs'),
+  'node:http2': () => nodeServer('echo-http2.mjs'),
   triton,
   kserve,
 };

@@ -4,6 +4,7 @@ import { InferenceSession, Tensor } from 'onlite';
 import { closedLoop, median } from 'onlite/bench';
 
 import { fromValues } from '../harness/context.mjs';
+import { duration } from '../harness/format.mjs';
 import { Skip } from '../harness/skip.mjs';
 import { modelPath } from '../models/models.mjs';
 import { prepareModels } from '../models/prepare.mjs';
@@ -136,6 +137,33 @@ async function twoThreads(context, load) {
           ratios.push((await throughput(two, sliceMs)) / (await throughput(one, sliceMs)));
         }
         return fromValues(ratios, {});
+      },
+    );
+    await context.case(
+      {
+        name: 'Add, two worker threads / one: throughput that their CPU a request leaves room for',
+        unit: 'ratio',
+        target: { atLeast: 1.8 },
+      },
+      async () => {
+        const [two, one] = [await servers.get('workers'), await servers.get('one')];
+        const cpu = async (server, ms) =>
+          (await load.slice(server, addLoad(server, 32), { ms })).cpu;
+        for (const server of [two, one]) await cpu(server, 3 * warmUpMs);
+        const sides = { two: [], one: [] };
+        for (let round = 0; round < repetitions; round += 1) {
+          sides.two.push(await cpu(two, sliceMs));
+          sides.one.push(await cpu(one, sliceMs));
+        }
+        const [of2, of1] = [Math.min(...sides.two), Math.min(...sides.one)];
+        return {
+          ...fromValues(
+            sides.one.map((time, round) => (2 * time) / sides.two[round]),
+            sides,
+          ),
+          value: (2 * of1) / of2,
+          note: `2 × ${duration(of1)} / ${duration(of2)}: of CPU times, and no throughput that was seen`,
+        };
       },
     );
     for (const [which, what, target] of [
