@@ -10,7 +10,7 @@ async function oddPath(project, { url }) {
 }
 
 /** Runs "$@" as nobody, where nothing below / and the folder $0 can be written. */
-const readOnly = `
+export const readOnly = `
   mount --make-rprivate /
   mount --bind "$0" "$0"
   mount -o remount,bind,ro "$0"

@@ -9,7 +9,7 @@ import { at } from './project.mjs';
 
 /**
  * Serves packages on this machine's own address as npm's registry does: those of the archives,
- * with what they depend on as it is in `node_modules`, and the other platforms' runtime packages
+ * with what they depend on as it is in `node_modules` and the server's, and the other platforms' runtime packages
  * without their libraries, because Yarn 1 fetches all of them.
  *
  * @param {{file: string, json: object}[]} archives as npmPack gives them
@@ -57,8 +57,10 @@ function dependencyFolders(archives) {
     for (const name of Object.keys(dependencies)) {
       if (served.has(name)) continue;
       served.add(name);
-      const folder = at('node_modules', name);
-      if (!statOrNull(folder)) throw new Error(`${name} is not in node_modules`);
+      // The server may have another version than the checkout's tools.
+      const places = [at('server/node_modules', name), at('node_modules', name)];
+      const folder = places.find((place) => statOrNull(place));
+      if (folder === undefined) throw new Error(`${name} is not in node_modules`);
       folders.push(folder);
       add(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
     }

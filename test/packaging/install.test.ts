@@ -19,6 +19,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { root } from '../integration/support';
+import { testImage } from './image';
 
 const execute = promisify(execFile);
 const scripts = new URL('../../scripts/', import.meta.url);
@@ -302,3 +303,5 @@ describe('an addon that cannot be loaded', () => {
     return header;
   }
 });
+
+testImage(() => registry.url);
