@@ -10,19 +10,20 @@ import type {
   TensorValueMetadata,
   ValueMetadata,
 } from '../../engine/session/metadata';
-import { type InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import type { ElementType } from '../../engine/tensor/element-type';
-import { TensorPool } from '../../engine/tensor/pool/tensor-pool';
 import { isTensor, type Tensor } from '../../engine/tensor/tensor';
 import { invalidArgument, OnliteError } from '../../errors';
+import { defined } from '../defined';
 import { feedsFor } from '../compare/feeds';
 import { matchValues } from '../compare/match';
 import { realValues } from '../compare/real-values';
 import { checkedSamples, type Sample, type Samples } from '../compare/sample';
-import { layeredModel, readLayeredModel, type LayeredSession } from '../layers/layered-model';
+import { layeredModel, readLayeredModel } from '../layers/layered-model';
 import type { Range } from '../quantize/parameters';
 import type { Moments } from './channel-moments';
+import { Lanes } from './lanes';
+import { byteLengthOf, OutputTensors, type Outputs } from './output-tensors';
 import { checkRangeMethod, TensorObserver, type RangeMethod } from './tensor-observer';
 
 export interface CalibratorOptions {
@@ -95,34 +96,26 @@ interface Watched {
   readonly quantization: Quantization | undefined;
 }
 
-type Outputs = Readonly<Record<string, unknown>>;
-
-function dispose(outputs: Outputs): void {
-  for (const output of Object.values(outputs)) if (isTensor(output)) output.dispose();
-}
-
 /**
  * Runs a model on samples and keeps of some of its tensors which values they took: what their
  * ranges in integers are found from, by any {@link RangeMethod} without another run. The memory for
  * it is the same for any number of samples; a run's tensors are reused by the next ones.
  */
 export class Calibrator implements AsyncDisposable {
-  readonly #session: InferenceSession;
-  readonly #opened: LayeredSession;
-  readonly #pool = new TensorPool();
+  readonly #lanes: Lanes;
+  readonly #tensors: OutputTensors;
   readonly #inputs: readonly Watched[];
   readonly #outputs: readonly Watched[];
   #samples = 0;
   #isReleased = false;
 
   private constructor(
-    opened: LayeredSession,
+    lanes: Lanes,
     names: readonly string[],
     { histograms = true, moments }: CalibratorOptions,
   ) {
-    const { session } = opened;
-    this.#opened = opened;
-    this.#session = session;
+    const { session } = lanes;
+    this.#lanes = lanes;
     const watched = (values: readonly ValueMetadata[]): Watched[] =>
       values
         .filter(({ name }) => names.includes(name))
@@ -136,6 +129,7 @@ export class Calibrator implements AsyncDisposable {
     this.#inputs = watched(session.inputMetadata);
     const inputs = new Set(session.inputNames);
     this.#outputs = watched(session.outputMetadata.filter(({ name }) => !inputs.has(name)));
+    this.#tensors = new OutputTensors(this.#outputs.map(({ observer }) => observer.name));
   }
 
   /**
@@ -160,21 +154,22 @@ export class Calibrator implements AsyncDisposable {
     const layered = typeof model === 'string' ? await readLayeredModel(model) : layeredModel(model);
     const layers = new Set(layered.layers.map(({ name }) => name));
     const names = [...new Set([...wanted, ...(options.moments?.keys() ?? [])])];
-    const opened = await layered.open(
+    const lanes = await Lanes.open(
+      layered,
       names.filter((name) => layers.has(name)),
       options.session ?? {},
     );
     try {
-      const { session } = opened;
+      const { session } = lanes;
       const known = new Set([...session.inputNames, ...session.outputNames]);
       const unknown = names.find((name) => !known.has(name));
       if (unknown !== undefined) {
         const message = `tensors: the model computes no '${unknown}' in its main graph`;
         throw new OnliteError('ERR_INVALID_ARGUMENT', message);
       }
-      return new Calibrator(opened, names, options);
+      return new Calibrator(lanes, names, options);
     } catch (error) {
-      await opened.release();
+      await lanes.release();
       throw error;
     }
   }
@@ -195,7 +190,7 @@ export class Calibrator implements AsyncDisposable {
 
   /**
    * Runs the model on samples; those of further calls count with the earlier ones. What a run gave is
-   * looked at while the next one goes on.
+   * looked at while others go on, in the samples' order.
    *
    * @throws OnliteError ERR_RUN_FAILED where a tensor is NaN (the message names it), ERR_CANCELLED,
    *   ERR_SESSION_RELEASED after {@link Calibrator.release},
@@ -206,11 +201,8 @@ export class Calibrator implements AsyncDisposable {
     const { onProgress, total, signal } = options;
     const start = performance.now();
     let done = 0;
-    let last: Outputs | undefined;
-    const count = (): void => {
-      const outputs = last;
-      last = undefined;
-      if (!outputs) return;
+    const running: Promise<Outputs>[] = [];
+    const count = (outputs: Outputs): void => {
       this.#count(outputs);
       done++;
       if (!onProgress) return;
@@ -219,41 +211,46 @@ export class Calibrator implements AsyncDisposable {
       onProgress({ done, elapsedMs, ...(remainingMs === undefined ? {} : { remainingMs }) });
     };
     try {
+      let isFirst = true;
       for await (const sample of checkedSamples(samples, signal)) {
-        last = await this.#run(sample, signal, count);
+        const ended = running.length >= this.#lanes.count ? await running.shift() : undefined;
+        if (ended && isFirst) await this.#lanes.decide(byteLengthOf(ended));
+        if (ended) isFirst = false;
+        const run = this.#run(sample, signal);
+        // A failure is met when its turn comes.
+        run.catch(() => undefined);
+        running.push(run);
+        if (ended) count(ended);
       }
-    } finally {
-      count();
+      for (let next = running.shift(); next; next = running.shift()) count(await next);
+    } catch (error) {
+      const ended = await Promise.allSettled(running);
+      for (const each of ended) if (each.status === 'fulfilled') this.#tensors.giveBack(each.value);
+      throw error;
     }
   }
 
-  /**
-   * @param meanwhile - what is done while the model runs
-   * @returns what the run gave, which {@link Calibrator.#count} is to be called with
-   */
-  async #run(
-    { feeds }: Sample,
-    signal: AbortSignal | undefined,
-    meanwhile: () => void,
-  ): Promise<Outputs> {
+  /** @returns what the run gave, which {@link Calibrator.#count} is to be called with */
+  async #run({ feeds }: Sample, signal: AbortSignal | undefined): Promise<Outputs> {
     if (this.#isReleased) {
       throw new OnliteError('ERR_SESSION_RELEASED', 'the calibrator has been released');
     }
-    const { inputMetadata } = this.#session;
+    const { session } = this.#lanes;
+    const { inputMetadata } = session;
     const inputs = matchValues(inputMetadata, inputMetadata, 'inputs');
     const given = feedsFor(inputs, inputMetadata, new Map(), feeds);
-    const names = this.#outputs.map(({ observer }) => observer.name);
-    const options = { pool: this.#pool, ...(signal ? { signal } : {}) };
     const running =
-      names.length > 0
-        ? this.#session.run<Outputs>(given, names, options)
+      this.#outputs.length > 0
+        ? this.#tensors.run(session, given, defined({ signal }))
         : // Without a run nothing lets the program's other work go on.
           setImmediate<Outputs>({});
     try {
-      meanwhile();
       this.#observe(this.#inputs, given);
     } catch (error) {
-      dispose(await running.catch(() => ({})));
+      await running.then(
+        (outputs) => this.#tensors.giveBack(outputs),
+        () => undefined,
+      );
       throw error;
     }
     return running;
@@ -264,7 +261,7 @@ export class Calibrator implements AsyncDisposable {
       this.#observe(this.#outputs, outputs);
       this.#samples++;
     } finally {
-      dispose(outputs);
+      this.#tensors.giveBack(outputs);
     }
   }
 
@@ -303,8 +300,8 @@ export class Calibrator implements AsyncDisposable {
   /** Frees the model and its tensors; what was found stays. */
   async release(): Promise<void> {
     this.#isReleased = true;
-    await this.#opened.release();
-    this.#pool.dispose();
+    await this.#lanes.release();
+    this.#tensors.dispose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

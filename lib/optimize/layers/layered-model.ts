@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { unpackedFile } from '../../compressed-model';
+import type { Engine } from '../../engine/addon/native';
 import { InferenceSession } from '../../engine/session/session';
 import type { SessionOptions } from '../../engine/session/session-options';
 import { makeTemporaryFolder, unreadable } from '../../files';
@@ -34,10 +35,11 @@ export interface LayeredSession {
 
 /** A model that can give its intermediate tensors. */
 export interface LayeredModel {
+  readonly engine: Engine;
   /** In an order in which each comes after its inputs. */
   readonly layers: readonly Layer[];
   /** A session of the model that gives these of its layers, and perhaps what else it gives. */
-  open(names: readonly string[], options: SessionOptions): Promise<LayeredSession>;
+  readonly open: (names: readonly string[], options: SessionOptions) => Promise<LayeredSession>;
 }
 
 async function openBytes(bytes: Uint8Array, options: SessionOptions): Promise<LayeredSession> {
@@ -47,7 +49,11 @@ async function openBytes(bytes: Uint8Array, options: SessionOptions): Promise<La
 
 function layeredTflite(bytes: Uint8Array): LayeredModel {
   const { layers, withLayers } = tfliteLayers(bytes);
-  return { layers, open: (names, options) => openBytes(withLayers(names), options) };
+  return {
+    engine: 'tflite',
+    layers,
+    open: (names, options) => openBytes(withLayers(names), options),
+  };
 }
 
 /**
@@ -93,6 +99,7 @@ export async function readLayeredModel(file: string): Promise<LayeredModel> {
   if (unpacked) return layeredModel(unpacked);
   if (!(await isTfliteFile(file))) {
     return {
+      engine: 'onnxruntime',
       layers: onnxLayers(readOnnxStructure(file)),
       open: (names, options) => openOnnx(file, names, options),
     };
@@ -108,6 +115,7 @@ export function layeredModel(bytes: Uint8Array): LayeredModel {
   if (isTfliteModel(bytes)) return layeredTflite(bytes);
   const model = readOnnxModel(bytes);
   return {
+    engine: 'onnxruntime',
     layers: onnxLayers(model),
     open: (names, options) => openBytes(writeOnnxModel(withOnnxLayers(model, names)), options),
   };
