@@ -59,7 +59,8 @@ export class Load {
   }
 
   percentile(share) {
-    const sorted = this.milliseconds.toSorted?.((a, b) => a - b) ?? [...this.milliseconds].sort((a, b) => a - b);
+    const sorted =
+      this.milliseconds.toSorted?.((a, b) => a - b) ?? [...this.milliseconds].sort((a, b) => a - b);
     return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
   }
 }

@@ -55,7 +55,8 @@ export async function checkQueries(port) {
     });
     if (result === undefined) continue;
     if (result.length > 0) answered++;
-    else if (!isAlert && !MAY_BE_EMPTY.test(expression)) problems.push(`${where}: no data: ${expression}`);
+    else if (!isAlert && !MAY_BE_EMPTY.test(expression))
+      problems.push(`${where}: no data: ${expression}`);
   }
   console.log(`        Prometheus: ${all.length} expressions, ${answered} with data`);
   return problems;

@@ -113,7 +113,9 @@ function addVersion(models, version, write) {
 }
 
 const report = (name, load) => {
-  const versions = Object.entries(load.answered).map(([version, count]) => `${count} by ${version}`);
+  const versions = Object.entries(load.answered).map(
+    ([version, count]) => `${count} by ${version}`,
+  );
   const ms = (share) => load.percentile(share).toFixed(1);
   console.log(
     `        ${name}: ${load.requests} requests, ${load.failures.length} failed; by version: ` +
@@ -158,7 +160,9 @@ export async function rolling() {
     const isUp = async ({ name }) => {
       if (proxy.exitCode !== null) throw new Error(`HAProxy has ended: ${proxyErrors}`);
       const known = await states(socket).catch(() => new Map());
-      return [`onlite-http/${name}`, `onlite-grpc/${name}`].every((key) => known.get(key)?.startsWith('UP'));
+      return [`onlite-http/${name}`, `onlite-grpc/${name}`].every((key) =>
+        known.get(key)?.startsWith('UP'),
+      );
     };
     for (const each of both) await until(`${each.name} is up`, () => isUp(each));
     const prometheus = startPrometheus(folder, prometheusPort, both);
@@ -189,7 +193,8 @@ export async function rolling() {
       report(name, load);
       problems.push(...[...new Set(load.failures)].map((failure) => `${name}: ${failure}`));
       for (const version of ['1', '2']) {
-        if (!(load.answered[version] > 0)) problems.push(`${name}: version ${version} answered nothing`);
+        if (!(load.answered[version] > 0))
+          problems.push(`${name}: version ${version} answered nothing`);
       }
       if (load.answered['3'] > 0) problems.push(`${name}: the broken version answered`);
     }

@@ -22,11 +22,14 @@ export function scanModels(folder: string): VersionFolder[] {
     .flatMap((name) => scanVersions(name, join(folder, name)));
 }
 
-/** Versions of one model in `DIR/<version>/`: folders that are called by whole numbers. */
+/**
+ * Versions of one model in `DIR/<version>/`: folders that are called by whole numbers. Where there are none, the
+ * model's file may be in its folder itself, and is version 1.
+ */
 export function scanVersions(name: string, folder: string): VersionFolder[] {
-  return folders(folder)
-    .filter((version) => /^(0|[1-9]\d{0,17})$/.test(version))
-    .flatMap((version) => describe(name, version, join(folder, version)) ?? []);
+  const versions = folders(folder).filter((version) => /^(0|[1-9]\d{0,17})$/.test(version));
+  if (versions.length === 0) return [describe(name, '1', folder) ?? []].flat();
+  return versions.flatMap((version) => describe(name, version, join(folder, version)) ?? []);
 }
 
 function describe(name: string, version: string, folder: string): VersionFolder | undefined {
