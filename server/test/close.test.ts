@@ -65,6 +65,28 @@ describe('a server that is closed', () => {
     agent.destroy();
   });
 
+  it('answers a request that was sent on an idle connection before its client could know', async () => {
+    const { server, port } = await serve(models);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = () =>
+      new Promise((resolve, reject) => {
+        const sent = request({ port, host: '127.0.0.1', path: '/v2/health/live', agent });
+        sent.on('error', reject);
+        sent.on('response', (response) => {
+          response.resume().on('end', () => {
+            resolve([response.statusCode, response.headers.connection, sent.reusedSocket]);
+          });
+        });
+        sent.end();
+      });
+    expect(await ask()).toEqual([200, 'keep-alive', false]);
+    await pause(50);
+    const closed = server.close();
+    expect(await ask()).toEqual([200, 'close', true]);
+    await closed;
+    agent.destroy();
+  });
+
   it('waits no longer than it may for a request that does not end', async () => {
     const { server, port } = await serve(models);
     const agent = new Agent({ keepAlive: true });

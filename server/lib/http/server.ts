@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { HttpHandler } from './handler';
@@ -98,16 +98,24 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): void {
 const SWEEP_MS = 50;
 
 /**
- * Takes no more connections and lets requests under way end. What is idle is closed at once, and all that
- * is left after a time.
+ * For a request that a client has sent on an idle connection before it could know: one that is closed
+ * meanwhile is a request that is lost.
+ */
+const LAST_REQUEST_MS = 500;
+
+/**
+ * Takes no more connections and lets requests under way end. What is idle has a moment for a last request, which is
+ * answered with `Connection: close`, and is closed then; all that is left is closed after a time.
  *
  * @param graceMs - for requests under way; 0 is no limit
  */
 export async function close(server: WebServer, graceMs: number): Promise<void> {
   if (!server.listening) return;
   await new Promise<void>((resolve) => {
+    const idleUntil = performance.now() + Math.min(LAST_REQUEST_MS, graceMs / 2 || Infinity);
     // An answer that was begun before has promised to keep its connection.
     const sweep = setInterval(() => {
+      if (performance.now() < idleUntil) return;
       server.closeIdleConnections();
       for (const socket of unused.get(server) ?? []) socket.destroy();
     }, SWEEP_MS);
@@ -115,11 +123,11 @@ export async function close(server: WebServer, graceMs: number): Promise<void> {
       for (const socket of accepted.get(server) ?? []) socket.destroy();
     };
     const end = graceMs === 0 ? undefined : setTimeout(cut, graceMs);
-    server.close(() => {
+    // The server's own way would close what is idle at once.
+    NetServer.prototype.close.call(server, () => {
       clearInterval(sweep);
       clearTimeout(end);
       resolve();
     });
-    server.closeIdleConnections();
   });
 }
