@@ -118,7 +118,8 @@ const lastOfServer = ['cli', 'client', 'index'];
  */
 const forbiddenToServer = {
   'models/**/*.ts': [
-    ...['config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc'],
+    ...['access', 'config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc'],
+    ...['logs', 'metrics', 'observe', 'status'],
     ...lastOfServer,
   ],
   'config/**/*.ts': ['wire', 'rollout', 'http', 'manage', 'mount', 'grpc', ...lastOfServer],
@@ -128,6 +129,29 @@ const forbiddenToServer = {
   'manage/**/*.ts': ['mount', 'grpc', ...lastOfServer],
   'mount/**/*.ts': ['config', 'rollout', 'manage', 'grpc', ...lastOfServer],
   'grpc/**/*.ts': ['config', 'rollout', 'http', 'manage', 'mount', ...lastOfServer],
+  'logs/**/*.ts': [
+    ...[
+      'config',
+      'wire',
+      'rollout',
+      'http',
+      'manage',
+      'mount',
+      'grpc',
+      'metrics',
+      'observe',
+      'status',
+    ],
+    ...lastOfServer,
+  ],
+  'metrics/**/*.ts': [
+    ...['config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc', 'observe', 'status'],
+    ...lastOfServer,
+  ],
+  'observe/**/*.ts': [
+    ...['config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc', 'status'],
+    ...lastOfServer,
+  ],
   'access/**/*.ts': ['config', 'rollout', 'http', 'manage', 'mount', 'grpc', ...lastOfServer],
   'http2/**/*.ts': [
     ...['access', 'models', 'config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc'],

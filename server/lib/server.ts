@@ -25,7 +25,9 @@ import type { ModelConfig, ServerConfig } from './config';
 import { ManagementServer } from './manage/server';
 import { ModelRepository, type ModelSource, type RepositoryOptions } from './models';
 import { secureContext, type TlsOptions } from './tls';
-import { metricsPage } from './metrics';
+import { RequestCounts, Transport, metricsPages, sharedRequestCounts } from './metrics';
+import { Observer } from './observe/observer';
+import { checkObserveOptions, type ObserveOptions } from './observe/options';
 import { fastifyPlugin, type FastifyPlugin } from './mount/fastify';
 import { Mount, type MountOptions } from './mount/mount';
 import {
@@ -47,7 +49,7 @@ import type { ModelControl, WireContext } from './wire/route';
 declare const ONLITE_VERSION: string;
 
 /** How models are served. */
-export interface ServerOptions extends RepositoryOptions {
+export interface ServerOptions extends RepositoryOptions, ObserveOptions {
   /** Bytes of a request's body, unpacked or not. Default 256 MiB. */
   readonly maxBodyBytes?: number;
   /** Whether answers are compressed for clients that ask for it. Default true. */
@@ -99,6 +101,8 @@ interface ThreadOf {
   readonly thread: number;
   readonly threads: number;
   readonly control: ModelControl;
+  /** What requests are counted in. */
+  readonly counts: SharedArrayBuffer;
 }
 
 /** A configuration that is followed, and what is said over it. */
@@ -141,6 +145,7 @@ export class ModelServer implements AsyncDisposable {
 
   #pool: ThreadPool | undefined;
   readonly #access: Access | undefined;
+  readonly #observer: Observer;
 
   constructor(options: ServerOptions = {}) {
     const of = threadOf;
@@ -148,7 +153,12 @@ export class ModelServer implements AsyncDisposable {
     if (!Number.isInteger(workers) || workers < 1 || workers > MAX_WORKERS) {
       throw new RangeError(`options.workers: expected 1 to ${MAX_WORKERS}, got ${workers}`);
     }
+    checkObserveOptions(options);
     this.models = new ModelRepository(options, of?.threads ?? workers, of?.thread);
+    const memory = of?.counts ?? sharedRequestCounts(workers);
+    const counts = new RequestCounts(memory, of?.thread ?? 0);
+    const { log, accessLog = 0, audit, metricsNames = 'onlite' } = options;
+    this.#observer = new Observer({ counts, log, accessLog, audit });
     this.#access = options.access && new Access(options.access);
     const { models } = this;
     const { stateFile, onChange = () => undefined } = options;
@@ -183,9 +193,9 @@ export class ModelServer implements AsyncDisposable {
       routes: new RouteTable(protocols(this.#context)),
       maxBodyBytes,
       compression: options.compression ?? true,
-      pages: new Map([
-        ['/metrics', { needs: 'monitor' as const, answer: metricsPage(this.models) }],
-      ]),
+      transport: Transport.http,
+      observer: this.#observer,
+      pages: metricsPages({ models: this.models, counts, version: ONLITE_VERSION }, metricsNames),
       admit: admission(this.#access),
       onlyModel: () => this.models.only,
       isClosing: () => this.#isClosing,
@@ -211,9 +221,14 @@ export class ModelServer implements AsyncDisposable {
         ...(options.access && { access: options.access }),
         ...(options.tls && { tls: options.tls }),
         control: options.control === true,
+        accessLog,
+        metricsNames,
       },
       models: this.models,
       control: this.#context.control,
+      counts: memory,
+      log,
+      audit,
       onError: this.#settings.onError,
     });
     this.models.mirror = this.#pool;
@@ -321,7 +336,7 @@ export class ModelServer implements AsyncDisposable {
   /** Listens; by default only this machine's own programs reach it. */
   async listen(port = 8501, host = '127.0.0.1'): Promise<AddressInfo> {
     if (this.#pool === undefined) {
-      this.#server ??= createHttpServer(this.#handler, this.#timeouts, this.#tls);
+      this.#server ??= this.#createHttpServer();
       return listen(this.#server, { port, host });
     }
     const { address } = await lookup(host);
@@ -334,10 +349,15 @@ export class ModelServer implements AsyncDisposable {
   async listenShared(protocol: 'http' | 'grpc', port: number, host: string): Promise<AddressInfo> {
     const { fd, family, ...bound } = openServerSocket({ port, host, reusePort: true });
     if (protocol === 'http') {
-      this.#server ??= createHttpServer(this.#handler, this.#timeouts, this.#tls);
+      this.#server ??= this.#createHttpServer();
       await listen(this.#server, { fd });
     } else await this.#listenGrpc({ fd });
     return { ...bound, family };
+  }
+
+  #createHttpServer(): WebServer {
+    const refused = (status: number): void => this.#observer.refused('http', status);
+    return createHttpServer(this.#handler, this.#timeouts, this.#tls, refused);
   }
 
   /**
@@ -359,6 +379,7 @@ export class ModelServer implements AsyncDisposable {
       context: this.#context,
       access: this.#access,
       tls: this.#tls,
+      observer: this.#observer,
       onError: this.#settings.onError,
     });
     const address = await grpc.listen(where);
@@ -374,9 +395,9 @@ export class ModelServer implements AsyncDisposable {
    */
   async listenManagement(port = 8502, host = '127.0.0.1'): Promise<AddressInfo> {
     if (this.#management !== undefined) throw new Error('the server is managed already');
-    const { onError, admit } = this.#settings;
-    const tls = this.#tls;
-    const management = new ManagementServer({ server: this, admit, tls, onError, host });
+    const { onError, admit, pages, observer } = this.#settings;
+    const common = { onError, admit, pages, observer, host, tls: this.#tls };
+    const management = new ManagementServer({ server: this, ...common });
     const address = await management.listen(port);
     this.#management = management;
     return address;

@@ -51,3 +51,9 @@ export function listen(
     });
   });
 }
+
+/** The address and port of the other side, as one is written in a URL. */
+export function remoteOf({ remoteAddress, remotePort }: Socket): string | undefined {
+  if (remoteAddress === undefined) return undefined;
+  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+}

@@ -93,6 +93,6 @@ function checkApiKey(key: ApiKey, path: string): Known {
   return {
     digest: Buffer.from(hash.slice('sha256:'.length), 'hex'),
     expires: end,
-    grant: { id, scopes: parsed },
+    grant: { id, by: 'key', scopes: parsed },
   };
 }

@@ -5,6 +5,7 @@ export type Action = 'infer' | 'manage' | 'monitor';
 export interface Grant {
   /** The key's name, or the token's subject. */
   readonly id: string;
+  readonly by: 'key' | 'token';
   readonly scopes: readonly Scope[];
 }
 

@@ -112,6 +112,6 @@ export class Tokens {
     const scopes = texts.flatMap((text) =>
       typeof text === 'string' ? (parseScope(text) ?? []) : [],
     );
-    return { id: payload.sub ?? '', scopes };
+    return { id: payload.sub ?? '', by: 'token', scopes };
   }
 }

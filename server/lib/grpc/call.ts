@@ -1,12 +1,14 @@
-import { requireScope, type Access, type Grant } from '../access';
+import { allows, requireScope, type Access } from '../access';
 import { encodeFields } from '../http2/hpack-encoder';
 import type { RequestHead } from '../http2/request-head';
 import type { Http2Stream, StreamSink } from '../http2/stream';
+import type { Observer } from '../observe/observer';
 import { decompress, type Encoding } from '../wire/encodings';
 import { RequestError } from '../wire/errors';
 import { memoryPool } from '../wire/memory-pool';
 import type { RpcCall, RpcMessage, RpcNeeds } from '../wire/rpc';
-import { callFailure, unpackFailure } from './failures';
+import { callFailure, statusOfFailure, unpackFailure } from './failures';
+import type { GrpcRequest } from './grpc-request';
 import { MessageReader, PREFIX_BYTES, type ReceivedMessage } from './message-reader';
 import { CallFailure, Status, encodeMessage } from './status';
 
@@ -15,6 +17,8 @@ export interface CallSettings {
   readonly maxMessageBytes: number;
   /** Undefined lets everybody call. */
   readonly access: Access | undefined;
+  /** Told of all calls. */
+  readonly observer: Observer;
   /** Told of what is answered with INTERNAL. */
   readonly onError: (error: unknown) => void;
   /** Calls that go on until they are ended: each ends after the message that it is at. */
@@ -51,14 +55,15 @@ const units: Readonly<Record<string, number>> = {
 
 const MOST_TIMEOUT = 0x7fff_ffff;
 
+/** The status that stands for a client that has left. */
+export const GONE = 499;
+
 /** What all calls have: a deadline, messages that come and go, and a status at their end. */
 export abstract class Call implements RpcCall, StreamSink {
   protected readonly settings: CallSettings;
   protected readonly stream: Http2Stream;
   readonly #needs: RpcNeeds;
   readonly #reader: MessageReader;
-  #fields: RequestHead['fields'] | undefined;
-  #grant: Grant | undefined;
   /** Under way where it cannot be said at once who calls. */
   protected granting: Promise<void> | undefined;
   #encoding: Encoding | undefined;
@@ -68,7 +73,11 @@ export abstract class Call implements RpcCall, StreamSink {
   #isLeft = false;
   #hasHead = false;
 
-  constructor(stream: Http2Stream, settings: CallSettings, needs: RpcNeeds) {
+  /** The call as it is observed. */
+  protected readonly seen: GrpcRequest;
+
+  constructor(seen: GrpcRequest, stream: Http2Stream, settings: CallSettings, needs: RpcNeeds) {
+    this.seen = settings.observer.begin(seen);
     this.#needs = needs;
     this.stream = stream;
     this.settings = settings;
@@ -76,7 +85,9 @@ export abstract class Call implements RpcCall, StreamSink {
   }
 
   /** Does what the request's fields ask for. */
-  begin({ fields }: RequestHead): this {
+  begin(): this {
+    const { fields } = this.seen.head;
+    this.#noteChange(undefined);
     const encoding = fields.get('grpc-encoding') ?? 'identity';
     if (encoding === 'gzip' || encoding === 'deflate') this.#encoding = encoding;
     else if (encoding !== 'identity') {
@@ -86,7 +97,6 @@ export abstract class Call implements RpcCall, StreamSink {
     }
     const timeout = fields.get('grpc-timeout');
     if (timeout !== undefined) this.#startTimer(timeout);
-    this.#fields = fields;
     this.#authenticate(fields);
     return this;
   }
@@ -101,12 +111,12 @@ export abstract class Call implements RpcCall, StreamSink {
         'x-api-key': fields.get('x-api-key'),
       });
       if (!(grant instanceof Promise)) {
-        this.#grant = grant;
+        this.seen.grant = grant;
         return;
       }
       this.granting = grant.then(
         (known) => {
-          this.#grant = known;
+          this.seen.grant = known;
           this.granting = undefined;
         },
         (error: unknown) => this.fail(error),
@@ -119,13 +129,27 @@ export abstract class Call implements RpcCall, StreamSink {
   /** @throws RequestError 403 for what the caller is not allowed */
   protected checkScope(request: object): void {
     const { action, modelOf } = this.#needs;
+    this.#noteChange(modelOf?.(request));
     if (this.settings.access === undefined || action === 'nothing') return;
-    if (this.#grant === undefined) throw new RequestError(401, 'nobody has said who calls');
-    requireScope(this.#grant, action, modelOf?.(request));
+    const { grant } = this.seen;
+    if (grant === undefined) throw new RequestError(401, 'nobody has said who calls');
+    requireScope(grant, action, modelOf?.(request));
+  }
+
+  #noteChange(model: string | undefined): void {
+    if (this.#needs.action !== 'manage') return;
+    const { path } = this.seen;
+    this.seen.change = { operation: path.slice(path.lastIndexOf('/') + 1), model };
   }
 
   header(name: string): string | undefined {
-    return this.#fields?.get(name);
+    return this.seen.header(name);
+  }
+
+  allows(model: string): boolean {
+    const { grant } = this.seen;
+    const { action } = this.#needs;
+    return grant === undefined || action === 'nothing' || allows(grant, action, model);
   }
 
   get isOver(): boolean {
@@ -168,6 +192,7 @@ export abstract class Call implements RpcCall, StreamSink {
 
   gone(): void {
     this.#isCancelled = true;
+    this.settings.observer.end(this.seen, GONE);
     this.#controller?.abort();
     this.#over();
   }
@@ -230,6 +255,17 @@ export abstract class Call implements RpcCall, StreamSink {
     }
   }
 
+  /** Calls what answers a message. */
+  protected observed<Result>(seen: GrpcRequest, call: () => Result): Result {
+    const { observer } = this.settings;
+    const span = observer.enter(seen);
+    try {
+      return span === undefined ? call() : span.within(call);
+    } finally {
+      observer.leave();
+    }
+  }
+
   /** Sends a message. */
   protected send(message: RpcMessage): void {
     const isWhole = message instanceof Uint8Array;
@@ -255,6 +291,7 @@ export abstract class Call implements RpcCall, StreamSink {
 
   protected succeed(): void {
     if (this.isOver) return;
+    this.settings.observer.end(this.seen, 200);
     this.#over();
     if (!this.#hasHead) this.stream.respond(HEAD);
     this.stream.finish(SUCCESS);
@@ -262,6 +299,7 @@ export abstract class Call implements RpcCall, StreamSink {
 
   protected fail(error: unknown): void {
     if (this.isOver) return;
+    this.settings.observer.end(this.seen, statusOfFailure(error), error);
     this.#over();
     const failure = callFailure(error, this.settings.onError);
     if (this.#hasHead) this.stream.finish(encodeFields(statusFields(failure)));

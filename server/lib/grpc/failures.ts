@@ -16,6 +16,22 @@ const codes: Readonly<Record<number, number>> = {
   504: Status.DEADLINE_EXCEEDED,
 };
 
+/** The statuses of HTTP that stand for what calls fail with before a method's own code has them. */
+const statuses: Readonly<Record<number, number>> = {
+  [Status.CANCELLED]: 499,
+  [Status.DEADLINE_EXCEEDED]: 504,
+  [Status.NOT_FOUND]: 404,
+  [Status.RESOURCE_EXHAUSTED]: 413,
+  [Status.UNIMPLEMENTED]: 501,
+  [Status.UNAVAILABLE]: 503,
+};
+
+/** What HTTP's status of it would be, as metrics and logs have it. What is no proper message is the client's fault. */
+export function statusOfFailure(error: unknown): number {
+  if (error instanceof CallFailure) return statuses[error.code] ?? 400;
+  return error instanceof ProtobufError ? 400 : failureOf(error).status;
+}
+
 /** @param onError - told of what is no client's fault */
 export function callFailure(error: unknown, onError: (error: unknown) => void): CallFailure {
   if (error instanceof CallFailure) return error;

@@ -6,11 +6,14 @@ import { encodeFields } from '../http2/hpack-encoder';
 import type { RequestHead } from '../http2/request-head';
 import { Http2Server } from '../http2/server';
 import type { Http2Stream, StreamSink } from '../http2/stream';
+import type { ProtocolName } from '../models';
 import { inferenceService } from '../wire/oip/protobuf/service';
 import type { WireContext } from '../wire/route';
 import type { RpcService } from '../wire/rpc';
 import { modelService, predictionService } from '../wire/tfserving/protobuf/service';
+import type { Observer } from '../observe/observer';
 import { encodeFailure, type Call, type CallSettings } from './call';
+import { GrpcRequest } from './grpc-request';
 import { healthService } from './health';
 import { CallFailure, Status } from './status';
 import { StreamCall } from './stream-call';
@@ -22,12 +25,13 @@ export interface GrpcSettings {
   /** Undefined lets everybody call. */
   readonly access: Access | undefined;
   readonly tls: TlsOptions | undefined;
+  readonly observer: Observer;
   /** Told of what is answered with INTERNAL. */
   readonly onError: (error: unknown) => void;
 }
 
 /** What has to do with a method's calls, made for each of them. */
-type MakeCall = (stream: Http2Stream) => Call;
+type MakeCall = (stream: Http2Stream, head: RequestHead, remote: string | undefined) => Call;
 
 const WRONG_METHOD = encodeFields([
   [':status', '405'],
@@ -41,17 +45,23 @@ const ANSWERED: StreamSink = { data: () => undefined, end: () => undefined, gone
 /** gRPC's own type, and what says how its messages are made. */
 const TYPE = /^application\/grpc(?:\+proto)?(?:;|$)/;
 
+const protocols: Readonly<Partial<Record<string, ProtocolName>>> = {
+  'inference.GRPCInferenceService': 'grpc-oip',
+  'tensorflow.serving.PredictionService': 'grpc-tfserving',
+  'tensorflow.serving.ModelService': 'grpc-tfserving',
+};
+
 /** What a request is answered with that is no call of a method; undefined for one that is. */
 function refusalOf({ method, path, fields, isTooLarge }: RequestHead, isKnown: boolean) {
   if (isTooLarge) {
     const what = 'the header fields are too many or too long';
-    return encodeFailure(new CallFailure(Status.RESOURCE_EXHAUSTED, what));
+    return { fields: encodeFailure(new CallFailure(Status.RESOURCE_EXHAUSTED, what)), status: 431 };
   }
-  if (method !== 'POST') return WRONG_METHOD;
-  if (!TYPE.test(fields.get('content-type') ?? '')) return WRONG_TYPE;
+  if (method !== 'POST') return { fields: WRONG_METHOD, status: 405 };
+  if (!TYPE.test(fields.get('content-type') ?? '')) return { fields: WRONG_TYPE, status: 415 };
   if (isKnown) return undefined;
   const what = `there is no method ${path.slice(0, 200)}`;
-  return encodeFailure(new CallFailure(Status.UNIMPLEMENTED, what));
+  return { fields: encodeFailure(new CallFailure(Status.UNIMPLEMENTED, what)), status: 404 };
 }
 
 /** The Open Inference Protocol's, TensorFlow Serving's and the health service on one port. */
@@ -60,39 +70,52 @@ export class GrpcServer {
   readonly #calls = new Map<string, MakeCall>();
   readonly #settings: CallSettings;
 
-  constructor({ context, access, tls, onError }: GrpcSettings) {
+  constructor({ context, access, tls, observer, onError }: GrpcSettings) {
     const { maxBodyBytes, models } = context;
     this.#settings = {
       maxMessageBytes: maxBodyBytes,
       access,
+      observer,
       onError,
       open: new Set(),
     };
     const services = [inferenceService(context), predictionService(context), modelService(context)];
     const names = services.map(({ name }) => name);
     for (const each of [...services, healthService(names, () => models.isReady)]) this.#add(each);
-    this.#server = new Http2Server((stream, head) => this.#accept(stream, head), tls);
+    this.#server = new Http2Server(
+      (stream, head, remote) => this.#accept(stream, head, remote),
+      tls,
+    );
   }
 
   #add({ name, methods, streams = {}, watches = {} }: RpcService): void {
     const settings = this.#settings;
-    const add = (method: string, make: MakeCall) => this.#calls.set(`/${name}/${method}`, make);
+    const protocol = protocols[name] ?? 'grpc';
+    const add = (method: string, make: (seen: GrpcRequest, stream: Http2Stream) => Call) =>
+      this.#calls.set(`/${name}/${method}`, (stream, head, remote) =>
+        make(new GrpcRequest(head, remote, protocol), stream),
+      );
     for (const [method, of] of Object.entries(methods)) {
-      add(method, (stream) => new UnaryCall(stream, settings, of));
+      add(method, (seen, stream) => new UnaryCall(seen, stream, settings, of));
     }
     for (const [method, of] of Object.entries(streams)) {
-      add(method, (stream) => new StreamCall(stream, settings, of));
+      add(method, (seen, stream) => new StreamCall(seen, stream, settings, of));
     }
     for (const [method, of] of Object.entries(watches)) {
-      add(method, (stream) => new WatchCall(stream, settings, of));
+      add(method, (seen, stream) => new WatchCall(seen, stream, settings, of));
     }
   }
 
-  #accept(stream: Http2Stream, head: RequestHead): StreamSink {
+  #accept(stream: Http2Stream, head: RequestHead, remote: string | undefined): StreamSink {
     const make = this.#calls.get(head.path);
     const refusal = refusalOf(head, make !== undefined);
-    if (make !== undefined && refusal === undefined) return make(stream).begin(head);
-    if (refusal !== undefined) stream.respond(refusal, true);
+    if (make !== undefined && refusal === undefined) return make(stream, head, remote).begin();
+    if (refusal !== undefined) {
+      const { observer } = this.#settings;
+      const protocol = protocols[head.path.split('/', 2)[1] ?? ''] ?? 'grpc';
+      observer.end(observer.begin(new GrpcRequest(head, remote, protocol)), refusal.status);
+      stream.respond(refusal.fields, true);
+    }
     return ANSWERED;
   }
 

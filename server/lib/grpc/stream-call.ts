@@ -1,8 +1,9 @@
 import type { Http2Stream } from '../http2/stream';
 import { memoryPool } from '../wire/memory-pool';
 import type { RpcStream } from '../wire/rpc';
-import { Call, type CallSettings } from './call';
-import { callFailure } from './failures';
+import { Call, GONE, type CallSettings } from './call';
+import { callFailure, statusOfFailure } from './failures';
+import { GrpcRequest } from './grpc-request';
 import { CallFailure, Status } from './status';
 
 /** A message that waits for its turn. */
@@ -25,8 +26,8 @@ export class StreamCall extends Call {
     this.#goOn();
   };
 
-  constructor(stream: Http2Stream, settings: CallSettings, method: RpcStream) {
-    super(stream, settings, method.needs);
+  constructor(seen: GrpcRequest, stream: Http2Stream, settings: CallSettings, method: RpcStream) {
+    super(seen, stream, settings, method.needs);
     this.#method = method;
     settings.open.add(this.#close);
   }
@@ -79,21 +80,32 @@ export class StreamCall extends Call {
   /** @throws for what is no message: it ends the stream */
   async #answer(waiting: Waiting): Promise<void> {
     const { read, answer, printFailure } = this.#method;
+    const { observer } = this.settings;
+    const { head, remote, grant, protocol } = this.seen;
+    // Each message is a request of its own.
+    const seen = observer.begin(new GrpcRequest(head, remote, protocol));
+    seen.grant = grant;
     const { bytes } = waiting;
     const isPacked = typeof bytes === 'function';
     const whole = isPacked ? await bytes() : bytes;
     const memory = isPacked ? undefined : waiting.memory;
     if (this.granting !== undefined) await this.granting;
-    if (this.#isTooLate(memory)) return;
+    if (this.#isTooLate(memory)) {
+      observer.end(seen, GONE);
+      return;
+    }
     let request: object | undefined;
     try {
       const answered = this.use(memory, () => {
         request = read(whole);
         this.checkScope(request);
-        return answer(request, this);
+        const message = request;
+        return this.observed(seen, () => answer(message, this));
       });
       this.send(await answered);
+      observer.end(seen, this.isOver ? GONE : 200);
     } catch (error) {
+      observer.end(seen, statusOfFailure(error), error);
       if (request === undefined) throw error;
       const { message } = callFailure(error, this.settings.onError);
       this.send(printFailure(request, message));

@@ -2,6 +2,7 @@ import type { Http2Stream } from '../http2/stream';
 import { memoryPool } from '../wire/memory-pool';
 import type { RpcMessage, RpcMethod, RpcWatch } from '../wire/rpc';
 import { Call, type CallSettings } from './call';
+import type { GrpcRequest } from './grpc-request';
 import { CallFailure, Status } from './status';
 
 /** A call whose client sends one message, which is looked at when it is known that it is the only one. */
@@ -73,8 +74,8 @@ abstract class OneMessageCall extends Call {
 export class UnaryCall extends OneMessageCall {
   readonly #method: RpcMethod;
 
-  constructor(stream: Http2Stream, settings: CallSettings, method: RpcMethod) {
-    super(stream, settings, method.needs);
+  constructor(seen: GrpcRequest, stream: Http2Stream, settings: CallSettings, method: RpcMethod) {
+    super(seen, stream, settings, method.needs);
     this.#method = method;
   }
 
@@ -82,7 +83,7 @@ export class UnaryCall extends OneMessageCall {
     const { read, answer } = this.#method;
     const request = read(bytes);
     this.checkScope(request);
-    const answered = answer(request, this);
+    const answered = this.observed(this.seen, () => answer(request, this));
     if (answered instanceof Promise) {
       answered
         .then((message) => this.#succeed(message))
@@ -104,8 +105,8 @@ export class WatchCall extends OneMessageCall {
     this.fail(new CallFailure(Status.UNAVAILABLE, 'the server is shutting down'));
   };
 
-  constructor(stream: Http2Stream, settings: CallSettings, watch: RpcWatch) {
-    super(stream, settings, watch.needs);
+  constructor(seen: GrpcRequest, stream: Http2Stream, settings: CallSettings, watch: RpcWatch) {
+    super(seen, stream, settings, watch.needs);
     this.#watch = watch;
     settings.open.add(this.#close);
   }

@@ -1,11 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { ALL_MODELS, type Action } from '../access';
+import { ALL_MODELS, type Action, type Grant } from '../access';
+import type { Change } from '../observe/observed-request';
+import type { Observer } from '../observe/observer';
+import { printTraceparent } from '../logs/trace-context';
 import { RequestError, failureOf, type WireFailure } from '../wire/errors';
 import { jsonAnswer, type Body, type WireAnswer } from '../wire/request';
 import type { Handler, Method, Protocol, Route } from '../wire/route';
 import type { Admit } from './admission';
-import { withoutQuery, type Found, type RouteTable } from './paths';
+import { HttpRequest } from './http-request';
+import type { RouteTable } from './paths';
 import { ClientGone, announcedBody, readBody } from './read-body';
 import { send } from './send';
 import { together } from './together';
@@ -13,7 +17,12 @@ import { together } from './together';
 /** Answers what is none of a protocol's paths. */
 export interface Page {
   readonly needs: 'nothing' | Action;
-  readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
+  /** @param grant - what its caller may see; undefined where nobody was asked who calls */
+  readonly answer: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    grant: Grant | undefined,
+  ) => void;
 }
 
 /** What the handler of requests is made with. */
@@ -22,6 +31,10 @@ export interface HandlerSettings {
   readonly maxBodyBytes: number;
   /** Whether answers are compressed for clients that ask for it. */
   readonly compression: boolean;
+  /** One of `Transport`. */
+  readonly transport: number;
+  /** Told of all requests. */
+  readonly observer: Observer;
   /** Paths that are none of a protocol's, such as `/metrics`. */
   readonly pages: ReadonlyMap<string, Page>;
   /** Asked of each request before its body is read. */
@@ -42,23 +55,27 @@ export type HttpHandler = (
 ) => void;
 
 export function createHandler(settings: HandlerSettings): HttpHandler {
-  const { routes, pages, compression, maxBodyBytes, admit } = settings;
+  const { routes, pages, compression, maxBodyBytes, admit, observer } = settings;
   return (request, response, continues = false) => {
-    const url = request.url ?? '/';
-    const path = withoutQuery(url);
-    let found: Found | undefined;
-    const succeed = (answer: WireAnswer): void =>
+    const seen = observer.begin(new HttpRequest(request, settings.transport));
+    const { url, path } = seen;
+    const succeed = (answer: WireAnswer): void => finish(answer, undefined);
+    const finish = (answer: WireAnswer, error: unknown): void => {
+      observer.end(seen, response.destroyed ? GONE : answer.status, error);
       together(() => {
         try {
           if (settings.isClosing()) response.shouldKeepAlive = false;
+          nameRequest(response, seen, answer.status);
           send(request, response, answer, compression);
-        } catch (error) {
-          settings.onError(error);
+        } catch (failure) {
+          settings.onError(failure);
           response.destroy();
         }
       });
+    };
     const fail = (error: unknown): void => {
       if (error instanceof ClientGone) {
+        observer.end(seen, GONE);
         response.destroy();
         return;
       }
@@ -66,18 +83,20 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       if (failure.internal !== undefined) settings.onError(failure.internal);
       // What is left of the body would be taken for the next request.
       if (!request.complete) response.setHeader('Connection', 'close');
-      const protocol = found?.protocol ?? routes.ownerOf(path);
-      succeed(printFailure(protocol, failure));
+      const protocol = seen.found?.protocol ?? routes.ownerOf(path);
+      finish(printFailure(protocol, failure), error);
     };
-    const handle = (handler: Handler, names: Found['names'], body: Body): void => {
-      const { method = 'GET', headers } = request;
+    const handle = (handler: Handler, body: Body): void => {
       let answer: WireAnswer | Promise<WireAnswer>;
+      seen.body = body;
       try {
-        answer = handler({ method, headers, names, body, origin: () => originOf(request) });
+        const span = observer.enter(seen);
+        answer = span === undefined ? handler(seen) : span.within(() => handler(seen));
       } catch (error) {
         fail(error);
         return;
       } finally {
+        observer.leave();
         body.release();
       }
       if (answer instanceof Promise) answer.then(succeed, fail).catch(settings.onError);
@@ -92,26 +111,58 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       const page = pages.get(path);
       if (page !== undefined) {
         const { needs, answer } = page;
-        admitted(admit(request, needs, undefined), () => answer(request, response));
+        admitted(admit(seen, needs, undefined), () => {
+          answer(request, response, seen.grant);
+          observer.end(seen, response.statusCode);
+        });
         return;
       }
-      found = routes.find(url);
+      const found = routes.find(url);
       if (found === undefined) throw unknownPath(routes.ownerOf(path), path);
+      seen.isFor(found);
       const { route, names } = found;
+      if (route.needs === 'manage') seen.change = changeOf(seen);
       const handler = route.methods[methodOf(request, route)];
       if (handler === undefined) throw wrongMethod(request, route);
       checkType(request, route);
       const announced = announcedBody(request, maxBodyBytes);
       const model = route.ofAll === true ? ALL_MODELS : (names['model'] ?? settings.onlyModel());
-      admitted(admit(request, route.needs ?? 'infer', model), () => {
+      admitted(admit(seen, route.needs ?? 'infer', model), () => {
         if (continues) response.writeContinue();
-        readBody(request, announced, maxBodyBytes, (body) => handle(handler, names, body), fail);
+        readBody(request, announced, maxBodyBytes, (body) => handle(handler, body), fail);
       });
     } catch (error) {
       fail(error);
     }
   };
 }
+
+/** The status that stands for a client that has left, which nothing is answered with. */
+const GONE = 499;
+
+/** What a request is known by is told whoever has named it, and whoever will ask what went wrong. */
+function nameRequest(response: ServerResponse, seen: HttpRequest, status: number): void {
+  const { headers } = seen;
+  if (headers['x-request-id'] !== undefined || status >= 500) {
+    response.setHeader('X-Request-Id', seen.identity.requestId);
+  }
+  if (headers['traceparent'] === undefined) return;
+  const { trace, spanId } = seen.identity;
+  if (trace !== undefined) response.setHeader('traceresponse', printTraceparent(trace, spanId));
+}
+
+/** By the end of its path, as in `/manage/models/sum/pin`. */
+function changeOf({ method, path, found }: HttpRequest): Change {
+  const { operation = path.slice(path.lastIndexOf('/') + 1), model } = found?.names ?? {};
+  const isRead = method === 'GET' || method === 'HEAD';
+  return {
+    operation: isRead ? 'read' : operation.slice(0, MOST_LETTERS),
+    model: model?.slice(0, MOST_LETTERS),
+  };
+}
+
+/** Of what a client has written, in a line of the log. */
+const MOST_LETTERS = 200;
 
 function unknownPath(protocol: Protocol | undefined, path: string): RequestError {
   const said = protocol?.unknownPath;
@@ -151,12 +202,6 @@ const wrongType = (header = ''): RequestError =>
       ? 'Content-Type: it is missing, and it is needed here'
       : `Content-Type: '${header}' is none that is taken here`,
   );
-
-/** With what the path began with where the handler is mounted, as Express tells it. */
-const originOf = (request: IncomingMessage & { readonly baseUrl?: string }): string => {
-  const { headers, socket, baseUrl = '' } = request;
-  return `${'encrypted' in socket ? 'https' : 'http'}://${headers.host ?? `localhost:${socket.localPort}`}${baseUrl}`;
-};
 
 function printFailure(protocol: Protocol | undefined, failure: WireFailure): WireAnswer {
   const answer =

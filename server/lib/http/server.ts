@@ -23,11 +23,15 @@ export interface HttpTimeouts {
   readonly requestMs?: number;
 }
 
+/** Told of the status of what was no request. */
+export type Refused = (status: number) => void;
+
 /** An HTTP server with limits for clients that are slow, too many or wrong. */
 export function createHttpServer(
   handler: HttpHandler,
   timeouts: HttpTimeouts = {},
   tls?: TlsOptions,
+  refused?: Refused,
 ): WebServer {
   const options = {
     keepAliveTimeout: timeouts.keepAliveMs ?? 75_000,
@@ -46,7 +50,7 @@ export function createHttpServer(
         });
   accepted.set(server, connectionsOf(server));
   rememberUnused(server, tls === undefined ? 'connection' : 'secureConnection');
-  serveWith(server, handler);
+  serveWith(server, handler, refused);
   return server;
 }
 
@@ -69,18 +73,25 @@ function rememberUnused(server: WebServer, event: 'connection' | 'secureConnecti
 }
 
 /** Has a server answer with a handler, which tells clients that wait to go on with their bodies. */
-export function serveWith(server: WebServer, handler: HttpHandler): void {
+export function serveWith(
+  server: WebServer,
+  handler: HttpHandler,
+  refused: Refused = () => undefined,
+): void {
   server.on('request', (request, response) => handler(request, response));
   server.on('checkContinue', (request, response) => handler(request, response, true));
   server.on('checkExpectation', (_request, response) => {
     const body = '{"error":"Expect: only 100-continue is known"}';
+    refused(417);
     response.writeHead(417, { 'Content-Type': 'application/json' }).end(body);
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+    refuse(error, socket, refused),
+  );
 }
 
 /** What is not HTTP, too long or too slow, in the words of the status alone. */
-function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): void {
+function refuse({ code }: NodeJS.ErrnoException, socket: Duplex, refused: Refused): void {
   if (code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
@@ -91,6 +102,7 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Duplex): void {
       : code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? '408 Request Timeout'
         : '400 Bad Request';
+  refused(Number.parseInt(status));
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 

@@ -1,11 +1,23 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 
-import { connectionsOf, listen, setTls, tlsServerOptions } from '../sockets';
+import { connectionsOf, listen, remoteOf, setTls, tlsServerOptions } from '../sockets';
 import type { TlsOptions } from '../tls';
 
 import { Http2Connection } from './connection';
-import type { Accept } from './stream';
+import type { RequestHead } from './request-head';
+import type { Http2Stream, StreamSink } from './stream';
+
+/**
+ * Makes what answers a request.
+ *
+ * @param remote - the address and port that it comes from
+ */
+export type Answerer = (
+  stream: Http2Stream,
+  head: RequestHead,
+  remote: string | undefined,
+) => StreamSink;
 
 /** Between two looks for clients that take nothing. */
 const LOOK_MS = 10_000;
@@ -17,9 +29,12 @@ export class Http2Server {
   /** All that are connected, be it without having shaken hands. */
   readonly #sockets: ReadonlySet<Socket>;
 
-  constructor(accept: Accept, tls?: TlsOptions) {
+  constructor(accept: Answerer, tls?: TlsOptions) {
     const connected = (socket: Socket): void => {
-      const connection = new Http2Connection(socket, accept);
+      const remote = remoteOf(socket);
+      const connection = new Http2Connection(socket, (stream, head) =>
+        accept(stream, head, remote),
+      );
       this.#connections.add(connection);
       // It may have shaken hands while the server was closing.
       if (!this.#server.listening) connection.leave();

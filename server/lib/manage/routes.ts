@@ -20,12 +20,14 @@ export function management(server: Pick<ModelServer, 'manager' | 'config' | 'rel
     // A page in a browser may send no such type elsewhere without asking first.
     takes: (type) => type === JSON_TYPE,
   });
-  const change: Handler = async ({ names, body }) => {
-    const { model = '', operation = '' } = names;
+  const change: Handler = async (request) => {
+    const { model = '', operation = '' } = request.names;
     if (!isOperation(operation)) {
       throw new RequestError(404, `expected one of ${OPERATIONS.join(', ')}, got '${operation}'`);
     }
-    await operate(manager, operation, model, readBody(body, operation));
+    const asked = readBody(request.body, operation);
+    request.note(asked);
+    await operate(manager, operation, model, asked);
     return jsonAnswer(manager.describe(model));
   };
   const reload: Handler = async () => {
@@ -41,7 +43,9 @@ export function management(server: Pick<ModelServer, 'manager' | 'config' | 'rel
     owns: () => true,
     printError: ({ status, message }) => jsonAnswer({ error: message }, status),
     routes: [
-      get(/^\/manage\/models\/?$/, () => jsonAnswer({ models: manager.list() })),
+      get(/^\/manage\/models\/?$/, (request) =>
+        jsonAnswer({ models: manager.list().filter(({ name }) => request.allows(name)) }),
+      ),
       get(/^\/manage\/models\/(?<model>[^/]+)$/, ({ names }) =>
         jsonAnswer(manager.describe(names['model'] ?? '')),
       ),
@@ -53,7 +57,7 @@ export function management(server: Pick<ModelServer, 'manager' | 'config' | 'rel
 }
 
 /** @throws RequestError 400 naming what is wrong */
-function readBody(body: Body, operation: string): unknown {
+function readBody(body: Body, operation: string): object {
   let value: unknown = {};
   try {
     if (body.length > 0) value = JSON.parse(body.bytes().toString('utf8'));
@@ -61,6 +65,6 @@ function readBody(body: Body, operation: string): unknown {
     throw new RequestError(400, `the body is no JSON: ${(error as Error).message}`);
   }
   const problems = validate('management', value, '', `#/properties/${operation}`);
-  if (problems.length === 0) return value;
+  if (problems.length === 0) return value as object;
   throw new RequestError(400, problems.map(printProblem).join('; '));
 }

@@ -2,10 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import { isIP, type AddressInfo } from 'node:net';
 
 import type { Admit } from '../http/admission';
-import { createHandler, type HttpHandler } from '../http/handler';
+import { createHandler, type HandlerSettings, type HttpHandler } from '../http/handler';
+import type { Observer } from '../observe/observer';
 import { RouteTable } from '../http/paths';
 import { close, createHttpServer, type WebServer } from '../http/server';
-import { metricsPage } from '../metrics';
+import { Transport } from '../metrics';
 import type { ModelServer } from '../server';
 import { listen, setTls } from '../sockets';
 import type { TlsOptions } from '../tls';
@@ -18,6 +19,9 @@ const MAX_BODY_BYTES = 64 << 10;
 export interface ManagementSettings {
   readonly server: ModelServer;
   readonly onError: (error: unknown) => void;
+  readonly observer: Observer;
+  /** Those of metrics and the like. */
+  readonly pages: HandlerSettings['pages'];
   /** Asked of each request. */
   readonly admit: Admit;
   readonly tls: TlsOptions | undefined;
@@ -31,15 +35,15 @@ export class ManagementServer {
   readonly #server: WebServer;
   readonly #host: string;
 
-  constructor({ server, admit, tls, onError, host }: ManagementSettings) {
+  constructor({ server, observer, pages, admit, tls, onError, host }: ManagementSettings) {
     this.#host = host;
     const handler = createHandler({
       routes: new RouteTable([management(server)]),
       maxBodyBytes: MAX_BODY_BYTES,
       compression: false,
-      pages: new Map([
-        ['/metrics', { needs: 'monitor' as const, answer: metricsPage(server.models) }],
-      ]),
+      transport: Transport.management,
+      observer,
+      pages,
       admit,
       onlyModel: () => undefined,
       isClosing: () => this.#isClosing,
@@ -50,11 +54,13 @@ export class ManagementServer {
         handler(request, response, continues);
         return;
       }
+      observer.refused('management', 421);
       const body = JSON.stringify({ error: `Host: '${request.headers.host}' is not this server` });
       response.writeHead(421, { 'Content-Type': 'application/json', Connection: 'close' });
       response.end(body);
     };
-    this.#server = createHttpServer(answer, {}, tls);
+    const refused = (status: number): void => observer.refused('management', status);
+    this.#server = createHttpServer(answer, {}, tls, refused);
   }
 
   /** Another certificate for new connections. */

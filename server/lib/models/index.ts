@@ -3,9 +3,18 @@ export { scanModels, scanVersions, type VersionFolder } from './folder';
 export { wantedVersions, type VersionPolicy } from './version-policy';
 export { difference, outputOf, type Output } from './compare';
 export { ModelError, type ModelErrorKind } from './errors';
+export { Exchange, enterExchange, leaveExchange } from './exchange';
+export {
+  LATENCY_EDGES,
+  REQUEST_PHASES,
+  type LatencyValues,
+  type RequestPhase,
+} from './latency-histograms';
 export { type Lease } from './lease';
 export { FAILURE_REASONS, ModelCounts, type FailureReason } from './model-counts';
 export { PreparationError, type Prepare } from './preparation';
+export { OUTCOMES, positionOf, type Outcome } from './outcomes';
+export { PROTOCOLS, indexOfProtocol, type ProtocolName } from './protocols';
 export { type KeyReader } from './route';
 export {
   ModelRepository,

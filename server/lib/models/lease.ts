@@ -1,5 +1,6 @@
 import { OnliteError, type RunOptions, type Tensor } from 'onlite';
 
+import { exchangeUnderWay } from './exchange';
 import { disposeBound, type Bindings, type Bound, type InputShapes } from './bindings';
 import type { ServedModel } from './served-model';
 import type { ShadowRun } from './shadowing';
@@ -16,6 +17,9 @@ export class Lease {
   #bound: Bound;
   readonly #shapes: InputShapes;
   readonly #started = performance.now();
+  /** When the model was asked to run, and when it had: times of `performance.now()`, 0 before. */
+  ranFrom = 0;
+  ranUntil = 0;
   #isReleased = false;
   /** A run that was given up may still use the memory. */
   #isSpoilt = false;
@@ -32,6 +36,8 @@ export class Lease {
     this.#bindings = bindings;
     this.#bound = bound;
     this.#shapes = shapes;
+    const exchange = exchangeUnderWay();
+    if (exchange !== undefined) exchange.lease ??= this;
   }
 
   /** Whether the request has an input, or leaves out one that it may. */
@@ -91,6 +97,7 @@ export class Lease {
    * @throws OnliteError as `IoBinding.run`
    */
   run(options?: Pick<RunOptions, 'timeoutMs' | 'signal'>): Promise<void> | undefined {
+    this.ranFrom = performance.now();
     const besides = this.model.shadowing?.begin(this);
     return besides === undefined ? this.#runSomewhere(options) : this.#runBesides(besides, options);
   }
@@ -134,8 +141,8 @@ export class Lease {
       this.model.statistics.failed(this.#elapsed());
       throw error;
     }
-    this.model.inline.ranHere(performance.now() - started);
     this.model.statistics.succeeded(this.#elapsed(), this.#rows());
+    this.model.inline.ranHere(this.ranUntil - started);
     return true;
   }
 
@@ -200,7 +207,8 @@ export class Lease {
   }
 
   #elapsed(): number {
-    return Math.round((performance.now() - this.#started) * 1e6);
+    this.ranUntil = performance.now();
+    return Math.round((this.ranUntil - this.#started) * 1e6);
   }
 
   /** Ends the use of its tensors. May be called twice. */

@@ -3,6 +3,7 @@ import type { PublicKey } from 'onlite/security';
 
 import type { BindingLimits } from './bindings';
 import { ModelError } from './errors';
+import { exchangeUnderWay } from './exchange';
 import { ModelCounts, failureReason } from './model-counts';
 import type { Prepare } from './preparation';
 import { Route, type KeyReader } from './route';
@@ -299,6 +300,10 @@ export class ModelRepository {
    * @throws ModelError not-found or not-ready
    */
   find(name: string, version?: string): ServedModel {
+    return concerns(this.#find(name, version));
+  }
+
+  #find(name: string, version?: string): ServedModel {
     if (version === undefined) {
       const model = this.#routes.get(name)?.model;
       if (model !== undefined) return model;
@@ -327,7 +332,7 @@ export class ModelRepository {
     if (route?.canary === undefined) return model;
     const chosen = route.choose(read) ?? model;
     if (chosen === route.canary) chosen.statistics.choseCanary();
-    return chosen;
+    return concerns(chosen);
   }
 
   /** The canary of a model and its share of requests, 0 to 1. */
@@ -387,6 +392,13 @@ export class ModelRepository {
     await Promise.all([...this.#draining].map((model) => model.retire()));
     this.#pool.dispose();
   }
+}
+
+/** Notes that a request is about this version. */
+function concerns(model: ServedModel): ServedModel {
+  const exchange = exchangeUnderWay();
+  if (exchange !== undefined) exchange.model = model;
+  return model;
 }
 
 const newEntry = (source: ModelSource): Entry => ({

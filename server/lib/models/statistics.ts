@@ -1,5 +1,8 @@
 import type { InferenceSession, LatencyPhase } from 'onlite';
 
+import { LATENCY_DOUBLES, LatencyHistograms } from './latency-histograms';
+import { OUTCOMES, positionOf, type Outcome } from './outcomes';
+
 /** How often something happened and how long it took in all. */
 export interface Duration {
   readonly count: number;
@@ -23,24 +26,31 @@ enum Column {
   ShadowDiffering,
   ShadowFailed,
   ShadowDropped,
+  /** What requests have come to, one column for each of {@link OUTCOMES}: always the last. */
+  FirstOutcome,
 }
 
-const COLUMNS = 16;
+const COLUMNS = Column.FirstOutcome + OUTCOMES.length;
 
-/** Memory that threads count requests in: a row for each, which that one writes and all read. */
+/** Memory that threads count requests in: rows for each, which that one writes and all read. */
 export const sharedCounters = (threads: number): SharedArrayBuffer =>
-  new SharedArrayBuffer(threads * COLUMNS * Float64Array.BYTES_PER_ELEMENT);
+  new SharedArrayBuffer(threads * (COLUMNS + LATENCY_DOUBLES) * Float64Array.BYTES_PER_ELEMENT);
 
 /** What requests for one version of a model have come to since it was loaded, those of all threads. */
 export class RequestStatistics {
   readonly counters: SharedArrayBuffer;
   readonly #all: Float64Array;
   readonly #own: Float64Array;
+  /** Times of requests that were answered with outputs. */
+  readonly latency: LatencyHistograms;
 
   /** @param thread - whose row is written here */
   constructor(counters = sharedCounters(1), thread = 0) {
     this.counters = counters;
-    this.#all = new Float64Array(counters);
+    const all = new Float64Array(counters);
+    const threads = all.length / (COLUMNS + LATENCY_DOUBLES);
+    this.#all = all.subarray(0, threads * COLUMNS);
+    this.latency = new LatencyHistograms(all.subarray(threads * COLUMNS), thread);
     this.#own = this.#all.subarray(thread * COLUMNS, (thread + 1) * COLUMNS);
     this.#own[Column.IsInline] = 0;
   }
@@ -87,11 +97,20 @@ export class RequestStatistics {
     this.#add(Column.ShadowDropped, 1);
   }
 
-  #add(column: Column, value: number): void {
+  /** A request for this version was answered, or could not be. */
+  answered(outcome: Outcome): void {
+    this.#add(Column.FirstOutcome + positionOf(outcome), 1);
+  }
+
+  outcomes(outcome: Outcome): number {
+    return this.#sum(Column.FirstOutcome + positionOf(outcome));
+  }
+
+  #add(column: number, value: number): void {
     this.#own[column] = (this.#own[column] ?? 0) + value;
   }
 
-  #sum(column: Column): number {
+  #sum(column: number): number {
     let sum = 0;
     for (let at: number = column; at < this.#all.length; at += COLUMNS) sum += this.#all[at] ?? 0;
     return sum;

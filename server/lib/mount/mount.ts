@@ -13,7 +13,7 @@ export interface MountOptions {
 }
 
 /** Paths that every service has for itself: they are the models' only below a prefix. */
-const COMMON_PATHS = new Set(['/', '/ping', '/health', '/version', '/metrics']);
+const COMMON_PATHS = new Set(['/', '/ping', '/health', '/version', '/metrics', '/status']);
 
 /** What Express and we tell the handlers below a prefix. */
 interface PrefixedRequest extends IncomingMessage {

@@ -1,5 +1,8 @@
 import type { AccessOptions, ApiKey } from '../access';
 import type { HttpTimeouts } from '../http/server';
+import type { AuditEntry } from '../logs/audit';
+import type { LogLevel } from '../logs/server-log';
+import type { MetricsNames } from '../metrics';
 import type { TlsOptions } from '../tls';
 import type { SharedModel, Traffic, VersionStatus } from '../models';
 
@@ -8,6 +11,11 @@ export interface ThreadData {
   /** Of the server's threads; 0 is the one that made the others. */
   readonly thread: number;
   readonly threads: number;
+  /** What requests are counted in. */
+  readonly counts: SharedArrayBuffer;
+  /** Of the log that lines are sent for to the first thread; undefined where there is none. */
+  readonly logLevels: readonly LogLevel[] | undefined;
+  readonly isAudited: boolean;
   readonly options: ThreadOptions;
 }
 
@@ -23,6 +31,8 @@ export interface ThreadOptions {
   readonly access?: AccessOptions;
   readonly tls?: TlsOptions;
   readonly control?: boolean;
+  readonly accessLog?: number;
+  readonly metricsNames?: MetricsNames;
 }
 
 export type SharedStatus = Omit<VersionStatus, 'model'>;
@@ -60,7 +70,15 @@ export type ThreadMessage =
       readonly name: string;
     }
   /** Something was answered with status 500. */
-  | { readonly kind: 'failed'; readonly error: unknown };
+  | { readonly kind: 'failed'; readonly error: unknown }
+  /** For the log, which the first thread writes. */
+  | {
+      readonly kind: 'log';
+      readonly level: LogLevel;
+      readonly fields: object;
+      readonly message: string;
+    }
+  | { readonly kind: 'audit'; readonly entry: AuditEntry };
 
 /** The answer to a `control`. */
 export interface ControlDone {

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 import type { ApiKey } from '../access';
+import { UNWRITTEN, type Audit, type AuditEntry } from '../logs/audit';
+import { LOG_LEVELS, type ServerLog } from '../logs/server-log';
 import type { TlsOptions } from '../tls';
 import {
   ModelError,
@@ -30,6 +32,9 @@ export interface PoolSettings {
   readonly options: ThreadOptions;
   readonly models: ModelRepository;
   readonly control: ModelControl | undefined;
+  readonly counts: SharedArrayBuffer;
+  readonly log: ServerLog | undefined;
+  readonly audit: Audit | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -121,8 +126,10 @@ export class ThreadPool implements RepositoryMirror {
   }
 
   #start(thread: number): void {
-    const { threads, options, onError, models } = this.#settings;
-    const workerData: ThreadData = { thread, threads, options };
+    const { threads, options, onError, models, counts, log, audit } = this.#settings;
+    const logLevels = log && LOG_LEVELS.filter((level) => log.isLevelEnabled(level));
+    const isAudited = audit !== undefined;
+    const workerData: ThreadData = { thread, threads, counts, logLevels, isAudited, options };
     const worker = new Worker(join(__dirname, THREAD_FILE), {
       workerData,
       name: `onlite-server ${thread}`,
@@ -169,6 +176,20 @@ export class ThreadPool implements RepositoryMirror {
         return;
       case 'failed':
         this.#settings.onError(message.error);
+        return;
+      case 'log':
+        this.#settings.log?.[message.level](message.fields, message.message);
+        return;
+      case 'audit':
+        this.#audit(message.entry);
+    }
+  }
+
+  #audit(entry: AuditEntry): void {
+    try {
+      this.#settings.audit?.(entry);
+    } catch (failure) {
+      this.#settings.log?.error({ err: failure, audit: entry }, UNWRITTEN);
     }
   }
 

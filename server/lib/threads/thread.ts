@@ -1,10 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { ModelError, type ModelErrorKind } from '../models';
+import type { AuditEntry } from '../logs/audit';
+import { LOG_LEVELS, type LogLevel, type ServerLog } from '../logs/server-log';
 import { ModelServer } from '../server';
 import type { ControlDone, Order, OrderMessage, ThreadData, ThreadMessage } from './messages';
 
-const { thread, threads, options } = workerData as ThreadData;
+const { thread, threads, counts, logLevels, isAudited, options } = workerData as ThreadData;
 const tell = (message: ThreadMessage): void => parentPort?.postMessage(message);
 
 /** What clients have asked for and the first thread does. */
@@ -17,15 +19,31 @@ const ask = (change: 'load' | 'unload', name: string): Promise<void> =>
     tell({ kind: 'control', id, change, name });
   });
 
+/** Sends to the first thread what it has to write. */
+const log =
+  logLevels &&
+  ({
+    ...(Object.fromEntries(
+      LOG_LEVELS.map((level) => [
+        level,
+        (fields: object, message: string) => tell({ kind: 'log', level, fields, message }),
+      ]),
+    ) as Pick<ServerLog, LogLevel>),
+    isLevelEnabled: (level) => logLevels.includes(level as LogLevel),
+  } satisfies ServerLog);
+
 const server = ModelServer.ofThread(
   {
     ...options,
+    ...(log && { log }),
+    ...(isAudited && { audit: (entry: AuditEntry) => tell({ kind: 'audit', entry }) }),
     onError: (error) =>
       tell({ kind: 'failed', error: error instanceof Error ? error : String(error) }),
   },
   {
     thread,
     threads,
+    counts,
     control: { load: (name) => ask('load', name), unload: (name) => ask('unload', name) },
   },
 );

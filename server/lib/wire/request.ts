@@ -96,7 +96,11 @@ export interface WireRequest {
   /** There until the handler returns, be it a promise. */
   readonly body: Body;
   /** What the client reaches this server by, such as `http://localhost:8501`. */
-  readonly origin: () => string;
+  origin(): string;
+  /** Whether its caller may do with a model what it does: lists leave others out. */
+  allows(model: string): boolean;
+  /** Tells what a change was asked for to be, for the log of changes. */
+  note(parameters: object): void;
 }
 
 /** A part of an answer's body. */

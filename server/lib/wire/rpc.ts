@@ -25,6 +25,8 @@ export interface RpcCall {
   readonly signal: AbortSignal;
   /** What the client has sent beside its message, by a name in lower case. */
   header(name: string): string | undefined;
+  /** Whether its caller may do with a model what it does: lists leave others out. */
+  allows(model: string): boolean;
 }
 
 /** A message of protobuf whose bytes are sent from where they are. */

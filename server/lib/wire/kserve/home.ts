@@ -10,14 +10,15 @@ import { elementBytes } from '../tensors/element-bytes';
  * take for a live server; who asks for text gets lines that can be pasted into a shell.
  */
 export function homePage({ models, version }: WireContext): Handler {
-  return ({ headers, origin }) => {
-    const served = models.all().map(({ name, version: of, state, model }) => ({
+  return (request) => {
+    const all = models.all().filter(({ name }) => request.allows(name));
+    const served = all.map(({ name, version: of, state, model }) => ({
       name,
       version: of,
       state,
-      ...(model && { curl: curlLine(model, origin()) }),
+      ...(model && { curl: curlLine(model, request.origin()) }),
     }));
-    if (headers.accept?.startsWith('text/') !== true) {
+    if (request.headers.accept?.startsWith('text/') !== true) {
       const body = { status: 'alive', server: `onlite ${version}`, models: served };
       return { status: 200, type: JSON_TYPE, body: `${JSON.stringify(body, null, 2)}\n` };
     }

@@ -15,7 +15,10 @@ export function kserve(context: WireContext): Protocol {
       { path: /^\/$/, methods: { GET: homePage(context) } },
       {
         path: /^\/v1\/models\/?$/,
-        methods: { GET: () => jsonAnswer({ models: context.models.names }) },
+        methods: {
+          GET: (request) =>
+            jsonAnswer({ models: context.models.names.filter((name) => request.allows(name)) }),
+        },
       },
     ],
   };

@@ -46,17 +46,21 @@ export function openInference(context: WireContext): Protocol {
     }
   };
 
-  const statistics: Handler = ({ names }) => {
-    const { model: name, version } = names;
+  const statistics: Handler = (request) => {
+    const { model: name, version } = request.names;
     const all = name === undefined ? models.all() : models.versions(name);
-    const loaded = all.flatMap(({ model }) => model ?? []);
+    const loaded = all
+      .flatMap(({ model }) => model ?? [])
+      .filter((each) => request.allows(each.name));
     const wanted = version === undefined ? loaded : [models.find(name ?? '', version)];
     return jsonAnswer({ model_stats: wanted.map(modelStatistics) });
   };
 
-  const index: Handler = ({ body }) => {
-    const readyOnly = readIndexRequest(body.bytes());
-    const entries = models.all().filter(({ state }) => !readyOnly || state === 'AVAILABLE');
+  const index: Handler = (request) => {
+    const readyOnly = readIndexRequest(request.body.bytes());
+    const entries = models
+      .all()
+      .filter(({ name, state }) => request.allows(name) && (!readyOnly || state === 'AVAILABLE'));
     return jsonAnswer(entries.map(indexEntry));
   };
 
@@ -101,7 +105,9 @@ export function openInference(context: WireContext): Protocol {
         const found = find(request);
         return jsonAnswer(modelMetadata(found, models.versions(found.name)));
       }),
-      get('^/v2/models/?$', () => jsonAnswer({ models: models.names })),
+      get('^/v2/models/?$', (request) =>
+        jsonAnswer({ models: models.names.filter((name) => request.allows(name)) }),
+      ),
       open('^/v2/health/live$', () => jsonAnswer({ live: true })),
       open('^/v2/health/ready$', () => ready(models.isReady)),
       get('^/v2/?$', () =>

@@ -70,13 +70,20 @@ export function inferenceService(context: WireContext): RpcService {
       ModelMetadata: ofModel((model) => printMetadata(model, models.versions(model.name))),
       ModelConfig: ofModel(printConfig),
       ModelInfer: rpcMethod(toInfer, readModelInfer, infer),
-      ModelStatistics: rpcMethod(ofNamed, nameAndVersion, ({ name, version }) => {
+      ModelStatistics: rpcMethod(ofNamed, nameAndVersion, ({ name, version }, call) => {
         if (version !== '') return printStatistics([find(name, version)]);
         const all = name === '' ? models.all() : models.versions(name);
-        return printStatistics(all.flatMap(({ model }) => model ?? []));
+        const loaded = all.flatMap(({ model }) => model ?? []);
+        return printStatistics(loaded.filter((each) => call.allows(each.name)));
       }),
-      RepositoryIndex: rpcMethod({ action: 'infer' }, readIndex, ({ readyOnly }) =>
-        printIndex(models.all().filter(({ state }) => !readyOnly || state === 'AVAILABLE')),
+      RepositoryIndex: rpcMethod({ action: 'infer' }, readIndex, ({ readyOnly }, call) =>
+        printIndex(
+          models
+            .all()
+            .filter(
+              ({ name, state }) => call.allows(name) && (!readyOnly || state === 'AVAILABLE'),
+            ),
+        ),
       ),
       RepositoryModelLoad: change('load'),
       RepositoryModelUnload: change('unload'),

@@ -1,25 +1,39 @@
-import { FAILURE_REASONS, type ModelRepository, type ServedModel } from './models';
+import {
+  FAILURE_REASONS,
+  LATENCY_EDGES,
+  OUTCOMES,
+  PROTOCOLS,
+  REQUEST_PHASES,
+  type ModelRepository,
+  type ServedModel,
+} from '../models';
+import { TRANSPORTS, type RequestCounts } from './request-counts';
+import { batchSizes, runDurations } from './session-histograms';
+import type { Family, Sample } from './text';
 
-/** Labels of a sample, whose values are bounded by what is loaded and by this program. */
-type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: number];
-
-interface Family {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge';
-  readonly help: string;
-  readonly samples: (models: ModelRepository) => Sample[];
+/** What is told of. */
+export interface Measured {
+  readonly models: ModelRepository;
+  readonly counts: RequestCounts;
+  /** This package's version. */
+  readonly version: string;
 }
 
+interface FamilyOf extends Omit<Family, 'samples'> {
+  readonly samples: (measured: Measured) => Sample[];
+}
+
+/** To add a metric is to add one of these to {@link families}. */
 const family = (
   name: string,
   help: string,
-  samples: (models: ModelRepository) => Sample[],
-): Family => ({
+  samples: (models: ModelRepository, measured: Measured) => Sample[],
+  type: Family['type'] = name.endsWith('_total') ? 'counter' : 'gauge',
+): FamilyOf => ({
   name: `onlite_server_${name}`,
-  type: name.endsWith('_total') ? 'counter' : 'gauge',
+  type,
   help,
-  samples,
+  samples: (measured) => samples(measured.models, measured),
 });
 
 /** A sample for each version that another one's requests are run on. */
@@ -32,16 +46,93 @@ const shadows =
     });
 
 /** A sample for each version that is loaded. */
-const loaded =
-  (value: (model: ServedModel) => number) =>
+const loaded = (value: (model: ServedModel) => number) =>
+  eachLoaded((model, labels) => [[labels, value(model)]]);
+
+/** Some samples for each version that is loaded. */
+const eachLoaded =
+  (samples: (model: ServedModel, labels: { model: string; version: string }) => Sample[]) =>
   (models: ModelRepository): Sample[] =>
     models
       .all()
       .flatMap(({ name, version, model }): Sample[] =>
-        model === undefined ? [] : [[{ model: name, version }, value(model)]],
+        model === undefined ? [] : samples(model, { model: name, version }),
       );
 
-const families: readonly Family[] = [
+/** Times of requests by protocol, of those that there were. */
+function requestDurations(
+  { statistics }: ServedModel,
+  labels: { model: string; version: string },
+): Sample[] {
+  return PROTOCOLS.flatMap((protocol, index) =>
+    REQUEST_PHASES.flatMap((phase, at): Sample[] => {
+      const values = statistics.latency.values(index, at);
+      if (values === undefined) return [];
+      return [
+        [
+          { ...labels, protocol, phase },
+          { edges: LATENCY_EDGES, ...values },
+        ],
+      ];
+    }),
+  );
+}
+
+/** Every outcome of the protocols that were spoken, so that none appears with its first increment. */
+const answers = (_models: ModelRepository, { counts }: Measured): Sample[] =>
+  PROTOCOLS.flatMap((protocol, index): Sample[] => {
+    const all = OUTCOMES.map((outcome): Sample => [
+      { protocol, outcome },
+      counts.count(index, outcome),
+    ]);
+    return all.some(([, value]) => value !== 0) ? all : [];
+  });
+
+const families: readonly FamilyOf[] = [
+  family('info', '1, with the versions of the server and of Node.js.', (_models, { version }) => [
+    [{ version, node: process.versions.node }, 1],
+  ]),
+  family('start_time_seconds', 'When the process was started, in seconds since 1970.', () => [
+    [{}, Math.round(performance.timeOrigin) / 1e3],
+  ]),
+  family(
+    'answers_total',
+    'Requests of all kinds that were answered, or could not be, by what they came to.',
+    answers,
+  ),
+  family('requests_in_flight', 'Requests that are being answered.', (_models, { counts }) =>
+    TRANSPORTS.map((transport, index) => [{ transport }, counts.inFlight(index)]),
+  ),
+  family(
+    'request_duration_seconds',
+    'Time of requests that were answered with outputs, by phase.',
+    eachLoaded(requestDurations),
+    'histogram',
+  ),
+  family(
+    'run_duration_seconds',
+    'Time of the runs of versions, by phase.',
+    eachLoaded(runDurations),
+    'histogram',
+  ),
+  family(
+    'batch_size',
+    'Rows of the batches that were started, without padding.',
+    eachLoaded(batchSizes),
+    'histogram',
+  ),
+  family(
+    'model_requests_total',
+    'Requests for a version that is known, by what they came to.',
+    eachLoaded(({ statistics }, labels) =>
+      OUTCOMES.map((outcome) => [{ ...labels, outcome }, statistics.outcomes(outcome)]),
+    ),
+  ),
+  family(
+    'inferences_total',
+    'Rows that were answered: of the first dimension of the first input, or one a request.',
+    loaded(({ statistics }) => statistics.inferences),
+  ),
   family(
     'requests_total',
     'Requests that were answered with outputs.',
@@ -135,19 +226,5 @@ const families: readonly Family[] = [
 ];
 
 /** What the server knows beside the sessions, of all its threads: requests, versions and how those are spread. */
-export function serverText(models: ModelRepository, isOpen: boolean): string {
-  let text = '';
-  for (const { name, type, help, samples } of families) {
-    const of = isOpen ? name.replace(/_total$/, '') : name;
-    text += `# HELP ${of} ${help}\n# TYPE ${of} ${type}\n`;
-    for (const [labels, value] of samples(models)) {
-      const printed = Object.entries(labels).map(([key, label]) => `${key}="${escaped(label)}"`);
-      text += `${name}{${printed.join(',')}} ${value}\n`;
-    }
-  }
-  return text;
-}
-
-/** As a label's value is written. */
-const escaped = (text: string): string =>
-  text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+export const serverFamilies = (measured: Measured): Family[] =>
+  families.map(({ samples, ...family }) => ({ ...family, samples: samples(measured) }));

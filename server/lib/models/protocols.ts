@@ -1,0 +1,17 @@
+/** What requests come by, as metrics and logs have it: a protocol's name, `grpc-` before those over gRPC. */
+export const PROTOCOLS = [
+  'oip',
+  'tfserving',
+  'kserve',
+  'mlflow',
+  'torchserve',
+  'grpc-oip',
+  'grpc-tfserving',
+  // What is none of a model protocol's: pages and unknown paths, health checks and unknown methods.
+  'http',
+  'grpc',
+  'management',
+] as const;
+export type ProtocolName = (typeof PROTOCOLS)[number];
+
+export const indexOfProtocol = (name: ProtocolName): number => PROTOCOLS.indexOf(name);
