@@ -8,6 +8,7 @@ import {
 } from '../config';
 import { checkConfigured, describeModels, type FolderChange } from '../rollout';
 import { createServer, type ModelServer } from '../server';
+import { EndSignals } from './end-signals';
 import { watchFiles } from './file-watch';
 import { KEYS_HELP, keysCommand } from './keys';
 import { manageModels, MODELS_HELP } from './models';
@@ -19,6 +20,7 @@ import { UsageError } from './usage-error';
 declare const ONLITE_VERSION: string;
 
 async function serve(line: CommandLine, { server: settings }: EffectiveConfig): Promise<void> {
+  const signals = new EndSignals();
   const { security } = line;
   const access = security.access();
   const tls = security.tls();
@@ -62,21 +64,8 @@ async function serve(line: CommandLine, { server: settings }: EffectiveConfig): 
     process.stdout.write(`serving ${names || 'no models yet'} at ${url}${more}\n`);
     process.stdout.write(`  curl -H 'Accept: text/plain' ${url}/   says how to call them\n`);
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    // A second one ends the process, as without this.
-    process.once(signal, () => {
-      const { delayMs, graceMs } = line.drain;
-      // What is still being loaded then does not hold it up.
-      setTimeout(() => process.exit(), delayMs + graceMs + MARGIN_MS).unref();
-      server.drain(line.drain).then(
-        () => process.exit(),
-        (error: unknown) => {
-          log(error instanceof Error ? error.message : String(error));
-          process.exit(1);
-        },
-      );
-    });
-  }
+  const { delayMs, graceMs } = line.drain;
+  signals.serves(() => server.drain(line.drain), delayMs + graceMs);
 }
 
 /** Keys and certificates that change are taken while the server runs; where they are wrong, the last stay. */
@@ -154,9 +143,6 @@ function check(config: () => EffectiveConfig): number {
   if (problems.length === 0) process.stdout.write('nothing is wrong\n');
   return problems.length === 0 ? 0 : 1;
 }
-
-/** For what closing takes when nothing is under way any more. */
-const MARGIN_MS = 1000;
 
 const USAGES: ReadonlyMap<string, string> = new Map([
   ['models', MODELS_HELP],
