@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { statOrNull } from '../lib/files.mjs';
 import { findProgram } from '../lib/process.mjs';
 import { at } from '../lib/project.mjs';
 import { Load, grpcAsk, httpAsk } from './load.mjs';
@@ -125,8 +126,10 @@ const report = (name, load) => {
 
 /** @returns why nothing was done, if so */
 export async function rolling() {
-  const haproxy = findProgram('haproxy') ?? findProgram('/usr/sbin/haproxy');
-  if (haproxy === null) return 'needs haproxy (apt-get install haproxy)';
+  // Debian has it where only root looks for programs.
+  const places = [findProgram('haproxy'), '/usr/sbin/haproxy'];
+  const haproxy = places.find((place) => place !== null && statOrNull(place));
+  if (haproxy === undefined) return 'needs haproxy (apt-get install haproxy)';
   const folder = mkdtempSync(join(tmpdir(), 'onlite-rolling-'));
   const models = join(folder, 'models');
   const socket = join(folder, 'haproxy.sock');
