@@ -45,6 +45,10 @@ Extent ExtentOf(std::span<const Value> values) {
   max.fill(-kInfinity);
   size_t at = 0;
   for (; at + kLanes <= values.size(); at += kLanes) {
+#if defined(__GNUC__) && !defined(__clang__)
+// Unrolled, GCC would compute each lane by itself: four times slower.
+#pragma GCC unroll 1
+#endif
     for (size_t lane = 0; lane < kLanes; ++lane) {
       const Value value = values[at + lane];
       min[lane] = value < min[lane] ? value : min[lane];

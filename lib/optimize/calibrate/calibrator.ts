@@ -12,7 +12,7 @@ import type {
 } from '../../engine/session/metadata';
 import type { SessionOptions } from '../../engine/session/session-options';
 import type { ElementType } from '../../engine/tensor/element-type';
-import { isTensor, type Tensor } from '../../engine/tensor/tensor';
+import { isTensor, Tensor } from '../../engine/tensor/tensor';
 import { invalidArgument, OnliteError } from '../../errors';
 import { defined } from '../defined';
 import { feedsFor } from '../compare/feeds';
@@ -94,6 +94,13 @@ function requireReal(value: ValueMetadata): TensorValueMetadata {
 interface Watched {
   readonly observer: TensorObserver;
   readonly quantization: Quantization | undefined;
+}
+
+/** A tensor in memory of its own: the next sample may be made in that of this one. */
+function copyOf(value: TensorLike): TensorLike {
+  if (!isTensor(value)) return value;
+  const { type, data, dims } = value;
+  return new Tensor(type, data.slice(), dims);
 }
 
 /**
@@ -238,7 +245,10 @@ export class Calibrator implements AsyncDisposable {
     const { session } = this.#lanes;
     const { inputMetadata } = session;
     const inputs = matchValues(inputMetadata, inputMetadata, 'inputs');
-    const given = feedsFor(inputs, inputMetadata, new Map(), feeds);
+    const fed = feedsFor(inputs, inputMetadata, new Map(), feeds);
+    const given = Object.fromEntries(
+      Object.entries(fed).map(([name, value]) => [name, copyOf(value)]),
+    );
     const running =
       this.#outputs.length > 0
         ? this.#tensors.run(session, given, defined({ signal }))

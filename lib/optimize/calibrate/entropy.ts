@@ -4,6 +4,11 @@ import type { Histogram } from './growing-histogram';
 /** Magnitudes are counted in fewer bins than twice this, and in at least as many where there are. */
 const LEAST_BINS = 2048;
 
+/** So many bins lie between the thresholds that are tried first. */
+const STEP = 16;
+/** What sums in another order may differ by, in nats. */
+const SLACK = 1e-9;
+
 /** Counts of the values' magnitudes, in bins that begin at 0. */
 interface Magnitudes {
   readonly counts: Float64Array;
@@ -52,16 +57,26 @@ class Divergences {
   /**
    * D(P ‖ Q) in nats, for P the first bins with all that lies beyond added to the last of them, and Q
    * the same bins without that, each level's count spread over those of its bins that have any.
+   *
+   * @param most - more than this is not looked for: the answer is then any number that is greater
    */
-  of(bins: number): number {
+  of(bins: number, most = Infinity): number {
     const last = this.#counts[bins - 1] ?? 0;
     const inside = this.#sums[bins] ?? 0;
     const beyond = this.#total - inside;
     // Q has nothing where P has something.
     if (last === 0 && beyond > 0) return Infinity;
+    const own = (this.#logs[bins - 1] ?? 0) + timesLog(last + beyond);
+    const normalisation = Math.log(inside / this.#total);
+    const lastStart = Math.ceil(((this.#levels - 1) * bins) / this.#levels);
+    const lastCount = inside - (this.#sums[lastStart] ?? 0);
+    // The last level adds at least this (the log sum inequality), and no other less than nothing.
+    const lastTerm = (lastCount + beyond) * Math.log((lastCount + beyond) / lastCount);
+    const enough = (most + SLACK - normalisation) * this.#total - (lastTerm || 0);
     let cross = 0;
     let start = 0;
     for (let level = 1; level <= this.#levels; level++) {
+      if ((this.#logs[start] ?? 0) - cross > enough) return Infinity;
       const end = Math.ceil((level * bins) / this.#levels);
       const used = (this.#used[end] ?? 0) - (this.#used[start] ?? 0);
       if (used > 0) {
@@ -71,8 +86,6 @@ class Divergences {
       }
       start = end;
     }
-    const own = (this.#logs[bins - 1] ?? 0) + timesLog(last + beyond);
-    const normalisation = Math.log(inside / this.#total);
     return (own - cross) / this.#total + normalisation;
   }
 }
@@ -92,13 +105,19 @@ export function entropyRange(histogram: Histogram, levels: number): Range {
   counts[0] = counts[1] ?? 0;
   const divergences = new Divergences(counts, own);
   let threshold = counts.length;
-  let least = Infinity;
-  for (let bins = own; bins <= counts.length; bins++) {
-    const divergence = divergences.of(bins);
-    if (divergence > least) continue;
-    least = divergence;
-    threshold = bins;
-  }
+  let least = divergences.of(threshold);
+  const search = (from: number, to: number, step: number): void => {
+    for (let bins = from; bins <= to; bins += step) {
+      const divergence = divergences.of(bins, least);
+      const isBetter = divergence < least || (divergence === least && bins > threshold);
+      if (!isBetter) continue;
+      least = divergence;
+      threshold = bins;
+    }
+  };
+  // What is near the least comes first: of most others a part of the sum then says that they are not.
+  search(own, counts.length, STEP);
+  search(own, counts.length, 1);
   const limit = threshold * width;
   return { min: Math.max(min, -limit), max: Math.min(max, limit) };
 }
