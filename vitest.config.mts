@@ -34,5 +34,6 @@ export default defineConfig({
     testTimeout: isSanitized ? 600_000 : 180_000,
     hookTimeout: isSanitized ? 600_000 : 180_000,
     teardownTimeout: 60_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

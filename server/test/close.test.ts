@@ -100,9 +100,9 @@ describe('a server that is closed', () => {
     const workers = process.platform === 'linux' ? 2 : 1;
     const { server, port } = await serve(models, { workers });
     const status = async (path: string, options = {}) => (await call(port, path, options)).status;
-    const drained = server.drain({ delayMs: 1000 });
+    const drained = server.drain({ delayMs: 3000 });
     await pause(100);
-    for (let turn = 0; turn < 6; turn++) {
+    for (let turn = 0; turn < 4; turn++) {
       expect(await status('/v2/health/ready')).toBe(503);
       expect(await status('/v2/health/live')).toBe(200);
       expect(await status('/v2/models/rows/infer', { body })).toBe(200);

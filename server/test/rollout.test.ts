@@ -194,8 +194,8 @@ it('follows the configuration beside a model, and keeps the one before where it 
       join(base, 'model/config.json'),
       typeof config === 'string' ? config : JSON.stringify(config),
     );
-  expect(await answered(port, 'model/labels/stable')).toBe(1);
-  expect(await answered(port)).toBe(2);
+  await expect.poll(() => answered(port, 'model/labels/stable')).toBe(1);
+  await expect.poll(() => answered(port)).toBe(2);
   changes = [];
   write({ versionPolicy: { all: {} }, concurrency: 2, pin: 1, labels: { stable: 2 } });
   await expect.poll(() => answered(port)).toBe(1);
