@@ -28,6 +28,7 @@ const order = [
   'metrics',
   'numbers',
   'serve',
+  'serve-life',
   'cancellation',
   'peers',
   'optimize',
@@ -40,6 +41,7 @@ Suites: ${order.join(', ')}. Without a name, all of them.
   --quick         a tenth of the time; for a look, not for publishing
   --repetitions N slices of each side of a comparison, in place of the pace's 7 or 20
   --only TEXT     only cases whose name contains TEXT
+  --soak-minutes N  of serve-life, in place of the pace's 1 or 15
   --json FILE     write everything that was measured
   --write         write bench/RESULTS.md; of suites that are named, their sections of it
   --prepare       make the MobileNetV2 models that are missing, in a Python environment of their
@@ -88,6 +90,7 @@ function commandLine(options, suites) {
   const words = [
     ...flags.map((name) => `--${name}`),
     ...(options.repetitions === undefined ? [] : ['--repetitions', options.repetitions]),
+    ...(options['soak-minutes'] === undefined ? [] : ['--soak-minutes', options['soak-minutes']]),
     ...(options.only === undefined ? [] : ['--only', JSON.stringify(options.only)]),
     ...(options.python === undefined ? [] : ['--python', 'VENV']),
     ...suites,
@@ -109,6 +112,7 @@ async function main() {
       repetitions: { type: 'string' },
       only: { type: 'string' },
       json: { type: 'string' },
+      'soak-minutes': { type: 'string' },
       write: { type: 'boolean', default: false },
       prepare: { type: 'boolean', default: false },
       python: { type: 'string' },

@@ -24,15 +24,15 @@ function post(model, headers, body) {
   return Buffer.concat([Buffer.from(start), body]);
 }
 
-/** Tensors as bytes behind the JSON, both ways. */
-export function binaryRequest(model, inputs) {
+/** Tensors as bytes behind the JSON, both ways; `more` are other parameters of the request. */
+export function binaryRequest(model, inputs, more = {}) {
   const described = Object.entries(inputs).map(([name, { shape, data }]) => ({
     name,
     shape,
     datatype: 'FP32',
     parameters: { binary_data_size: data.byteLength },
   }));
-  const parameters = { binary_data_output: true };
+  const parameters = { binary_data_output: true, ...more };
   const json = Buffer.from(JSON.stringify({ inputs: described, parameters }));
   const body = Buffer.concat([json, ...Object.values(inputs).map(bytesOf)]);
   return post(model, { 'Inference-Header-Content-Length': json.length }, body);

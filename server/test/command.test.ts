@@ -60,6 +60,41 @@ describe('the command', () => {
     expect(await end()).toBe(0);
   });
 
+  it("follows TensorFlow Serving's file of models", async () => {
+    const base = join(folder, 'by-config', 'sum');
+    for (const version of ['1', '2', '3']) {
+      mkdirSync(join(base, version), { recursive: true });
+      copyFileSync(fixture('add4.onnx'), join(base, version, 'model.onnx'));
+      utimesSync(join(base, version, 'model.onnx'), 1, 1);
+    }
+    const config = join(folder, 'models.config');
+    const text = `model_config_list { config {
+      name: "sum" base_path: "${base.replaceAll('\\', '/')}" model_platform: "tensorflow"
+      model_version_policy { specific { versions: 2 versions: 3 } }
+      version_labels { key: "stable" value: 2 } version_labels { key: "canary" value: 3 }
+    } }`;
+    writeFileSync(config, text);
+    const { port, end } = await started([
+      `--model_config_file=${config}`,
+      '--allow_version_labels_for_unavailable_models=true',
+      '--enable_model_warmup=false',
+    ]);
+    const served = async (path: string) => {
+      const status = await call(port, `/v1/models/sum${path}`);
+      return (json(status) as { model_version_status: { version: string }[] }).model_version_status;
+    };
+    // What was written just now is not read before it has stood still.
+    while ((await call(port, '/v1/models/sum/labels/canary')).status !== 200) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(await served('/labels/stable')).toMatchObject([{ version: '2', state: 'AVAILABLE' }]);
+    expect((await served('')).map(({ version }) => version).sort()).toEqual(['2', '3']);
+    await end();
+    const { status, stderr } = run('--model_config_file=/none', '--enable_profiler');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/--model_config_file: .*ENOENT/);
+  });
+
   it.runIf(process.platform === 'linux')('answers in several threads, and ends', async () => {
     const { url, models, end } = await started([
       ...[fixture('add4.onnx'), '--workers', '2', '--no-inline', '--refuse-non-finite'],

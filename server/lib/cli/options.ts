@@ -8,6 +8,7 @@ import {
   securityOptions,
   type SecurityLine,
 } from './security-options';
+import { servingOptions } from './tfserving-options';
 import { UsageError } from './usage-error';
 
 export const HELP = `Usage: onlite-server [MODEL…] [options]
@@ -45,7 +46,8 @@ file's name and is version 1.
 ${SECURITY_HELP}  --json                  print one JSON line when it listens
   --help, --version
 
-TensorFlow Serving's names of options are taken too: --rest_api_port, --port (for gRPC), --model_name, --model_base_path.
+TensorFlow Serving's options are taken too, as far as they mean something here: --rest_api_port, --port (for gRPC),
+--model_name, --model_base_path, --model_config_file, --enable_batching, --batching_parameters_file and others.
 `;
 
 const options = {
@@ -92,7 +94,8 @@ export interface CommandLine {
 
 /** @throws UsageError */
 export function readCommandLine(args: readonly string[]): CommandLine {
-  const { values, positionals } = parse(args);
+  const serving = servingOptions(args);
+  const { values, positionals } = parse(serving.args);
   const number = (name: keyof typeof values, least: number, most: number): number | undefined => {
     const value = values[name];
     if (typeof value !== 'string') return undefined;
@@ -106,7 +109,9 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   const folder = values['model-base-path'];
   const modelName = values['model-name'];
   const show = shown(values);
-  const isNamed = positionals.length > 0 || folder !== undefined || config !== undefined;
+  const isServed = Object.keys(serving.served).length > 0;
+  const isNamed =
+    positionals.length > 0 || folder !== undefined || config !== undefined || isServed;
   if (show !== 'help' && show !== 'version' && !isNamed) {
     throw new UsageError('no model is named: a file, --model-base-path DIR, or --config FILE');
   }
@@ -138,14 +143,20 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       modelBasePath: folder,
       modelName: folder === undefined ? undefined : modelName,
       pollSeconds,
-      models: files.length === 0 ? undefined : Object.fromEntries(files),
+      models:
+        files.length === 0 && !isServed
+          ? undefined
+          : { ...serving.served, ...Object.fromEntries(files) },
     }),
-    models: defined<ModelConfig>({
-      versionPolicy: values.versions === undefined ? undefined : versionPolicy(values.versions),
-      inline: values['no-inline'] === true ? 'never' : undefined,
-      concurrency: number('concurrency', 1, 1024),
-      intraOpNumThreads: number('intra-op-threads', 0, 1024),
-    }),
+    models: {
+      ...serving.models,
+      ...defined<ModelConfig>({
+        versionPolicy: values.versions === undefined ? undefined : versionPolicy(values.versions),
+        inline: values['no-inline'] === true ? 'never' : undefined,
+        concurrency: number('concurrency', 1, 1024),
+        intraOpNumThreads: number('intra-op-threads', 0, 1024),
+      }),
+    },
     drain: {
       delayMs: (number('drain-delay-seconds', 0, 3600) ?? 0) * 1000,
       graceMs: (number('grace-seconds', 1, 3600) ?? 25) * 1000,
@@ -173,22 +184,10 @@ const defined = <Settings extends object>(settings: {
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: args.map(ownName), options, allowPositionals: true });
+    return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
-}
-
-/** TensorFlow Serving writes options with underscores. */
-function ownName(arg: string): string {
-  if (!arg.startsWith('--')) return arg;
-  const [name = '', ...value] = arg.split('=');
-  const known = name
-    .replaceAll('_', '-')
-    .replace(/^--rest-api-port$/, '--rest-port')
-    .replace(/^--port$/, '--grpc-port')
-    .replace(/^--manage-port$/, '--management-port');
-  return [known, ...value].join('=');
 }
 
 function namedFile(text: string, name: string | undefined): [name: string, { path: string }] {
