@@ -136,19 +136,70 @@ def kserve():
 
 def tfserving():
     import grpc
-    import tensorflow as tf
+    import ml_dtypes
+    from tensorflow.core.framework import tensor_pb2, types_pb2
     from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, get_model_status_pb2
     from tensorflow_serving.apis import model_service_pb2_grpc, predict_pb2, prediction_service_pb2_grpc
 
+    DTYPES = {
+        "bool": types_pb2.DT_BOOL,
+        "float16": types_pb2.DT_HALF,
+        "bfloat16": types_pb2.DT_BFLOAT16,
+        "float32": types_pb2.DT_FLOAT,
+        "float64": types_pb2.DT_DOUBLE,
+        "object": types_pb2.DT_STRING,
+        **{name: getattr(types_pb2, f"DT_{name.upper()}") for name in TYPES if "int" in name},
+    }
+    FIELDS = {
+        "bool": "bool_val",
+        "float16": "half_val",
+        "bfloat16": "half_val",
+        "float32": "float_val",
+        "float64": "double_val",
+        "int64": "int64_val",
+        "uint32": "uint32_val",
+        "uint64": "uint64_val",
+        "object": "string_val",
+    }
+
+    # As TensorFlow's make_tensor_proto and make_ndarray, which need all of it.
+    def tensor_proto(array):
+        proto = tensor_pb2.TensorProto(dtype=DTYPES[array.dtype.name])
+        for size in array.shape:
+            proto.tensor_shape.dim.add(size=size)
+        if array.dtype == object:
+            proto.string_val.extend(text.encode() for text in array.flat)
+        else:
+            proto.tensor_content = array.tobytes()
+        return proto
+
+    def ndarray(proto):
+        name = next(name for name, dtype in DTYPES.items() if dtype == proto.dtype)
+        shape = [dim.size for dim in proto.tensor_shape.dim]
+        dtype = np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+        if proto.tensor_content:
+            return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
+        values = list(getattr(proto, FIELDS.get(name, "int_val")))
+        if FIELDS.get(name) == "half_val":
+            return np.array(values, np.uint16).view(dtype).reshape(shape)
+        # One value, or the last one, fills the rest.
+        values += values[-1:] * (int(np.prod(shape)) - len(values))
+        return np.array(values, dtype).reshape(shape)
+
     channel = grpc.insecure_channel(address)
     service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-    for model in [*TYPES, "string"]:
-        data = np.array([["a", "ü", ""]], dtype=object) if model == "string" else rows(model)
+    for model in [*TYPES, "bfloat16", "string"]:
+        if model == "string":
+            data = np.array([["a", "ü", ""]], dtype=object)
+        elif model == "bfloat16":
+            data = np.array([[0.1, np.nan, -np.inf]], ml_dtypes.bfloat16)
+        else:
+            data = rows(model)
         request = predict_pb2.PredictRequest()
         request.model_spec.name = model
-        request.inputs["x"].CopyFrom(tf.make_tensor_proto(data))
+        request.inputs["x"].CopyFrom(tensor_proto(data))
         answer = service.Predict(request)
-        got = tf.make_ndarray(answer.outputs["y"])
+        got = ndarray(answer.outputs["y"])
         if model == "string":
             assert [text.decode() for text in got[0]] == ["a", "ü", ""], got
         else:
@@ -157,16 +208,19 @@ def tfserving():
     request = predict_pb2.PredictRequest(output_filter=["sum"])
     request.model_spec.name = "add"
     request.model_spec.version.value = 1
-    request.inputs["a"].CopyFrom(tf.make_tensor_proto(2.0, tf.float32, shape=[4]))
-    request.inputs["b"].CopyFrom(tf.make_tensor_proto([1.0, 2.0, 3.0, 4.0]))
-    same(tf.make_ndarray(service.Predict(request).outputs["sum"]), np.array([3, 4, 5, 6], np.float32))
+    # One value fills the shape.
+    filled = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[2.0])
+    filled.tensor_shape.dim.add(size=4)
+    request.inputs["a"].CopyFrom(filled)
+    request.inputs["b"].CopyFrom(tensor_proto(np.array([1, 2, 3, 4], np.float32)))
+    same(ndarray(service.Predict(request).outputs["sum"]), np.array([3, 4, 5, 6], np.float32))
 
     metadata = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     metadata.model_spec.name = "float32"
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert service.GetModelMetadata(metadata).metadata["signature_def"].Unpack(signatures)
     info = signatures.signature_def["serving_default"].inputs["x"]
-    assert (info.name, info.dtype) == ("x", tf.float32.as_datatype_enum), info
+    assert (info.name, info.dtype) == ("x", types_pb2.DT_FLOAT), info
     assert [dim.size for dim in info.tensor_shape.dim] == [-1, 3], info
 
     examples = classification_pb2.ClassificationRequest()

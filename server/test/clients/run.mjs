@@ -1,8 +1,7 @@
 // Runs clients.py and grpc_clients.py, the real clients of Triton, KServe and TensorFlow Serving, against
-// a server of fixtures. TensorFlow Serving's needs all of TensorFlow and is left out where it is not there:
-// pip install tensorflow-cpu, and --no-deps tensorflow-serving-api.
-// usage: run.mjs [--python PYTHON]: one that has requirements.txt; otherwise a virtual environment is
-// made in build/ the first time.
+// a server of fixtures.
+// usage: run.mjs [--python PYTHON]: one that has requirements.txt, tensorflow-serving-api, and TensorFlow or its messages;
+// otherwise a virtual environment is made in build/ the first time.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -15,6 +14,10 @@ import { createServer } from '@onlite/server';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../../..');
 const requirements = join(here, 'requirements.txt');
+// Needs of TensorFlow no more than its messages, which tensorflow_messages.py installs.
+const alone = join(here, 'requirements-no-deps.txt');
+const TENSORFLOW = '2.21.0';
+const messages = join(here, 'tensorflow_messages.py');
 
 function runOrThrow(command, args) {
   const { error, status } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
@@ -24,24 +27,25 @@ function runOrThrow(command, args) {
 
 /** The Python of a virtual environment with the clients, one for each state of their pins. */
 function managedPython() {
-  const pins = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
+  const hash = createHash('sha256').update(TENSORFLOW);
+  for (const file of [requirements, alone, messages]) hash.update(readFileSync(file));
+  const pins = hash.digest('hex').slice(0, 12);
   const environment = join(root, 'build/clients', pins);
   const windows = process.platform === 'win32';
   const python = join(environment, ...(windows ? ['Scripts', 'python.exe'] : ['bin', 'python']));
   // Written last: an environment that was left half-made is made again.
   const mark = join(environment, 'pyvenv.cfg.done');
   if (existsSync(mark)) return python;
-  console.log(`making ${environment} (about 300 MB)`);
+  console.log(`making ${environment} (about 300 MB, and as many to load)`);
   rmSync(environment, { recursive: true, force: true });
   runOrThrow(windows ? 'python' : 'python3', ['-m', 'venv', environment]);
-  runOrThrow(python, ['-m', 'pip', 'install', '--quiet', '-r', requirements]);
+  const install = ['-m', 'pip', 'install', '--quiet'];
+  runOrThrow(python, [...install, '-r', requirements]);
+  runOrThrow(python, [...install, '--no-deps', '-r', alone]);
+  runOrThrow(python, [messages, TENSORFLOW]);
   runOrThrow(python, ['-c', `open(${JSON.stringify(mark)}, "w").close()`]);
   return python;
 }
-
-/** Exits with 0 where the client is installed. */
-const FIND_SERVING =
-  "import importlib.util as u, sys; sys.exit(u.find_spec('tensorflow_serving') is None)";
 
 const { values } = parseArgs({ options: { python: { type: 'string' } } });
 const python = values.python ?? managedPython();
@@ -66,9 +70,7 @@ const run = (...args) =>
     child.once('exit', (status) => resolve(status ?? 1));
   });
 let failed = (await run('clients.py', `127.0.0.1:${port}`)) !== 0;
-const hasTensorFlow = (await run('-c', FIND_SERVING)) === 0;
-if (!hasTensorFlow) console.log('left out: tensorflow_serving is not installed');
-for (const client of ['triton', 'kserve', ...(hasTensorFlow ? ['tfserving'] : [])]) {
+for (const client of ['triton', 'kserve', 'tfserving']) {
   const status = await run('grpc_clients.py', client, `127.0.0.1:${grpcPort}`);
   failed ||= status !== 0;
 }
