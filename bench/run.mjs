@@ -43,7 +43,8 @@ Suites: ${order.join(', ')}. Without a name, all of them.
   --only TEXT     only cases whose name contains TEXT
   --soak-minutes N  of serve-life, in place of the pace's 1 or 15
   --json FILE     write everything that was measured
-  --write         write bench/RESULTS.md; of suites that are named, their sections of it
+  --write         write bench/RESULTS.md; of suites that are named, their sections of it, and
+                  with --only these rows of them
   --prepare       make the MobileNetV2 models that are missing, in a Python environment of their
                   own (build/bench-venv), and what the suites that are named need of their own
                   (optimize needs no other; serve: Triton and kserve); stop if none
@@ -148,7 +149,8 @@ async function main() {
   const machine = describeMachine();
   const pace = options.quick ? 'quick' : 'full';
   const described = suites.map(({ name, description }) => ({ name, description }));
-  const results = { format: 1, machine, command, pace, suites: described, rows };
+  const { only } = options;
+  const results = { format: 1, machine, command, pace, only, suites: described, rows };
   if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
   if (options.write) writeResults(results, positionals.length > 0);
   const withTarget = rows.filter((row) => row.met !== undefined);

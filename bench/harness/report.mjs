@@ -49,16 +49,20 @@ function figureTable(lines) {
   return ['## Figures', '', tableLine(['figure', 'verdict']), '|---|---|', ...inOrder, ''];
 }
 
+/** A row of a suite's table. */
+function tableRow(row) {
+  return tableLine([row.name, valueText(row), targetText(row), row.note ?? sidesText(row)]);
+}
+
 function suiteTable(suite, rows, facts = []) {
   const last = rows.some(({ note }) => note) ? 'notes' : 'Node / raw C';
-  const cells = (row) => [row.name, valueText(row), targetText(row), row.note ?? sidesText(row)];
   return [
     `## ${suite.name}: ${suite.description}`,
     '',
     ...(facts.length > 0 ? [...facts, ''] : []),
     tableLine(['case', 'median (least – greatest)', 'target', last]),
     '|---|---|---|---|',
-    ...rows.map((row) => tableLine(cells(row))),
+    ...rows.map(tableRow),
     '',
   ];
 }
@@ -100,7 +104,30 @@ export function markdown(results) {
   ].join('\n');
 }
 
-/** bench/RESULTS.md with the sections of some suites, which were run apart, replaced or added. */
+const nameOf = (line) => line.slice(0, line.indexOf(' | '));
+
+/** A suite's section with some rows written anew, and a line on how, below the facts of the others. */
+function sectionWith(section, rows, { machine, command, pace }) {
+  const lines = section.trim().split('\n');
+  const start = lines.findIndex((line) => line.startsWith('|---')) + 1;
+  const anew = new Map(rows.map(tableRow).map((line) => [nameOf(line), line]));
+  const kept = lines.slice(start).map((line) => {
+    const own = anew.get(nameOf(line));
+    anew.delete(nameOf(line));
+    return own ?? line;
+  });
+  const head = lines.slice(0, start - 2).filter((line) => line !== '' && !line.includes(command));
+  const load = `load average ${machine.loadAverage.toFixed(2)}`;
+  const how = `- and, ${machine.date}, ${machine.commit}, ${load}: \`${command}\` (${pace} pace)`;
+  const [title, ...facts] = head;
+  const table = [...lines.slice(start - 2, start), ...kept, ...anew.values()];
+  return [title, '', ...facts, how, '', ...table, ''].join('\n');
+}
+
+/**
+ * bench/RESULTS.md with the sections of some suites, which were run apart, replaced or added; of one
+ * that was run in part, with `only`, those rows.
+ */
 export function markdownWith(text, results) {
   const [head, ...sections] = text.split(/^(?=## )/m);
   const isFigures = (section) => section.startsWith('## Figures');
@@ -114,8 +141,11 @@ export function markdownWith(text, results) {
   const others = sections.filter((each) => !isFigures(each));
   for (const suite of results.suites) {
     const rows = results.rows.filter((row) => row.suite === suite.name);
-    const section = suiteTable(suite, rows, factLines(results)).join('\n');
     const place = others.findIndex((each) => each.startsWith(`## ${suite.name}:`));
+    const isPart = results.only !== undefined && place >= 0;
+    const section = isPart
+      ? sectionWith(others[place], rows, results)
+      : suiteTable(suite, rows, factLines(results)).join('\n');
     others.splice(place < 0 ? others.length : place, place < 0 ? 0 : 1, section);
   }
   const parts = [head, figureTable(lines).join('\n'), ...others];

@@ -34,17 +34,32 @@ export const optimizeModels = {
 /** The graphs of exports.py. */
 export const exportedGraphs = ['resnet', 'detector', 'nhwc', 'lstm_if', 'attention', 'encoder'];
 
-/** The TensorFlow Lite models of tflite_models.py. */
-export const tfliteModels = ['resnet', 'mobilenet_v2'];
+/**
+ * The TensorFlow Lite models of tflite_models.py: the method of ours and of the references whose values
+ * are compared, and `targets`: `speedup` against float, `speedupWithVnni` on a CPU that has it,
+ * `hasCost` where the time and memory of quantising are measured.
+ */
+export const tfliteModels = {
+  resnet: { method: 'static', targets: { hasCost: true } },
+  mobilenet_v2: { method: 'static', targets: { hasCost: true } },
+  pooled: { method: 'static', targets: { speedup: 1 } },
+  encoder: { method: 'dynamic', targets: { speedupWithVnni: 2.6 } },
+};
 
 const EXPORTS = join(OPTIMIZE_MODELS, 'exports');
 const TFLITE = join(OPTIMIZE_MODELS, 'tflite');
-const stamp = join(OPTIMIZE_MODELS, '.stamp');
 const log = join(ROOT, 'build', 'optimize-models.log');
 
-/** The scripts that make the models. */
-const makers = ['digits', 'encoder', 'exports', 'graph', 'models', 'tflite_models', 'training'];
-const stampText = () => hashOf(makers.map((script) => optimizeScript(`${script}.py`)));
+/** The scripts that make the models, in their folders, and what each imports. */
+const makers = [
+  { script: 'models', folder: OPTIMIZE_MODELS, with: ['digits', 'encoder', 'graph', 'training'] },
+  { script: 'exports', folder: EXPORTS, with: ['encoder', 'graph'] },
+  {
+    script: 'tflite_models',
+    folder: TFLITE,
+    with: ['digits', 'encoder', 'graph', 'models', 'training'],
+  },
+];
 
 function existing(path) {
   if (!existsSync(path)) throw new Skip(`${path} is missing: npm run bench -- --prepare optimize`);
@@ -63,18 +78,30 @@ export const tfliteFilesOf = (name) => ({
   model: existing(join(TFLITE, `${name}.tflite`)),
   calibration: existing(join(TFLITE, `${name}.calibration.npz`)),
   heldOut: existing(join(TFLITE, `${name}.heldout.npz`)),
+  sample: existing(join(TFLITE, `${name}.sample.npz`)),
+  /** What TensorFlow's own converter makes of it, by method. */
+  byTensorflow: (method) => existing(join(TFLITE, `${name}-tensorflow-${method}.tflite`)),
+});
+
+/** One network with most weights of 1x1 convolutions zero, in two encodings. */
+export const sparseFiles = () => ({
+  dense: existing(join(TFLITE, 'dense.tflite')),
+  sparse: existing(join(TFLITE, 'sparse.tflite')),
+  sample: existing(join(TFLITE, 'sparse.sample.npz')),
 });
 
 export const exportedGraph = (name) => existing(join(EXPORTS, `${name}.onnx`));
 
-/** Makes the environments, and the models unless they are those that the scripts make. */
+/** Makes the environments, and those models that are not what their scripts make. */
 export function prepareOptimize(show) {
   makeEnvironments(show);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === stampText()) return;
-  show('training and writing models (five minutes)');
-  mkdirSync(OPTIMIZE_MODELS, { recursive: true });
-  runLogged(log, pythonOf('models'), [optimizeScript('models.py'), OPTIMIZE_MODELS]);
-  runLogged(log, pythonOf('models'), [optimizeScript('exports.py'), EXPORTS]);
-  runLogged(log, pythonOf('models'), [optimizeScript('tflite_models.py'), TFLITE]);
-  writeFileSync(stamp, stampText());
+  for (const { script, folder, with: imported } of makers) {
+    const stamp = join(folder, '.stamp');
+    const text = hashOf([script, ...imported].map((each) => optimizeScript(`${each}.py`)));
+    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === text) continue;
+    show(`${script}.py: training and writing models (minutes)`);
+    mkdirSync(folder, { recursive: true });
+    runLogged(log, pythonOf('models'), [optimizeScript(`${script}.py`), folder]);
+    writeFileSync(stamp, text);
+  }
 }

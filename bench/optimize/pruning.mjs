@@ -40,7 +40,7 @@ function compressedShare({ layers }) {
 }
 
 /**
- * @param compareSpeed - gives how much quicker the second of two models is, with its interval
+ * @param compareSpeed - gives how much quicker the second of two models is on a sample, with its interval
  */
 export async function pruning(context, folder, compareSpeed) {
   for (const { what, words, accuracy, isQuicker } of VARIANTS) {
@@ -83,7 +83,8 @@ export async function pruning(context, folder, compareSpeed) {
       () => {
         const { products } = prune();
         const left = products[1] / products[0];
-        const { ratio, interval: [low, high] = [] } = compareSpeed(filesOf(MODEL).model, path);
+        const { model, sample } = filesOf(MODEL);
+        const { ratio, interval: [low, high] = [] } = compareSpeed(model, path, sample);
         const interval = low && high ? { interval: [1 / high / left, 1 / low / left] } : {};
         const note = `${percent(left)} of the multiplications, ${percent(1 / ratio)} of the time`;
         return { value: 1 / ratio / left, ...interval, note };

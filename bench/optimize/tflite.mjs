@@ -60,5 +60,7 @@ async function quantizing(context, name, folder) {
 }
 
 export async function tfliteQuantizing(context, folder) {
-  for (const name of tfliteModels) await quantizing(context, name, folder);
+  for (const [name, { targets }] of Object.entries(tfliteModels)) {
+    if (targets.hasCost) await quantizing(context, name, folder);
+  }
 }

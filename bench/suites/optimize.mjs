@@ -15,7 +15,8 @@ import {
 } from '../optimize/models.mjs';
 import { onlite } from '../optimize/onlite.mjs';
 import { pruning, pruningFigures } from '../optimize/pruning.mjs';
-import { tfliteFigure, tfliteQuantizing } from '../optimize/tflite.mjs';
+import { tfliteContests } from '../optimize/tflite-contest.mjs';
+import { tfliteQuantizing } from '../optimize/tflite.mjs';
 
 export const name = 'optimize';
 export const description = `models simplified, pruned and quantised, ours and Python's; target ${ownTarget}`;
@@ -32,7 +33,6 @@ const figure = {
   speed: 'quantised: ResNet, MobileNetV2 and encoder, speed against float',
   cost: 'quantising: time and peak memory / Python',
   calibration: calibrationFigure,
-  tflite: tfliteFigure,
   ...pruningFigures,
   large: 'quantising 1 GiB and 3 GiB of weights: peak memory',
 };
@@ -122,10 +122,13 @@ function latencyRatio({ ratio, interval: [low, high] = [] }) {
   return { value: 1 / ratio, ...ends };
 }
 
-function compareSpeed(context, contest, reference, candidate) {
-  const pace = context.isQuick ? ['--duration', '0.5', '--processes', '2'] : ['--duration', '2'];
-  const data = ['--data', filesOf(contest.name).sample, '--threads', '1', ...pace];
-  const { document } = onlite(['compare', reference, candidate, ...data], contest.folder);
+/** How much quicker a candidate is, by processes of either in turn: enough to tell 3 %. */
+function compareSpeed(context, folder, [reference, candidate], sample) {
+  const pace = context.isQuick
+    ? ['--duration', '0.5', '--processes', '2']
+    : ['--duration', '3', '--processes', '8'];
+  const data = ['--data', sample, '--threads', '1', ...pace];
+  const { document } = onlite(['compare', reference, candidate, ...data], folder);
   const [, { speedup, failed }] = document.speed.models;
   if (speedup === undefined) throw new Error(failed?.message ?? 'compare measured no speedup');
   return speedup;
@@ -144,7 +147,8 @@ async function latency(context, contest, target) {
     const fastest = await contest.fastestReference(target);
     if (fastest === undefined) throw new Moot("no reference's accuracy holds");
     const { path, document } = await contest.ours[target]();
-    const speedup = compareSpeed(context, contest, fastest.path, path);
+    const { sample } = filesOf(name);
+    const speedup = compareSpeed(context, contest.folder, [fastest.path, path], sample);
     return { ...latencyRatio(speedup), note: `ours ${document.chosen}; ${fastest.method}` };
   });
 }
@@ -159,7 +163,9 @@ async function speed(context, contest, targets) {
     { name: `${name}, speed against float`, unit: 'ratio', ...wanted },
     async () => {
       const ours = await contest.ours[ownTarget]();
-      const { ratio, interval } = compareSpeed(context, contest, filesOf(name).model, ours.path);
+      const { model, sample } = filesOf(name);
+      const models = [model, ours.path];
+      const { ratio, interval } = compareSpeed(context, contest.folder, models, sample);
       const note = isElsewhere
         ? `not judged: ${targets.speedupWithVnni} × is wanted of a CPU with VNNI, which this one is not`
         : undefined;
@@ -270,10 +276,11 @@ export async function run(context) {
       await cost(context, contest, targets);
       if (targets.time !== undefined) await calibration(context, name, folder);
     }
+    const speedOf = (reference, candidate, sample) =>
+      compareSpeed(context, folder, [reference, candidate], sample);
+    await tfliteContests(context, folder, speedOf);
     await tfliteQuantizing(context, folder);
-    await pruning(context, folder, (reference, candidate) =>
-      compareSpeed(context, { name: 'resnet', folder }, reference, candidate),
-    );
+    await pruning(context, folder, speedOf);
     if (context.isQuick) return;
     const methods = [
       { words: ['dynamic'], reference: 'dynamic' },

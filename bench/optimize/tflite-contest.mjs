@@ -1,0 +1,218 @@
+// Quantised TensorFlow Lite models, ours and those of TensorFlow's converter and ai-edge-quantizer:
+// values, speed, and what XNNPACK takes of them.
+import { join } from 'node:path';
+
+import { childScript, runNode } from '../harness/child.mjs';
+import { Moot, Skip } from '../harness/skip.mjs';
+import { ownTarget } from './contest.mjs';
+import { runPython } from './environments.mjs';
+import { sparseFiles, tfliteFilesOf, tfliteModels } from './models.mjs';
+import { onlite } from './onlite.mjs';
+
+export const tfliteFigures = {
+  sqnr: 'quantised TensorFlow Lite: SQNR above the best reference',
+  latency: 'quantised TensorFlow Lite: latency / the fastest reference of 20 dB',
+  speed: 'quantised TensorFlow Lite: speed against float, pools and hard swishes, encoder',
+  parts: "quantised TensorFlow Lite: delegated parts / those of TensorFlow's converter",
+};
+
+const LEAST_SQNR = 20;
+const MOST_LATENCY = 1 / 0.97;
+
+/** What became of one model: everything is made at first use, and once. */
+class TfliteContest {
+  #made;
+  #failure;
+
+  constructor(name, { method }, folder) {
+    this.name = name;
+    this.method = method;
+    this.folder = folder;
+    this.files = tfliteFilesOf(name);
+  }
+
+  path(method) {
+    return join(this.folder, `${this.name}-${method}.tflite`);
+  }
+
+  #byOnlite(method) {
+    const { model, calibration, heldOut } = this.files;
+    const path = this.path(`onlite-${method}`);
+    const words = ['--data', calibration, '--test', heldOut, '--method', method];
+    const { document } = onlite(
+      ['quantize', model, path, ...words, '--threads', '1', '--no-speed', '--force'],
+      this.folder,
+    );
+    if (document.output === undefined) throw new Skip('onlite wrote no model');
+    return { path, chosen: document.chosen };
+  }
+
+  #references() {
+    const { model, calibration, byTensorflow } = this.files;
+    return ['static', 'dynamic'].flatMap((method) => {
+      const path = this.path(`ai-edge-${method}`);
+      let error;
+      try {
+        runPython('tflite', 'quantize_tflite.py', [method, model, path, calibration]);
+      } catch (caught) {
+        if (caught instanceof Skip) throw caught;
+        error = caught.message.trim().split('\n').at(-1).slice(0, 160);
+      }
+      return [
+        { name: `TensorFlow ${method}`, method, path: byTensorflow(method) },
+        { name: `ai-edge-quantizer ${method}`, method, path, ...(error ? { error } : {}) },
+      ];
+    });
+  }
+
+  /**
+   * `ours` of the method whose values are compared, `auto`, which is chosen by speed, and the
+   * references: each with its `sqnr` on held-out samples.
+   */
+  get made() {
+    try {
+      this.#made ??= this.#make();
+    } catch (error) {
+      this.#failure ??= error;
+    }
+    if (this.#failure) throw this.#failure;
+    return this.#made;
+  }
+
+  #make() {
+    const models = {
+      ours: { name: 'ours', ...this.#byOnlite(this.method) },
+      auto: { name: 'ours', ...this.#byOnlite('auto') },
+      references: this.#references(),
+    };
+    for (const each of [models.ours, models.auto, ...models.references]) this.#compare(each);
+    return { ...models, working: models.references.filter(({ error }) => error === undefined) };
+  }
+
+  /** Some of ai-edge-quantizer's models have data where TensorFlow Lite 2.17 does not look. */
+  #compare(model) {
+    if (model.error !== undefined) return;
+    const data = ['--data', this.files.heldOut, '--threads', '1', '--no-speed'];
+    try {
+      const { document } = onlite(['compare', this.files.model, model.path, ...data], this.folder);
+      const [{ outputs }] = document.comparison.candidates;
+      model.sqnr = Math.min(...outputs.map(({ difference }) => difference.sqnr ?? Infinity));
+    } catch (error) {
+      if (model.name === 'ours') throw error;
+      model.error = error.message.trim().split('\n').at(-1).trim();
+    }
+  }
+}
+
+const sqnrText = ({ name, sqnr, error }) =>
+  `${name} ${error === undefined ? `${sqnr.toFixed(1)} dB` : `fails: ${error}`}`;
+
+function sqnrRow(context, contest) {
+  const row = {
+    name: `${contest.name}, TensorFlow Lite, ${contest.method}, SQNR: ours above the best reference`,
+    unit: 'dB',
+    target: { atLeast: -0.2 },
+    figure: tfliteFigures.sqnr,
+  };
+  return context.case(row, () => {
+    const { ours, references } = contest.made;
+    const alike = references.filter(({ method }) => method === contest.method);
+    const best = Math.max(...alike.map(({ sqnr = -Infinity }) => sqnr));
+    if (best === -Infinity) throw new Moot('no reference can be compared');
+    const note = `${ours.chosen}: ${[ours, ...alike].map(sqnrText).join(', ')}`;
+    return { value: ours.sqnr - best, note };
+  });
+}
+
+/** Those that `compare` finds quickest of models that hold, and what it says of each. */
+function bySpeed(contest, models) {
+  const { model, sample } = contest.files;
+  const paths = models.map(({ path }) => path);
+  const pace = ['--duration', '1', '--processes', '3'];
+  const words = [model, ...paths, '--data', sample, '--threads', '1', ...pace];
+  const { document } = onlite(['compare', ...words], contest.folder);
+  const [, ...found] = document.speed.models;
+  return models
+    .map((each, index) => ({ ...each, ratio: found[index].speedup?.ratio ?? 0 }))
+    .sort((a, b) => b.ratio - a.ratio);
+}
+
+async function speedRows(context, contest, { speedup, speedupWithVnni }, compareSpeed) {
+  const least = speedup ?? (ownTarget === 'x64' ? speedupWithVnni : undefined);
+  const wanted =
+    least === undefined ? {} : { target: { atLeast: least }, figure: tfliteFigures.speed };
+  const speed = { name: `${contest.name}, TensorFlow Lite, speed against float`, unit: 'ratio' };
+  const latency = {
+    name: `${contest.name}, TensorFlow Lite, latency: ours / the fastest reference that holds`,
+    unit: 'ratio',
+    target: { atMost: MOST_LATENCY },
+    figure: tfliteFigures.latency,
+  };
+  const { sample } = contest.files;
+  const compared = (reference, candidate) => compareSpeed(reference, candidate, sample);
+  await context.case({ ...speed, ...wanted }, () => {
+    const { auto, working } = contest.made;
+    const { ratio, interval } = compared(contest.files.model, auto.path);
+    const theirs = bySpeed(contest, working);
+    const texts = theirs.map((each) => `${each.name} ${each.ratio.toFixed(2)} ×`);
+    const judged =
+      least === undefined && speedupWithVnni !== undefined
+        ? `; not judged: ${speedupWithVnni} × is wanted of a CPU with VNNI, which this one is not`
+        : '';
+    const note = `ours ${auto.chosen}, ${auto.sqnr.toFixed(1)} dB; ${texts.join(', ')}${judged}`;
+    return { value: ratio, ...(interval?.every(Boolean) ? { interval } : {}), note };
+  });
+  await context.case(latency, () => {
+    const { auto, working } = contest.made;
+    const [fastest] = bySpeed(
+      contest,
+      working.filter(({ sqnr }) => sqnr >= LEAST_SQNR),
+    );
+    if (fastest === undefined) throw new Moot(`no reference is of ${LEAST_SQNR} dB`);
+    const { ratio, interval: [low, high] = [] } = compared(fastest.path, auto.path);
+    const ends = low && high ? { interval: [1 / high, 1 / low] } : {};
+    return { value: 1 / ratio, ...ends, note: `ours ${auto.chosen}; ${fastest.name}` };
+  });
+}
+
+function partsRow(context, contest) {
+  const row = {
+    name: `${contest.name}, TensorFlow Lite, ${contest.method}, parts: ours / TensorFlow's`,
+    unit: 'ratio',
+    target: { atMost: 1 },
+    figure: tfliteFigures.parts,
+  };
+  return context.case(row, async () => {
+    const { ours, working } = contest.made;
+    const models = [ours, ...working.filter(({ method }) => method === contest.method)];
+    const paths = models.map(({ path }) => path);
+    const { json } = await runNode([childScript('delegated.mjs'), ...paths]);
+    const theirs = models.find(({ name }) => name.startsWith('TensorFlow'));
+    const note = models.map(({ name, path }) => `${name} ${json[path]}`).join(', ');
+    return { value: json[ours.path] / json[theirs.path], note };
+  });
+}
+
+/** What XNNPACK makes of zeros: it has sparse kernels for 1x1 convolutions, but not on every CPU. */
+function sparseRow(context, compareSpeed) {
+  const row = {
+    name: '90 % zeros, TensorFlow Lite: time in sparse encoding / dense',
+    unit: 'ratio',
+  };
+  return context.case(row, () => {
+    const { dense, sparse, sample } = sparseFiles();
+    const { ratio, interval: [low, high] = [] } = compareSpeed(dense, sparse, sample);
+    return { value: 1 / ratio, ...(low && high ? { interval: [1 / high, 1 / low] } : {}) };
+  });
+}
+
+/** @param compareSpeed - gives how much quicker the second of two models is on a sample */
+export async function tfliteContests(context, folder, compareSpeed) {
+  for (const [name, { targets, ...how }] of Object.entries(tfliteModels)) {
+    const contest = new TfliteContest(name, how, folder);
+    await sqnrRow(context, contest);
+    await speedRows(context, contest, targets, compareSpeed);
+    await partsRow(context, contest);
+  }
+  await sparseRow(context, compareSpeed);
+}
