@@ -131,6 +131,53 @@ describe('a calibrator', () => {
     pool.dispose();
   });
 
+  it('finds the same with any number of threads, and where outputs are of any size', async () => {
+    // As many values as are above 0: the inputs' dims do not say how many.
+    const compressing = encodeOnnx({
+      inputs: [value('x', [8])],
+      outputs: [value('y', ['n'])],
+      nodes: [
+        node('Greater', ['x', 'zero'], 'p'),
+        node('Compress', ['x', 'p'], 'c'),
+        node('Neg', ['c'], 'y'),
+      ],
+      initializers: [{ name: 'zero', dims: [], data: Float32Array.of(0) }],
+    });
+    const given = Array.from({ length: 40 }, (_, index): Sample => {
+      const values = Float32Array.from({ length: 8 }, (_, at) =>
+        Math.sin(index * 8 + at + index ** 2),
+      );
+      return { feeds: { x: new Tensor('float32', values, [8]) } };
+    });
+    const all = given.flatMap(({ feeds }) => [...(feeds['x']!.data as Float32Array)]);
+    for (const intraOpNumThreads of [1, 4]) {
+      const session = { ...options.session, intraOpNumThreads };
+      await using calibrator = await Calibrator.create(compressing, ['x', 'y'], { session });
+      await calibrator.collect(given);
+      expect(Object.fromEntries(calibrator.ranges())).toEqual({
+        x: { min: Math.min(...all), max: Math.max(...all) },
+        y: { min: -Math.max(...all), max: -Math.min(...all.filter((each) => each > 0)) },
+      });
+    }
+  });
+
+  it('has one run at a time on all threads where outputs are large', async () => {
+    const large = encodeOnnx({
+      inputs: [value('x', ['n'])],
+      outputs: [value('y', ['m', 'n'])],
+      nodes: [node('Mul', ['x', 'many'], 'y')],
+      initializers: [{ name: 'many', dims: [2048, 1], data: new Float32Array(2048).fill(2) }],
+    });
+    const session = { ...options.session, intraOpNumThreads: 4 };
+    await using calibrator = await Calibrator.create(large, ['y'], { histograms: false, session });
+    // 32 MiB each: two would be beside each other.
+    const row = (first: number) =>
+      new Tensor('float32', new Float32Array(4096).fill(first), [4096]);
+    await calibrator.collect([1, -2, 3, 4].map((first) => ({ feeds: { x: row(first) } })));
+    expect(calibrator.samples).toBe(4);
+    expect(calibrator.ranges().get('y')).toEqual({ min: -4, max: 8 });
+  });
+
   it('counts no run that was NaN, and those before it', async () => {
     await using calibrator = await Calibrator.create(model, ['x', 'h'], options);
     const nan = calibrator.collect([samples[0]!, sample(0, 1, NaN, 3), samples[1]!]);
