@@ -8,6 +8,7 @@ import { createSecureContext } from 'node:tls';
 import { openServerSocket } from 'onlite';
 
 import { Access, type AccessOptions, type ApiKey } from './access';
+import { BodyBudget, sharedBudget } from './body-budget';
 import { GrpcServer } from './grpc/server';
 import { admission } from './http/admission';
 import { createHandler, type HandlerSettings, type HttpHandler } from './http/handler';
@@ -41,6 +42,7 @@ import {
   type FolderChange,
   type FolderOptions,
 } from './rollout';
+import { threadOptions } from './threads/messages';
 import { ThreadPool } from './threads/pool';
 import { protocols } from './wire';
 import type { ModelControl, WireContext } from './wire/route';
@@ -52,6 +54,14 @@ declare const ONLITE_VERSION: string;
 export interface ServerOptions extends RepositoryOptions, ObserveOptions {
   /** Bytes of a request's body, unpacked or not. Default 256 MiB. */
   readonly maxBodyBytes?: number;
+  /**
+   * Bytes of the bodies of all requests that are not answered yet: others wait to be read, and are refused with
+   * 429 if that takes 30 s. One alone may have more, up to `maxBodyBytes`; where there are several models, those of
+   * one have half of it. Default 64 MiB.
+   */
+  readonly maxBodyBytesInFlight?: number;
+  /** Connections of HTTP, and as many of gRPC, for each of the server's threads; more are closed. Default 16,384. */
+  readonly maxConnections?: number;
   /** Whether answers are compressed for clients that ask for it. Default true. */
   readonly compression?: boolean;
   /**
@@ -103,6 +113,7 @@ interface ThreadOf {
   readonly control: ModelControl;
   /** What requests are counted in. */
   readonly counts: SharedArrayBuffer;
+  readonly bodies: SharedArrayBuffer;
 }
 
 /** A configuration that is followed, and what is said over it. */
@@ -123,10 +134,13 @@ export interface Reloaded {
 /** Serves models over HTTP, by itself or mounted in another server. */
 export class ModelServer implements AsyncDisposable {
   readonly models: ModelRepository;
+  /** What the bodies of requests may hold. @internal */
+  readonly bodies: BodyBudget;
   readonly #settings: HandlerSettings;
   readonly #handler: HttpHandler;
   readonly #mount: Mount;
   readonly #timeouts: HttpTimeouts | undefined;
+  readonly #maxConnections: number;
   /** Changes which versions are served and who has which. */
   readonly manager: ModelManager;
   readonly #book: TrafficBook;
@@ -182,6 +196,12 @@ export class ModelServer implements AsyncDisposable {
       }
     }
     const maxBodyBytes = options.maxBodyBytes ?? 256 << 20;
+    this.bodies = new BodyBudget(
+      options.maxBodyBytesInFlight ?? 64 << 20,
+      () => this.models.only === undefined,
+      of?.bodies ?? sharedBudget(workers),
+      of?.thread,
+    );
     this.#context = {
       models: this.models,
       version: ONLITE_VERSION,
@@ -192,6 +212,7 @@ export class ModelServer implements AsyncDisposable {
     this.#settings = {
       routes: new RouteTable(protocols(this.#context)),
       maxBodyBytes,
+      bodies: this.bodies,
       compression: options.compression ?? true,
       transport: Transport.http,
       observer: this.#observer,
@@ -205,25 +226,13 @@ export class ModelServer implements AsyncDisposable {
     this.#mount = new Mount(this.#settings, this.#handler);
     this.fastify = fastifyPlugin(this.#mount);
     this.#timeouts = options.timeouts;
+    this.#maxConnections = options.maxConnections ?? 16_384;
     this.#tls = options.tls;
     if (workers === 1 || of !== undefined) return;
-    const { maxTensorBytes, maxFreeBindings, maxFreeBytes, compression, nonFinite } = options;
     this.#pool = new ThreadPool({
       threads: workers,
-      options: {
-        maxBodyBytes,
-        ...(maxTensorBytes !== undefined && { maxTensorBytes }),
-        ...(maxFreeBindings !== undefined && { maxFreeBindings }),
-        ...(maxFreeBytes !== undefined && { maxFreeBytes }),
-        ...(compression !== undefined && { compression }),
-        ...(nonFinite !== undefined && { nonFinite }),
-        ...(options.timeouts && { timeouts: options.timeouts }),
-        ...(options.access && { access: options.access }),
-        ...(options.tls && { tls: options.tls }),
-        control: options.control === true,
-        accessLog,
-        metricsNames,
-      },
+      bodies: this.bodies.memory,
+      options: { ...threadOptions(options), accessLog, metricsNames },
       models: this.models,
       control: this.#context.control,
       counts: memory,
@@ -357,7 +366,9 @@ export class ModelServer implements AsyncDisposable {
 
   #createHttpServer(): WebServer {
     const refused = (status: number): void => this.#observer.refused('http', status);
-    return createHttpServer(this.#handler, this.#timeouts, this.#tls, refused);
+    const server = createHttpServer(this.#handler, this.#timeouts, this.#tls, refused);
+    server.maxConnections = this.#maxConnections;
+    return server;
   }
 
   /**
@@ -380,6 +391,8 @@ export class ModelServer implements AsyncDisposable {
       access: this.#access,
       tls: this.#tls,
       observer: this.#observer,
+      maxConnections: this.#maxConnections,
+      bodies: this.bodies,
       onError: this.#settings.onError,
     });
     const address = await grpc.listen(where);

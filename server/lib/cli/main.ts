@@ -36,6 +36,13 @@ async function serve(line: CommandLine, { server: settings }: EffectiveConfig): 
     workers: settings.workers,
     nonFinite: settings.nonFinite,
     maxBodyBytes: settings.maxBodyBytes,
+    maxBodyBytesInFlight: settings.maxBodyBytesInFlight,
+    maxConnections: settings.maxConnections,
+    timeouts: {
+      keepAliveMs: settings.keepAliveSeconds * 1000,
+      headersMs: settings.headersSeconds * 1000,
+      requestMs: settings.requestSeconds * 1000,
+    },
     ...(stateFile !== undefined && { stateFile }),
     onChange: tell,
     onError: (error) =>

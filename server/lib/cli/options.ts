@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import type { ModelConfig, ServerConfig } from '../config';
+import type { ModelConfig, ModelLimits, ServerConfig } from '../config';
 import {
   SECURITY_HELP,
   readSecurityOptions,
@@ -28,6 +28,14 @@ file's name and is version 1.
   --no-grpc               listen for REST only
   --host HOST             what to listen on, default 127.0.0.1: 0.0.0.0 for all that reach this machine
   --max-body-bytes N      of a request, default 268435456
+  --max-body-bytes-in-flight N
+                          of all requests that are not answered, default 67108864; others wait
+  --max-connections N     of each protocol, default 16384
+  --keep-alive-seconds N  that a connection without a request stays open, default 75
+  --headers-seconds N, --request-seconds N
+                          for a request's headers to come, and all of it; default 10 and 60
+  --max-queue N           requests that may wait for a model, default 1024; more are answered with 429
+  --timeout-ms N          what requests have that do not say how long they may take; default no limit
   --workers N             threads that answer requests, with one copy of the models; default 1
   --no-inline             make every run on a thread, short ones too
   --refuse-non-finite     take and write no NaN and Infinity in JSON, which does not have them
@@ -60,6 +68,13 @@ const options = {
   'no-grpc': { type: 'boolean' },
   host: { type: 'string' },
   'max-body-bytes': { type: 'string' },
+  'max-body-bytes-in-flight': { type: 'string' },
+  'max-connections': { type: 'string' },
+  'keep-alive-seconds': { type: 'string' },
+  'headers-seconds': { type: 'string' },
+  'request-seconds': { type: 'string' },
+  'max-queue': { type: 'string' },
+  'timeout-ms': { type: 'string' },
   workers: { type: 'string' },
   'no-inline': { type: 'boolean' },
   'refuse-non-finite': { type: 'boolean' },
@@ -127,6 +142,9 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       ? false
       : (number('grpc-port', 0, 65_535) ?? (port === 0 ? 0 : undefined));
   const pollSeconds = number('poll-seconds', 0, 86_400);
+  const maxQueue = number('max-queue', 0, 1_000_000);
+  const timeoutMs = number('timeout-ms', 1, 86_400_000);
+  const limits = defined<ModelLimits>({ maxQueue, timeoutMs });
   return {
     config,
     server: defined<ServerConfig>({
@@ -136,6 +154,11 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       managementPort: number('management-port', 0, 65_535),
       workers: number('workers', 1, 64),
       maxBodyBytes: number('max-body-bytes', 1, 2 ** 31),
+      maxBodyBytesInFlight: number('max-body-bytes-in-flight', 1, 2 ** 40),
+      maxConnections: number('max-connections', 1, 2 ** 20),
+      keepAliveSeconds: number('keep-alive-seconds', 0, 86_400),
+      headersSeconds: number('headers-seconds', 0, 86_400),
+      requestSeconds: number('request-seconds', 0, 86_400),
       compression: values['no-compression'] === true ? false : undefined,
       nonFinite: values['refuse-non-finite'] === true ? 'refuse' : undefined,
       modelControl: values['model-control'],
@@ -154,6 +177,10 @@ export function readCommandLine(args: readonly string[]): CommandLine {
         versionPolicy: values.versions === undefined ? undefined : versionPolicy(values.versions),
         inline: values['no-inline'] === true ? 'never' : undefined,
         concurrency: number('concurrency', 1, 1024),
+        limits:
+          maxQueue === undefined && timeoutMs === undefined
+            ? undefined
+            : { ...serving.models.limits, ...limits },
         intraOpNumThreads: number('intra-op-threads', 0, 1024),
       }),
     },

@@ -1,6 +1,12 @@
 export { readJsonFile } from './json-file';
 export { described, merged, type Effective, type Layer, type Origin } from './layers';
-export { normalised, trafficOf, type ConfiguredRequest, type ModelConfig } from './model-config';
+export {
+  normalised,
+  trafficOf,
+  type ConfiguredRequest,
+  type ModelConfig,
+  type ModelLimits,
+} from './model-config';
 export {
   MODEL_CONFIG,
   modelSettings,

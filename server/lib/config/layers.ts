@@ -18,9 +18,15 @@ export interface Effective {
   readonly file?: string;
 }
 
-/** The settings that hold: of each key the last layer that has it. */
+/** The settings that hold: of each key the last layer that has it, of limits each by itself. */
 export function merged<Config extends object>(layers: readonly Layer<Config>[]): Config {
-  return Object.assign({}, ...layers.map(({ config }) => config)) as Config;
+  const configs = layers.map(({ config }) => config);
+  const limits = configs.flatMap((config) => ('limits' in config ? [config.limits] : []));
+  return Object.assign(
+    {},
+    ...configs,
+    limits.length > 0 && { limits: Object.assign({}, ...limits) as object },
+  ) as Config;
 }
 
 /** The same with where each comes from. */
@@ -29,9 +35,11 @@ export function described<Config extends object>(
 ): Record<string, Effective> {
   const found: Record<string, Effective> = {};
   for (const { from, file, config } of layers) {
-    for (const [key, value] of Object.entries(config)) {
+    for (const [key, value] of Object.entries(config as Record<string, unknown>)) {
       if (key === '$schema' || value === undefined) continue;
-      found[key] = { value, from, ...(file !== undefined && { file }) };
+      const before = key === 'limits' ? found[key]?.value : undefined;
+      const held = before === undefined ? value : { ...before, ...(value as object) };
+      found[key] = { value: held, from, ...(file !== undefined && { file }) };
     }
   }
   return found;

@@ -12,6 +12,13 @@ export interface ConfiguredRequest {
   readonly inputs: unknown;
 }
 
+/** What requests for a model may have. */
+export interface ModelLimits {
+  readonly maxQueue?: number;
+  readonly maxQueueBytes?: number;
+  readonly timeoutMs?: number;
+}
+
 /** Settings of a model, as `config.json` beside its versions has them; its schema says more. */
 export interface ModelConfig {
   readonly versionPolicy?:
@@ -50,7 +57,7 @@ export interface ModelConfig {
     readonly max_enqueued_batches?: number;
     readonly num_batch_threads?: number;
   };
-  readonly limits?: { readonly maxQueue?: number; readonly maxQueueBytes?: number };
+  readonly limits?: ModelLimits;
   readonly warmUp?:
     boolean | { readonly runs?: number; readonly requests?: readonly ConfiguredRequest[] };
   readonly classLabels?: readonly string[] | string;
@@ -92,7 +99,11 @@ const SESSION_KEYS = [
 
 /** What sessions of the model are made with, of a configuration that is {@link normalised}. */
 export function sessionOf(config: ModelConfig): SessionOptions {
-  const session: Record<string, unknown> = { ...config.limits };
+  const { maxQueue, maxQueueBytes } = config.limits ?? {};
+  const session: Record<string, unknown> = {
+    ...(maxQueue !== undefined && { maxQueue }),
+    ...(maxQueueBytes !== undefined && { maxQueueBytes }),
+  };
   for (const key of SESSION_KEYS) if (config[key] !== undefined) session[key] = config[key];
   const { batching } = config;
   if (batching !== undefined) {

@@ -13,6 +13,11 @@ export interface ServerConfig {
   readonly managementPort?: number | false;
   readonly workers?: number;
   readonly maxBodyBytes?: number;
+  readonly maxBodyBytesInFlight?: number;
+  readonly maxConnections?: number;
+  readonly keepAliveSeconds?: number;
+  readonly headersSeconds?: number;
+  readonly requestSeconds?: number;
   readonly compression?: boolean;
   readonly nonFinite?: 'accept' | 'refuse';
   readonly modelControl?: boolean;
@@ -33,6 +38,11 @@ export const SERVER_DEFAULTS = {
   managementPort: false,
   workers: 1,
   maxBodyBytes: 256 << 20,
+  maxBodyBytesInFlight: 64 << 20,
+  maxConnections: 16_384,
+  keepAliveSeconds: 75,
+  headersSeconds: 10,
+  requestSeconds: 60,
   compression: true,
   nonFinite: 'accept',
   modelControl: false,
@@ -47,6 +57,11 @@ export const FIXED_SETTINGS = [
   'managementPort',
   'workers',
   'maxBodyBytes',
+  'maxBodyBytesInFlight',
+  'maxConnections',
+  'keepAliveSeconds',
+  'headersSeconds',
+  'requestSeconds',
   'compression',
   'nonFinite',
   'modelControl',

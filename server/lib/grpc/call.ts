@@ -1,9 +1,11 @@
 import { allows, requireScope, type Access } from '../access';
+import { COUNTED_FROM, type BodyBudget, type BodyShare } from '../body-budget';
 import { encodeFields } from '../http2/hpack-encoder';
 import type { RequestHead } from '../http2/request-head';
 import type { Http2Stream, StreamSink } from '../http2/stream';
 import type { Observer } from '../observe/observer';
 import { decompress, type Encoding } from '../wire/encodings';
+import { grpcTimeout, urgency } from '../wire/caller-fields';
 import { RequestError } from '../wire/errors';
 import { memoryPool } from '../wire/memory-pool';
 import type { RpcCall, RpcMessage, RpcNeeds } from '../wire/rpc';
@@ -15,6 +17,8 @@ import { CallFailure, Status, encodeMessage } from './status';
 /** What calls are answered with. */
 export interface CallSettings {
   readonly maxMessageBytes: number;
+  /** Has room for messages. */
+  readonly bodies: BodyBudget;
   /** Undefined lets everybody call. */
   readonly access: Access | undefined;
   /** Told of all calls. */
@@ -33,27 +37,34 @@ const headFields = [
 const HEAD = encodeFields(headFields);
 const SUCCESS = encodeFields([['grpc-status', '0']]);
 
-const statusFields = ({ code, message }: CallFailure) =>
-  [
+function statusFields({ code, message, retryAfterMs }: CallFailure): [string, string][] {
+  const fields: [string, string][] = [
     ['grpc-status', String(code)],
     ['grpc-message', encodeMessage(message)],
-  ] as const;
+  ];
+  // What clients with a retry policy wait for (gRPC's proposal A6), and what others know of HTTP.
+  if (retryAfterMs !== undefined) {
+    fields.push(['grpc-retry-pushback-ms', String(Math.ceil(retryAfterMs))]);
+    fields.push(['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]);
+  }
+  return fields;
+}
 
 /** The fields that an answer consists of where there is no message. */
 export const encodeFailure = (failure: CallFailure): Buffer =>
   encodeFields([...headFields, ...statusFields(failure)]);
 
-/** Milliseconds of the units of `grpc-timeout`. */
-const units: Readonly<Record<string, number>> = {
-  H: 3_600_000,
-  M: 60_000,
-  S: 1000,
-  m: 1,
-  u: 1e-3,
-  n: 1e-6,
-};
-
-const MOST_TIMEOUT = 0x7fff_ffff;
+/** The memory of an answer is about as large as its request's: that is held until it was sent. */
+function releaseOf(
+  message: (() => void) | undefined,
+  share: BodyShare | undefined,
+): (() => void) | undefined {
+  if (share === undefined) return message;
+  return () => {
+    message?.();
+    share.release();
+  };
+}
 
 /** The status that stands for a client that has left. */
 export const GONE = 499;
@@ -69,9 +80,15 @@ export abstract class Call implements RpcCall, StreamSink {
   #encoding: Encoding | undefined;
   #timer: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
+  #deadline: number | undefined;
+  #tell: (() => void) | undefined;
   #isCancelled = false;
   #isLeft = false;
   #hasHead = false;
+  /** Bytes of messages that are not answered, and the room for them where they are many. */
+  #bytes = 0;
+  #share: BodyShare | undefined;
+  #waitsForRoom = false;
 
   /** The call as it is observed. */
   protected readonly seen: GrpcRequest;
@@ -156,6 +173,19 @@ export abstract class Call implements RpcCall, StreamSink {
     return this.#isCancelled || this.stream.isOver;
   }
 
+  get deadline(): number | undefined {
+    return this.#deadline;
+  }
+
+  get priority(): number {
+    return urgency(this.header('priority'));
+  }
+
+  onLeave(tell: (() => void) | undefined): void {
+    this.#tell = tell;
+    if (tell !== undefined && this.#isCancelled) queueMicrotask(tell);
+  }
+
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.#isCancelled) this.#controller.abort();
@@ -163,12 +193,12 @@ export abstract class Call implements RpcCall, StreamSink {
   }
 
   #startTimer(timeout: string): void {
-    const [, digits, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(timeout) ?? [];
-    if (digits === undefined) {
+    const milliseconds = grpcTimeout(timeout);
+    if (milliseconds === undefined) {
       this.fail(new CallFailure(Status.INTERNAL, `grpc-timeout: '${timeout}' is no time`));
       return;
     }
-    const milliseconds = Math.min(Number(digits) * (units[unit] ?? 1), MOST_TIMEOUT);
+    this.#deadline = performance.now() + milliseconds;
     this.#timer = setTimeout(() => {
       this.fail(new CallFailure(Status.DEADLINE_EXCEEDED, 'the deadline has passed'));
       this.gone();
@@ -177,11 +207,38 @@ export abstract class Call implements RpcCall, StreamSink {
 
   data(bytes: Buffer): void {
     if (this.isOver) return;
+    this.#count(bytes.length);
     try {
       this.#reader.read(bytes, (message) => this.#take(message));
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** What there is no room for waits where the client has it, but for what it may send already. */
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < COUNTED_FROM || this.#waitsForRoom) return;
+    // Which model it is for is said in the message.
+    const share = (this.#share ??= this.settings.bodies.share(''));
+    if (share.tryGrow(this.#bytes)) return;
+    this.#waitsForRoom = true;
+    this.stream.pause();
+    share.wait(this.#bytes).then(
+      () => {
+        this.#waitsForRoom = false;
+        this.resume();
+      },
+      (error: unknown) => {
+        this.#waitsForRoom = false;
+        if (this.#share === share) this.fail(error);
+      },
+    );
+  }
+
+  /** Lets the client send more, if there is room. */
+  protected resume(): void {
+    if (!this.#waitsForRoom) this.stream.resume();
   }
 
   end(): void {
@@ -194,6 +251,7 @@ export abstract class Call implements RpcCall, StreamSink {
     this.#isCancelled = true;
     this.settings.observer.end(this.seen, GONE);
     this.#controller?.abort();
+    this.#tell?.();
     this.#over();
   }
 
@@ -201,8 +259,17 @@ export abstract class Call implements RpcCall, StreamSink {
     if (this.#isLeft) return;
     this.#isLeft = true;
     clearTimeout(this.#timer);
+    this.#takeShare()?.release();
     this.#reader.discard();
     this.left();
+  }
+
+  /** What is held for the messages so far; the next ones are counted anew. */
+  #takeShare(): BodyShare | undefined {
+    const share = this.#share;
+    this.#share = undefined;
+    this.#bytes = 0;
+    return share;
   }
 
   #take(message: ReceivedMessage): void {
@@ -220,6 +287,7 @@ export abstract class Call implements RpcCall, StreamSink {
     const { maxMessageBytes } = this.settings;
     const unpack = (): Promise<Buffer> =>
       decompress(message.bytes, encoding, maxMessageBytes)
+        .then((body) => body.bytes())
         .catch((error: unknown) => {
           throw unpackFailure(error);
         })
@@ -285,7 +353,7 @@ export abstract class Call implements RpcCall, StreamSink {
     prefix[0] = 0;
     prefix.writeUInt32BE(length, 1);
     const parts = isWhole ? [prefix, message] : [prefix, ...message.parts];
-    const release = isWhole ? undefined : message.release;
+    const release = releaseOf(isWhole ? undefined : message.release, this.#takeShare());
     this.stream.write({ parts, length: length + PREFIX_BYTES, ...(release && { release }) });
   }
 

@@ -40,7 +40,8 @@ export function callFailure(error: unknown, onError: (error: unknown) => void): 
   }
   const failure = failureOf(error);
   if (failure.internal !== undefined) onError(failure.internal);
-  return new CallFailure(codes[failure.status] ?? Status.INTERNAL, failure.message);
+  const { status, message, retryAfterMs } = failure;
+  return new CallFailure(codes[status] ?? Status.INTERNAL, message, retryAfterMs);
 }
 
 /** A compressed message that cannot be unpacked, as gRPC has it: its own words for HTTP's. */

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 
 import type { Access } from '../access';
+import type { BodyBudget } from '../body-budget';
 import type { TlsOptions } from '../tls';
 import { encodeFields } from '../http2/hpack-encoder';
 import type { RequestHead } from '../http2/request-head';
@@ -26,6 +27,8 @@ export interface GrpcSettings {
   readonly access: Access | undefined;
   readonly tls: TlsOptions | undefined;
   readonly observer: Observer;
+  readonly maxConnections: number;
+  readonly bodies: BodyBudget;
   /** Told of what is answered with INTERNAL. */
   readonly onError: (error: unknown) => void;
 }
@@ -70,10 +73,11 @@ export class GrpcServer {
   readonly #calls = new Map<string, MakeCall>();
   readonly #settings: CallSettings;
 
-  constructor({ context, access, tls, observer, onError }: GrpcSettings) {
+  constructor({ context, access, tls, maxConnections, bodies, observer, onError }: GrpcSettings) {
     const { maxBodyBytes, models } = context;
     this.#settings = {
       maxMessageBytes: maxBodyBytes,
+      bodies,
       access,
       observer,
       onError,
@@ -82,10 +86,10 @@ export class GrpcServer {
     const services = [inferenceService(context), predictionService(context), modelService(context)];
     const names = services.map(({ name }) => name);
     for (const each of [...services, healthService(names, () => models.isReady)]) this.#add(each);
-    this.#server = new Http2Server(
-      (stream, head, remote) => this.#accept(stream, head, remote),
+    this.#server = new Http2Server((stream, head, remote) => this.#accept(stream, head, remote), {
       tls,
-    );
+      maxConnections,
+    });
   }
 
   #add({ name, methods, streams = {}, watches = {} }: RpcService): void {

@@ -19,9 +19,13 @@ export class CallFailure extends Error {
   override readonly name = 'CallFailure';
   readonly code: number;
 
-  constructor(code: number, message: string) {
+  /** Milliseconds after which another attempt may be worth it. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: number, message: string, retryAfterMs?: number) {
     super(message);
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

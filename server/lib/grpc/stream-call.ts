@@ -64,7 +64,7 @@ export class StreamCall extends Call {
     const next = this.#waiting.shift();
     if (next === undefined) {
       if (this.#hasAll) this.succeed();
-      else this.stream.resume();
+      else this.resume();
       return;
     }
     this.#isBusy = true;

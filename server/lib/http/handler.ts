@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { ALL_MODELS, type Action, type Grant } from '../access';
+import { COUNTED_FROM, type BodyBudget, type BodyShare } from '../body-budget';
 import type { Change } from '../observe/observed-request';
 import type { Observer } from '../observe/observer';
 import { printTraceparent } from '../logs/trace-context';
@@ -8,9 +9,9 @@ import { RequestError, failureOf, type WireFailure } from '../wire/errors';
 import { jsonAnswer, type Body, type WireAnswer } from '../wire/request';
 import type { Handler, Method, Protocol, Route } from '../wire/route';
 import type { Admit } from './admission';
-import { HttpRequest } from './http-request';
+import { HttpRequest, deadlineOf } from './http-request';
 import type { RouteTable } from './paths';
-import { ClientGone, announcedBody, readBody } from './read-body';
+import { ClientGone, announcedBody, readBody, type AnnouncedBody } from './read-body';
 import { send } from './send';
 import { together } from './together';
 
@@ -37,6 +38,8 @@ export interface HandlerSettings {
   readonly observer: Observer;
   /** Paths that are none of a protocol's, such as `/metrics`. */
   readonly pages: ReadonlyMap<string, Page>;
+  /** Has room for bodies; undefined where none is large. */
+  readonly bodies: BodyBudget | undefined;
   /** Asked of each request before its body is read. */
   readonly admit: Admit;
   /** The model that a path is about which names none; undefined if there are several. */
@@ -57,8 +60,10 @@ export type HttpHandler = (
 export function createHandler(settings: HandlerSettings): HttpHandler {
   const { routes, pages, compression, maxBodyBytes, admit, observer } = settings;
   return (request, response, continues = false) => {
-    const seen = observer.begin(new HttpRequest(request, settings.transport));
+    const seen = observer.begin(new HttpRequest(request, response, settings.transport));
     const { url, path } = seen;
+    let share: BodyShare | undefined;
+    let making: Promise<WireAnswer> | undefined;
     const succeed = (answer: WireAnswer): void => finish(answer, undefined);
     const finish = (answer: WireAnswer, error: unknown): void => {
       observer.end(seen, response.destroyed ? GONE : answer.status, error);
@@ -99,8 +104,10 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
         observer.leave();
         body.release();
       }
-      if (answer instanceof Promise) answer.then(succeed, fail).catch(settings.onError);
-      else succeed(answer);
+      if (answer instanceof Promise) {
+        making = answer;
+        answer.then(succeed, fail).catch(settings.onError);
+      } else succeed(answer);
     };
     /** Goes on once the caller was let through. */
     const admitted = (waited: Promise<void> | undefined, goOn: () => void): void => {
@@ -125,11 +132,15 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       const handler = route.methods[methodOf(request, route)];
       if (handler === undefined) throw wrongMethod(request, route);
       checkType(request, route);
+      seen.deadline = deadlineOf(request.headers);
       const announced = announcedBody(request, maxBodyBytes);
       const model = route.ofAll === true ? ALL_MODELS : (names['model'] ?? settings.onlyModel());
       admitted(admit(seen, route.needs ?? 'infer', model), () => {
         if (continues) response.writeContinue();
-        readBody(request, announced, maxBodyBytes, (body) => handle(handler, body), fail);
+        share = isCounted(announced) ? settings.bodies?.share(model ?? '') : undefined;
+        if (share !== undefined) releaseAfter(response, share, () => making);
+        const done = (body: Body): void => handle(handler, body);
+        readBody(request, announced, maxBodyBytes, share, done, fail);
       });
     } catch (error) {
       fail(error);
@@ -163,6 +174,29 @@ function changeOf({ method, path, found }: HttpRequest): Change {
 
 /** Of what a client has written, in a line of the log. */
 const MOST_LETTERS = 200;
+
+/** Bodies that are large, or may turn out to be. */
+const isCounted = ({ length, encoding }: AnnouncedBody): boolean =>
+  length === undefined || length >= COUNTED_FROM || encoding !== undefined;
+
+/**
+ * Gives back what a request has taken once its answer was sent, which holds as much memory, or never will be. A run
+ * that nobody waits for any more may still have it.
+ */
+function releaseAfter(
+  response: ServerResponse,
+  share: BodyShare,
+  making: () => Promise<unknown> | undefined,
+): void {
+  const release = (): void => share.release();
+  const over = (): void => {
+    const answer = making();
+    if (answer === undefined) release();
+    else answer.then(release, release);
+  };
+  response.once('finish', over);
+  response.once('close', over);
+}
 
 function unknownPath(protocol: Protocol | undefined, path: string): RequestError {
   const said = protocol?.unknownPath;

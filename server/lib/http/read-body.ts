@@ -1,13 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 
+import type { BodyShare } from '../body-budget';
 import { RequestError } from '../wire/errors';
 import { Body } from '../wire/request';
+import { Gathering } from '../wire/gathering';
 import { decompress, requestEncoding, type Encoding } from '../wire/encodings';
 
 /** What can be said of a body by the headers alone. */
 export interface AnnouncedBody {
   readonly encoding: Encoding | undefined;
   readonly isEmpty: boolean;
+  /** Bytes; undefined where that is not said. */
+  readonly length: number | undefined;
 }
 
 /** @throws RequestError 413 for a body that says that it is larger, 415 for an unknown compression */
@@ -15,7 +19,11 @@ export function announcedBody({ headers }: IncomingMessage, maxBytes: number): A
   const length = headers['content-length'];
   if (length !== undefined && Number(length) > maxBytes) throw tooLarge(maxBytes);
   const isEmpty = headers['transfer-encoding'] === undefined && (length ?? '0') === '0';
-  return { encoding: requestEncoding(headers['content-encoding']), isEmpty };
+  return {
+    encoding: requestEncoding(headers['content-encoding']),
+    isEmpty,
+    length: length === undefined ? undefined : Number(length),
+  };
 }
 
 const tooLarge = (maxBytes: number): RequestError =>
@@ -25,14 +33,16 @@ const tooLarge = (maxBytes: number): RequestError =>
 export class ClientGone extends Error {}
 
 /**
- * Reads a request's body, as long as it is no larger than it may be, and calls one of two functions once.
+ * Reads a request's body, as long as it is no larger than it may be and there is room, and calls one of two functions
+ * once. What there is no room for waits where the client has it.
  *
- * @param fail - with RequestError 400 or 413, ClientGone
+ * @param fail - with RequestError 400 or 413, Overloaded, ClientGone
  */
 export function readBody(
   request: IncomingMessage,
-  { encoding, isEmpty }: AnnouncedBody,
+  { encoding, isEmpty, length: announced = 0 }: AnnouncedBody,
   maxBytes: number,
+  share: BodyShare | undefined,
   done: (body: Body) => void,
   fail: (error: unknown) => void,
 ): void {
@@ -45,34 +55,42 @@ export function readBody(
     fail(new ClientGone());
     return;
   }
-  const chunks: Buffer[] = [];
-  let length = 0;
+  // Binary tensors are copied from where they are, what is packed is small, and all else is wanted in one piece.
+  const isWhole = encoding === undefined && request.headers[BINARY] === undefined;
+  const parts = new Gathering(isWhole ? announced : 0);
   let isOver = false;
-  request.on('data', (chunk: Buffer) => {
+  const end = (error: unknown): void => {
     if (isOver) return;
-    length += chunk.length;
-    chunks.push(chunk);
-    if (length <= maxBytes) return;
     isOver = true;
-    chunks.length = 0;
+    parts.discard();
     request.removeAllListeners('data');
     request.pause();
-    fail(tooLarge(maxBytes));
+    fail(error);
+  };
+  request.on('data', (chunk: Buffer) => {
+    if (isOver) return;
+    parts.add(chunk);
+    if (parts.length > maxBytes) end(tooLarge(maxBytes));
+    else if (share !== undefined && !share.tryGrow(parts.length)) {
+      request.pause();
+      share.wait(parts.length).then(() => request.resume(), end);
+    }
   });
   request.on('end', () => {
     if (isOver) return;
     isOver = true;
-    const body = new Body(chunks);
+    const body = parts.body();
     if (encoding === undefined) done(body);
     else {
-      decompress(body.bytes(), encoding, maxBytes).then((bytes) => done(new Body([bytes])), fail);
+      decompress(body.bytes(), encoding, maxBytes, share)
+        .finally(() => body.release())
+        .then(done, fail);
     }
   });
-  const gone = (): void => {
-    if (isOver) return;
-    isOver = true;
-    fail(new ClientGone());
-  };
+  const gone = (): void => end(new ClientGone());
   request.on('error', gone);
   request.on('close', gone);
 }
+
+/** Where the JSON part of a body with binary tensors ends. */
+const BINARY = 'inference-header-content-length';

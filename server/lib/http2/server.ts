@@ -29,7 +29,10 @@ export class Http2Server {
   /** All that are connected, be it without having shaken hands. */
   readonly #sockets: ReadonlySet<Socket>;
 
-  constructor(accept: Answerer, tls?: TlsOptions) {
+  constructor(
+    accept: Answerer,
+    { tls, maxConnections }: { tls?: TlsOptions | undefined; maxConnections: number },
+  ) {
     const connected = (socket: Socket): void => {
       const remote = remoteOf(socket);
       const connection = new Http2Connection(socket, (stream, head) =>
@@ -52,6 +55,7 @@ export class Http2Server {
             },
             connected,
           );
+    this.#server.maxConnections = maxConnections;
     this.#sockets = connectionsOf(this.#server);
     // A client that takes nothing of its answers holds the memory that they are in, whatever else it sends.
     const looking = setInterval(() => {

@@ -144,6 +144,21 @@ const families: readonly FamilyOf[] = [
     loaded(({ statistics }) => statistics.fail.count),
   ),
   family(
+    'queue_length',
+    'Requests that wait for a run.',
+    loaded(({ statistics }) => statistics.waiting),
+  ),
+  family('requests_not_run_total', 'Requests that were never run, by why.', (models) =>
+    models
+      .all()
+      .flatMap(({ name, version, model }): Sample[] =>
+        Object.entries(model?.statistics.notRun ?? {}).map(([reason, count]) => [
+          { model: name, version, reason },
+          count,
+        ]),
+      ),
+  ),
+  family(
     'inline_threads',
     "Threads of the server that make the model's runs themselves.",
     loaded(({ statistics }) => statistics.inline.threads),

@@ -1,8 +1,9 @@
+export { DEFAULT_PRIORITY, priorityOf, type Caller } from './caller';
 export { type InputShapes } from './bindings';
 export { scanModels, scanVersions, type VersionFolder } from './folder';
 export { wantedVersions, type VersionPolicy } from './version-policy';
 export { difference, outputOf, type Output } from './compare';
-export { ModelError, type ModelErrorKind } from './errors';
+export { ModelError, Overloaded, type ModelErrorKind } from './errors';
 export { Exchange, enterExchange, leaveExchange } from './exchange';
 export {
   LATENCY_EDGES,

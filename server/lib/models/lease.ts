@@ -2,6 +2,8 @@ import { OnliteError, type RunOptions, type Tensor } from 'onlite';
 
 import { exchangeUnderWay } from './exchange';
 import { disposeBound, type Bindings, type Bound, type InputShapes } from './bindings';
+import { NOBODY, type Caller } from './caller';
+import { tooLate } from './run-queue';
 import type { ServedModel } from './served-model';
 import type { ShadowRun } from './shadowing';
 import type { Signature } from './signature';
@@ -94,25 +96,42 @@ export class Lease {
   /**
    * Runs the model and counts the request; at once, and without a promise, where its runs are short.
    *
-   * @throws OnliteError as `IoBinding.run`
+   * @param timeoutMs - since the request was read; the caller's deadline may be sooner
+   * @throws Overloaded where too many wait, or it would be too late
+   * @throws OnliteError as `IoBinding.run`; ERR_TIMEOUT, too, for a request whose time has passed before
    */
-  run(options?: Pick<RunOptions, 'timeoutMs' | 'signal'>): Promise<void> | undefined {
+  run(
+    caller: Caller = NOBODY,
+    timeoutMs?: number,
+    priority: number = caller.priority,
+  ): Promise<void> | undefined {
     this.ranFrom = performance.now();
+    const deadline = this.#deadline(caller.deadline, timeoutMs);
+    if (deadline !== undefined && deadline <= this.ranFrom) {
+      this.model.statistics.expired();
+      throw tooLate();
+    }
     const besides = this.model.shadowing?.begin(this);
-    return besides === undefined ? this.#runSomewhere(options) : this.#runBesides(besides, options);
+    const run = (): Promise<void> | undefined => this.#runSomewhere(caller, deadline, priority);
+    return besides === undefined ? run() : this.#runBesides(besides, run);
   }
 
-  #runBesides(
-    besides: ShadowRun,
-    options?: Pick<RunOptions, 'timeoutMs' | 'signal'>,
-  ): Promise<void> | undefined {
+  #deadline(said: number | undefined, timeoutMs: number | undefined): number | undefined {
+    // What the model has is for those who say nothing.
+    const own = timeoutMs ?? (said === undefined ? this.model.timeoutMs : undefined);
+    if (own === undefined) return said;
+    const at = this.#started + own;
+    return said === undefined ? at : Math.min(at, said);
+  }
+
+  #runBesides(besides: ShadowRun, run: () => Promise<void> | undefined): Promise<void> | undefined {
     const fail = (error: unknown): never => {
       besides.abandoned();
       throw error;
     };
     let running: Promise<void> | undefined;
     try {
-      running = this.#runSomewhere(options);
+      running = run();
     } catch (error) {
       return fail(error);
     }
@@ -121,11 +140,15 @@ export class Lease {
     return undefined;
   }
 
-  #runSomewhere(options?: Pick<RunOptions, 'timeoutMs' | 'signal'>): Promise<void> | undefined {
+  #runSomewhere(
+    caller: Caller,
+    deadline: number | undefined,
+    priority: number,
+  ): Promise<void> | undefined {
     const { inline } = this.model;
     if (inline.isOpen && this.#runHere()) return undefined;
     inline.ranElsewhere();
-    return this.#runElsewhere(options);
+    return this.#runElsewhere(caller, deadline, priority);
   }
 
   /** So short a run ends before it could be given up. False, and nothing has happened, if it cannot be made. */
@@ -147,14 +170,23 @@ export class Lease {
   }
 
   async #runElsewhere(
-    options: Pick<RunOptions, 'timeoutMs' | 'signal'> | undefined,
+    caller: Caller,
+    deadline: number | undefined,
+    priority: number,
   ): Promise<void> {
-    const { statistics } = this.model;
+    const { statistics, queue } = this.model;
+    if (!queue.enter()) await queue.wait(this.#bound.bytes, caller, deadline, priority);
+    const { underWay } = queue;
+    const started = performance.now();
+    let isDone = false;
     try {
-      await this.#run(options);
+      await this.#run(optionsOf(caller, deadline, queue.time.runMs, started));
+      isDone = true;
     } catch (error) {
       statistics.failed(this.#elapsed());
       throw error;
+    } finally {
+      queue.leave(performance.now() - started, underWay, isDone);
     }
     statistics.succeeded(this.#elapsed(), this.#rows());
   }
@@ -164,7 +196,7 @@ export class Lease {
     return this.#bound.isConcluded && error instanceof OnliteError && mayBeShapes.has(error.code);
   }
 
-  async #run(options: Pick<RunOptions, 'timeoutMs' | 'signal'> | undefined): Promise<void> {
+  async #run(options: Options | undefined): Promise<void> {
     try {
       await this.#runBound(options);
     } catch (error) {
@@ -181,7 +213,7 @@ export class Lease {
   }
 
   /** Sessions gather the runs of tensors, and not those of bindings. */
-  #runBound(options: Pick<RunOptions, 'timeoutMs' | 'signal'> | undefined): Promise<unknown> {
+  #runBound(options: Options | undefined): Promise<unknown> {
     const { io, isStatic } = this.#bound;
     if (!this.model.batches || !isStatic) return io.run(options);
     const { key } = this.signature;
@@ -220,6 +252,27 @@ export class Lease {
     this.model.ended();
   }
 }
+
+type Options = Pick<RunOptions, 'timeoutMs' | 'signal'>;
+
+/** What takes less has ended before it would help to give it up. */
+const GIVEN_UP_FROM_MS = 1;
+
+/** @param runMs - of runs lately, 0 where that is not known */
+function optionsOf(
+  caller: Caller,
+  deadline: number | undefined,
+  runMs: number,
+  now: number,
+): Options | undefined {
+  const isShort = runMs > 0 && runMs < GIVEN_UP_FROM_MS;
+  const isKept = isShort || caller === NOBODY;
+  if (deadline === undefined) return isKept ? undefined : { signal: caller.signal };
+  const timeoutMs = Math.min(Math.max(deadline - now, 1), LONGEST_MS);
+  return isKept ? { timeoutMs } : { timeoutMs, signal: caller.signal };
+}
+
+const LONGEST_MS = 0x7fff_ffff;
 
 function bytesOf({ data }: Tensor): Buffer {
   const { buffer, byteOffset, byteLength } = data as Float32Array;

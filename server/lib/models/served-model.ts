@@ -4,6 +4,7 @@ import { Bindings, type BindingLimits, type InputShapes } from './bindings';
 import { ModelError } from './errors';
 import { InlineGate } from './inline-gate';
 import { Lease } from './lease';
+import { RunQueue, type QueueLimits } from './run-queue';
 import type { Shadowing } from './shadowing';
 import { DEFAULT_SIGNATURE, signaturesOf, type Signature } from './signature';
 import type { TrustedModel } from './trusted-model';
@@ -25,12 +26,26 @@ function inlineMicroseconds({ inline = 'auto', batching }: SessionOptions = {}):
   return inline === 'auto' ? INLINE_MICROSECONDS : inline.maxMicroseconds;
 }
 
+/** By default as those of a session. */
+const MAX_QUEUE = 1024;
+
+function queueLimits({
+  concurrency = 1,
+  batching,
+  maxQueue = MAX_QUEUE,
+  maxQueueBytes = Number.MAX_SAFE_INTEGER,
+}: SessionOptions = {}): QueueLimits {
+  return { parallel: concurrency * (batching?.maxBatchSize ?? 1), maxQueue, maxQueueBytes };
+}
+
 /** How requests are answered, beside the session's options. */
 export interface ServingOptions {
   /** What TensorFlow Serving's `:classify` calls the classes, in their order. */
   readonly classLabels?: readonly string[];
   /** The signature of requests that name none. Default `serving_default`. */
   readonly defaultSignature?: string;
+  /** Milliseconds that a request has which says nothing of it. Default: as long as it takes. */
+  readonly timeoutMs?: number;
 }
 
 /** One version of a model, loaded. */
@@ -55,6 +70,7 @@ export class ServedModel {
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly statistics: RequestStatistics;
   readonly inline: InlineGate;
+  readonly queue: RunQueue;
   readonly serving: ServingOptions;
   /** Runs a share of the requests on another version, too. */
   shadowing: Shadowing | undefined;
@@ -81,8 +97,12 @@ export class ServedModel {
     this.session = session;
     this.signatures = signaturesOf(session);
     this.#resizes = source.session?.resizeInputs === true;
-    const { resizeInputs, inline, batching } = source.session ?? {};
+    const { resizeInputs, inline, batching, concurrency, maxQueue, maxQueueBytes } =
+      source.session ?? {};
     this.#session = {
+      ...(concurrency !== undefined && { concurrency }),
+      ...(maxQueue !== undefined && { maxQueue }),
+      ...(maxQueueBytes !== undefined && { maxQueueBytes }),
       ...(resizeInputs !== undefined && { resizeInputs }),
       ...(inline !== undefined && { inline }),
       ...(batching !== undefined && { batching }),
@@ -90,6 +110,7 @@ export class ServedModel {
     this.serving = source.serving ?? {};
     this.statistics = statistics;
     this.inline = new InlineGate(session, inlineMicroseconds(source.session), statistics);
+    this.queue = new RunQueue(queueLimits(source.session), statistics);
     this.#pool = pool;
     this.#limits = limits;
   }
@@ -107,6 +128,7 @@ export class ServedModel {
     trusted?: TrustedModel,
   ): Promise<ServedModel> {
     const { model = source.file, externalData = [] } = trusted ?? {};
+    const { parallel, maxQueue, maxQueueBytes } = queueLimits(source.session);
     const session = await InferenceSession.create(model as Uint8Array, {
       name: source.name,
       ...source.session,
@@ -114,6 +136,9 @@ export class ServedModel {
       ...(trusted && { externalData }),
       // Requests are made here by the gate, which does not go by what else is under way.
       inline: 'never',
+      // Those who wait do so here, too: the session has what the threads hand over to it.
+      maxQueue: Math.max(MAX_QUEUE, maxQueue, threads * 2 * parallel),
+      maxQueueBytes: Math.max(Number.MAX_SAFE_INTEGER, maxQueueBytes),
     });
     const statistics = new RequestStatistics(sharedCounters(threads));
     return new ServedModel(source, session, pool, limits, statistics);
@@ -138,6 +163,11 @@ export class ServedModel {
       handle: this.session.share(),
       counters: this.statistics.counters,
     };
+  }
+
+  /** Milliseconds of requests that say nothing of it. */
+  get timeoutMs(): number | undefined {
+    return this.serving.timeoutMs;
   }
 
   /** Whether runs of several requests are gathered. */

@@ -26,6 +26,10 @@ enum Column {
   ShadowDiffering,
   ShadowFailed,
   ShadowDropped,
+  Waiting,
+  Refused,
+  Expired,
+  GaveUp,
   /** What requests have come to, one column for each of {@link OUTCOMES}: always the last. */
   FirstOutcome,
 }
@@ -52,7 +56,9 @@ export class RequestStatistics {
     this.#all = all.subarray(0, threads * COLUMNS);
     this.latency = new LatencyHistograms(all.subarray(threads * COLUMNS), thread);
     this.#own = this.#all.subarray(thread * COLUMNS, (thread + 1) * COLUMNS);
+    // Of a thread that ended before.
     this.#own[Column.IsInline] = 0;
+    this.#own[Column.Waiting] = 0;
   }
 
   succeeded(nanoseconds: number, rows: number): void {
@@ -106,6 +112,26 @@ export class RequestStatistics {
     return this.#sum(Column.FirstOutcome + positionOf(outcome));
   }
 
+  /** So many more wait for a run, or fewer. */
+  queued(more: 1 | -1): void {
+    this.#add(Column.Waiting, more);
+  }
+
+  /** A request was refused, because too many waited or it would have been answered too late. */
+  refused(): void {
+    this.#add(Column.Refused, 1);
+  }
+
+  /** A request's deadline has passed before its run. */
+  expired(): void {
+    this.#add(Column.Expired, 1);
+  }
+
+  /** A client has left while its request waited. */
+  gaveUp(): void {
+    this.#add(Column.GaveUp, 1);
+  }
+
   #add(column: number, value: number): void {
     this.#own[column] = (this.#own[column] ?? 0) + value;
   }
@@ -136,6 +162,20 @@ export class RequestStatistics {
       last = Math.max(last, this.#all[at] ?? 0);
     }
     return last;
+  }
+
+  /** Requests that wait for a run now. */
+  get waiting(): number {
+    return this.#sum(Column.Waiting);
+  }
+
+  /** Requests that were never run, by why. */
+  get notRun(): { refused: number; expired: number; left: number } {
+    return {
+      refused: this.#sum(Column.Refused),
+      expired: this.#sum(Column.Expired),
+      left: this.#sum(Column.GaveUp),
+    };
   }
 
   get canaryRequests(): number {

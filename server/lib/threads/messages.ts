@@ -17,6 +17,8 @@ export interface ThreadData {
   readonly logLevels: readonly LogLevel[] | undefined;
   readonly isAudited: boolean;
   readonly options: ThreadOptions;
+  /** What all of them have taken for bodies. */
+  readonly bodies: SharedArrayBuffer;
 }
 
 /** Those of the server's options that can be sent. */
@@ -25,6 +27,8 @@ export interface ThreadOptions {
   readonly maxFreeBindings?: number;
   readonly maxFreeBytes?: number;
   readonly maxBodyBytes?: number;
+  readonly maxBodyBytesInFlight?: number;
+  readonly maxConnections?: number;
   readonly compression?: boolean;
   readonly nonFinite?: 'accept' | 'refuse';
   readonly timeouts?: HttpTimeouts;
@@ -34,6 +38,27 @@ export interface ThreadOptions {
   readonly accessLog?: number;
   readonly metricsNames?: MetricsNames;
 }
+
+const OPTIONS = [
+  'maxTensorBytes',
+  'maxFreeBindings',
+  'maxFreeBytes',
+  'maxBodyBytes',
+  'maxBodyBytesInFlight',
+  'maxConnections',
+  'compression',
+  'nonFinite',
+  'timeouts',
+  'access',
+  'tls',
+  'control',
+] as const satisfies (keyof ThreadOptions)[];
+
+/** Those of a server's options. */
+export const threadOptions = (options: ThreadOptions): ThreadOptions =>
+  Object.fromEntries(
+    OPTIONS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+  );
 
 export type SharedStatus = Omit<VersionStatus, 'model'>;
 

@@ -30,6 +30,7 @@ const LAST_RESTART_MS = 30_000;
 export interface PoolSettings {
   readonly threads: number;
   readonly options: ThreadOptions;
+  readonly bodies: SharedArrayBuffer;
   readonly models: ModelRepository;
   readonly control: ModelControl | undefined;
   readonly counts: SharedArrayBuffer;
@@ -126,10 +127,13 @@ export class ThreadPool implements RepositoryMirror {
   }
 
   #start(thread: number): void {
-    const { threads, options, onError, models, counts, log, audit } = this.#settings;
+    const { threads, options, bodies, onError, models, counts, log, audit } = this.#settings;
     const logLevels = log && LOG_LEVELS.filter((level) => log.isLevelEnabled(level));
     const isAudited = audit !== undefined;
-    const workerData: ThreadData = { thread, threads, counts, logLevels, isAudited, options };
+    const workerData: ThreadData = {
+      ...{ thread, threads, counts, bodies },
+      ...{ logLevels, isAudited, options },
+    };
     const worker = new Worker(join(__dirname, THREAD_FILE), {
       workerData,
       name: `onlite-server ${thread}`,

@@ -6,7 +6,7 @@ import { LOG_LEVELS, type LogLevel, type ServerLog } from '../logs/server-log';
 import { ModelServer } from '../server';
 import type { ControlDone, Order, OrderMessage, ThreadData, ThreadMessage } from './messages';
 
-const { thread, threads, counts, logLevels, isAudited, options } = workerData as ThreadData;
+const { thread, threads, counts, bodies, logLevels, isAudited, options } = workerData as ThreadData;
 const tell = (message: ThreadMessage): void => parentPort?.postMessage(message);
 
 /** What clients have asked for and the first thread does. */
@@ -44,6 +44,7 @@ const server = ModelServer.ofThread(
     thread,
     threads,
     counts,
+    bodies,
     control: { load: (name) => ask('load', name), unload: (name) => ask('unload', name) },
   },
 );

@@ -1,7 +1,9 @@
 import { promisify } from 'node:util';
-import { deflate, gunzip, gzip, inflate, type InputType, type ZlibOptions } from 'node:zlib';
+import { createGunzip, createInflate, deflate, gzip } from 'node:zlib';
 
 import { RequestError, badRequest } from './errors';
+import { Gathering } from './gathering';
+import type { Body } from './request';
 
 /** Compressions of HTTP that both sides may use. `deflate` is zlib's format, as RFC 9110 has it. */
 export const ENCODINGS = ['gzip', 'deflate'] as const;
@@ -19,24 +21,17 @@ export function requestEncoding(header: string | undefined): Encoding | undefine
   });
 }
 
-/** What zlib makes known of itself when it is asked for `info`. */
-interface Inflated {
-  readonly buffer: Buffer;
-  readonly engine: { readonly bytesWritten: number };
+/** Room for what bodies unpack to. */
+export interface Room {
+  /** Whether there is some for so many bytes in all. */
+  tryGrow(bytes: number): boolean;
+  /** For so many bytes in all, once there is some. @throws if that takes too long */
+  wait(bytes: number): Promise<void>;
 }
 
-type InflateWithInfo = (
-  bytes: InputType,
-  options: ZlibOptions,
-  done: (error: Error | null, result: Inflated) => void,
-) => void;
-
-const decoders: Readonly<Record<Encoding, InflateWithInfo>> = {
-  gzip: gunzip as unknown as InflateWithInfo,
-  deflate: inflate as unknown as InflateWithInfo,
-};
-
 /**
+ * What was compressed.
+ *
  * @throws RequestError 400 for bytes that are damaged, cut off or followed by others; 413 for more than
  *   `maxBytes` of what they hold
  */
@@ -44,11 +39,12 @@ export async function decompress(
   bytes: Buffer,
   encoding: Encoding,
   maxBytes: number,
-): Promise<Buffer> {
+  room?: Room,
+): Promise<Body> {
   if (unpacking < MOST_UNPACKING) unpacking++;
   else await new Promise<void>((begin) => waiting.push(begin));
   try {
-    return await unpack(bytes, encoding, maxBytes);
+    return await unpack(bytes, encoding, maxBytes, room);
   } finally {
     const begin = waiting.shift();
     if (begin === undefined) unpacking--;
@@ -61,20 +57,48 @@ const MOST_UNPACKING = 4;
 let unpacking = 0;
 const waiting: (() => void)[] = [];
 
-async function unpack(bytes: Buffer, encoding: Encoding, maxBytes: number): Promise<Buffer> {
-  const options = { info: true, maxOutputLength: maxBytes };
-  const result = await new Promise<Inflated>((resolve, reject) => {
-    decoders[encoding](bytes, options, (error, inflated) => {
-      if (error === null) resolve(inflated);
-      else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-        reject(
-          new RequestError(413, `the body has more than ${maxBytes} bytes when it is unpacked`),
-        );
-      } else reject(badRequest('', `the body is not whole ${encoding} data: ${error.message}`));
+/** What gzip says at its end, be it wrong. */
+const expectedBytes = (bytes: Buffer, encoding: Encoding): number =>
+  encoding === 'gzip' && bytes.length >= 18 ? bytes.readUInt32LE(bytes.length - 4) : 0;
+
+const LEAST_CHUNK = 16 << 10;
+const MOST_CHUNK = 1 << 20;
+
+function unpack(
+  bytes: Buffer,
+  encoding: Encoding,
+  maxBytes: number,
+  room: Room | undefined,
+): Promise<Body> {
+  const chunkSize = Math.min(Math.max(bytes.length * 4, LEAST_CHUNK), MOST_CHUNK);
+  const unpacker = encoding === 'gzip' ? createGunzip({ chunkSize }) : createInflate({ chunkSize });
+  return new Promise((resolve, reject) => {
+    const parts = new Gathering(Math.min(expectedBytes(bytes, encoding), maxBytes));
+    const fail = (error: Error): void => {
+      parts.discard();
+      unpacker.destroy();
+      reject(error);
+    };
+    unpacker.on('data', (chunk: Buffer) => {
+      parts.add(chunk);
+      if (parts.length > maxBytes) {
+        fail(new RequestError(413, `the body has more than ${maxBytes} bytes when it is unpacked`));
+        return;
+      }
+      const held = bytes.length + parts.length;
+      if (room === undefined || room.tryGrow(held)) return;
+      unpacker.pause();
+      room.wait(held).then(() => unpacker.resume(), fail);
     });
+    unpacker.on('end', () => {
+      if (unpacker.bytesWritten === bytes.length) resolve(parts.body());
+      else fail(badRequest('', `the body goes on after its ${encoding} data`));
+    });
+    unpacker.on('error', ({ message }) =>
+      fail(badRequest('', `the body is not whole ${encoding} data: ${message}`)),
+    );
+    unpacker.end(bytes);
   });
-  if (result.engine.bytesWritten === bytes.length) return result.buffer;
-  throw badRequest('', `the body goes on after its ${encoding} data`);
 }
 
 /** The compression that a client likes best, of those it names; undefined for none. RFC 9110, 12.5.3 */

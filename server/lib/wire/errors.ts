@@ -1,6 +1,6 @@
 import { OnliteError, type OnliteErrorCode } from 'onlite';
 
-import { ModelError, type ModelErrorKind } from '../models';
+import { ModelError, Overloaded, type ModelErrorKind } from '../models';
 
 /** What a client did wrong, with the HTTP status that says so. */
 export class RequestError extends Error {
@@ -24,6 +24,7 @@ const statusOfModel: Readonly<Record<ModelErrorKind, number>> = {
   'not-ready': 503,
   'bad-request': 400,
   forbidden: 403,
+  overloaded: 429,
 };
 
 /**
@@ -36,7 +37,7 @@ const statusOfCode: Readonly<Partial<Record<OnliteErrorCode, number>>> = {
   ERR_SHAPE_MISMATCH: 400,
   ERR_RUN_FAILED: 400,
   ERR_UNSUPPORTED: 501,
-  ERR_QUEUE_FULL: 503,
+  ERR_QUEUE_FULL: 429,
   ERR_POOL_EXHAUSTED: 503,
   ERR_OUT_OF_MEMORY: 503,
   ERR_SESSION_RELEASED: 503,
@@ -50,6 +51,8 @@ export interface WireFailure {
   readonly status: number;
   readonly message: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Milliseconds after which another attempt may be worth it. */
+  readonly retryAfterMs?: number;
   /** What went wrong here and is nothing that a client is told. */
   readonly internal?: unknown;
 }
@@ -58,6 +61,12 @@ export function failureOf(error: unknown): WireFailure {
   if (error instanceof RequestError) {
     const { status, message, headers } = error;
     return { status, message, ...(headers && { headers }) };
+  }
+  if (error instanceof Overloaded) {
+    const { message, retryAfterMs } = error;
+    // Whole seconds, as RFC 9110 has it.
+    const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+    return { status: 429, message, retryAfterMs, headers: { 'Retry-After': seconds } };
   }
   if (error instanceof ModelError) {
     return { status: statusOfModel[error.kind], message: error.message };

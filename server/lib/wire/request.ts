@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+import type { Caller } from '../models';
 import { memoryPool } from './memory-pool';
 
 /** A request's body, uncompressed, as its chunks came in. */
@@ -9,8 +10,10 @@ export class Body {
   /** What parts were put together in. */
   readonly #memory: Buffer[] = [];
 
-  constructor(chunks: readonly Uint8Array[]) {
+  /** @param memory - of the pool, which one of them is in */
+  constructor(chunks: readonly Uint8Array[], memory?: Buffer) {
     this.#chunks = chunks;
+    if (memory !== undefined) this.#memory.push(memory);
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
     this.length = length;
@@ -95,6 +98,8 @@ export interface WireRequest {
   readonly names: Readonly<Record<string, string | undefined>>;
   /** There until the handler returns, be it a promise. */
   readonly body: Body;
+  /** Who waits for the answer. */
+  readonly caller: Caller;
   /** What the client reaches this server by, such as `http://localhost:8501`. */
   origin(): string;
   /** Whether its caller may do with a model what it does: lists leave others out. */

@@ -1,4 +1,5 @@
 import type { Action } from '../access';
+import type { Caller } from '../models';
 
 /** What a caller must be allowed where a server asks who calls. */
 export interface RpcNeeds {
@@ -20,9 +21,7 @@ export const needsModel = (action: Action, modelOf: (request: never) => string):
 });
 
 /** What a method is given of a call besides its message. */
-export interface RpcCall {
-  /** Aborted when the client leaves or its deadline passes. Made when it is asked for. */
-  readonly signal: AbortSignal;
+export interface RpcCall extends Caller {
   /** What the client has sent beside its message, by a name in lower case. */
   header(name: string): string | undefined;
   /** Whether its caller may do with a model what it does: lists leave others out. */

@@ -25,7 +25,7 @@ describe.skipIf(!hasOpenssl)('a client that shakes no hands', () => {
       () => {
         throw new Error('there are no requests');
       },
-      tlsOf(authority('own')),
+      { tls: tlsOf(authority('own')), maxConnections: 100 },
     );
     const { port } = await server.listen({ port: 0, host: '127.0.0.1' });
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);

@@ -77,7 +77,7 @@ async function invoke(
   const { lease, isFrame } = readInvocation(model, request, nonFinite);
   const style: OutputStyle = { form: 'tensorflow', nonFinite };
   try {
-    await lease.run();
+    await lease.run(request.caller);
     const predictions = isFrame ? [printRecords(lease, style)] : printTensors(lease, style);
     return {
       status: 200,

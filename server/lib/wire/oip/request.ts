@@ -1,3 +1,4 @@
+import { priorityOf } from '../../models';
 import { badRequest, type RequestError } from '../errors';
 import { JsonReader, type Span } from '../json/reader';
 
@@ -26,6 +27,8 @@ export interface InferRequest {
   readonly outputs: readonly InferOutput[] | undefined;
   readonly binaryOutput: boolean;
   readonly timeoutMs: number | undefined;
+  /** 1 is the first. */
+  readonly priority: number | undefined;
   readonly signatureName: string | undefined;
   readonly parameters: Parameters;
   /** The same object is given for each request that is the same. */
@@ -104,6 +107,7 @@ export function readInferRequest(json: Buffer): InferRequest {
     outputs: outputs?.length === 0 ? undefined : outputs,
     binaryOutput: flag(parameters, 'binary_data_output', 'parameters') ?? false,
     timeoutMs: timeout(parameters),
+    priority: priority(parameters),
     signatureName: text(parameters, 'signature_name'),
     parameters,
     isOften: false,
@@ -253,4 +257,14 @@ function timeout(parameters: Parameters): number | undefined {
     throw badRequest('parameters.timeout', 'expected microseconds, a whole number of at least 0');
   }
   return value === 0 ? undefined : Math.min(value / 1000, 0x7fff_ffff);
+}
+
+/** As Triton has it: 1 is the first, 0 the default. */
+function priority(parameters: Parameters): number | undefined {
+  const value = parameters.get('priority');
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw badRequest('parameters.priority', 'expected a whole number of at least 0');
+  }
+  return value === 0 ? undefined : priorityOf(value);
 }

@@ -1,4 +1,4 @@
-import { ModelError, type ModelRepository, type ServedModel } from '../../models';
+import { ModelError, type Caller, type ModelRepository, type ServedModel } from '../../models';
 import { badRequest } from '../errors';
 import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
@@ -141,7 +141,7 @@ function infer(
   request: WireRequest,
   nonFinite: NonFinite,
 ): WireAnswer | Promise<WireAnswer> {
-  const { body, headers, names } = request;
+  const { body, headers, names, caller } = request;
   const length = jsonLength(request);
   const parsed = length === 0 ? undefined : readOftenSent(body.slice(0, length));
   const model =
@@ -152,25 +152,29 @@ function infer(
             ? keyText(parsed?.parameters.get(parameter))
             : headerOf(headers, header),
         );
-  if (parsed === undefined) return inferRaw(model, body);
+  if (parsed === undefined) return inferRaw(model, body, caller);
   const plan = planFeed(model, parsed);
   const lease = feed(plan, body, length, { nonFinite });
-  const { timeoutMs, id } = parsed;
+  const { timeoutMs, priority, id } = parsed;
   return runAndAnswer(
     lease,
-    () => lease.run(timeoutMs === undefined ? undefined : { timeoutMs }),
+    () => lease.run(caller, timeoutMs, priority),
     () => printAnswer(lease, plan.wanted, id, nonFinite),
   );
 }
 
 /** Who sends one raw tensor is sent raw ones. */
-function inferRaw(model: ServedModel, body: Body): WireAnswer | Promise<WireAnswer> {
+function inferRaw(
+  model: ServedModel,
+  body: Body,
+  caller: Caller,
+): WireAnswer | Promise<WireAnswer> {
   const signature = model.signature();
   const wanted = wantedOutputs(signature, { outputs: undefined, binaryOutput: true });
   const lease = feedRaw(model, signature, body);
   return runAndAnswer(
     lease,
-    () => lease.run(),
+    () => lease.run(caller),
     () => printAnswer(lease, wanted, undefined),
   );
 }

@@ -34,7 +34,7 @@ export function readKeys(
 /** `:predict`: rows in `instances`, or whole tensors in `inputs`. */
 export async function predict(
   model: ServedModel,
-  { body }: WireRequest,
+  { body, caller }: WireRequest,
   nonFinite: NonFinite,
 ): Promise<WireAnswer> {
   const json = body.bytes();
@@ -52,7 +52,7 @@ export async function predict(
   reader.finish();
   const lease = leaseColumns(model, signature, columns);
   try {
-    await lease.run();
+    await lease.run(caller);
     const print = instances === undefined ? printOutputs : printPredictions;
     return { status: 200, type: JSON_TYPE, body: joinParts(print(lease, nonFinite)) };
   } finally {

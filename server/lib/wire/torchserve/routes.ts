@@ -49,7 +49,7 @@ export function torchServe({ models, nonFinite }: WireContext): Protocol {
 /** Raw bytes for an only input of uint8 or strings, else JSON: its value, or an object by names. */
 async function predict(
   model: ServedModel,
-  { headers, body }: WireRequest,
+  { headers, body, caller }: WireRequest,
   nonFinite: NonFinite,
 ): Promise<WireAnswer> {
   const signature = model.signature();
@@ -66,7 +66,7 @@ async function predict(
     lease = leaseColumns(model, signature, columns);
   }
   try {
-    await lease.run();
+    await lease.run(caller);
     const printed = signature.outputs.map(({ name }, index) => ({
       name: JSON.stringify(name),
       text: printTensor(lease.output(index), name, { form: 'shortest', nonFinite }),

@@ -1,9 +1,12 @@
+import { priorityOf } from '../../../models';
 import { badRequest } from '../../errors';
 import type { ContentsInput, ModelInferRequest, Parameters, RequestedOutput } from './request';
 
 /** What the parameters of a request ask for. */
 export interface Asked {
   readonly timeoutMs: number | undefined;
+  /** 1 is the first. */
+  readonly priority: number | undefined;
   readonly signatureName: string | undefined;
 }
 
@@ -24,7 +27,11 @@ export function readAsked({ parameters, inputs, outputs }: ModelInferRequest): A
       throw badRequest(`outputs[${index}].parameters.classification`, 'is not supported');
     }
   }
-  return { timeoutMs: timeout(parameters), signatureName: signatureName(parameters) };
+  return {
+    timeoutMs: timeout(parameters),
+    priority: priority(parameters),
+    signatureName: signatureName(parameters),
+  };
 }
 
 function refuseSharedMemory(
@@ -46,6 +53,16 @@ function timeout(parameters: Parameters): number | undefined {
     throw badRequest('parameters.timeout', 'expected microseconds, an int64 of at least 0');
   }
   return value === 0n ? undefined : Math.min(Number(value) / 1000, 0x7fff_ffff);
+}
+
+/** As Triton has it: 1 is the first, 0 the default. */
+function priority(parameters: Parameters): number | undefined {
+  const value = parameters.get('priority');
+  if (value === undefined) return undefined;
+  if (typeof value !== 'bigint' || value < 0n) {
+    throw badRequest('parameters.priority', 'expected an int64 of at least 0');
+  }
+  return value === 0n ? undefined : priorityOf(Number(value));
 }
 
 function signatureName(parameters: Parameters): string | undefined {

@@ -14,7 +14,7 @@ import {
   type RpcMethod,
   type RpcService,
 } from '../../rpc';
-import { runAndAnswer, runForCall } from '../../run-call';
+import { runAndAnswer } from '../../run-call';
 import { wantedOutputs } from '../answer';
 import { EXTENSIONS } from '../routes';
 import { printModelInfer, printStreamFailure, printStreamed } from './answer';
@@ -107,7 +107,7 @@ function runInfer(
   request: ModelInferRequest,
   call: RpcCall,
 ): RpcMessage | Promise<RpcMessage> {
-  const { timeoutMs, signatureName } = readAsked(request);
+  const { timeoutMs, priority, signatureName } = readAsked(request);
   const signature = model.signature(signatureName);
   const outputs = request.outputs.map(({ name }) => ({ name, binary: true }));
   const wanted = wantedOutputs(signature, {
@@ -117,7 +117,7 @@ function runInfer(
   const lease = feedContents(model, signature, request);
   return runAndAnswer(
     lease,
-    () => runForCall(lease, call, timeoutMs),
+    () => lease.run(call, timeoutMs, priority),
     () => printModelInfer(lease, wanted, request.id),
   );
 }

@@ -4,7 +4,6 @@ import { NumberList } from '../../protobuf/numbers';
 import { ProtobufReader, Wire, fieldsOf } from '../../protobuf/reader';
 import { ProtobufWriter } from '../../protobuf/writer';
 import type { RpcCall } from '../../rpc';
-import { runForCall } from '../../run-call';
 import { decodeText } from '../../tensors/text';
 import { classesOf, leaseExamples, numbersOf, type Example, type Feature } from '../examples';
 import { NO_MODEL, chooseModel, readModelSpec, writeModelSpec, type ModelSpec } from './model-spec';
@@ -129,7 +128,7 @@ export async function answerExamples(
   const all = examples.map((example, index) => decoded(example, `examples[${index}]`));
   const lease = leaseExamples(model, signature, all, decoded(context, 'context'));
   try {
-    await runForCall(lease, call);
+    await lease.run(call);
     const writer = new ProtobufWriter().message(1, (result) => print(lease, result));
     writeModelSpec(writer, 2, model, signature.name);
     return writer.finish();

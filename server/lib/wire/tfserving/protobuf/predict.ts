@@ -3,7 +3,6 @@ import { badRequest } from '../../errors';
 import { ProtobufReader, Wire, fieldsOf } from '../../protobuf/reader';
 import { ProtobufWriter } from '../../protobuf/writer';
 import type { RpcCall } from '../../rpc';
-import { runForCall } from '../../run-call';
 import { elementBytes } from '../../tensors/element-bytes';
 import { NO_MODEL, chooseModel, readModelSpec, writeModelSpec, type ModelSpec } from './model-spec';
 import {
@@ -65,7 +64,7 @@ export async function predict(
   const names = wantedNames(signature.outputIndex, filter);
   const lease = leaseInputs(model, signature, inputs, maxBytes);
   try {
-    await runForCall(lease, call);
+    await lease.run(call);
     return printPredict(lease, names);
   } finally {
     lease.release();

@@ -1,0 +1,204 @@
+import { Overloaded } from './models';
+
+/** Smaller bodies are not counted: the limit on connections is one on them, too. */
+export const COUNTED_FROM = 16 << 10;
+
+/** What is counted by, so that an Int32 is enough. */
+const UNIT = 1024;
+
+/** Room is taken in steps. */
+const STEP = 256;
+
+/** Requests of one thread that may wait for room, and for how long. */
+const MOST_WAITING = 1024;
+const LONGEST_MS = 30_000;
+
+/** Between two looks for room that other threads have made. */
+const LOOK_MS = 25;
+
+/** A thread's row: units, and whether it has more than there is room for. */
+const COLUMNS = 2;
+
+/** What all threads have taken, of which each writes a row of its own. */
+export const sharedBudget = (threads: number): SharedArrayBuffer =>
+  new SharedArrayBuffer(threads * COLUMNS * Int32Array.BYTES_PER_ELEMENT);
+
+interface Waiting {
+  readonly units: number;
+  readonly since: number;
+  readonly go: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * A thread's view of the bytes that the requests of a server hold, from their bodies to the end of their answers.
+ * What has come is counted, not what was announced. The oldest request that holds some always has room for more, so
+ * that not all of them wait for each other.
+ */
+export class BodyBudget {
+  readonly memory: SharedArrayBuffer;
+  readonly #rows: Int32Array;
+  readonly #row: number;
+  readonly #units: number;
+  readonly #isShared: () => boolean;
+  /** In the order that they began to hold something. */
+  readonly #holders = new Set<BodyShare>();
+  readonly #waiting = new Map<BodyShare, Waiting>();
+  readonly #ofModel = new Map<string, number>();
+  #overdrawn: BodyShare | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param maxBytes - of all threads; one request may have more
+   * @param isShared - whether there are several models, so that one of them is to leave half of it to others
+   */
+  constructor(maxBytes: number, isShared: () => boolean, memory = sharedBudget(1), thread = 0) {
+    this.memory = memory;
+    this.#rows = new Int32Array(memory);
+    this.#row = thread * COLUMNS;
+    // Of a thread that ended before.
+    this.#rows.fill(0, this.#row, this.#row + COLUMNS);
+    this.#units = Math.ceil(maxBytes / UNIT);
+    this.#isShared = isShared;
+  }
+
+  /** Bytes that are held, in all threads. */
+  get bytes(): number {
+    return this.#sum(0) * UNIT;
+  }
+
+  /** Requests of this thread that wait for room. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  #sum(column: number): number {
+    let sum = 0;
+    for (let at = column; at < this.#rows.length; at += COLUMNS)
+      sum += Atomics.load(this.#rows, at);
+    return sum;
+  }
+
+  /** Nothing yet, for a request for a model. */
+  share(model: string): BodyShare {
+    return new BodyShare(this, model);
+  }
+
+  /** @internal */
+  take(share: BodyShare, units: number): boolean {
+    const { model } = share;
+    const own = this.#ofModel.get(model) ?? 0;
+    const most = this.#isShared() ? this.#units / 2 : this.#units;
+    Atomics.add(this.#rows, this.#row, units);
+    const fits = own + units <= most && this.#sum(0) <= this.#units;
+    if (!fits && !this.#mayOverdraw(share)) {
+      Atomics.sub(this.#rows, this.#row, units);
+      return false;
+    }
+    this.#holders.add(share);
+    this.#ofModel.set(model, own + units);
+    return true;
+  }
+
+  #mayOverdraw(share: BodyShare): boolean {
+    if (this.#overdrawn === share) return true;
+    const [oldest] = this.#holders;
+    if ((oldest !== undefined && oldest !== share) || this.#sum(1) > 0) return false;
+    this.#overdrawn = share;
+    Atomics.store(this.#rows, this.#row + 1, 1);
+    return true;
+  }
+
+  /** @internal */
+  giveBack(share: BodyShare, units: number): void {
+    const waiting = this.#waiting.get(share);
+    this.#waiting.delete(share);
+    waiting?.fail(this.full());
+    if (!this.#holders.delete(share)) return;
+    const { model } = share;
+    const left = (this.#ofModel.get(model) ?? 0) - units;
+    if (left > 0) this.#ofModel.set(model, left);
+    else this.#ofModel.delete(model);
+    if (this.#overdrawn === share) {
+      this.#overdrawn = undefined;
+      Atomics.store(this.#rows, this.#row + 1, 0);
+    }
+    Atomics.sub(this.#rows, this.#row, units);
+    this.#look();
+  }
+
+  /** @internal */
+  wait(share: BodyShare, units: number): Promise<void> {
+    if (this.#waiting.size >= MOST_WAITING) return Promise.reject(this.full());
+    return new Promise((go, fail) => {
+      this.#waiting.set(share, { units, since: performance.now(), go, fail });
+      this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    });
+  }
+
+  /** @internal */
+  full(): Overloaded {
+    const what = `requests in flight hold as many bytes as they may, ${this.#units * UNIT}`;
+    return new Overloaded(what, 1000);
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const [share, { units, since, go, fail }] of this.#waiting) {
+      if (share.take(units)) {
+        this.#waiting.delete(share);
+        go();
+      } else if (now - since > LONGEST_MS) {
+        this.#waiting.delete(share);
+        fail(this.full());
+      }
+    }
+    if (this.#waiting.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/** What one request holds. */
+export class BodyShare {
+  readonly model: string;
+  readonly #budget: BodyBudget;
+  #units = 0;
+  #isReleased = false;
+
+  constructor(budget: BodyBudget, model: string) {
+    this.#budget = budget;
+    this.model = model;
+  }
+
+  /** Units that are missing for so many bytes. */
+  #missing(bytes: number): number {
+    if (bytes < COUNTED_FROM || bytes <= this.#units * UNIT) return 0;
+    return Math.ceil(bytes / UNIT / STEP) * STEP - this.#units;
+  }
+
+  /** @internal */
+  take(units: number): boolean {
+    if (this.#isReleased || !this.#budget.take(this, units)) return false;
+    this.#units += units;
+    return true;
+  }
+
+  /** Has room for so many bytes in all, if there is any. */
+  tryGrow(bytes: number): boolean {
+    const units = this.#missing(bytes);
+    return units === 0 || this.take(units);
+  }
+
+  /** Room for so many bytes in all, once there is some. @throws Overloaded if there is none for too long */
+  async wait(bytes: number): Promise<void> {
+    if (!this.tryGrow(bytes)) await this.#budget.wait(this, this.#missing(bytes));
+  }
+
+  /** Gives all of it back; what waits for more is refused. May be called twice. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#budget.giveBack(this, this.#units);
+  }
+}

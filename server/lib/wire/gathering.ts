@@ -1,0 +1,62 @@
+import { memoryPool } from './memory-pool';
+import { Body } from './request';
+
+/** What is smaller is put together when it is wanted. */
+const LEAST_BYTES = 64 << 10;
+
+/**
+ * A body's parts as they come. Where it is known how many bytes there will be and that they are wanted in one piece,
+ * that is made meanwhile: parts that were kept until the end would take as much memory again. It is made when half
+ * has come, so that who only says that there will be much costs nothing.
+ */
+export class Gathering {
+  readonly #expected: number;
+  #chunks: Uint8Array[] = [];
+  #memory: Buffer | undefined;
+  #length = 0;
+
+  /** @param expected - bytes, which may be wrong; 0 keeps the parts as they are */
+  constructor(expected = 0) {
+    this.#expected = expected >= LEAST_BYTES ? expected : 0;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(chunk: Uint8Array): void {
+    const end = this.#length + chunk.length;
+    if (this.#memory === undefined) {
+      this.#chunks.push(chunk);
+      if (end * 2 >= this.#expected && end <= this.#expected) this.#join();
+    } else if (this.#chunks.length === 0 && end <= this.#memory.length) {
+      this.#memory.set(chunk, this.#length);
+    } else this.#chunks.push(chunk);
+    this.#length = end;
+  }
+
+  #join(): void {
+    const memory = memoryPool.take(this.#expected);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      memory.set(chunk, at);
+      at += chunk.length;
+    }
+    this.#memory = memory;
+    this.#chunks = [];
+  }
+
+  /** Nothing of it is wanted. */
+  discard(): void {
+    if (this.#memory !== undefined) memoryPool.giveBack(this.#memory);
+    this.#memory = undefined;
+    this.#chunks = [];
+  }
+
+  body(): Body {
+    const memory = this.#memory;
+    if (memory === undefined) return new Body(this.#chunks);
+    const rest = this.#chunks.reduce((sum, { length }) => sum + length, 0);
+    return new Body([memory.subarray(0, this.#length - rest), ...this.#chunks], memory);
+  }
+}
