@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process';
-
-import { OnliteError } from '../errors';
-import { keyOfContent, type ModelKey, type ModelKeySource } from '../model-key';
+import type { ModelKey, ModelKeySource } from '../model-key';
+import { modelKeyAt } from '../security/key-place';
 import { text } from './arguments';
 import { UsageError, type ParsedArguments } from './command';
-import { readModelFile } from './model-file';
 
 /** Where the key of an encrypted model is. */
 export const keyOptions = {
@@ -20,9 +17,6 @@ export const keyHelp: readonly string[] = [
   '                     model asks for in ONLITE_KEY_ID',
 ];
 
-/** More is no key. */
-const MOST_OUTPUT = 4096;
-
 /**
  * The source of the key that an option names; undefined where none does.
  *
@@ -31,37 +25,15 @@ const MOST_OUTPUT = 4096;
 export function keySource(
   args: ParsedArguments,
 ): ((keyId: string | undefined) => Promise<ModelKey>) | undefined {
-  const [file, variable, command] = Object.keys(keyOptions).map((name) => text(args, name));
-  const given = [file, variable, command].filter((option) => option !== undefined);
-  if (given.length > 1)
-    throw new UsageError('expected one of --key-file, --key-env, --key-command');
-  if (file !== undefined) {
-    return async () => {
-      const content = await readModelFile(file);
-      try {
-        return keyOfContent(content, '--key-file');
-      } finally {
-        content.fill(0);
-      }
-    };
-  }
-  if (variable !== undefined) {
-    return async () => {
-      const value = process.env[variable];
-      if (value !== undefined)
-        return Promise.resolve(keyOfContent(Buffer.from(value), '--key-env'));
-      throw new OnliteError('ERR_INVALID_ARGUMENT', `--key-env: ${variable} is not set`);
-    };
-  }
-  if (command === undefined) return undefined;
-  return async (keyId) => {
-    const content = await printedBy(command, keyId);
-    try {
-      return keyOfContent(content, '--key-command');
-    } finally {
-      content.fill(0);
-    }
+  const [file, env, command] = Object.keys(keyOptions).map((name) => text(args, name));
+  const place = {
+    ...(file !== undefined && { file }),
+    ...(env !== undefined && { env }),
+    ...(command !== undefined && { command }),
   };
+  const given = Object.keys(place).length;
+  if (given > 1) throw new UsageError('expected one of --key-file, --key-env, --key-command');
+  return given === 0 ? undefined : modelKeyAt(place, '--key-');
 }
 
 /** @throws UsageError where no option says what the key is */
@@ -77,31 +49,4 @@ export function requiredKey(
 export function decryptOption(args: ParsedArguments): { decrypt?: ModelKeySource } {
   const decrypt = keySource(args);
   return decrypt === undefined ? {} : { decrypt };
-}
-
-/** What a command writes to its standard output; what it has to say goes where ours goes. */
-function printedBy(command: string, keyId: string | undefined): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const fail = (what: string, cause?: unknown): void => {
-      reject(new OnliteError('ERR_MODEL_UNREADABLE', `--key-command: ${what}`, { cause }));
-    };
-    const child = spawn(command, {
-      shell: true,
-      stdio: ['inherit', 'pipe', 'inherit'],
-      env: { ...process.env, ONLITE_KEY_ID: keyId ?? '' },
-    });
-    const pieces: Buffer[] = [];
-    let length = 0;
-    child.stdout.on('data', (piece: Buffer) => {
-      length += piece.byteLength;
-      if (length <= MOST_OUTPUT) pieces.push(piece);
-    });
-    child.on('error', (cause) => fail(cause.message, cause));
-    child.on('close', (code, signal) => {
-      if (code !== 0) fail(`ended with ${signal ?? `exit code ${code}`}`);
-      else if (length > MOST_OUTPUT) fail(`printed ${length} bytes, which is no key`);
-      else resolve(Buffer.concat(pieces));
-      for (const piece of pieces) piece.fill(0);
-    });
-  });
 }

@@ -13,6 +13,7 @@ export {
   type DecryptOptions,
   type EncryptOptions,
 } from './encrypt-model';
+export { modelKeyAt, type ModelKeyPlace } from './key-place';
 export { type SignedFile } from './manifest';
 export { type PrivateKey, type PublicKey } from './signing-key';
 export { signModel, type SignedModel, type SignOptions } from './sign-model';

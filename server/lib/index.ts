@@ -11,10 +11,16 @@ export {
   type NewApiKey,
   type TokenOptions,
 } from './access';
+export { AuditFile } from './logs/audit-file';
+export { type Audit, type AuditEntry } from './logs/audit';
+export { type ServerLog } from './logs/server-log';
+export { type MetricsNames } from './metrics';
+export { type ObserveOptions } from './observe/options';
 export { type HttpTimeouts } from './http/server';
 export { type TlsOptions } from './tls';
 export {
   type Canary,
+  type Outcome,
   type CanaryKey,
   ModelRepository,
   type ModelSource,

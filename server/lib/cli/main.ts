@@ -6,6 +6,10 @@ import {
   type EffectiveConfig,
   type Problem,
 } from '../config';
+import { AuditFile } from '../logs/audit-file';
+import type { Audit, AuditEntry } from '../logs/audit';
+import { pinoLog } from '../logs/pino-log';
+import type { ServerLog } from '../logs/server-log';
 import { checkConfigured, describeModels, type FolderChange } from '../rollout';
 import { createServer, type ModelServer } from '../server';
 import { EndSignals } from './end-signals';
@@ -22,6 +26,13 @@ declare const ONLITE_VERSION: string;
 async function serve(line: CommandLine, { server: settings }: EffectiveConfig): Promise<void> {
   const signals = new EndSignals();
   const { security } = line;
+  const { logLevel, accessLog, auditLog, metricsNames, statusPage } = settings;
+  const log = pinoLog(logLevel, settings.logFormat ?? (process.stderr.isTTY ? 'text' : 'json'));
+  const auditFile = auditLog === undefined ? undefined : new AuditFile(auditLog);
+  const audit = (entry: AuditEntry): void => {
+    if (auditFile === undefined) log.info({ audit: entry }, 'audit');
+    else auditFile.write(entry);
+  };
   const access = security.access();
   const tls = security.tls();
   const trustedKeys = security.trustedKeys();
@@ -44,9 +55,13 @@ async function serve(line: CommandLine, { server: settings }: EffectiveConfig): 
       requestMs: settings.requestSeconds * 1000,
     },
     ...(stateFile !== undefined && { stateFile }),
-    onChange: tell,
-    onError: (error) =>
-      log(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    log,
+    accessLog,
+    audit,
+    metricsNames,
+    statusPage,
+    onChange: (change) => tell(log, change),
+    onError: (err) => log.error({ err }, 'internal error'),
   });
   const { config: file, server: flags, models: modelFlags } = line;
   await server.configure({
@@ -58,8 +73,13 @@ async function serve(line: CommandLine, { server: settings }: EffectiveConfig): 
   const grpc = await orClose(server, grpcPort, (at) => server.listenGrpc(at, host));
   const managed = await orClose(server, managementPort, (at) => server.listenManagement(at));
   // Otherwise it ends with its terminal, as other programs do.
-  if (file !== undefined) reloadOnHangUp(server);
-  watchSecurity(server, line);
+  if (file !== undefined || auditFile !== undefined) {
+    process.on('SIGHUP', () => {
+      reopen(log, auditFile);
+      if (file !== undefined) void reload(server, log, audit);
+    });
+  }
+  watchSecurity(server, line, log);
   const url = `${tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   const models = server.models.all().map(({ name, version, state }) => ({ name, version, state }));
   if (line.json) {
@@ -76,14 +96,14 @@ async function serve(line: CommandLine, { server: settings }: EffectiveConfig): 
 }
 
 /** Keys and certificates that change are taken while the server runs; where they are wrong, the last stay. */
-function watchSecurity(server: ModelServer, { security }: CommandLine): void {
+function watchSecurity(server: ModelServer, { security }: CommandLine, log: ServerLog): void {
   const { keyFile, tlsFiles } = security;
   const update = async (what: string, change: () => Promise<void>): Promise<void> => {
     try {
       await change();
-      log(`${what} were read again`);
+      log.info({}, `${what} were read again`);
     } catch (error) {
-      log(`${what} stay as they were: ${error instanceof Error ? error.message : String(error)}`);
+      log.error({}, `${what} stay as they were: ${messageOf(error)}`);
     }
   };
   if (keyFile !== undefined) {
@@ -114,38 +134,70 @@ async function orClose<Address>(
   }
 }
 
-function reloadOnHangUp(server: ModelServer): void {
-  process.on('SIGHUP', () => {
-    server.reload().then(
-      ({ needsRestart }) => {
-        const later = needsRestart.join(', ');
-        log(`the configuration was read again${later && `; after a restart: ${later}`}`);
-      },
-      (error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
-        log(`the configuration is not followed: ${message.replaceAll('\n', '; ')}`);
-      },
+async function reload(server: ModelServer, log: ServerLog, audit: Audit): Promise<void> {
+  const told = (outcome: AuditEntry['outcome'], status: number, error?: string): void => {
+    audit({
+      time: new Date().toISOString(),
+      who: { id: 'SIGHUP', by: 'signal' },
+      operation: 'reload',
+      model: null,
+      outcome,
+      status,
+      ...(error !== undefined && { error }),
+      from: null,
+      via: 'process',
+    });
+  };
+  try {
+    const { needsRestart } = await server.reload();
+    const later = needsRestart.join(', ');
+    log.info(
+      { needsRestart },
+      `the configuration was read again${later && `; after a restart: ${later}`}`,
     );
-  });
+    told('success', 200);
+  } catch (error) {
+    const message = messageOf(error).replaceAll('\n', '; ');
+    log.error({}, `the configuration is not followed: ${message}`);
+    told('malformed', 400, message);
+  }
 }
 
-const log = (text: string): void => void process.stderr.write(`onlite-server: ${text}\n`);
+function reopen(log: ServerLog, file: AuditFile | undefined): void {
+  try {
+    file?.reopen();
+  } catch (err) {
+    log.error({ err }, 'the audit log stays the file that it was');
+  }
+}
 
-function tell({ name, version, event, error }: FolderChange): void {
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+/** What the command has to say before there is a log, and when it does not serve. */
+const say = (text: string): void => void process.stderr.write(`onlite-server: ${text}\n`);
+
+function tell(log: ServerLog, { name, version, event, error }: FolderChange): void {
   const why = error instanceof Error ? `: ${error.message.replaceAll('\n', '; ')}` : '';
-  if (name === '') log(`the folder is ${event}${why}`);
-  else log(`${name}${version && ` version ${version}`} ${version ? '' : 'is '}${event}${why}`);
+  const fields = { model: name, version, event };
+  const text =
+    name === ''
+      ? `the folder is ${event}`
+      : `${name}${version && ` version ${version}`} ${version ? '' : 'is '}${event}`;
+  if (error === undefined) log.info(fields, `${text}${why}`);
+  else log.error(fields, `${text}${why}`);
 }
 
 /** What is wrong with a configuration, a line each, and the exit code. */
-function check(config: () => EffectiveConfig): number {
-  let problems: readonly Problem[];
+async function check(config: () => EffectiveConfig, { security }: CommandLine): Promise<number> {
+  const problems: Problem[] = [];
   try {
-    problems = checkConfigured(config());
+    problems.push(...checkConfigured(config()));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    ({ problems } = error);
+    problems.push(...error.problems);
   }
+  problems.push(...(await security.check()));
   for (const problem of problems) process.stdout.write(`${printProblem(problem)}\n`);
   if (problems.length === 0) process.stdout.write('nothing is wrong\n');
   return problems.length === 0 ? 0 : 1;
@@ -173,18 +225,24 @@ async function main(args: readonly string[]): Promise<number | undefined> {
       return 0;
     }
     const config = () => effectiveConfig(line.config, line.server, line.models);
-    if (line.show === 'check') return check(config);
+    if (line.show === 'check') return await check(config, line);
     const effective = config();
     if (line.show === 'config') {
       const { described } = effective;
-      const shown = { server: described, models: describeModels(effective) };
+      const { security, drain } = line;
+      const shown = {
+        server: described,
+        security: security.described,
+        drain: drain.described,
+        models: describeModels(effective),
+      };
       process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
       return 0;
     }
     await serve(line, effective);
     return undefined;
   } catch (error) {
-    log(error instanceof Error ? error.message : String(error));
+    say(messageOf(error));
     if (!(error instanceof UsageError)) return 1;
     process.stderr.write(usage);
     return 2;

@@ -1,7 +1,8 @@
 import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import type { ModelConfig, ModelLimits, ServerConfig } from '../config';
+import type { Effective, ModelConfig, ModelLimits, ServerConfig } from '../config';
+import { OBSERVE_HELP, observeOptions, readObserveOptions } from './observe-options';
 import {
   SECURITY_HELP,
   readSecurityOptions,
@@ -51,7 +52,7 @@ file's name and is version 1.
   --check                 say what is wrong with the configuration, and end
   --print-config          print what holds, and where each setting comes from, and end
   --no-compression        never compress answers
-${SECURITY_HELP}  --json                  print one JSON line when it listens
+${OBSERVE_HELP}${SECURITY_HELP}  --json                  print one JSON line when it listens
   --help, --version
 
 TensorFlow Serving's options are taken too, as far as they mean something here: --rest_api_port, --port (for gRPC),
@@ -84,6 +85,7 @@ const options = {
   'grace-seconds': { type: 'string' },
   'model-control': { type: 'boolean' },
   'no-compression': { type: 'boolean' },
+  ...observeOptions,
   ...securityOptions,
   config: { type: 'string' },
   'management-port': { type: 'string' },
@@ -101,7 +103,12 @@ export interface CommandLine {
   readonly server: ServerConfig;
   /** What holds for all models. */
   readonly models: ModelConfig;
-  readonly drain: { readonly delayMs: number; readonly graceMs: number };
+  readonly drain: {
+    readonly delayMs: number;
+    readonly graceMs: number;
+    /** As `--print-config` shows it. */
+    readonly described: Readonly<Record<string, Effective>>;
+  };
   readonly security: SecurityLine;
   readonly json: boolean;
   readonly show: 'help' | 'version' | 'check' | 'config' | undefined;
@@ -163,6 +170,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       nonFinite: values['refuse-non-finite'] === true ? 'refuse' : undefined,
       modelControl: values['model-control'],
       stateFile: values['state-file'],
+      ...readObserveOptions(values),
       modelBasePath: folder,
       modelName: folder === undefined ? undefined : modelName,
       pollSeconds,
@@ -184,15 +192,30 @@ export function readCommandLine(args: readonly string[]): CommandLine {
         intraOpNumThreads: number('intra-op-threads', 0, 1024),
       }),
     },
-    drain: {
-      delayMs: (number('drain-delay-seconds', 0, 3600) ?? 0) * 1000,
-      graceMs: (number('grace-seconds', 1, 3600) ?? 25) * 1000,
-    },
+    drain: drainOf(number('drain-delay-seconds', 0, 3600), number('grace-seconds', 1, 3600)),
     security: readSecurityOptions(values),
     json: values.json === true,
     show,
   };
 }
+
+function drainOf(delay: number | undefined, grace: number | undefined): CommandLine['drain'] {
+  const effective = (value: number | undefined, byDefault: number): Effective => ({
+    value: value ?? byDefault,
+    from: value === undefined ? 'default' : 'flag',
+  });
+  return {
+    delayMs: (delay ?? DELAY_SECONDS) * 1000,
+    graceMs: (grace ?? GRACE_SECONDS) * 1000,
+    described: {
+      delaySeconds: effective(delay, DELAY_SECONDS),
+      graceSeconds: effective(grace, GRACE_SECONDS),
+    },
+  };
+}
+
+const DELAY_SECONDS = 0;
+const GRACE_SECONDS = 25;
 
 function shown(values: ReturnType<typeof parse>['values']): CommandLine['show'] {
   if (values.help === true) return 'help';

@@ -1,9 +1,12 @@
+import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 
 import type { JSONWebKeySet } from 'jose';
 
-import type { AccessOptions, ApiKey } from '../access';
-import type { TlsOptions } from '../tls';
+import { Access, type AccessOptions, type ApiKey } from '../access';
+import { ConfigError, readJsonFile, type Effective, type Problem } from '../config';
+import { secureContext, type TlsOptions } from '../tls';
 import { decryptOption, keyOptions } from './key-options';
 import { UsageError } from './usage-error';
 
@@ -40,12 +43,16 @@ type Values = Readonly<Partial<Record<Exclude<Name, 'trusted-key'>, string | und
 export interface SecurityLine {
   /** The file of the keys, which may change. */
   readonly keyFile: string | undefined;
-  access(): AccessOptions | undefined;
+  access(only?: 'tokens'): AccessOptions | undefined;
   /** The files of certificates, which may change. */
   readonly tlsFiles: readonly string[];
   tls(): TlsOptions | undefined;
   trustedKeys(): readonly string[] | undefined;
   readonly decrypt: ReturnType<typeof decryptOption>;
+  /** What is wrong with the files that it names, which are read for it. */
+  check(): Promise<readonly Problem[]>;
+  /** What was said, without anything secret: files and the like by their names. */
+  readonly described: Readonly<Record<string, Effective>>;
 }
 
 /** @throws UsageError for options that need others */
@@ -66,12 +73,12 @@ export function readSecurityOptions(values: Values): SecurityLine {
     throw new UsageError('--tls-client-ca needs --tls-cert and --tls-key');
   }
   const trusted = values['trusted-key'];
-  return {
+  const line: Omit<SecurityLine, 'check' | 'described'> = {
     keyFile,
-    access: () => {
+    access: (only) => {
       if (keyFile === undefined && jwks === undefined) return undefined;
       return {
-        ...(keyFile !== undefined && { keys: readApiKeys(keyFile) }),
+        ...(keyFile !== undefined && only === undefined && { keys: readApiKeys(keyFile) }),
         ...(jwks !== undefined &&
           issuer !== undefined &&
           audience !== undefined && {
@@ -91,6 +98,50 @@ export function readSecurityOptions(values: Values): SecurityLine {
     trustedKeys: () => trusted?.map(text),
     decrypt: decryptOption(values),
   };
+  return { ...line, check: () => checkSecurity(line, values), described: describe(values) };
+}
+
+const describe = (values: Values): Record<string, Effective> =>
+  Object.fromEntries(
+    Object.keys(securityOptions).flatMap((name) => {
+      const value = values[name as Name];
+      return value === undefined ? [] : [[name, { value, from: 'flag' } satisfies Effective]];
+    }),
+  );
+
+/** Reads all that the server would, and has it made sure that it can be used. */
+async function checkSecurity(
+  line: Omit<SecurityLine, 'check' | 'described'>,
+  values: Values,
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  const tried = async (name: Name, use: () => unknown): Promise<void> => {
+    if (values[name] === undefined) return;
+    try {
+      await use();
+    } catch (error) {
+      if (error instanceof ConfigError) problems.push(...error.problems);
+      else {
+        const message = error instanceof Error ? error.message : String(error);
+        problems.push({ file: `--${name}`, path: '', message });
+      }
+    }
+  };
+  await tried('api-keys', () => new Access({ keys: readApiKeys(line.keyFile ?? '') }));
+  await tried('jwks', () => {
+    const { tokens } = line.access('tokens') ?? {};
+    return tokens && new Access({ tokens });
+  });
+  await tried('tls-cert', () => {
+    const tls = line.tls();
+    if (tls !== undefined) createSecureContext(secureContext(tls));
+  });
+  await tried('trusted-key', () => line.trustedKeys()?.map((key) => createPublicKey(key)));
+  // What a command prints is asked for when a model is loaded: it may ask somebody for a password.
+  for (const name of ['key-file', 'key-env'] as const) {
+    await tried(name, () => line.decrypt?.(undefined));
+  }
+  return problems;
 }
 
 const isUrl = (value: string): boolean => /^https?:\/\//.test(value);
@@ -108,9 +159,6 @@ function readJson(file: string): unknown {
   }
 }
 
-/** The keys of a file `{"keys": […]}`. @throws Error naming the file */
-export function readApiKeys(file: string): ApiKey[] {
-  const content = readJson(file) as { keys?: unknown } | null;
-  if (Array.isArray(content?.keys)) return content.keys as ApiKey[];
-  throw new Error(`${file}: expected {"keys": […]}, as \`onlite-server keys add\` writes it`);
-}
+/** The keys of a file that `onlite-server keys add` has written. @throws ConfigError naming what is wrong */
+export const readApiKeys = (file: string): ApiKey[] =>
+  (readJsonFile(file, 'keys') as { keys: ApiKey[] }).keys;

@@ -25,7 +25,7 @@ export class ConfigError extends Error {
   }
 }
 
-const NAMES = ['model', 'server', 'state', 'tests', 'management'] as const;
+const NAMES = ['model', 'server', 'state', 'tests', 'management', 'keys'] as const;
 export type SchemaName = (typeof NAMES)[number];
 
 /** The schemas that are published with this package, wherever in it this is bundled to. */

@@ -22,6 +22,12 @@ export interface ServerConfig {
   readonly nonFinite?: 'accept' | 'refuse';
   readonly modelControl?: boolean;
   readonly stateFile?: string;
+  readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly logFormat?: 'json' | 'text';
+  readonly accessLog?: number;
+  readonly auditLog?: string;
+  readonly metricsNames?: 'onlite' | 'triton' | 'both';
+  readonly statusPage?: boolean;
   readonly modelBasePath?: string;
   readonly modelName?: string;
   readonly pollSeconds?: number;
@@ -46,6 +52,10 @@ export const SERVER_DEFAULTS = {
   compression: true,
   nonFinite: 'accept',
   modelControl: false,
+  logLevel: 'info',
+  accessLog: 0,
+  metricsNames: 'onlite',
+  statusPage: false,
   pollSeconds: 2,
 } as const satisfies ServerConfig;
 
@@ -66,6 +76,12 @@ export const FIXED_SETTINGS = [
   'nonFinite',
   'modelControl',
   'stateFile',
+  'logLevel',
+  'logFormat',
+  'accessLog',
+  'auditLog',
+  'metricsNames',
+  'statusPage',
 ] as const satisfies (keyof ServerConfig)[];
 
 /** What is said of the models, and what holds for the server. */
@@ -129,7 +145,7 @@ export function followed(config: EffectiveConfig, before: EffectiveConfig): Effe
 function fromFile(file: string): ServerConfig {
   const config = readJsonFile(file, 'server') as ServerConfig;
   const absolute = (path: string): string => resolve(dirname(file), path);
-  const { modelBasePath, stateFile, models = {} } = config;
+  const { modelBasePath, stateFile, auditLog, models = {} } = config;
   const resolved = Object.entries(models).map(([name, { path, ...rest }]) => [
     name,
     { ...rest, ...(path !== undefined && { path: absolute(path) }) },
@@ -139,5 +155,6 @@ function fromFile(file: string): ServerConfig {
     models: Object.fromEntries(resolved) as NonNullable<ServerConfig['models']>,
     ...(modelBasePath !== undefined && { modelBasePath: absolute(modelBasePath) }),
     ...(stateFile !== undefined && { stateFile: absolute(stateFile) }),
+    ...(auditLog !== undefined && { auditLog: absolute(auditLog) }),
   };
 }

@@ -97,7 +97,8 @@ export class Observer {
       ...(model && { model: model.name, version: model.version }),
       ...(grant && { who: grant.id }),
       ...(remote !== undefined && { remote }),
-      ...(isOurs && { err: error instanceof Error ? error : String(error) }),
+      // With its stack it is told by `onError`.
+      ...(isOurs && { error: error instanceof Error ? error.message : String(error) }),
     };
     if (isOurs) log.error(fields, 'request failed');
     else log.info(fields, 'request');

@@ -18,6 +18,11 @@ export interface ObserveOptions {
    * that `promtool check metrics` lets pass.
    */
   readonly metricsNames?: MetricsNames;
+  /**
+   * Whether the status page is at `/status` of the public port, too, and not of the management port alone. Default
+   * false: it tells of all models, and why some could not be loaded, whom a server without `access` cannot refuse.
+   */
+  readonly statusPage?: boolean;
 }
 
 /** @throws RangeError naming the option that is wrong */

@@ -1,0 +1,45 @@
+import { writeSync } from 'node:fs';
+
+import type { ServerLog } from './server-log';
+
+export const LOG_FORMATS = ['json', 'text'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** A line of pino's, as far as text has it. */
+interface Line {
+  readonly msg: string;
+  readonly err?: { readonly message?: string; readonly stack?: string };
+  readonly requestId?: string;
+}
+
+/**
+ * Pino on a file descriptor: a line of JSON each, or of text for somebody who reads along. What is written is
+ * there when the call returns, so that nothing is lost at the end of the process.
+ */
+export function pinoLog(level: string, format: LogFormat, descriptor = 2): ServerLog {
+  // Loaded when something is logged: programs that bring their own logger need none of it.
+  const { pino, stdTimeFunctions } = require('pino') as typeof import('pino');
+  const options = {
+    level,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  if (format === 'json') {
+    return pino(options, pino.destination({ dest: descriptor, sync: true }));
+  }
+  return pino(options, { write: (line) => writeText(descriptor, line) });
+}
+
+/** The message alone: it says all that somebody at a terminal has to know. */
+function writeText(descriptor: number, line: string): void {
+  const { msg, err, requestId } = JSON.parse(line) as Line;
+  const why = err === undefined ? '' : `: ${err.stack ?? err.message}`;
+  const of = requestId === undefined ? '' : ` (request ${requestId})`;
+  try {
+    writeSync(descriptor, `onlite-server: ${msg}${of}${why}\n`);
+  } catch (error) {
+    // Nobody reads along any more, or not at this moment.
+    if (!['EPIPE', 'EAGAIN'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
