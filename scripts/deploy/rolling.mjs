@@ -50,6 +50,8 @@ class Instance {
     this.#args = [at('server/dist/cli/main.js'), '--model-base-path', models];
     this.#args.push('--rest-port', String(port), '--grpc-port', String(grpcPort));
     this.#args.push('--poll-seconds', '1', '--drain-delay-seconds', '5', '--grace-seconds', '10');
+    // So that there is a queue, whose wait Prometheus is asked for.
+    this.#args.push('--no-inline');
   }
 
   start() {

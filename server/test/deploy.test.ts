@@ -34,6 +34,10 @@ beforeAll(async () => {
   for (const version of ['2', '3']) {
     await server.load({ name: 'sum', version, file: fixture('add4.onnx') });
   }
+  // So that there is something of all that can be told.
+  const session = { batching: { maxBatchSize: 4 } };
+  const file = fixture('identity_float32.onnx');
+  await server.load({ name: 'gathered', version: '1', file, session });
   await server.manager.canary('sum', { version: '2', percent: 50 });
   await server.manager.shadow('sum', { version: '1', percent: 50 });
 });
@@ -91,6 +95,8 @@ describe('what is asked of Prometheus', () => {
   beforeAll(async () => {
     const body = { inputs: { a: [1, 2, 3, 4], b: [1, 1, 1, 1] } };
     expect((await call(running.port, '/v1/models/sum:predict', post(body))).status).toBe(200);
+    const rows = { inputs: [[1, 2, 3]] };
+    expect((await call(running.port, '/v1/models/gathered:predict', post(rows))).status).toBe(200);
     const { text } = await call(running.port, '/metrics');
     for (const [, name] of text.matchAll(/^# TYPE (\S+) /gm)) families.set(name!, new Set());
     for (const [, sample, labels] of text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {
