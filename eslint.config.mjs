@@ -66,6 +66,7 @@ const entryPoints = [
   'onnxruntime',
   'optimize',
   'security',
+  'watch',
   'tflite',
   'transformers',
 ];
@@ -87,6 +88,7 @@ const forbiddenImports = {
   'optimize/**/*.ts': [...others('bench', 'optimize'), 'cli'],
   'security/**/*.ts': ['engine', ...others('security'), 'cli', 'index'],
   'tflite/**/*.ts': [...others('tflite'), 'cli'],
+  'watch/**/*.ts': [...others('watch', 'bench', 'metrics', 'optimize'), 'cli'],
   'transformers/**/*.ts': ['formats', ...others('transformers', 'onnxruntime'), 'cli'],
 };
 

@@ -64,6 +64,7 @@ const onlite = {
     'transformers/index': 'lib/transformers/index.ts',
     'optimize/index': 'lib/optimize/index.ts',
     'security/index': 'lib/security/index.ts',
+    'watch/index': 'lib/watch/index.ts',
     'cli/main': 'lib/cli/main.ts',
     'cli/bench/worker': 'lib/cli/bench/worker.ts',
     'cli/doctor/probe-process': 'lib/cli/doctor/probe-process.ts',

@@ -1,0 +1,226 @@
+import { OnliteError, invalidArgument } from '../../errors';
+import { openBinOf, type ColumnProfile } from '../profile/column-profile';
+import type { ReferenceProfile } from '../profile/reference-profile';
+import type { FeatureValue, Row } from '../rows/row';
+import { columnDrift, type ColumnDrift, type DriftMethod } from './column-drift';
+import { populationStabilityIndex } from './distances';
+
+export interface DriftOptions {
+  /** The last rows that are compared with the reference. Default 1000. */
+  readonly window?: number;
+  /** Fewer are not compared. Default 100. */
+  readonly minRows?: number;
+  /** By the feature's name, or for all. Default: evidently's choice. */
+  readonly method?: DriftMethod | Readonly<Record<string, DriftMethod>>;
+  /** By the feature's name, or for all. Default: the method's own. */
+  readonly threshold?: number | Readonly<Record<string, number>>;
+}
+
+/** How a feature's current values are, beside the reference's. */
+export interface FeatureDrift extends ColumnDrift {
+  readonly name: string;
+  /** Share of the window's numbers outside the reference's extremes, or of categories unknown to it. */
+  readonly outOfRange: number;
+  /** The stability index over the reference's fixed bins, which replicas can add up. */
+  readonly stabilityIndex: number;
+}
+
+export interface DriftReport {
+  /** Rows in the window. */
+  readonly rows: number;
+  readonly features: readonly FeatureDrift[];
+  /** Of the predictions, where the profile has them. */
+  readonly predictions?: FeatureDrift;
+  /** Share of the features that have drifted. */
+  readonly driftedShare: number;
+}
+
+/** How many of all values so far fell into each of the reference's bins. */
+export interface BinCounts {
+  readonly name: string;
+  /** What the bins are called: upper edges, or categories; the last is for all else. */
+  readonly bins: readonly string[];
+  readonly counts: readonly number[];
+  /** The reference's shares of the same bins. */
+  readonly reference: readonly number[];
+}
+
+/** Categories beyond these share a bin. */
+const MOST_BINS = 20;
+
+/** The window of one column, and its counts. */
+class Column {
+  readonly profile: ColumnProfile;
+  readonly #window: FeatureValue[] = [];
+  readonly #size: number;
+  readonly #bins: readonly string[];
+  readonly #counts: number[];
+  readonly #reference: readonly number[];
+  readonly #known: ReadonlySet<string>;
+  readonly #places: ReadonlyMap<string, number>;
+  #next = 0;
+
+  constructor(profile: ColumnProfile, size: number) {
+    this.profile = profile;
+    this.#size = size;
+    const { numbers, categories = [] } = profile;
+    this.#known = new Set(categories.map(([value]) => value));
+    const named = categories.slice(0, MOST_BINS);
+    this.#places = new Map(named.map(([value], index) => [value, index]));
+    this.#bins = numbers
+      ? [...numbers.edges.map(String), '+Inf']
+      : [...named.map(([value]) => value), 'other'];
+    const all = numbers?.counts ?? [
+      ...named.map(([, count]) => count),
+      categories.slice(MOST_BINS).reduce((sum, [, count]) => sum + count, 0),
+    ];
+    const total = all.reduce((sum, count) => sum + count, 0);
+    this.#reference = all.map((count) => count / total);
+    this.#counts = new Array<number>(this.#bins.length).fill(0);
+  }
+
+  get counts(): BinCounts {
+    const { name } = this.profile;
+    return { name, bins: this.#bins, counts: [...this.#counts], reference: this.#reference };
+  }
+
+  add(value: FeatureValue): void {
+    this.#window[this.#next] = value;
+    this.#next = (this.#next + 1) % this.#size;
+    const bin = this.#binOf(value);
+    if (bin >= 0) this.#counts[bin] = (this.#counts[bin] ?? 0) + 1;
+  }
+
+  /** −1 for what is missing. */
+  #binOf(value: FeatureValue): number {
+    if (value === null) return -1;
+    if (!this.profile.numbers) return this.#places.get(String(value)) ?? this.#bins.length - 1;
+    if (typeof value !== 'number' || !Number.isFinite(value)) return -1;
+    return openBinOf(value, this.profile.numbers.edges);
+  }
+
+  drift(method: DriftMethod | undefined, threshold: number | undefined): FeatureDrift {
+    const { name, kind, sample, rows, missing } = this.profile;
+    const drift = columnDrift(sample, this.#values(), {
+      kind,
+      ...(method === undefined ? {} : { method }),
+      ...(threshold === undefined ? {} : { threshold }),
+    });
+    return {
+      name,
+      ...drift,
+      // The sample has none that are missing.
+      missingInReference: missing / rows,
+      outOfRange: this.#outOfRange(),
+      stabilityIndex: this.#stabilityIndex(),
+    };
+  }
+
+  #values(): FeatureValue[] {
+    if (this.profile.numbers)
+      return this.#window.map((value) => (typeof value === 'number' ? value : null));
+    return this.#window.map((value) => (value === null ? null : String(value)));
+  }
+
+  #outOfRange(): number {
+    const { numbers } = this.profile;
+    const isOut = (value: FeatureValue): boolean => {
+      if (value === null) return false;
+      if (!numbers) return !this.#known.has(String(value));
+      return typeof value !== 'number' || value < numbers.min || value > numbers.max;
+    };
+    return this.#window.filter(isOut).length / this.#window.length;
+  }
+
+  #stabilityIndex(): number {
+    const bins = this.#window.map((value) => this.#binOf(value)).filter((bin) => bin >= 0);
+    const shares = new Float64Array(this.#bins.length);
+    for (const bin of bins) shares[bin] = (shares[bin] ?? 0) + 1 / bins.length;
+    return populationStabilityIndex(Float64Array.from(this.#reference), shares);
+  }
+
+  /** Whether there is anything to compare. */
+  get isEmpty(): boolean {
+    return this.#window.every(
+      (value) => value === null || (typeof value === 'number' && !Number.isFinite(value)),
+    );
+  }
+}
+
+function pick<Value>(
+  option: Value | Readonly<Record<string, Value>> | undefined,
+  name: string,
+): Value | undefined {
+  if (typeof option !== 'object' || option === null) return option;
+  const byName = option as Readonly<Record<string, Value>>;
+  return Object.hasOwn(byName, name) ? byName[name] : undefined;
+}
+
+/**
+ * Compares the last rows with a reference profile, feature by feature. Adding a row costs a place in
+ * the window and a count for each feature; comparing is done when somebody asks.
+ */
+export class DriftMonitor {
+  readonly #options: DriftOptions;
+  readonly #window: number;
+  readonly #minRows: number;
+  readonly #columns: readonly Column[];
+  readonly #predictions: Column | null;
+  #rows = 0;
+
+  constructor(profile: ReferenceProfile, options: DriftOptions = {}) {
+    const { window = 1000, minRows = Math.min(100, window) } = options;
+    if (!Number.isSafeInteger(window) || window < 1 || window > 1e6) {
+      throw invalidArgument('window', 'a whole number from 1 to 1,000,000', window);
+    }
+    if (!(minRows >= 1 && minRows <= window)) {
+      throw invalidArgument('minRows', `a number from 1 to the window's ${window}`, minRows);
+    }
+    this.#options = options;
+    this.#window = window;
+    this.#minRows = minRows;
+    this.#columns = profile.features.map((column) => new Column(column, window));
+    this.#predictions = profile.predictions ? new Column(profile.predictions, window) : null;
+  }
+
+  add(row: Row, prediction?: number | string): void {
+    for (const column of this.#columns) column.add(row[column.profile.name] ?? null);
+    if (prediction !== undefined) this.#predictions?.add(prediction);
+    this.#rows++;
+  }
+
+  /** Of all rows since the start. */
+  get counts(): readonly BinCounts[] {
+    const all = this.#predictions ? [...this.#columns, this.#predictions] : this.#columns;
+    return all.map(({ counts }) => counts);
+  }
+
+  /** Null while there are too few rows. */
+  report(): DriftReport | null {
+    const rows = Math.min(this.#rows, this.#window);
+    if (rows < this.#minRows) return null;
+    const features = this.#columns
+      .filter(({ isEmpty }) => !isEmpty)
+      .map((column) => this.#drift(column));
+    const predictions =
+      this.#predictions && !this.#predictions.isEmpty ? this.#drift(this.#predictions) : null;
+    const drifted = features.filter((feature) => feature.drifted).length;
+    return {
+      rows,
+      features,
+      ...(predictions ? { predictions } : {}),
+      driftedShare: features.length === 0 ? 0 : drifted / features.length,
+    };
+  }
+
+  #drift(column: Column): FeatureDrift {
+    const { name } = column.profile;
+    if (column.profile.sample.length === 0) {
+      throw new OnliteError(
+        'ERR_INVALID_ARGUMENT',
+        `profile.${name}: has no values to compare with`,
+      );
+    }
+    return column.drift(pick(this.#options.method, name), pick(this.#options.threshold, name));
+  }
+}

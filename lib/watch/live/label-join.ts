@@ -1,0 +1,248 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { OnliteError, invalidArgument } from '../../errors';
+import type { Prediction } from '../rows/row';
+
+export interface LabelOptions {
+  /** A journal that survives a restart; without one, what waits for its label is in memory alone. */
+  readonly path?: string;
+  /** Predictions that may wait for their labels; the oldest goes first. Default 100,000. */
+  readonly maxPending?: number;
+  /** How long a prediction waits, in milliseconds. Default 7 days. */
+  readonly maxAgeMs?: number;
+}
+
+/** A prediction that waits for its label, or has it. */
+export interface JoinedRow {
+  readonly requestId: string;
+  readonly version: string;
+  /** When it was predicted, in milliseconds since 1970. */
+  readonly time: number;
+  readonly prediction: Prediction;
+}
+
+export interface JoinCounts {
+  /** Predictions that wait. */
+  readonly pending: number;
+  readonly joined: number;
+  /** Labels whose prediction is not known, or no more. */
+  readonly unmatched: number;
+  /** Predictions whose label did not come in time. */
+  readonly expired: number;
+  /** Lines of the journal that could not be written, or not be read again. */
+  readonly lost: number;
+}
+
+const DAY = 86_400_000;
+
+type Entry =
+  readonly ['p', string, string, number, Prediction] | readonly ['l', string, number | string];
+
+function isEntry(value: unknown): value is Entry {
+  if (!Array.isArray(value) || typeof value[1] !== 'string') return false;
+  if (value[0] === 'l') return ['number', 'string'].includes(typeof value[2]);
+  const { value: predicted } = (value[4] ?? {}) as Partial<Prediction>;
+  return (
+    value[0] === 'p' &&
+    typeof value[2] === 'string' &&
+    typeof value[3] === 'number' &&
+    ['number', 'string'].includes(typeof predicted)
+  );
+}
+
+/**
+ * Brings labels, which come later, together with the predictions that they belong to, by the
+ * request's id. The journal has a line for each prediction and each label; it is written anew with
+ * what still waits when most of it is history.
+ */
+export class LabelJoin {
+  readonly #path: string | undefined;
+  readonly #maxPending: number;
+  readonly #maxAgeMs: number;
+  readonly #pending = new Map<string, JoinedRow>();
+  readonly #onJoined: (row: JoinedRow, label: number | string) => void;
+  #joined = 0;
+  #unmatched = 0;
+  #expired = 0;
+  #lost = 0;
+  #lines = 0;
+  #waiting: string[] = [];
+  #writing: Promise<void> | null = null;
+  #file: FileHandle | null = null;
+
+  private constructor(
+    options: LabelOptions,
+    onJoined: (row: JoinedRow, label: number | string) => void,
+  ) {
+    const { maxPending = 100_000, maxAgeMs = 7 * DAY } = options;
+    if (!Number.isSafeInteger(maxPending) || maxPending < 1) {
+      throw invalidArgument('labels.maxPending', 'a whole number from 1 on', maxPending);
+    }
+    if (!(maxAgeMs > 0)) throw invalidArgument('labels.maxAgeMs', 'milliseconds above 0', maxAgeMs);
+    this.#path = options.path;
+    this.#maxPending = maxPending;
+    this.#maxAgeMs = maxAgeMs;
+    this.#onJoined = onJoined;
+  }
+
+  /**
+   * Reads the journal, if there is one; what was joined in it is told of again.
+   *
+   * @throws OnliteError ERR_INVALID_ARGUMENT where the journal cannot be read or written.
+   */
+  static async open(
+    options: LabelOptions,
+    onJoined: (row: JoinedRow, label: number | string) => void,
+  ): Promise<LabelJoin> {
+    const join = new LabelJoin(options, onJoined);
+    if (options.path !== undefined) {
+      try {
+        await join.#replay(options.path);
+        await join.#rewrite(options.path);
+      } catch (error) {
+        throw new OnliteError(
+          'ERR_INVALID_ARGUMENT',
+          `labels.path: ${options.path} cannot be used as a journal: ${(error as Error).message}`,
+          { cause: error },
+        );
+      }
+    }
+    return join;
+  }
+
+  get counts(): JoinCounts {
+    return {
+      pending: this.#pending.size,
+      joined: this.#joined,
+      unmatched: this.#unmatched,
+      expired: this.#expired,
+      lost: this.#lost,
+    };
+  }
+
+  predicted(row: JoinedRow): void {
+    this.#remember(row);
+    this.#write(['p', row.requestId, row.version, row.time, row.prediction]);
+  }
+
+  /** Whether the prediction is known. */
+  label(requestId: string, label: number | string): boolean {
+    if (!this.#settle(requestId, label)) {
+      this.#unmatched++;
+      return false;
+    }
+    this.#write(['l', requestId, label]);
+    return true;
+  }
+
+  /** Settles when the journal has all that was said so far. */
+  async flush(): Promise<void> {
+    while (this.#writing) await this.#writing;
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    await this.#file?.close().catch(() => undefined);
+    this.#file = null;
+  }
+
+  #remember(row: JoinedRow): void {
+    // An id that is used again begins anew, at the end of the line.
+    this.#pending.delete(row.requestId);
+    this.#pending.set(row.requestId, row);
+    this.#expire(row.time);
+  }
+
+  #expire(now: number): void {
+    for (const [id, { time }] of this.#pending) {
+      if (this.#pending.size <= this.#maxPending && now - time <= this.#maxAgeMs) return;
+      this.#pending.delete(id);
+      this.#expired++;
+    }
+  }
+
+  #settle(requestId: string, label: number | string): boolean {
+    const row = this.#pending.get(requestId);
+    if (!row) return false;
+    this.#pending.delete(requestId);
+    this.#joined++;
+    this.#onJoined(row, label);
+    return true;
+  }
+
+  async #replay(path: string): Promise<void> {
+    const input = createReadStream(path);
+    const lines = createInterface({ input, crlfDelay: Infinity });
+    try {
+      for await (const line of lines) this.#apply(line);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  #apply(line: string): void {
+    let entry: unknown;
+    try {
+      entry = JSON.parse(line);
+    } catch {
+      // The last line of a process that was killed may be cut.
+    }
+    if (!isEntry(entry)) {
+      if (line !== '') this.#lost++;
+      return;
+    }
+    if (entry[0] === 'l') {
+      this.#settle(entry[1], entry[2]);
+      return;
+    }
+    const [, requestId, version, time, prediction] = entry;
+    this.#remember({ requestId, version, time, prediction });
+  }
+
+  /** The journal with what waits and nothing else, in the place of the old one at once. */
+  async #rewrite(path: string): Promise<void> {
+    await mkdir(dirname(path), { recursive: true });
+    const lines = [...this.#pending.values()].map((row) =>
+      JSON.stringify(['p', row.requestId, row.version, row.time, row.prediction]),
+    );
+    const temporary = `${path}.new`;
+    const file = await open(temporary, 'w', 0o640);
+    try {
+      await file.appendFile(lines.map((line) => `${line}\n`).join(''));
+      await rename(temporary, path);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await this.#file?.close();
+    this.#file = file;
+    this.#lines = lines.length;
+  }
+
+  #write(entry: Entry): void {
+    if (this.#path === undefined) return;
+    // A disk that does not keep up costs the restart, not the memory.
+    if (this.#waiting.length >= this.#maxPending) this.#lost++;
+    else this.#waiting.push(JSON.stringify(entry));
+    this.#writing ??= this.#drain(this.#path);
+  }
+
+  async #drain(path: string): Promise<void> {
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) {
+      const lines = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#file?.appendFile(lines.map((line) => `${line}\n`).join(''));
+        this.#lines += lines.length;
+        if (this.#lines > 3 * this.#pending.size + 10_000) await this.#rewrite(path);
+      } catch {
+        this.#lost += lines.length;
+      }
+    }
+    this.#writing = null;
+  }
+}

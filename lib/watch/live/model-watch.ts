@@ -1,0 +1,300 @@
+import { OnliteError, invalidArgument } from '../../errors';
+import { requireConfidence } from '../accuracy/live-quality';
+import {
+  DriftMonitor,
+  type BinCounts,
+  type DriftOptions,
+  type DriftReport,
+} from '../drift/drift-monitor';
+import { Redactor, type RedactionOptions } from '../log/redaction';
+import { RotatedFile, type RotationOptions } from '../log/rotated-file';
+import { readProfile, requireProfile, type ReferenceProfile } from '../profile/reference-profile';
+import { FeatureReader, rowCount, type FeatureOptions } from '../rows/feature-reader';
+import {
+  PredictionReader,
+  type PredictionOptions,
+  type WatchedTask,
+} from '../rows/prediction-reader';
+import type { Prediction, Row, RowTensors } from '../rows/row';
+import { ErrorKinds, errorKind, unusualFeatures, type ErrorKind } from './error-kinds';
+import { LabelJoin, type JoinCounts, type LabelOptions } from './label-join';
+import { OutputHealthCounter, type OutputHealth } from './output-health';
+import { QualityWindows, type VersionQuality } from './quality-windows';
+
+export interface PredictionLogOptions extends RotationOptions {
+  /** A file of JSON lines. */
+  readonly path: string;
+  readonly redact?: RedactionOptions;
+}
+
+export interface WatchOptions {
+  /** What the model is called in logs and metrics. */
+  readonly model: string;
+  /** Default `1`; each recorded request may name its own. */
+  readonly version?: string;
+  /** Share of the requests that are looked at, 0 to 1. Default 1. */
+  readonly sample?: number;
+  readonly features?: FeatureOptions;
+  readonly prediction?: PredictionOptions;
+  readonly log?: PredictionLogOptions;
+  /** What to compare with, or the file that it is in (`onlite profile`). */
+  readonly profile?: ReferenceProfile | string;
+  readonly drift?: DriftOptions;
+  readonly labels?: LabelOptions;
+  /** How many labelled rows of each version figures are made of. Default 1000. */
+  readonly qualityWindow?: number;
+  /** Of intervals. Default 0.95. */
+  readonly confidence?: number;
+}
+
+/** A request that is about to be run. */
+export interface StartedRequest {
+  /** By which its label is found later; several rows' labels are `<id>/<row>`. */
+  readonly requestId?: string;
+  readonly version?: string;
+  readonly inputs: RowTensors;
+  /** Milliseconds since 1970. Default: now. */
+  readonly time?: number;
+}
+
+/** How a request ended. */
+export interface RequestEnd {
+  /** Not there where the run failed. */
+  readonly outputs?: RowTensors;
+  readonly error?: unknown;
+  /** Default: the time since `start`. */
+  readonly latencyMs?: number;
+}
+
+/** Takes the end of a request that was started. */
+export type EndRequest = (end: RequestEnd) => void;
+
+export interface WatchReport {
+  readonly model: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** Requests that were looked at, and those that the sample left out. */
+  readonly requests: number;
+  readonly skipped: number;
+  readonly rows: number;
+  readonly errors: readonly ErrorKind[];
+  readonly outputs: OutputHealth;
+  /** Null without a profile, or while there are too few rows. */
+  readonly drift: DriftReport | null;
+  readonly quality: readonly VersionQuality[];
+  readonly labels: JoinCounts;
+  readonly log: { readonly written: number; readonly dropped: number };
+  /** Requests that could not be understood: what they were is in `lastFailure`. */
+  readonly unread: number;
+  readonly lastFailure?: string;
+}
+
+const ignore: EndRequest = () => undefined;
+
+/**
+ * Watches what a model is asked and what it says. Recording a request never waits for the disk and
+ * never throws for what is in the request: what cannot be understood is counted.
+ */
+export class ModelWatch {
+  readonly model: string;
+  readonly #version: string;
+  readonly #sample: number;
+  readonly #features: FeatureReader;
+  readonly #predictions: PredictionReader;
+  readonly #health = new OutputHealthCounter();
+  readonly #errors = new ErrorKinds();
+  readonly #quality: QualityWindows;
+  readonly #redactor: Redactor;
+  readonly #log: RotatedFile | null;
+  readonly #since = Date.now();
+  #profile: ReferenceProfile | null = null;
+  #drift: DriftMonitor | null = null;
+  #labels: LabelJoin | null = null;
+  #task: WatchedTask = 'classification';
+  #requests = 0;
+  #skipped = 0;
+  #rows = 0;
+  #unread = 0;
+  #lastFailure: string | undefined;
+
+  private constructor(options: WatchOptions) {
+    const { model, version = '1', sample = 1, qualityWindow = 1000, confidence = 0.95 } = options;
+    if (typeof model !== 'string' || model === '') throw invalidArgument('model', 'a name', model);
+    if (!(sample >= 0 && sample <= 1))
+      throw invalidArgument('sample', 'a share from 0 to 1', sample);
+    if (!Number.isSafeInteger(qualityWindow) || qualityWindow < 1) {
+      throw invalidArgument('qualityWindow', 'a whole number from 1 on', qualityWindow);
+    }
+    requireConfidence(confidence);
+    this.model = model;
+    this.#version = version;
+    this.#sample = sample;
+    this.#features = new FeatureReader(options.features);
+    this.#predictions = new PredictionReader(options.prediction);
+    if (options.prediction?.task) this.#task = options.prediction.task;
+    this.#quality = new QualityWindows(qualityWindow, confidence);
+    this.#redactor = new Redactor(options.log?.redact);
+    this.#log = options.log ? new RotatedFile(options.log.path, options.log) : null;
+  }
+
+  /**
+   * @throws OnliteError ERR_INVALID_ARGUMENT for wrong options, for a file that is no profile, and for
+   *   a journal of labels that cannot be used.
+   */
+  static async open(options: WatchOptions): Promise<ModelWatch> {
+    const watch = new ModelWatch(options);
+    const { profile, drift, labels = {} } = options;
+    if (profile !== undefined) {
+      watch.#profile =
+        typeof profile === 'string'
+          ? await readProfile(profile)
+          : requireProfile(profile, 'profile');
+      watch.#drift = new DriftMonitor(watch.#profile, drift);
+    } else if (drift !== undefined) {
+      throw new OnliteError('ERR_INVALID_ARGUMENT', 'drift: there is no profile to compare with');
+    }
+    watch.#labels = await LabelJoin.open(labels, (row, label) => {
+      watch.#quality.add(row.version, { prediction: row.prediction, label, time: row.time });
+    });
+    return watch;
+  }
+
+  /**
+   * Begins to record a request: its inputs are read at once, so that they may be changed afterwards.
+   *
+   * @returns what is to be told how it ended
+   */
+  start(request: StartedRequest): EndRequest {
+    if (this.#sample < 1 && Math.random() >= this.#sample) {
+      this.#skipped++;
+      return ignore;
+    }
+    this.#requests++;
+    const rows = this.#guarded(() => this.#features.read(request.inputs)) ?? [];
+    const begin = performance.now();
+    return (end) => {
+      const latencyMs = end.latencyMs ?? performance.now() - begin;
+      this.#guarded(() => this.#end(request, rows, { ...end, latencyMs }));
+    };
+  }
+
+  /** A request that has ended. */
+  record(request: StartedRequest & RequestEnd): void {
+    this.start(request)(request);
+  }
+
+  /** What is in a request is nothing to throw for. */
+  #guarded<Result>(read: () => Result): Result | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.#unread++;
+      this.#lastFailure = (error as Error).message;
+      return undefined;
+    }
+  }
+
+  /**
+   * Tells the true label of a request that was recorded: a class as the model numbers or names it, or
+   * a number.
+   *
+   * @returns whether its prediction was still waiting for it
+   */
+  label(requestId: string, label: number | string): boolean {
+    if (typeof label !== 'number' && typeof label !== 'string') {
+      throw invalidArgument('label', 'a number or a string', label);
+    }
+    return this.#labels?.label(requestId, label) ?? false;
+  }
+
+  report(): WatchReport {
+    return {
+      model: this.model,
+      since: this.#since,
+      requests: this.#requests,
+      skipped: this.#skipped,
+      rows: this.#rows,
+      errors: this.#errors.kinds,
+      outputs: this.#health.counts,
+      drift: this.#drift?.report() ?? null,
+      quality: this.#quality.report(this.#task),
+      labels: this.#labels?.counts ?? { pending: 0, joined: 0, unmatched: 0, expired: 0, lost: 0 },
+      log: { written: this.#log?.written ?? 0, dropped: this.#log?.dropped ?? 0 },
+      unread: this.#unread,
+      ...(this.#lastFailure === undefined ? {} : { lastFailure: this.#lastFailure }),
+    };
+  }
+
+  /** How often values fell into the reference's bins, for counters that replicas add up. */
+  get bins(): readonly BinCounts[] {
+    return this.#drift?.counts ?? [];
+  }
+
+  /** Settles when the log and the journal have all that was recorded so far. */
+  async flush(): Promise<void> {
+    await Promise.all([this.#log?.flush(), this.#labels?.flush()]);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#log?.close(), this.#labels?.close()]);
+  }
+
+  #end(request: StartedRequest, rows: readonly Row[], end: RequestEnd): void {
+    const time = request.time ?? Date.now();
+    this.#rows += rows.length;
+    if (end.outputs === undefined) {
+      this.#addError(request, rows[0] ?? {}, end.error, time);
+      this.#logRows(request, end, time, rows, []);
+      return;
+    }
+    this.#health.add(end.outputs, rowCount(end.outputs));
+    this.#task = this.#predictions.taskOf(end.outputs);
+    const predictions = this.#predictions.read(end.outputs);
+    for (const [index, row] of rows.entries()) this.#drift?.add(row, predictions[index]?.value);
+    this.#await(request, time, predictions);
+    this.#logRows(request, end, time, rows, predictions);
+  }
+
+  #addError({ requestId }: StartedRequest, row: Row, error: unknown, time: number): void {
+    this.#errors.add(error, time, {
+      ...(requestId === undefined ? {} : { requestId }),
+      features: this.#redactor.row(row),
+      ...(this.#profile ? { unusual: unusualFeatures(row, this.#profile) } : {}),
+    });
+  }
+
+  #await(request: StartedRequest, time: number, predictions: readonly Prediction[]): void {
+    const { requestId, version = this.#version } = request;
+    if (requestId === undefined) return;
+    for (const [row, prediction] of predictions.entries()) {
+      const id = predictions.length === 1 ? requestId : `${requestId}/${row}`;
+      this.#labels?.predicted({ requestId: id, version, time, prediction });
+    }
+  }
+
+  #logRows(
+    { requestId, version = this.#version }: StartedRequest,
+    { latencyMs, error }: RequestEnd,
+    time: number,
+    rows: readonly Row[],
+    predictions: readonly Prediction[],
+  ): void {
+    for (const [index, row] of rows.entries()) {
+      const prediction = predictions[index];
+      this.#log?.append(
+        JSON.stringify({
+          time: new Date(time).toISOString(),
+          requestId:
+            requestId !== undefined && rows.length > 1 ? `${requestId}/${index}` : requestId,
+          model: this.model,
+          version,
+          features: this.#redactor.row(row),
+          prediction: prediction?.value,
+          scores: prediction?.scores,
+          latencyMs,
+          error: error === undefined ? undefined : errorKind(error),
+        }),
+      );
+    }
+  }
+}

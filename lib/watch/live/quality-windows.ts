@@ -1,0 +1,61 @@
+import {
+  classificationQuality,
+  regressionQuality,
+  type LabelledRow,
+  type LiveQuality,
+} from '../accuracy/live-quality';
+import type { WatchedTask } from '../rows/prediction-reader';
+
+/** How good one version's last labelled rows were. */
+export interface VersionQuality {
+  readonly version: string;
+  /** When the first and the last of them were predicted, in milliseconds since 1970. */
+  readonly from: number;
+  readonly to: number;
+  readonly quality: LiveQuality;
+}
+
+/** Of more versions than these the one that was labelled longest ago is forgotten. */
+const MOST_VERSIONS = 10;
+
+interface TimedRow extends LabelledRow {
+  readonly time: number;
+}
+
+/** The last labelled rows of each version. */
+export class QualityWindows {
+  readonly #size: number;
+  readonly #confidence: number;
+  readonly #versions = new Map<string, TimedRow[]>();
+
+  constructor(size: number, confidence: number) {
+    this.#size = size;
+    this.#confidence = confidence;
+  }
+
+  add(version: string, row: TimedRow): void {
+    const rows = this.#versions.get(version) ?? [];
+    rows.push(row);
+    // In one go now and then: to shift an array at each row would cost its length.
+    if (rows.length >= 2 * this.#size) rows.splice(0, rows.length - this.#size);
+    this.#versions.delete(version);
+    this.#versions.set(version, rows);
+    if (this.#versions.size <= MOST_VERSIONS) return;
+    const [oldest] = this.#versions.keys();
+    if (oldest !== undefined) this.#versions.delete(oldest);
+  }
+
+  report(task: WatchedTask): VersionQuality[] {
+    return [...this.#versions].map(([version, all]) => {
+      const rows = all.slice(-this.#size);
+      const times = rows.map(({ time }) => time);
+      const measure = task === 'regression' ? regressionQuality : classificationQuality;
+      return {
+        version,
+        from: Math.min(...times),
+        to: Math.max(...times),
+        quality: measure(rows, this.#confidence),
+      };
+    });
+  }
+}

@@ -1,0 +1,167 @@
+import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+
+import { OnliteError, invalidArgument } from '../../errors';
+
+export interface RotationOptions {
+  /** A file that would become longer is closed and renamed. Default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Renamed files that are kept; the oldest goes first. Default 10. */
+  readonly maxFiles?: number;
+  /** Lines that wait for the disk; more are dropped and counted. Default 4 MiB. */
+  readonly maxWaitingBytes?: number;
+}
+
+const requireCount = (value: number, path: string): void => {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw invalidArgument(path, 'a whole number from 1 on', value);
+  }
+};
+
+/** `predictions.jsonl` → `predictions-20261127T130000.123Z-0.jsonl`: names in the order of time. */
+function rotatedName(path: string, date: Date, count: number): string {
+  const extension = extname(path);
+  const time = date.toISOString().replaceAll(/[-:]/g, '');
+  return join(dirname(path), `${basename(path, extension)}-${time}-${count}${extension}`);
+}
+
+/**
+ * Lines appended to a file that is renamed when it is long enough. Appending never waits and never
+ * throws for the disk: lines wait in bounded memory, what finds no room, or cannot be written, is
+ * dropped and counted.
+ */
+export class RotatedFile {
+  readonly path: string;
+  readonly #maxBytes: number;
+  readonly #maxFiles: number;
+  readonly #maxWaitingBytes: number;
+  #waiting: string[] = [];
+  #waitingBytes = 0;
+  #file: FileHandle | null = null;
+  #bytes = 0;
+  #rotations = 0;
+  #draining: Promise<void> | null = null;
+  #isClosed = false;
+  #written = 0;
+  #dropped = 0;
+  #failure: Error | null = null;
+
+  constructor(path: string, options: RotationOptions = {}) {
+    const { maxBytes = 64 << 20, maxFiles = 10, maxWaitingBytes = 4 << 20 } = options;
+    requireCount(maxBytes, 'maxBytes');
+    requireCount(maxFiles, 'maxFiles');
+    requireCount(maxWaitingBytes, 'maxWaitingBytes');
+    this.path = path;
+    this.#maxBytes = maxBytes;
+    this.#maxFiles = maxFiles;
+    this.#maxWaitingBytes = maxWaitingBytes;
+  }
+
+  /** Lines that are in a file. */
+  get written(): number {
+    return this.#written;
+  }
+
+  /** Lines that found no room, or that the disk did not take. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Why a line was last lost to the disk. */
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  /** @param line - without its end */
+  append(line: string): void {
+    const bytes = line.length + 1;
+    if (this.#isClosed || this.#waitingBytes + bytes > this.#maxWaitingBytes) {
+      this.#dropped++;
+      return;
+    }
+    this.#waiting.push(line);
+    this.#waitingBytes += bytes;
+    this.#draining ??= this.#drain();
+  }
+
+  /** Settles when all lines so far are written or dropped. */
+  async flush(): Promise<void> {
+    await this.#draining;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.flush();
+    await this.#file?.close().catch(() => undefined);
+    this.#file = null;
+  }
+
+  async #drain(): Promise<void> {
+    // Lines of one turn of the event loop go together.
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) {
+      const lines = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#write(lines);
+        this.#written += lines.length;
+      } catch (error) {
+        this.#dropped += lines.length;
+        this.#failure = error as Error;
+        await this.#file?.close().catch(() => undefined);
+        this.#file = null;
+      }
+      this.#waitingBytes = this.#waiting.reduce((sum, line) => sum + line.length + 1, 0);
+    }
+    this.#draining = null;
+  }
+
+  async #write(lines: readonly string[]): Promise<void> {
+    const bytes = Buffer.from(`${lines.join('\n')}\n`);
+    this.#file ??= await this.#open();
+    if (this.#bytes > 0 && this.#bytes + bytes.byteLength > this.#maxBytes) {
+      await this.#rotate();
+      this.#file = await this.#open();
+    }
+    await this.#file.appendFile(bytes);
+    this.#bytes += bytes.byteLength;
+  }
+
+  async #open(): Promise<FileHandle> {
+    await mkdir(dirname(this.path), { recursive: true });
+    const file = await open(this.path, 'a', 0o640);
+    this.#bytes = (await file.stat()).size;
+    return file;
+  }
+
+  async #rotate(): Promise<void> {
+    await this.#file?.close();
+    this.#file = null;
+    await rename(this.path, rotatedName(this.path, new Date(), this.#rotations++));
+    const files = await rotatedFiles(this.path);
+    for (const old of files.slice(0, Math.max(0, files.length - this.#maxFiles))) {
+      await unlink(old);
+    }
+  }
+}
+
+/** The renamed files of a log, the oldest first. */
+export async function rotatedFiles(path: string): Promise<string[]> {
+  const extension = extname(path);
+  const prefix = `${basename(path, extension)}-`;
+  const names = await readdir(dirname(path)).catch((error: unknown) => {
+    throw new OnliteError('ERR_INVALID_ARGUMENT', `${dirname(path)}: cannot be read`, {
+      cause: error,
+    });
+  });
+  const found = names.filter((name) => name.startsWith(prefix) && name.endsWith(extension));
+  const times = await Promise.all(
+    found.map(async (name) => {
+      const file = join(dirname(path), name);
+      return { file, time: (await stat(file)).mtimeMs };
+    }),
+  );
+  return times
+    .sort((a, b) => a.time - b.time || (a.file < b.file ? -1 : 1))
+    .map(({ file }) => file);
+}

@@ -1,0 +1,100 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import { LabelJoin } from '../../../lib/watch/live/label-join';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'onlite-labels-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+type Joined = [id: string, label: number | string];
+
+async function opened(options = {}): Promise<[LabelJoin, Joined[]]> {
+  const joined: Joined[] = [];
+  const path = join(folder, 'labels', 'journal.jsonl');
+  const labels = await LabelJoin.open({ path, ...options }, ({ requestId }, label) => {
+    joined.push([requestId, label]);
+  });
+  return [labels, joined];
+}
+
+const row = (requestId: string, time = 1000) => ({
+  requestId,
+  version: '1',
+  time,
+  prediction: { value: 3, scores: [0.1, 0.9] },
+});
+
+it('joins labels to predictions by their ids', async () => {
+  const [labels, joined] = await opened();
+  labels.predicted(row('a'));
+  labels.predicted(row('b'));
+  expect(labels.label('a', 4)).toBe(true);
+  expect(labels.label('a', 4)).toBe(false);
+  expect(labels.label('c', 'cat')).toBe(false);
+  expect(joined).toEqual([['a', 4]]);
+  expect(labels.counts).toEqual({ pending: 1, joined: 1, unmatched: 2, expired: 0, lost: 0 });
+  await labels.close();
+});
+
+it('goes on after a restart, also after a line that was cut', async () => {
+  const [before] = await opened();
+  for (const id of ['a', 'b', 'c']) before.predicted(row(id));
+  before.label('b', 1);
+  await before.close();
+  appendFileSync(join(folder, 'labels', 'journal.jsonl'), '["p","d","1",10');
+  const [after, joined] = await opened();
+  expect(joined).toEqual([['b', 1]]);
+  expect(after.counts).toMatchObject({ pending: 2, lost: 1 });
+  expect(after.label('c', 7)).toBe(true);
+  expect(after.label('a', 'x')).toBe(true);
+  await after.close();
+  const [third, again] = await opened();
+  await third.close();
+  expect(again).toEqual([
+    ['c', 7],
+    ['a', 'x'],
+  ]);
+});
+
+it('forgets the oldest when there are too many, and what is too old', async () => {
+  const [labels] = await opened({ maxPending: 2, maxAgeMs: 100 });
+  for (const [id, time] of Object.entries({ a: 0, b: 1, c: 2 })) labels.predicted(row(id, time));
+  expect(labels.counts).toMatchObject({ pending: 2, expired: 1 });
+  labels.predicted(row('d', 150));
+  expect(labels.counts).toMatchObject({ pending: 1, expired: 3 });
+  expect(labels.label('c', 1)).toBe(false);
+  await labels.close();
+});
+
+it('keeps the journal as short as what waits', async () => {
+  const [labels] = await opened();
+  for (let index = 0; index < 8000; index++) {
+    labels.predicted(row(`r${index}`));
+    labels.label(`r${index}`, index);
+    if (index % 1000 === 0) await labels.flush();
+  }
+  labels.predicted(row('last'));
+  await labels.flush();
+  await labels.close();
+  const lines = readFileSync(join(folder, 'labels', 'journal.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
+  expect(lines.length).toBeLessThan(12_000);
+  const [after] = await opened();
+  expect(after.counts.pending).toBe(1);
+  await after.close();
+});
+
+it('says which journal it cannot use', async () => {
+  const path = join(folder);
+  await expect(LabelJoin.open({ path }, () => undefined)).rejects.toMatchObject({
+    code: 'ERR_INVALID_ARGUMENT',
+    message: expect.stringContaining(path) as string,
+  });
+});

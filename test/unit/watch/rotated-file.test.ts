@@ -1,0 +1,52 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import { RotatedFile } from '../../../lib/watch/log/rotated-file';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'onlite-log-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+it('writes lines in their order, in files of bounded size and number', async () => {
+  const file = new RotatedFile(join(folder, 'log.jsonl'), { maxBytes: 1000, maxFiles: 3 });
+  for (let index = 0; index < 500; index++) {
+    file.append(JSON.stringify({ index, text: 'x'.repeat(20) }));
+    if (index % 10 === 9) await file.flush();
+  }
+  await file.close();
+  expect([file.written, file.dropped]).toEqual([500, 0]);
+  const names = readdirSync(folder).sort();
+  expect(names).toHaveLength(4);
+  const inOrder = [...names.filter((name) => name !== 'log.jsonl'), 'log.jsonl'];
+  const lines = inOrder.flatMap((name) => {
+    expect(statSync(join(folder, name)).size).toBeLessThanOrEqual(1000);
+    return readFileSync(join(folder, name), 'utf8').trim().split('\n');
+  });
+  const found = lines.map((line) => (JSON.parse(line) as { index: number }).index);
+  expect(found).toEqual(Array.from({ length: found.length }, (_, i) => 500 - found.length + i));
+});
+
+it('drops and counts what finds no room, and goes on', async () => {
+  const file = new RotatedFile(join(folder, 'log.jsonl'), { maxWaitingBytes: 100 });
+  for (let index = 0; index < 50; index++) file.append('0123456789');
+  expect(file.dropped).toBe(41);
+  await file.flush();
+  file.append('later');
+  await file.close();
+  expect([file.written, file.dropped]).toEqual([10, 41]);
+});
+
+it('counts what the disk does not take', async () => {
+  writeFileSync(join(folder, 'file'), '');
+  const file = new RotatedFile(join(folder, 'file', 'log.jsonl'));
+  file.append('line');
+  await file.flush();
+  expect([file.written, file.dropped]).toEqual([0, 1]);
+  expect(file.failure).toBeInstanceOf(Error);
+  await file.close();
+});
