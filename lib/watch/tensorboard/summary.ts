@@ -124,7 +124,7 @@ const parameterTypes = { string: 1, boolean: 2, number: 3 } as const;
 
 function parameterInfo([name, value]: readonly [string, HyperParameter]): Buffer {
   const type = parameterTypes[typeof value as keyof typeof parameterTypes];
-  return messageField(5, [bytesField(1, name), integerField(4, type)]);
+  return messageField(4, [bytesField(1, name), integerField(4, type)]);
 }
 
 function hparamsValue(tag: string, field: number, content: Message): SummaryValue {
@@ -141,7 +141,7 @@ export function hyperParameterValues(
 ): SummaryValue[] {
   const entries = Object.entries(parameters);
   const metricInfos = metrics.map((tag) =>
-    messageField(6, [messageField(1, [bytesField(2, tag)])]),
+    messageField(5, [messageField(1, [bytesField(2, tag)])]),
   );
   const values = entries.map(([name, value]) =>
     messageField(1, [bytesField(1, name), messageField(2, parameterValue(value))]),

@@ -1,4 +1,4 @@
-"""Prints what TensorBoard reads in a log directory, as JSON: tensorboard.py DIRECTORY"""
+"""Prints what TensorBoard reads in a log directory, as JSON: read_tensorboard.py DIRECTORY"""
 
 import json
 import sys
