@@ -58,6 +58,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'profile',
+    {
+      summary: 'say what inputs and predictions are like where all is well, to find drift by',
+      load: async () => (await import('./profile/index.js')).profile,
+    },
+  ],
+  [
     'encrypt',
     {
       summary: 'encrypt a model, which sessions read given its key',
