@@ -124,6 +124,7 @@ const pages = {
 
 /** The text of a page, that of its components too. */
 const textOf = () => {
+  const { document } = globalThis;
   const parts = [];
   const walk = (node) => {
     if (node.nodeType === 3) parts.push(node.data);

@@ -69,7 +69,7 @@ async function makeProfile(
       })) as unknown as RowTensors;
       task = predictions.taskOf(outputs);
       const values = predictions.read(outputs);
-      for (const [row, found] of features.read(feeds as unknown as RowTensors).entries()) {
+      for (const [row, found] of features.read(feeds).entries()) {
         profiler.add(found, values[row]?.value);
       }
       line.show(`${progressBar((index + 1) / count)} ${index + 1}/${count} samples`);

@@ -48,7 +48,7 @@ function scoreMetrics(
   const areClasses = labels.every((label) => typeof label === 'number' && label < classes);
   if (classes === 0 || !areScored || !areClasses) return {};
   const numbers = labels as readonly number[];
-  const rows = scores as readonly (readonly number[])[];
+  const rows = scores;
   const auc = areaUnderCurve(numbers, rows);
   return {
     logLoss: logLoss(numbers, rows),

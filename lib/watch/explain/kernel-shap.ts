@@ -34,7 +34,7 @@ interface Coalition {
 /** All subsets of `size` of `groups`, one after the other. */
 function* subsets(groups: number, size: number): Generator<Uint8Array> {
   const chosen = Array.from({ length: size }, (_, index) => index);
-  while (true) {
+  for (;;) {
     const mask = new Uint8Array(groups);
     for (const index of chosen) mask[index] = 1;
     yield mask;

@@ -27,7 +27,7 @@ export class WatchedSession {
     const end = this.#start(feeds, requestId);
     try {
       const outputs = await this.session.run(feeds, runOptions);
-      end({ outputs: outputs as unknown as RowTensors });
+      end({ outputs });
       return outputs;
     } catch (error) {
       end({ error });
@@ -41,7 +41,7 @@ export class WatchedSession {
     const end = this.#start(feeds, requestId);
     try {
       const outputs = this.session.runSync(feeds, runOptions);
-      end({ outputs: outputs as unknown as RowTensors });
+      end({ outputs });
       return outputs;
     } catch (error) {
       end({ error });

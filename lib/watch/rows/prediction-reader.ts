@@ -21,6 +21,8 @@ export interface PredictionOptions {
   readonly task?: WatchedTask;
 }
 
+const tasks: readonly string[] = ['classification', 'regression'];
+
 const realTypes = ['float32', 'float64', 'float16', 'bfloat16'];
 
 const isReal = ({ type }: RowTensor): boolean => realTypes.includes(type);
@@ -58,7 +60,7 @@ export class PredictionReader {
 
   constructor(options: PredictionOptions = {}) {
     const { task } = options;
-    if (task !== undefined && task !== 'classification' && task !== 'regression') {
+    if (task !== undefined && !tasks.includes(task)) {
       throw invalidArgument('task', 'classification or regression', task);
     }
     this.#options = options;

@@ -46,9 +46,7 @@ describe('a writer', () => {
     expect(others).toEqual([]);
     expect(version!.subarray(9).toString('latin1')).toBe('\x1a\x0dbrain.Event:2');
     // wall_time = 2, step = 3, summary { value { tag = "loss", simple_value = 0.5 } }
-    expect(scalar!.toString('hex')).toBe(
-      `09${'0000000000000040'}1003${'2a0d'}${'0a0b'}${'0a046c6f7373'}${'150000003f'}`,
-    );
+    expect(scalar!.toString('hex')).toBe(`09000000000000004010032a0d0a0b0a046c6f7373150000003f`);
   });
 
   it('counts the steps of each tag', async () => {

@@ -166,7 +166,7 @@ it('refuses options that are wrong', async () => {
     [{ log: { path: 'x', redact: { rules: { a: 'hide' } } } }, 'redact.a'],
   ];
   for (const [change, path] of wrong) {
-    const made = watch(session, { model: 'digits', ...change } as never);
+    const made = watch(session, { model: 'digits', ...change });
     await expect(made, path).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
       message: expect.stringContaining(path) as string,
