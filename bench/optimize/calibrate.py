@@ -6,8 +6,8 @@ METHOD is minmax, percentile or entropy, with the settings of quantize_static. P
 JSON: what usage.py says it took, and the `ranges` by tensor.
 
 calibrate.py prepare MODEL CALIBRATION.npz FOLDER writes what MODEL is after ONNX Runtime's basic
-level, and each array into a file for others to read. Prints a line of JSON for the model, with its
-`path`, and one for each array: `name`, `type`, `dims` of a sample, and `path`.
+level, and the arrays as arrays.py does. Prints a line of JSON for the model, with its `path`, and
+those of arrays.py.
 """
 
 import json
@@ -18,6 +18,7 @@ import numpy as np
 from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
+from arrays import write_arrays
 from quantize import Samples, simplified
 from usage import Usage
 
@@ -30,11 +31,7 @@ METHODS = {
 
 def prepare(model, calibration, folder):
     print(json.dumps({"path": simplified(model, folder)}))
-    for name, array in np.load(calibration).items():
-        path = str(Path(folder) / f"{name}.bin")
-        array.tofile(path)
-        dims = [1, *array.shape[1:]]
-        print(json.dumps({"name": name, "type": str(array.dtype), "dims": dims, "path": path}))
+    write_arrays(calibration, folder)
 
 
 def ends(data):

@@ -2,12 +2,15 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { spread } from 'onlite/bench';
+
 import { childScript, runNode } from '../harness/child.mjs';
 import { runPython } from './environments.mjs';
 import { filesOf } from './models.mjs';
 
 export const calibrationFigure = 'calibration alone: time and peak memory / Python';
 
+const REPETITIONS = 7;
 /** Methods that both have. */
 const METHODS = ['minmax', 'percentile', 'entropy'];
 
@@ -40,7 +43,10 @@ function worstDifference(ours, theirs) {
   return Math.max(...differences.filter(Number.isFinite));
 }
 
-/** The whole processes, of the same model after ONNX Runtime's basic level, tensors and samples. */
+const middle = (found) =>
+  found.sort((a, b) => a.wallSeconds - b.wallSeconds)[Math.floor(found.length / 2)];
+
+/** The whole processes, one after the other in turn, of the same model after ONNX Runtime's basic level, tensors and samples. */
 export async function calibration(context, name, folder) {
   const rows = METHODS.flatMap((method) =>
     [
@@ -72,22 +78,30 @@ export async function calibration(context, name, folder) {
     }
     const files = measured.get('files');
     if (!measured.has(method)) {
-      const python = byPython(method, files, own);
-      const ours = await byOnlite(method, files, Object.keys(python.ranges), own);
-      measured.set(method, [ours, python]);
+      const rounds = [];
+      for (let round = 0; round < REPETITIONS; round++) {
+        const python = byPython(method, files, own);
+        const ours = await byOnlite(method, files, Object.keys(python.ranges), own);
+        rounds.push([ours, python]);
+      }
+      measured.set(method, rounds);
     }
     return measured.get(method);
   };
   try {
     for (const { method, what, ...row } of rows) {
       await context.case(row, async () => {
-        const [ours, python] = await both(method);
+        const rounds = await both(method);
+        const side = (index) => middle(rounds.map((round) => round[index]));
+        const [ours, python] = [side(0), side(1)];
         if (what === 'time') {
           const text = ({ wallSeconds, seconds, cpuSeconds }) =>
             `${wallSeconds.toFixed(2)} s, ${seconds.toFixed(2)} s without the start, ${cpuSeconds.toFixed(2)} s of the processors`;
           const apart = (100 * worstDifference(ours.ranges, python.ranges)).toFixed(2);
           const note = `ours ${text(ours)}; Python ${text(python)}; ${Object.keys(python.ranges).length} tensors, ranges at most ${apart} % apart`;
-          return { value: ours.wallSeconds / python.wallSeconds, note };
+          const ratios = rounds.map(([ours, python]) => ours.wallSeconds / python.wallSeconds);
+          const { median, interval, min, max } = spread(ratios);
+          return { value: median, interval, min, max, note };
         }
         const imported = megabytes(python.importedBytes);
         const note = `ours ${megabytes(ours.peakBytes)}; Python ${megabytes(python.peakBytes)}, its imports ${imported}`;

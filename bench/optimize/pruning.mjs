@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 
 import { Skip } from '../harness/skip.mjs';
+import { latencyRatio } from './latency.mjs';
 import { filesOf } from './models.mjs';
 import { onlite } from './onlite.mjs';
 
@@ -39,10 +40,7 @@ function compressedShare({ layers }) {
   return `gzip makes ${percent(total(1) / bytes)} of the weights' bytes (${percent(total(0) / bytes)} before)`;
 }
 
-/**
- * @param compareSpeed - gives how much quicker the second of two models is on a sample, with its interval
- */
-export async function pruning(context, folder, compareSpeed) {
+export async function pruning(context, folder) {
   for (const { what, words, accuracy, isQuicker } of VARIANTS) {
     const path = join(folder, `${MODEL}-pruned.onnx`);
     let made;
@@ -80,14 +78,14 @@ export async function pruning(context, folder, compareSpeed) {
         target: { atMost: MOST_TIME },
         figure: pruningFigures.latency,
       },
-      () => {
+      async () => {
         const { products } = prune();
         const left = products[1] / products[0];
         const { model, sample } = filesOf(MODEL);
-        const { ratio, interval: [low, high] = [] } = compareSpeed(model, path, sample);
-        const interval = low && high ? { interval: [1 / high / left, 1 / low / left] } : {};
-        const note = `${percent(left)} of the multiplications, ${percent(1 / ratio)} of the time`;
-        return { value: 1 / ratio / left, ...interval, note };
+        const ratio = await latencyRatio(context, folder, [model, path], sample);
+        const note = `${percent(left)} of the multiplications, ${percent(ratio.value)} of the time`;
+        const interval = ratio.interval.map((end) => end / left);
+        return { value: ratio.value / left, interval, note };
       },
     );
   }

@@ -7,6 +7,7 @@ import { Moot, Skip } from '../harness/skip.mjs';
 import { ownTarget } from './contest.mjs';
 import { runPython } from './environments.mjs';
 import { sparseFiles, tfliteFilesOf, tfliteModels } from './models.mjs';
+import { asSpeed, latencyRatio } from './latency.mjs';
 import { onlite } from './onlite.mjs';
 
 export const tfliteFigures = {
@@ -137,7 +138,7 @@ function bySpeed(contest, models) {
     .sort((a, b) => b.ratio - a.ratio);
 }
 
-async function speedRows(context, contest, { speedup, speedupWithVnni }, compareSpeed) {
+async function speedRows(context, contest, { speedup, speedupWithVnni }) {
   const least = speedup ?? (ownTarget === 'x64' ? speedupWithVnni : undefined);
   const wanted =
     least === undefined ? {} : { target: { atLeast: least }, figure: tfliteFigures.speed };
@@ -149,10 +150,10 @@ async function speedRows(context, contest, { speedup, speedupWithVnni }, compare
     figure: tfliteFigures.latency,
   };
   const { sample } = contest.files;
-  const compared = (reference, candidate) => compareSpeed(reference, candidate, sample);
-  await context.case({ ...speed, ...wanted }, () => {
+  const compared = (...models) => latencyRatio(context, contest.folder, models, sample);
+  await context.case({ ...speed, ...wanted }, async () => {
     const { auto, working } = contest.made;
-    const { ratio, interval } = compared(contest.files.model, auto.path);
+    const ratio = await compared(contest.files.model, auto.path);
     const theirs = bySpeed(contest, working);
     const texts = theirs.map((each) => `${each.name} ${each.ratio.toFixed(2)} ×`);
     const judged =
@@ -160,18 +161,15 @@ async function speedRows(context, contest, { speedup, speedupWithVnni }, compare
         ? `; not judged: ${speedupWithVnni} × is wanted of a CPU with VNNI, which this one is not`
         : '';
     const note = `ours ${auto.chosen}, ${auto.sqnr.toFixed(1)} dB; ${texts.join(', ')}${judged}`;
-    return { value: ratio, ...(interval?.every(Boolean) ? { interval } : {}), note };
+    return { ...asSpeed(ratio), note };
   });
-  await context.case(latency, () => {
+  await context.case(latency, async () => {
     const { auto, working } = contest.made;
-    const [fastest] = bySpeed(
-      contest,
-      working.filter(({ sqnr }) => sqnr >= LEAST_SQNR),
-    );
-    if (fastest === undefined) throw new Moot(`no reference is of ${LEAST_SQNR} dB`);
-    const { ratio, interval: [low, high] = [] } = compared(fastest.path, auto.path);
-    const ends = low && high ? { interval: [1 / high, 1 / low] } : {};
-    return { value: 1 / ratio, ...ends, note: `ours ${auto.chosen}; ${fastest.name}` };
+    const good = working.filter(({ sqnr }) => sqnr >= LEAST_SQNR);
+    if (good.length === 0) throw new Moot(`no reference is of ${LEAST_SQNR} dB`);
+    const [fastest] = bySpeed(contest, good);
+    const ratio = await compared(fastest.path, auto.path);
+    return { ...ratio, note: `ours ${auto.chosen}; ${fastest.name}` };
   });
 }
 
@@ -194,25 +192,23 @@ function partsRow(context, contest) {
 }
 
 /** What XNNPACK makes of zeros: it has sparse kernels for 1x1 convolutions, but not on every CPU. */
-function sparseRow(context, compareSpeed) {
+function sparseRow(context, folder) {
   const row = {
     name: '90 % zeros, TensorFlow Lite: time in sparse encoding / dense',
     unit: 'ratio',
   };
   return context.case(row, () => {
     const { dense, sparse, sample } = sparseFiles();
-    const { ratio, interval: [low, high] = [] } = compareSpeed(dense, sparse, sample);
-    return { value: 1 / ratio, ...(low && high ? { interval: [1 / high, 1 / low] } : {}) };
+    return latencyRatio(context, folder, [dense, sparse], sample);
   });
 }
 
-/** @param compareSpeed - gives how much quicker the second of two models is on a sample */
-export async function tfliteContests(context, folder, compareSpeed) {
+export async function tfliteContests(context, folder) {
   for (const [name, { targets, ...how }] of Object.entries(tfliteModels)) {
     const contest = new TfliteContest(name, how, folder);
     await sqnrRow(context, contest);
-    await speedRows(context, contest, targets, compareSpeed);
+    await speedRows(context, contest, targets);
     await partsRow(context, contest);
   }
-  await sparseRow(context, compareSpeed);
+  await sparseRow(context, folder);
 }

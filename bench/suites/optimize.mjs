@@ -6,6 +6,7 @@ import { Moot, Skip } from '../harness/skip.mjs';
 import { calibration, calibrationFigure } from '../optimize/calibration.mjs';
 import { Contest, lastLine, ownTarget, working } from '../optimize/contest.mjs';
 import { runPython } from '../optimize/environments.mjs';
+import { asSpeed, latencyRatio } from '../optimize/latency.mjs';
 import {
   exportedGraph,
   exportedGraphs,
@@ -116,24 +117,6 @@ async function fidelity(context, contest, target, targets) {
   );
 }
 
-/** A row's fields from compare's speedup, which is how often the candidate runs in the other's time. */
-function latencyRatio({ ratio, interval: [low, high] = [] }) {
-  const ends = low && high ? { interval: [1 / high, 1 / low], min: 1 / high, max: 1 / low } : {};
-  return { value: 1 / ratio, ...ends };
-}
-
-/** How much quicker a candidate is, by processes of either in turn: enough to tell 3 %. */
-function compareSpeed(context, folder, [reference, candidate], sample) {
-  const pace = context.isQuick
-    ? ['--duration', '0.5', '--processes', '2']
-    : ['--duration', '3', '--processes', '8'];
-  const data = ['--data', sample, '--threads', '1', ...pace];
-  const { document } = onlite(['compare', reference, candidate, ...data], folder);
-  const [, { speedup, failed }] = document.speed.models;
-  if (speedup === undefined) throw new Error(failed?.message ?? 'compare measured no speedup');
-  return speedup;
-}
-
 async function latency(context, contest, target) {
   const { name } = contest;
   const where = target === ownTarget ? '' : `, target ${target}, on this machine`;
@@ -148,8 +131,8 @@ async function latency(context, contest, target) {
     if (fastest === undefined) throw new Moot("no reference's accuracy holds");
     const { path, document } = await contest.ours[target]();
     const { sample } = filesOf(name);
-    const speedup = compareSpeed(context, contest.folder, [fastest.path, path], sample);
-    return { ...latencyRatio(speedup), note: `ours ${document.chosen}; ${fastest.method}` };
+    const ratio = await latencyRatio(context, contest.folder, [fastest.path, path], sample);
+    return { ...ratio, note: `ours ${document.chosen}; ${fastest.method}` };
   });
 }
 
@@ -165,11 +148,11 @@ async function speed(context, contest, targets) {
       const ours = await contest.ours[ownTarget]();
       const { model, sample } = filesOf(name);
       const models = [model, ours.path];
-      const { ratio, interval } = compareSpeed(context, contest.folder, models, sample);
+      const ratio = await latencyRatio(context, contest.folder, models, sample);
       const note = isElsewhere
         ? `not judged: ${targets.speedupWithVnni} × is wanted of a CPU with VNNI, which this one is not`
         : undefined;
-      return { value: ratio, ...(interval?.every(Boolean) ? { interval } : {}), note };
+      return { ...asSpeed(ratio), note };
     },
   );
 }
@@ -276,11 +259,9 @@ export async function run(context) {
       await cost(context, contest, targets);
       if (targets.time !== undefined) await calibration(context, name, folder);
     }
-    const speedOf = (reference, candidate, sample) =>
-      compareSpeed(context, folder, [reference, candidate], sample);
-    await tfliteContests(context, folder, speedOf);
+    await tfliteContests(context, folder);
     await tfliteQuantizing(context, folder);
-    await pruning(context, folder, speedOf);
+    await pruning(context, folder);
     if (context.isQuick) return;
     const methods = [
       { words: ['dynamic'], reference: 'dynamic' },
