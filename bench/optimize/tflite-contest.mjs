@@ -45,7 +45,8 @@ class TfliteContest {
       this.folder,
     );
     if (document.output === undefined) throw new Skip('onlite wrote no model');
-    return { path, chosen: document.chosen };
+    const { chosen, holds } = document;
+    return { path, chosen, holds };
   }
 
   #references() {
@@ -165,7 +166,9 @@ async function speedRows(context, contest, { speedup, speedupWithVnni }) {
       least === undefined && speedupWithVnni !== undefined
         ? `; not judged: ${speedupWithVnni} × is wanted of a CPU with VNNI, which this one is not`
         : '';
-    const note = `ours ${auto.chosen}, ${auto.sqnr.toFixed(1)} dB; ${texts.join(', ')}${judged}`;
+    const note = `ours ${auto.chosen}, ${auto.sqnr.toFixed(1)} dB, ${(1 / ratio.value).toFixed(2)} ×; ${texts.join(', ')}${judged}`;
+    // Without --force nothing would have been written.
+    if (!auto.holds) return { value: 1, note: `refused, so that the float model stays: ${note}` };
     return { ...asSpeed(ratio), note };
   });
   await context.case(latency, async () => {
