@@ -178,7 +178,10 @@ async function attack(options) {
       }
     })(),
   ]);
-  for (const socket of quiet) socket.destroy();
+  for (const [index, socket] of quiet.entries()) {
+    socket.destroy();
+    if (index % 50 === 49) await sleep(10);
+  }
   result.examples = result.examples.slice(0, 5);
   return result;
 }

@@ -10,6 +10,7 @@ import { jsonAnswer, type Body, type WireAnswer } from '../wire/request';
 import type { Handler, Method, Protocol, Route } from '../wire/route';
 import type { Admit } from './admission';
 import { HttpRequest, deadlineOf } from './http-request';
+import { lingerAfter } from './linger';
 import type { RouteTable } from './paths';
 import { ClientGone, announcedBody, readBody, type AnnouncedBody } from './read-body';
 import { send } from './send';
@@ -87,7 +88,10 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       const failure = failureOf(error);
       if (failure.internal !== undefined) settings.onError(failure.internal);
       // What is left of the body would be taken for the next request.
-      if (!request.complete) response.setHeader('Connection', 'close');
+      if (!request.complete) {
+        response.setHeader('Connection', 'close');
+        lingerAfter(request);
+      }
       const protocol = seen.found?.protocol ?? routes.ownerOf(path);
       finish(printFailure(protocol, failure), error);
     };
