@@ -209,7 +209,7 @@ function soaking(context, load) {
           min: low,
           max: high,
           note:
-            `95 % of the slope; ${mb(first)} to ${mb(last)}; ${asked} requests, ${failed} failed, ` +
+            `95 % of the slope; the least of both halves ${mb(first)} and ${mb(last)}; ${asked} requests, ${failed} failed, ` +
             `p99 ${ms(p99)}; capacity ${capacity.toFixed(0)} requests/s`,
           details,
         };

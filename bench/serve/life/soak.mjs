@@ -2,10 +2,13 @@
 import { CliServer } from './cli-server.mjs';
 import { failures, quantile } from './answers.mjs';
 
-/** Samples that follow each other are alike: of so many each only the mean is one of its own. */
-const BATCH = 10;
-/** Student's t, two-sided 95 %, for some tens of degrees of freedom. */
-const T95 = 2.0;
+/**
+ * Samples that follow each other are alike, as the heap grows for minutes until it is collected: of as many as
+ * this only the means count.
+ */
+const BATCHES = 12;
+/** Student's t, two-sided 95 %, with two degrees of freedom less. */
+const T95 = 2.228;
 
 /** {slope, interval} of a line through points, by least squares. */
 function lineThrough(points) {
@@ -18,14 +21,25 @@ function lineThrough(points) {
   return { slope, interval: [slope - error, slope + error] };
 }
 
-const batches = (samples) =>
-  Array.from({ length: Math.floor(samples.length / BATCH) }, (_, index) => {
-    const batch = samples.slice(index * BATCH, (index + 1) * BATCH);
-    const mean = (of) => batch.reduce((sum, sample) => sum + of(sample), 0) / BATCH;
+/** {slope, interval} in bytes a second of [seconds, bytes], without the first fifth, and sizes at the ends. */
+export function growth(samples) {
+  const steady = samples.slice(Math.floor(samples.length / 5));
+  const size = Math.floor(steady.length / BATCHES);
+  const means = Array.from({ length: BATCHES }, (_, index) => {
+    const batch = steady.slice(index * size, (index + 1) * size);
+    const mean = (of) => batch.reduce((sum, sample) => sum + of(sample), 0) / size;
     return [mean(([at]) => at), mean(([, bytes]) => bytes)];
   });
+  const least = (part) => Math.min(...part.map(([, bytes]) => bytes));
+  const half = steady.length / 2;
+  return {
+    ...lineThrough(means),
+    first: least(steady.slice(0, half)),
+    last: least(steady.slice(half)),
+  };
+}
 
-/** @returns {slope, interval} in bytes a second, without the first fifth; the sizes; and of the requests */
+/** @returns what `growth` says, and of the requests */
 export async function soak(load, { file, request, share, minutes, progress }) {
   const server = await CliServer.start([`add=${file}`]);
   try {
@@ -41,11 +55,8 @@ export async function soak(load, { file, request, share, minutes, progress }) {
       progress(`${(at / 60).toFixed(1)} of ${minutes} minutes`);
     }, 1000);
     const result = await running.finally(() => clearInterval(timer));
-    const steady = samples.slice(Math.floor(samples.length / 5));
     return {
-      ...lineThrough(batches(steady)),
-      first: steady[0][1],
-      last: steady.at(-1)[1],
+      ...growth(samples),
       capacity,
       asked: result.at.length,
       failed: failures(result),
