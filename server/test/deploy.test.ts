@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { createServer } from '@onlite/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 
@@ -180,6 +181,19 @@ describe.each(pods)('a pod of %s', (_name, container, terminationSeconds) => {
 describe("KServe's runtime", () => {
   const folder = mkdtempSync(join(tmpdir(), 'onlite-kserve-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('has all models that were put there just before it', async () => {
+    const names = ['first', 'second', 'third'];
+    for (const name of names) {
+      mkdirSync(join(folder, 'several', name), { recursive: true });
+      copyFileSync(fixture('add4.onnx'), join(folder, 'several', name, 'model.onnx'));
+    }
+    const server = createServer();
+    await server.addFolder(join(folder, 'several'), { pollMs: 200 });
+    expect(server.models.names.sort()).toEqual(names);
+    expect(server.models.isReady).toBe(true);
+    await server.close();
+  });
 
   it.each([
     ['a folder with a model', 'flat', '', '1'],

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { SessionOptions } from 'onlite';
 
@@ -99,13 +100,18 @@ export class FolderWatch implements VersionSource {
   }
 
   /**
-   * Loads what is there and has stood still, and begins to look for changes.
+   * Loads what is there and has stood still, and begins to look for changes. Where something was put there a
+   * moment ago it looks twice: a server that listens after this is not ready before it has all models.
    *
    * @throws Error if the folder cannot be read
    */
   async start(): Promise<void> {
     if (!statSync(this.#folder).isDirectory()) throw new Error(`${this.#folder} is no folder`);
     await this.look();
+    if (this.#pollMs > 0 && this.#found.some((each) => !this.#isLoadable(each))) {
+      await sleep(this.#pollMs);
+      await this.look();
+    }
     this.#schedule();
   }
 
