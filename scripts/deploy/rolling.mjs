@@ -49,7 +49,7 @@ class Instance {
     this.grpcPort = grpcPort;
     this.#args = [at('server/dist/cli/main.js'), '--model-base-path', models];
     this.#args.push('--rest-port', String(port), '--grpc-port', String(grpcPort));
-    this.#args.push('--poll-seconds', '1', '--drain-delay-seconds', '5', '--grace-seconds', '10');
+    this.#args.push('--poll-seconds', '1', '--drain-delay-seconds', '8', '--grace-seconds', '10');
     // So that there is a queue, whose wait Prometheus is asked for.
     this.#args.push('--no-inline');
   }
@@ -203,7 +203,10 @@ export async function rolling() {
       }
       if (load.answered['3'] > 0) problems.push(`${name}: the broken version answered`);
     }
-    if (problems.length > 0) throw new Error(problems.slice(0, 20).join('\n        '));
+    if (problems.length > 0) {
+      const said = proxyErrors.split('\n').filter((line) => / is (UP|DOWN)/.test(line));
+      throw new Error([...problems.slice(0, 20), ...said].join('\n        '));
+    }
   } finally {
     for (const each of both) each.kill();
     for (const child of children) child.kill('SIGKILL');
