@@ -154,6 +154,16 @@ const forbiddenToServer = {
     ...['config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc', 'status'],
     ...lastOfServer,
   ],
+  'status/**/*.ts': [
+    'config',
+    'wire',
+    'http',
+    'manage',
+    'mount',
+    'grpc',
+    'observe',
+    ...lastOfServer,
+  ],
   'access/**/*.ts': ['config', 'rollout', 'http', 'manage', 'mount', 'grpc', ...lastOfServer],
   'http2/**/*.ts': [
     ...['access', 'models', 'config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc'],
@@ -313,6 +323,14 @@ export default tseslint.config(
   {
     files: ['examples/electron/renderer/*.mjs', 'examples/electron/preload.cjs'],
     languageOptions: { globals: pageGlobals },
+  },
+  {
+    // A script of a page, not a module: it is put into the page as it is.
+    files: ['server/assets/*.js'],
+    languageOptions: {
+      sourceType: 'script',
+      globals: { ...nodeGlobals, document: 'readonly', location: 'readonly' },
+    },
   },
   {
     // A unit test may look inside.

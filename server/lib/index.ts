@@ -11,6 +11,7 @@ export {
   type NewApiKey,
   type TokenOptions,
 } from './access';
+export { type CloseOptions, type DrainOptions } from './close-options';
 export { AuditFile } from './logs/audit-file';
 export { type Audit, type AuditEntry } from './logs/audit';
 export { type ServerLog } from './logs/server-log';
@@ -48,9 +49,7 @@ export {
 export {
   ModelServer,
   createServer,
-  type CloseOptions,
   type ConfigSource,
-  type DrainOptions,
   type Reloaded,
   type ServerOptions,
 } from './server';

@@ -23,6 +23,7 @@ import {
   type EffectiveConfig,
 } from './config';
 import type { ModelConfig, ServerConfig } from './config';
+import type { CloseOptions, DrainOptions } from './close-options';
 import { ManagementServer } from './manage/server';
 import { ModelRepository, type ModelSource, type RepositoryOptions } from './models';
 import { secureContext, type TlsOptions } from './tls';
@@ -42,6 +43,7 @@ import {
   type FolderChange,
   type FolderOptions,
 } from './rollout';
+import { statusPages } from './status/pages';
 import { threadOptions } from './threads/messages';
 import { ThreadPool } from './threads/pool';
 import { protocols } from './wire';
@@ -92,18 +94,6 @@ export interface ServerOptions extends RepositoryOptions, ObserveOptions {
   readonly onChange?: (change: FolderChange) => void;
   /** Told of what was answered with 500. Default: a process warning. */
   readonly onError?: (error: unknown) => void;
-}
-
-/** How a server is closed. */
-export interface CloseOptions {
-  /** Milliseconds that requests under way have; connections are cut then. Default 0: as long as they take. */
-  readonly graceMs?: number;
-}
-
-/** How a server is drained. */
-export interface DrainOptions extends CloseOptions {
-  /** Milliseconds that load balancers have to learn that it is not ready. Default 0. */
-  readonly delayMs?: number;
 }
 
 /** What a server is within another: one of its threads. */
@@ -160,6 +150,7 @@ export class ModelServer implements AsyncDisposable {
   #pool: ThreadPool | undefined;
   readonly #access: Access | undefined;
   readonly #observer: Observer;
+  readonly #statusPages: ReturnType<typeof statusPages>;
 
   constructor(options: ServerOptions = {}) {
     const of = threadOf;
@@ -209,6 +200,10 @@ export class ModelServer implements AsyncDisposable {
       nonFinite: options.nonFinite ?? 'accept',
       control: options.control === true ? (of?.control ?? this.manager) : undefined,
     };
+    const measured = { models, counts, version: ONLITE_VERSION };
+    const metrics = metricsPages(measured, metricsNames);
+    const threads = of?.threads ?? workers;
+    this.#statusPages = statusPages({ ...measured, manager: this.manager, threads });
     this.#settings = {
       routes: new RouteTable(protocols(this.#context)),
       maxBodyBytes,
@@ -216,7 +211,7 @@ export class ModelServer implements AsyncDisposable {
       compression: options.compression ?? true,
       transport: Transport.http,
       observer: this.#observer,
-      pages: metricsPages({ models: this.models, counts, version: ONLITE_VERSION }, metricsNames),
+      pages: new Map([...metrics, ...(options.statusPage === true ? this.#statusPages : [])]),
       admit: admission(this.#access),
       onlyModel: () => this.models.only,
       isClosing: () => this.#isClosing,
@@ -408,7 +403,8 @@ export class ModelServer implements AsyncDisposable {
    */
   async listenManagement(port = 8502, host = '127.0.0.1'): Promise<AddressInfo> {
     if (this.#management !== undefined) throw new Error('the server is managed already');
-    const { onError, admit, pages, observer } = this.#settings;
+    const { onError, admit, observer } = this.#settings;
+    const pages = new Map([...this.#settings.pages, ...this.#statusPages]);
     const common = { onError, admit, pages, observer, host, tls: this.#tls };
     const management = new ManagementServer({ server: this, ...common });
     const address = await management.listen(port);

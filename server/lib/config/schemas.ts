@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020';
+
+import { packageFolder } from '../package-folder';
 
 /** What is wrong with a configuration, and where. */
 export interface Problem {
@@ -28,16 +30,8 @@ export class ConfigError extends Error {
 const NAMES = ['model', 'server', 'state', 'tests', 'management', 'keys'] as const;
 export type SchemaName = (typeof NAMES)[number];
 
-/** The schemas that are published with this package, wherever in it this is bundled to. */
-export function schemasFolder(): string {
-  let folder = __dirname;
-  while (!existsSync(join(folder, 'schemas', 'model.schema.json'))) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error('the schemas of @onlite/server are missing');
-    folder = parent;
-  }
-  return join(folder, 'schemas');
-}
+/** The schemas that are published with this package. */
+export const schemasFolder = (): string => join(packageFolder(), 'schemas');
 
 let ajv: Ajv2020 | undefined;
 

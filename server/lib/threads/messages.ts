@@ -37,6 +37,7 @@ export interface ThreadOptions {
   readonly control?: boolean;
   readonly accessLog?: number;
   readonly metricsNames?: MetricsNames;
+  readonly statusPage?: boolean;
 }
 
 const OPTIONS = [
@@ -52,6 +53,7 @@ const OPTIONS = [
   'access',
   'tls',
   'control',
+  'statusPage',
 ] as const satisfies (keyof ThreadOptions)[];
 
 /** Those of a server's options. */
