@@ -46,10 +46,5 @@ export {
   type ManagedModel,
   type ManagedVersion,
 } from './rollout';
-export {
-  ModelServer,
-  createServer,
-  type ConfigSource,
-  type Reloaded,
-  type ServerOptions,
-} from './server';
+export { ModelServer, createServer } from './server';
+export { type ConfigSource, type Reloaded, type ServerOptions } from './server-options';
