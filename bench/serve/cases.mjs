@@ -39,12 +39,13 @@ const grpc = (message) => (server) => ({
 });
 
 /**
- * `load`: what the client is told for a server; `check`: fails for an answer that is wrong;
+ * `model`: its name; `load`: what the client is told for a server; `check`: fails for an answer that is wrong;
  * `servers`: who is asked; `ratios`: [what is divided, by what, what is wanted of it]; `atMost`: of our own
  * CPU time, in nanoseconds.
  */
 export const cases = [
   {
+    model: 'add',
     what: 'Add of 4 floats, binary, 16 connections',
     figure: 'served: Add of 4 floats, CPU per request',
     load: http(binaryRequest('add', addInputs), 16),
@@ -57,6 +58,7 @@ export const cases = [
     ],
   },
   {
+    model: 'image',
     what: '600 KB of floats in and out, binary, 4 connections',
     figure: 'served: 600 KB of floats in and out, CPU per request',
     load: http(binaryRequest('image', imageInputs), 4),
@@ -69,6 +71,7 @@ export const cases = [
     ],
   },
   {
+    model: 'image',
     what: 'the same floats in JSON, 4 connections',
     figure: 'served: 600 KB of floats in JSON, CPU per request',
     load: http(jsonRequest('image', imageInputs), 4),
@@ -77,6 +80,7 @@ export const cases = [
     ratios: [['triton', 'onlite', { atLeast: 3 }]],
   },
   {
+    model: 'add',
     what: 'gRPC, Add of 4 floats, 4 calls at a time',
     figure: 'served: gRPC, 16 B and 600 KB, CPU per request',
     load: grpc(inferMessage('add', addInputs)),
@@ -89,6 +93,7 @@ export const cases = [
     atMost: 37_000,
   },
   {
+    model: 'image',
     what: 'gRPC, 600 KB of floats in and out, 4 calls at a time',
     figure: 'served: gRPC, 16 B and 600 KB, CPU per request',
     load: grpc(inferMessage('image', imageInputs)),

@@ -22,10 +22,21 @@ async function answersRightly(load, server, name, { load: optionsOf, check }) {
   }
 }
 
+/** Whether our server makes a model's runs where it answers: it depends on how long they take on this machine. */
+async function isInline(server, model) {
+  if (server === undefined) return undefined;
+  const text = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
+  const pattern = new RegExp(
+    `^onlite_server_inline_threads\\{[^}]*model="${model}"[^}]*\\} (\\d+)`,
+    'm',
+  );
+  return Number(pattern.exec(text)?.[1]) > 0;
+}
+
 /**
  * Nanoseconds of CPU a request by server, one of each interleaved round.
  *
- * @returns `rounds` by server, and `missing`, a Skip for each of the others
+ * @returns `rounds` by server, `missing`, a Skip for each of the others, and how our runs are made
  */
 export async function measure(context, load, { running, missing }, one) {
   const sides = {};
@@ -45,7 +56,7 @@ export async function measure(context, load, { running, missing }, one) {
       rounds[name].push((await slice(server, sliceMs)).cpu);
     }
   }
-  return { rounds, missing: without };
+  return { rounds, missing: without, inline: await isInline(sides.onlite, one.model) };
 }
 
 const least = (values) => Math.min(...values);
@@ -70,11 +81,16 @@ export async function contest(context, load, servers, one) {
     if (rounds[name] === undefined) throw missing[name];
     return rounds[name];
   };
+  const placeOf = async () =>
+    (await measured).inline ? 'on the thread that answers' : 'on threads of their own';
   if (atMost !== undefined) {
     const row = { name: `${what}: CPU`, unit: 'ns', target: { atMost }, figure };
     await context.case(row, async () => {
       const own = await sideOf('onlite');
-      return fromRounds(least(own), own, { details: { onlite: own } });
+      return fromRounds(least(own), own, {
+        note: `runs ${await placeOf()}`,
+        details: { onlite: own },
+      });
     });
   }
   for (const [above, below, target] of ratios) {
@@ -84,7 +100,7 @@ export async function contest(context, load, servers, one) {
       const ofRounds = a.map((value, round) => value / b[round]);
       // The least of each: what the machine's other work adds is never less than nothing.
       return fromRounds(least(a) / least(b), ofRounds, {
-        note: `${duration(least(a))} / ${duration(least(b))}`,
+        note: `${duration(least(a))} / ${duration(least(b))}; runs ${await placeOf()}`,
         details: { [above]: a, [below]: b },
       });
     });
