@@ -245,7 +245,7 @@ function overloading(context, load) {
       }),
     },
     {
-      name: `${what}: requests that waited longer`,
+      name: `${what}: requests that waited a tenth longer`,
       unit: 'count',
       target: { atMost: 0 },
       figure: 'served: overload',
