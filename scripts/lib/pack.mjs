@@ -169,7 +169,9 @@ export function layOutServer(folder) {
   const json = readJsonOrNull(at(SERVER, 'package.json'));
   delete json.files;
   layOutScripts(at(SERVER, 'dist'), join(folder, 'dist'), json);
-  cpSync(at(SERVER, 'schemas'), join(folder, 'schemas'), { recursive: true });
+  for (const name of ['assets', 'schemas']) {
+    cpSync(at(SERVER, name), join(folder, name), { recursive: true });
+  }
   copyFileSync(at('LICENSE'), join(folder, 'LICENSE'));
   copyFileSync(at(SERVER, 'README.md'), join(folder, 'README.md'));
   const { version, repository } = packageJson();

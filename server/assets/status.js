@@ -144,9 +144,9 @@
       parts.push(bar);
       if (index % 3 !== 2) return;
       const label = edge === undefined ? 'more' : time(edge);
-      parts.push(
-        drawn('text', { x: 10 + (index + 1) * width, y: 205, 'text-anchor': 'middle' }, label),
-      );
+      const x = 10 + (index + 1) * width;
+      const anchor = x > 600 ? 'end' : 'middle';
+      parts.push(drawn('text', { x, y: 205, 'text-anchor': anchor }, label));
     });
     chart.replaceChildren(...parts);
     const total = sum(counts);

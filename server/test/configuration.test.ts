@@ -1,6 +1,6 @@
 // What the server's configuration and those of models may have, and where what holds comes from.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -42,6 +42,85 @@ describe('--check', () => {
     const file = configured({}, { concurrency: 0, pin: 'x' }, { 'tests.json': '[]' });
     const { stdout } = run('--config', file, '--check');
     expect(stdout.trim().split('\n')).toHaveLength(3);
+  });
+});
+
+describe('--check of what the command line names', () => {
+  const model = fixture('add4.onnx');
+  let made = 0;
+  const file = (name: string, content: string): string => {
+    const path = join(folder, `${made++}-${name}`);
+    writeFileSync(path, content);
+    return path;
+  };
+  const hash = `sha256:${'0'.repeat(64)}`;
+  const key = (more: object) => JSON.stringify({ keys: [{ id: 'a', hash, scopes: [], ...more }] });
+  const keys = (content: string) => ['--api-keys', file('keys.json', content)];
+  const jwks = (content: string) => {
+    const more = ['--jwt-issuer', 'https://issuer.example', '--jwt-audience', 'models'];
+    return ['--jwks', file('jwks.json', content), ...more];
+  };
+  const cert = () => ['--tls-cert', file('cert.pem', 'x'), '--tls-key', file('key.pem', 'x')];
+
+  it('is content with files that are right', () => {
+    const right = [...keys(key({ scopes: ['infer:a*', 'monitor'] })), ...jwks('{"keys":[]}')];
+    expect(run(model, ...right, '--check')).toMatchObject({
+      stdout: 'nothing is wrong\n',
+      status: 0,
+    });
+  });
+
+  it.each([
+    [keys('{'), /keys\.json: is no JSON/],
+    [keys('[]'), /keys\.json: expected object/],
+    [
+      keys(key({ scopes: ['infer', 'dance'] })),
+      /keys\.json: keys\[0\]\.scopes\[1\]: expected to match/,
+    ],
+    [keys(key({ hash: 'open' })), /keys\.json: keys\[0\]\.hash: expected to match/],
+    [keys(key({ secret: 1 })), /keys\.json: keys\[0\]\.secret: is not known/],
+    [keys(key({ expires: 'tomorrow' })), /--api-keys: keys\[0\]\.expires/],
+    [jwks('{}'), /--jwks: jwks: expected a key set/],
+    [cert(), /--tls-cert: /],
+    [['--trusted-key', file('trusted.pem', 'x')], /--trusted-key: /],
+    [['--key-file', file('short.key', 'x')], /--key-file: .*expected a key of 32 bytes/],
+    [['--key-env', 'ONLITE_NO_SUCH'], /--key-env: .*ONLITE_NO_SUCH is not set/],
+  ])('says what is wrong with %j', (args, said) => {
+    const { stdout, status } = run(model, ...args, '--check');
+    expect({ stdout, status }).toEqual({
+      stdout: expect.stringMatching(said) as string,
+      status: 1,
+    });
+    expect(stdout.trim().split('\n')).toHaveLength(1);
+  });
+
+  it.each([
+    [['--access-log', '2'], /--access-log: expected a number from 0 to 1/],
+    [['--log-level', 'loud'], /--log-level: expected debug, info, warn, error, silent, got 'loud'/],
+    [['--metrics-names', 'none'], /--metrics-names: expected onlite, triton, both/],
+  ])('refuses %j', (args, said) => {
+    expect(run(model, ...args)).toMatchObject({
+      stderr: expect.stringMatching(said) as string,
+      status: 2,
+    });
+  });
+
+  it('is shown by --print-config, by the names of files', () => {
+    const named = keys(key({}));
+    const args = [...named, '--drain-delay-seconds', '3', '--access-log', '0.5'];
+    const { stdout } = run(model, ...args, '--print-config');
+    expect(JSON.parse(stdout)).toMatchObject({
+      server: {
+        accessLog: { value: 0.5, from: 'flag' },
+        logLevel: { value: 'info', from: 'default' },
+      },
+      security: { 'api-keys': { value: named[1], from: 'flag' } },
+      drain: {
+        delaySeconds: { value: 3, from: 'flag' },
+        graceSeconds: { value: 25, from: 'default' },
+      },
+    });
+    expect(stdout).not.toContain(hash);
   });
 });
 

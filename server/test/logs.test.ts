@@ -7,7 +7,16 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { AuditFile, createApiKey, type AuditEntry, type ServerLog } from '@onlite/server';
@@ -170,6 +179,59 @@ describe('spans', () => {
     });
   });
 });
+
+it.runIf(process.platform === 'linux')(
+  'has spans of the command, in all its threads, where a program that is loaded before registers a provider',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'onlite-spans-'));
+    const file = join(folder, 'spans');
+    const preload = join(folder, 'preload.cjs');
+    const from = JSON.stringify(join(root, 'package.json'));
+    writeFileSync(
+      preload,
+      `const load = require('node:module').createRequire(${from});
+const { trace } = load('@opentelemetry/api');
+const { BasicTracerProvider, SimpleSpanProcessor } = load('@opentelemetry/sdk-trace-base');
+const exporter = {
+  export: (spans, done) => {
+    const lines = spans.map(({ name }) => require('node:worker_threads').threadId + ' ' + name + '\\n');
+    require('node:fs').appendFileSync(${JSON.stringify(file)}, lines.join(''));
+    done({ code: 0 });
+  },
+  shutdown: async () => undefined,
+};
+trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
+`,
+    );
+    const child = spawn(
+      process.execPath,
+      [
+        join(root, 'server/dist/cli/main.js'),
+        fixture('add4.onnx'),
+        ...['--json', '--rest-port', '0', '--no-grpc', '--workers', '2'],
+      ],
+      { env: { ...process.env, NODE_OPTIONS: `--require ${preload}` } },
+    );
+    try {
+      let errors = '';
+      child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+      const line = await new Promise<string>((resolve, reject) => {
+        child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
+        child.once('exit', () => reject(new Error(errors)));
+      });
+      const { port } = JSON.parse(line) as { port: number };
+      // The kernel spreads connections over the threads.
+      await Promise.all(Array.from({ length: 40 }, () => call(port, '/v2/models/add4')));
+      const spans = readFileSync(file, 'utf8').trim().split('\n');
+      expect(spans).toHaveLength(40);
+      expect(new Set(spans.map((span) => span.split(' ')[0])).size).toBe(2);
+      expect(spans.every((span) => span.endsWith(' GET /v2/models/{model}'))).toBe(true);
+    } finally {
+      child.kill();
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
 
 describe('the audit log', () => {
   const folder = temporaryFolder();

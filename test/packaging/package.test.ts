@@ -248,9 +248,10 @@ describe('the server', () => {
 
   it('has scripts, and the declarations of its entry points', () => {
     const packed = listFiles(folder()) as string[];
-    const others = packed.filter((path) => !/^(dist|schemas)\//.test(path));
+    const others = packed.filter((path) => !/^(assets|dist|schemas)\//.test(path));
     expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
     expect(packed).toContain('schemas/model.schema.json');
+    expect(packed).toContain('assets/status.html');
     expect(packed).toContain('dist/client/client.d.ts');
     expect(packed.filter((path) => /\.map$|cli\/.*\.d\.ts$/.test(path))).toEqual([]);
   });
