@@ -26,7 +26,10 @@ export function pinoLog(level: string, format: LogFormat, descriptor = 2): Serve
     formatters: { level: (label: string) => ({ level: label }) },
   };
   if (format === 'json') {
-    return pino(options, pino.destination({ dest: descriptor, sync: true }));
+    const destination = pino.destination({ dest: descriptor, sync: true });
+    // A full disk, say, is no reason to end: the server goes on without its log.
+    destination.on('error', () => undefined);
+    return pino(options, destination);
   }
   return pino(options, { write: (line) => writeText(descriptor, line) });
 }
@@ -38,8 +41,7 @@ function writeText(descriptor: number, line: string): void {
   const of = requestId === undefined ? '' : ` (request ${requestId})`;
   try {
     writeSync(descriptor, `onlite-server: ${msg}${of}${why}\n`);
-  } catch (error) {
+  } catch {
     // Nobody reads along any more, or not at this moment.
-    if (!['EPIPE', 'EAGAIN'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }

@@ -14,4 +14,8 @@ export const PROTOCOLS = [
 ] as const;
 export type ProtocolName = (typeof PROTOCOLS)[number];
 
-export const indexOfProtocol = (name: ProtocolName): number => PROTOCOLS.indexOf(name);
+const places = new Map<string, number>(PROTOCOLS.map((name, index) => [name, index]));
+
+/** One that is not among them counts as what is none of theirs. */
+export const indexOfProtocol = (name: string): number =>
+  places.get(name) ?? PROTOCOLS.indexOf('http');

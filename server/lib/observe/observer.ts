@@ -106,7 +106,8 @@ export class Observer {
 
   #audit(request: ObservedRequest, status: number, outcome: Outcome, error: unknown): void {
     const { change, grant, transport, remote } = request;
-    if (change === undefined) return;
+    const { audit } = this.#settings;
+    if (change === undefined || audit === undefined) return;
     // Who looks at what is served, and may, leaves nothing to answer for.
     if (change.operation === 'read' && outcome === 'success') return;
     const forwardedFor = request.header('x-forwarded-for')?.slice(0, 200);
@@ -126,7 +127,7 @@ export class Observer {
       ...request.context,
     };
     try {
-      this.#settings.audit?.(entry);
+      audit(entry);
     } catch (failure) {
       this.#settings.log?.error({ err: failure, audit: entry }, UNWRITTEN);
     }
