@@ -165,6 +165,10 @@ const forbiddenToServer = {
     ...lastOfServer,
   ],
   'access/**/*.ts': ['config', 'rollout', 'http', 'manage', 'mount', 'grpc', ...lastOfServer],
+  'isolation/**/*.ts': [
+    ...['access', 'models', 'config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc'],
+    ...lastOfServer,
+  ],
   'http2/**/*.ts': [
     ...['access', 'models', 'config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc'],
     ...lastOfServer,

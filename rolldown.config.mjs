@@ -97,6 +97,7 @@ const server = {
     'cli/main': 'server/lib/cli/main.ts',
     // Loaded by its path.
     thread: 'server/lib/threads/thread.ts',
+    isolated: 'server/lib/isolation/child.ts',
   },
   tsconfig: 'server/tsconfig.build.json',
   output: { ...output, dir: 'server/dist', chunkFileNames: 'chunks/[name].js' },

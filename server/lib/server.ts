@@ -24,7 +24,7 @@ import {
 } from './config';
 import type { CloseOptions, DrainOptions } from './close-options';
 import { ManagementServer } from './manage/server';
-import { ModelRepository, type ModelSource } from './models';
+import { ModelError, ModelRepository, type ModelSource } from './models';
 import { secureContext, type TlsOptions } from './tls';
 import { RequestCounts, Transport, metricsPages, sharedRequestCounts } from './metrics';
 import { Observer } from './observe/observer';
@@ -109,6 +109,10 @@ export class ModelServer implements AsyncDisposable {
     const { stateFile, onChange = () => undefined } = options;
     this.#book = new TrafficBook(models);
     this.#files = new FileSource(models);
+    models.onProblem = ({ name, version }, problem) => {
+      const what = problem ?? 'ready again';
+      this.#settings.onError(new ModelError('not-ready', `${name} version ${version}: ${what}`));
+    };
     const own = { models, book: this.#book, files: this.#files };
     this.#configured = new ConfiguredModels({ ...own, onChange });
     this.manager = new ModelManager({

@@ -36,6 +36,8 @@ file's name and is version 1.
   --headers-seconds N, --request-seconds N
                           for a request's headers to come, and all of it; default 10 and 60
   --max-queue N           requests that may wait for a model, default 1024; more are answered with 429
+  --isolation process     run each model in a process of its own, which is started again when it crashes
+  --max-run-ms N          a run that takes longer makes its model not ready; an isolated one is started again
   --timeout-ms N          what requests have that do not say how long they may take; default no limit
   --workers N             threads that answer requests, with one copy of the models; default 1
   --no-inline             make every run on a thread, short ones too
@@ -76,6 +78,8 @@ const options = {
   'request-seconds': { type: 'string' },
   'max-queue': { type: 'string' },
   'timeout-ms': { type: 'string' },
+  'max-run-ms': { type: 'string' },
+  isolation: { type: 'string' },
   workers: { type: 'string' },
   'no-inline': { type: 'boolean' },
   'refuse-non-finite': { type: 'boolean' },
@@ -151,7 +155,12 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   const pollSeconds = number('poll-seconds', 0, 86_400);
   const maxQueue = number('max-queue', 0, 1_000_000);
   const timeoutMs = number('timeout-ms', 1, 86_400_000);
-  const limits = defined<ModelLimits>({ maxQueue, timeoutMs });
+  const maxRunMs = number('max-run-ms', 1, 86_400_000);
+  const limits = defined<ModelLimits>({ maxQueue, timeoutMs, maxRunMs });
+  const { isolation } = values;
+  if (isolation !== undefined && isolation !== 'none' && isolation !== 'process') {
+    throw new UsageError(`--isolation: expected none or process, got '${isolation}'`);
+  }
   return {
     config,
     server: defined<ServerConfig>({
@@ -186,9 +195,8 @@ export function readCommandLine(args: readonly string[]): CommandLine {
         inline: values['no-inline'] === true ? 'never' : undefined,
         concurrency: number('concurrency', 1, 1024),
         limits:
-          maxQueue === undefined && timeoutMs === undefined
-            ? undefined
-            : { ...serving.models.limits, ...limits },
+          Object.keys(limits).length === 0 ? undefined : { ...serving.models.limits, ...limits },
+        isolation,
         intraOpNumThreads: number('intra-op-threads', 0, 1024),
       }),
     },

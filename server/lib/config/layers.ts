@@ -50,5 +50,6 @@ export const MODEL_DEFAULTS: ModelConfig = {
   versionPolicy: { latest: { count: 1 } },
   concurrency: 1,
   inline: 'auto',
+  isolation: 'none',
   limits: { maxQueue: 1024 },
 };

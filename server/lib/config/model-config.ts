@@ -17,6 +17,7 @@ export interface ModelLimits {
   readonly maxQueue?: number;
   readonly maxQueueBytes?: number;
   readonly timeoutMs?: number;
+  readonly maxRunMs?: number;
 }
 
 /** Settings of a model, as `config.json` beside its versions has them; its schema says more. */
@@ -58,6 +59,7 @@ export interface ModelConfig {
     readonly num_batch_threads?: number;
   };
   readonly limits?: ModelLimits;
+  readonly isolation?: 'none' | 'process';
   readonly warmUp?:
     boolean | { readonly runs?: number; readonly requests?: readonly ConfiguredRequest[] };
   readonly classLabels?: readonly string[] | string;

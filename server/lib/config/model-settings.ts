@@ -92,15 +92,15 @@ function isMissing(file: string): boolean {
   }
 }
 
-function servingOf(
-  { classLabels, signatures, limits }: ModelConfig,
-  folder: string,
-): ServingOptions {
+function servingOf(config: ModelConfig, folder: string): ServingOptions {
+  const { classLabels, signatures, limits, isolation } = config;
   const labels = typeof classLabels === 'string' ? readLabels(folder, classLabels) : classLabels;
   return {
     ...(labels && { classLabels: labels }),
     ...(signatures?.default !== undefined && { defaultSignature: signatures.default }),
     ...(limits?.timeoutMs !== undefined && { timeoutMs: limits.timeoutMs }),
+    ...(limits?.maxRunMs !== undefined && { maxRunMs: limits.maxRunMs }),
+    ...(isolation !== undefined && { isolation }),
   };
 }
 

@@ -33,10 +33,12 @@ export function createHttpServer(
   tls?: TlsOptions,
   refused?: Refused,
 ): WebServer {
+  const { headersMs = 10_000, requestMs = 60_000 } = timeouts;
   const options = {
     keepAliveTimeout: timeouts.keepAliveMs ?? 75_000,
-    headersTimeout: timeouts.headersMs ?? 10_000,
-    requestTimeout: timeouts.requestMs ?? 60_000,
+    // Node takes no longer one than for the whole.
+    headersTimeout: requestMs > 0 ? Math.min(headersMs, requestMs) : headersMs,
+    requestTimeout: requestMs,
     // The two above act only when connections are looked at: by default every 30 s.
     connectionsCheckingInterval: 2000,
     noDelay: true,

@@ -20,9 +20,9 @@ export const runDurations = ({ session }: ServedModel, labels: Labels): Sample[]
 
 /** Of sessions that gather runs. */
 export function batchSizes({ session }: ServedModel, labels: Labels): Sample[] {
-  const sizes = [...session.batchSizes].map(([rows, count]) => ({
-    from: rows,
-    value: rows,
+  const sizes = Object.entries(session.latency.snapshot().batchSizes).map(([rows, count]) => ({
+    from: Number(rows),
+    value: Number(rows),
     count,
   }));
   return sizes.length === 0 ? [] : [[labels, histogram(BATCH_EDGES, sizes)]];

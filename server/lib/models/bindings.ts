@@ -1,5 +1,6 @@
-import { Tensor, type InferenceSession, type IoBinding, type TensorPool } from 'onlite';
+import { Tensor, type TensorPool } from 'onlite';
 
+import type { ModelBinding, ModelSession } from './served-model';
 import type { Signature } from './signature';
 
 /** The shapes of a signature's inputs, in its order; undefined for an optional one that is left out. */
@@ -14,7 +15,7 @@ export interface AnswerHead {
 /** Memory for one run: inputs to be written and outputs to be read. */
 export interface Bound {
   readonly key: string;
-  readonly io: IoBinding;
+  readonly io: ModelBinding;
   /** Optional inputs' tensors, which the binding does not give back itself. */
   readonly optional: readonly Tensor[];
   /** Of tensors that are bound; what the runtime allocates comes on top. */
@@ -41,7 +42,7 @@ export interface BindingLimits {
  * or a new one is made; the least recently used shapes are given up first.
  */
 export class Bindings {
-  readonly #session: InferenceSession;
+  readonly #session: ModelSession;
   readonly #signature: Signature;
   readonly #pool: TensorPool;
   readonly #limits: BindingLimits;
@@ -54,7 +55,7 @@ export class Bindings {
   #mayConclude = true;
 
   constructor(
-    session: InferenceSession,
+    session: ModelSession,
     signature: Signature,
     pool: TensorPool,
     limits: BindingLimits,

@@ -1,5 +1,4 @@
-import type { InferenceSession } from 'onlite';
-
+import type { ModelSession } from './served-model';
 import type { RequestStatistics } from './statistics';
 
 /** Runs on threads between two looks at how long they took; more after each time that it closed. */
@@ -21,7 +20,7 @@ const CLOSES_ABOVE = 10 * SLOW_RUN;
  * which takes more than some slow ones: the system may have given the processor to others meanwhile.
  */
 export class InlineGate {
-  readonly #session: InferenceSession;
+  readonly #session: Pick<ModelSession, 'latency'>;
   readonly #limitNs: number;
   #window = FIRST_WINDOW;
   /** Runs on threads since the last look, and what the histogram had then. */
@@ -35,7 +34,11 @@ export class InlineGate {
   readonly #statistics: RequestStatistics;
 
   /** @param maxMicroseconds - of a run inside the runtime; 0 for one that never opens */
-  constructor(session: InferenceSession, maxMicroseconds: number, statistics: RequestStatistics) {
+  constructor(
+    session: Pick<ModelSession, 'latency'>,
+    maxMicroseconds: number,
+    statistics: RequestStatistics,
+  ) {
     this.#statistics = statistics;
     this.#session = session;
     this.#limitNs = maxMicroseconds * 1000;

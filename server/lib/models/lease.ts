@@ -1,4 +1,4 @@
-import { OnliteError, type RunOptions, type Tensor } from 'onlite';
+import { InferenceSession, OnliteError, type RunOptions, type Tensor } from 'onlite';
 
 import { exchangeUnderWay } from './exchange';
 import { disposeBound, type Bindings, type Bound, type InputShapes } from './bindings';
@@ -174,16 +174,20 @@ export class Lease {
     deadline: number | undefined,
     priority: number,
   ): Promise<void> {
-    const { statistics, queue } = this.model;
+    const { statistics, queue, watchdog } = this.model;
     if (!queue.enter()) await queue.wait(this.#bound.bytes, caller, deadline, priority);
     const { underWay } = queue;
     const started = performance.now();
+    const watched = watchdog?.began(started);
     let isDone = false;
     try {
       await this.#run(optionsOf(caller, deadline, queue.time.runMs, started));
       isDone = true;
+      if (watched !== undefined) watchdog?.ended(watched);
     } catch (error) {
       statistics.failed(this.#elapsed());
+      if (watched !== undefined && isGivenUp(error)) watchdog?.gaveUp(watched);
+      else if (watched !== undefined) watchdog?.ended(watched);
       throw error;
     } finally {
       queue.leave(performance.now() - started, underWay, isDone);
@@ -215,10 +219,11 @@ export class Lease {
   /** Sessions gather the runs of tensors, and not those of bindings. */
   #runBound(options: Options | undefined): Promise<unknown> {
     const { io, isStatic } = this.#bound;
-    if (!this.model.batches || !isStatic) return io.run(options);
+    const { batches, session } = this.model;
+    if (!batches || !isStatic || !(session instanceof InferenceSession)) return io.run(options);
     const { key } = this.signature;
     const more = { ...options, ...(key !== undefined && { signature: key }) };
-    return this.model.session.run({ ...io.inputs }, { ...io.outputs }, more);
+    return session.run({ ...io.inputs }, { ...io.outputs }, more);
   }
 
   #copyInputs({ io }: Bound): void {
@@ -252,6 +257,9 @@ export class Lease {
     this.model.ended();
   }
 }
+
+const isGivenUp = (error: unknown): boolean =>
+  error instanceof OnliteError && (error.code === 'ERR_TIMEOUT' || error.code === 'ERR_CANCELLED');
 
 type Options = Pick<RunOptions, 'timeoutMs' | 'signal'>;
 

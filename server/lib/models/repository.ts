@@ -78,6 +78,8 @@ export class ModelRepository {
   readonly #decrypt: SessionOptions['decrypt'];
   readonly #threads: number;
   readonly #thread: number;
+  /** Told of what is wrong with a version that is served; undefined when nothing is any more. */
+  onProblem: ((model: ServedModel, problem: string | undefined) => void) | undefined;
   /** Of other threads. */
   mirror: RepositoryMirror | undefined;
 
@@ -158,6 +160,7 @@ export class ModelRepository {
         this.#threads,
         trusted,
       );
+      model.onProblem = (problem) => this.onProblem?.(model, problem);
       await prepareOrRetire(model, prepare);
       Object.assign(entry, { source, model, state: 'AVAILABLE', reason: undefined });
       this.#reroute(source.name);
@@ -183,6 +186,7 @@ export class ModelRepository {
     const source = shared?.source ?? { name, version, file: '' };
     const before = this.#models.get(name)?.get(version);
     const model = shared && ServedModel.attach(shared, this.#pool, this.#limits, this.#thread);
+    if (model) model.onProblem = (problem) => this.onProblem?.(model, problem);
     this.#keep({ source, state, reason, model, change: Promise.resolve() });
     this.#reroute(name);
     if (before?.model !== undefined) void this.#drain(before.model);
@@ -382,7 +386,9 @@ export class ModelRepository {
   /** Whether every model has a version that is available. */
   get isReady(): boolean {
     if (this.isDraining) return false;
-    for (const name of this.#models.keys()) if (!this.#routes.has(name)) return false;
+    for (const name of this.#models.keys()) {
+      if (this.#routes.get(name)?.model?.isHealthy !== true) return false;
+    }
     return this.#models.size > 0;
   }
 

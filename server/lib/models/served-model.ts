@@ -1,4 +1,18 @@
-import { InferenceSession, type SessionHandle, type SessionOptions, type TensorPool } from 'onlite';
+import {
+  InferenceSession,
+  OnliteError,
+  type IoBinding,
+  type LatencyHistogram,
+  type LatencyPhase,
+  type RunOptions,
+  type RunResult,
+  type SessionHandle,
+  type SessionOptions,
+  type Tensor,
+  type TensorPool,
+} from 'onlite';
+
+import { IsolatedSession, ModelProcess, type IsolatedModel, type SessionFacts } from '../isolation';
 
 import { Bindings, type BindingLimits, type InputShapes } from './bindings';
 import { ModelError } from './errors';
@@ -9,11 +23,35 @@ import type { Shadowing } from './shadowing';
 import { DEFAULT_SIGNATURE, signaturesOf, type Signature } from './signature';
 import type { TrustedModel } from './trusted-model';
 import { RequestStatistics, sharedCounters } from './statistics';
+import { Watchdog } from './watchdog';
+
+/** Of a session what a server needs, wherever that is. */
+export interface ModelSession extends SessionFacts {
+  readonly latency: Readonly<
+    Record<LatencyPhase, Pick<LatencyHistogram, 'count' | 'snapshot' | 'buckets'>>
+  > & {
+    readonly invoke: Pick<LatencyHistogram, 'count' | 'snapshot' | 'buckets' | 'countAtOrBelow'>;
+    snapshot(): { readonly batchSizes: Readonly<Record<number, number>> };
+  };
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    options?: Pick<RunOptions, 'signal' | 'timeoutMs' | 'signature'>,
+  ): Promise<RunResult>;
+  bind(options: Parameters<InferenceSession['bind']>[0]): ModelBinding;
+  warmUp(runs?: number): Promise<unknown>;
+  resetVariables(): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** Memory for its runs. */
+export type ModelBinding = Pick<IoBinding, 'inputs' | 'outputs' | 'run' | 'runSync' | 'dispose'>;
 
 /** A model that another thread may attach to, as long as it is there. */
 export interface SharedModel {
   readonly source: ModelSource;
-  readonly handle: SessionHandle;
+  /** Undefined for a model of a process of its own: each thread has one. */
+  readonly handle: SessionHandle | undefined;
+  readonly isolated: { readonly model: IsolatedModel; readonly facts: SessionFacts } | undefined;
   readonly counters: SharedArrayBuffer;
 }
 
@@ -46,6 +84,10 @@ export interface ServingOptions {
   readonly defaultSignature?: string;
   /** Milliseconds that a request has which says nothing of it. Default: as long as it takes. */
   readonly timeoutMs?: number;
+  /** A run that takes longer makes the model not ready; one in a process of its own is started again. */
+  readonly maxRunMs?: number;
+  /** `'process'` runs it in a process of its own, one for each of the server's threads. Default: in this one. */
+  readonly isolation?: 'none' | 'process';
 }
 
 /** One version of a model, loaded. */
@@ -66,11 +108,17 @@ export class ServedModel {
   readonly name: string;
   readonly version: string;
   readonly file: string;
-  readonly session: InferenceSession;
+  readonly session: ModelSession;
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly statistics: RequestStatistics;
   readonly inline: InlineGate;
   readonly queue: RunQueue;
+  readonly watchdog: Watchdog | undefined;
+  /** Told of what is wrong with the model; undefined when nothing is any more. */
+  onProblem: ((problem: string | undefined) => void) | undefined;
+  readonly #process: ModelProcess | undefined;
+  readonly #isolated: IsolatedModel | undefined;
+  #problem: string | undefined;
   readonly serving: ServingOptions;
   /** Runs a share of the requests on another version, too. */
   shadowing: Shadowing | undefined;
@@ -79,6 +127,7 @@ export class ServedModel {
   /** Of the session's options what requests have to do with. */
   readonly #session: SessionOptions;
   #leases = 0;
+  #isOver = false;
   #onIdle: (() => void) | undefined;
   #retired: Promise<void> | undefined;
   readonly #pool: TensorPool;
@@ -86,10 +135,11 @@ export class ServedModel {
 
   private constructor(
     source: ModelSource,
-    session: InferenceSession,
+    session: ModelSession,
     pool: TensorPool,
     limits: BindingLimits,
     statistics: RequestStatistics,
+    isolated?: { readonly model: IsolatedModel; readonly process: ModelProcess },
   ) {
     this.name = source.name;
     this.version = source.version;
@@ -109,7 +159,19 @@ export class ServedModel {
     };
     this.serving = source.serving ?? {};
     this.statistics = statistics;
-    this.inline = new InlineGate(session, inlineMicroseconds(source.session), statistics);
+    const limit = isolated === undefined ? inlineMicroseconds(source.session) : 0;
+    this.inline = new InlineGate(session, limit, statistics);
+    this.#process = isolated?.process;
+    this.#isolated = isolated?.model;
+    if (isolated !== undefined) {
+      isolated.process.onChange = (problem) => this.#hasProblem(problem);
+      this.#hasProblem(isolated.process.problem);
+    }
+    const { maxRunMs } = this.serving;
+    this.watchdog =
+      maxRunMs === undefined
+        ? undefined
+        : new Watchdog(maxRunMs, (problem) => this.#isStuck(problem));
     this.queue = new RunQueue(queueLimits(source.session), statistics);
     this.#pool = pool;
     this.#limits = limits;
@@ -129,7 +191,7 @@ export class ServedModel {
   ): Promise<ServedModel> {
     const { model = source.file, externalData = [] } = trusted ?? {};
     const { parallel, maxQueue, maxQueueBytes } = queueLimits(source.session);
-    const session = await InferenceSession.create(model as Uint8Array, {
+    const options: SessionOptions = {
       name: source.name,
       ...source.session,
       // Only what was verified, too, of files beside the model.
@@ -139,20 +201,47 @@ export class ServedModel {
       // Those who wait do so here, too: the session has what the threads hand over to it.
       maxQueue: Math.max(MAX_QUEUE, maxQueue, threads * 2 * parallel),
       maxQueueBytes: Math.max(Number.MAX_SAFE_INTEGER, maxQueueBytes),
-    });
+    };
     const statistics = new RequestStatistics(sharedCounters(threads));
-    return new ServedModel(source, session, pool, limits, statistics);
+    if (source.serving?.isolation !== 'process') {
+      const session = await InferenceSession.create(model as Uint8Array, options);
+      return new ServedModel(source, session, pool, limits, statistics);
+    }
+    if (threads > 1 && typeof options.decrypt === 'function') {
+      throw new OnliteError(
+        'ERR_UNSUPPORTED',
+        'isolation: a key that a function gives is for servers of one thread',
+      );
+    }
+    const isolated = { model, options };
+    const child = new ModelProcess(isolated);
+    await child.start();
+    const session = new IsolatedSession(child);
+    const own = { model: isolated, process: child };
+    return new ServedModel(source, session, pool, limits, statistics, own);
   }
 
   /** What another thread has loaded, with its weights. @throws OnliteError as `InferenceSession.attach` */
   static attach(
-    { source, handle, counters }: SharedModel,
+    { source, handle, isolated, counters }: SharedModel,
     pool: TensorPool,
     limits: BindingLimits,
     thread: number,
   ): ServedModel {
     const statistics = new RequestStatistics(counters, thread);
-    return new ServedModel(source, InferenceSession.attach(handle), pool, limits, statistics);
+    if (handle !== undefined) {
+      return new ServedModel(source, InferenceSession.attach(handle), pool, limits, statistics);
+    }
+    if (isolated === undefined) throw new Error('there is no model to attach to');
+    const { model, facts } = isolated;
+    const child = new ModelProcess(model, facts);
+    const made = new ServedModel(source, new IsolatedSession(child), pool, limits, statistics, {
+      model,
+      process: child,
+    });
+    // It tries again by itself.
+    child.start().catch(() => undefined);
+    return made;
   }
 
   /** What {@link ServedModel.attach} takes in another thread, as `postMessage` carries it. */
@@ -160,7 +249,9 @@ export class ServedModel {
     const { name, version, file, serving } = this;
     return {
       source: { name, version, file, session: this.#session, serving },
-      handle: this.session.share(),
+      handle: this.session instanceof InferenceSession ? this.session.share() : undefined,
+      isolated: this.#isolated &&
+        this.#process && { model: this.#isolated, facts: this.#process.facts },
       counters: this.statistics.counters,
     };
   }
@@ -168,6 +259,37 @@ export class ServedModel {
   /** Milliseconds of requests that say nothing of it. */
   get timeoutMs(): number | undefined {
     return this.serving.timeoutMs;
+  }
+
+  /** Why it is not ready, though it is loaded; undefined if it is, as far as this thread knows. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Whether no thread has a problem with it. */
+  get isHealthy(): boolean {
+    return this.statistics.problems === 0;
+  }
+
+  /** The process that it is in, if that is one of its own. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  #isStuck(problem: string | undefined): void {
+    if (problem === undefined || this.#process === undefined) {
+      this.#hasProblem(problem);
+      return;
+    }
+    this.watchdog?.forget();
+    this.#process.kill(problem);
+  }
+
+  #hasProblem(problem: string | undefined): void {
+    if (problem === this.#problem || this.#isOver) return;
+    this.#problem = problem;
+    this.statistics.hasProblem(problem !== undefined);
+    this.onProblem?.(problem);
   }
 
   /** Whether runs of several requests are gathered. */
@@ -226,6 +348,8 @@ export class ServedModel {
       this.#onIdle = resolve;
       if (this.#leases === 0) resolve();
     });
+    this.#isOver = true;
+    this.watchdog?.stop();
     for (const bindings of this.#bindings.values()) bindings.dispose();
     await this.session.release();
   }

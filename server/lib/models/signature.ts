@@ -1,4 +1,6 @@
-import type { InferenceSession, TensorValueMetadata, ValueMetadata } from 'onlite';
+import type { TensorValueMetadata, ValueMetadata } from 'onlite';
+
+import type { SessionFacts } from '../isolation';
 
 import { ModelError } from './errors';
 
@@ -24,7 +26,7 @@ export interface Signature {
  * The entry points of a model, the default one first: a TensorFlow Lite model's `serving_default`, or
  * what the session itself has.
  */
-export function signaturesOf(session: InferenceSession): ReadonlyMap<string, Signature> {
+export function signaturesOf(session: SessionFacts): ReadonlyMap<string, Signature> {
   const signatures = new Map<string, Signature>();
   const named = session.signatures;
   if (!Object.hasOwn(named, DEFAULT_SIGNATURE)) {

@@ -1,4 +1,6 @@
-import type { InferenceSession, LatencyPhase } from 'onlite';
+import type { LatencyPhase } from 'onlite';
+
+import type { ModelSession } from './served-model';
 
 import { LATENCY_DOUBLES, LatencyHistograms } from './latency-histograms';
 import { OUTCOMES, positionOf, type Outcome } from './outcomes';
@@ -30,6 +32,7 @@ enum Column {
   Refused,
   Expired,
   GaveUp,
+  HasProblem,
   /** What requests have come to, one column for each of {@link OUTCOMES}: always the last. */
   FirstOutcome,
 }
@@ -59,6 +62,7 @@ export class RequestStatistics {
     // Of a thread that ended before.
     this.#own[Column.IsInline] = 0;
     this.#own[Column.Waiting] = 0;
+    this.#own[Column.HasProblem] = 0;
   }
 
   succeeded(nanoseconds: number, rows: number): void {
@@ -110,6 +114,16 @@ export class RequestStatistics {
 
   outcomes(outcome: Outcome): number {
     return this.#sum(Column.FirstOutcome + positionOf(outcome));
+  }
+
+  /** Whether the thread cannot have runs made, or has one that does not end. */
+  hasProblem(is: boolean): void {
+    this.#own[Column.HasProblem] = Number(is);
+  }
+
+  /** Threads that have a problem. */
+  get problems(): number {
+    return this.#sum(Column.HasProblem);
   }
 
   /** So many more wait for a run, or fewer. */
@@ -203,7 +217,10 @@ export class RequestStatistics {
 }
 
 /** A phase of all the runs of a session. */
-export function phaseDuration(session: InferenceSession, phase: LatencyPhase): Duration {
+export function phaseDuration(
+  session: Pick<ModelSession, 'latency'>,
+  phase: LatencyPhase,
+): Duration {
   const { count, mean } = session.latency[phase].snapshot();
   return { count, ns: count === 0 ? 0 : Math.round(count * mean) };
 }

@@ -38,8 +38,7 @@ export function openInference(context: WireContext): Protocol {
   const modelReady: Handler = (request) => {
     const name = request.names['model'] ?? '';
     try {
-      find(request);
-      return ready(true, { name });
+      return ready(find(request).isHealthy, { name });
     } catch (error) {
       if (error instanceof ModelError && error.kind === 'not-ready') return ready(false, { name });
       throw error;

@@ -57,8 +57,7 @@ export function inferenceService(context: WireContext): RpcService {
       ServerReady: rpcMethod(forEverybody, nothing, () => yes(models.isReady)),
       ModelReady: rpcMethod(ofNamed, nameAndVersion, ({ name, version }) => {
         try {
-          find(name, version);
-          return yes(true);
+          return yes(find(name, version).isHealthy);
         } catch (error) {
           if (error instanceof ModelError && error.kind === 'not-ready') return yes(false);
           throw error;

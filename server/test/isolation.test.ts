@@ -1,0 +1,232 @@
+// Models in processes of their own, which crash; and runs that do not end.
+import { connect, type Socket } from 'node:net';
+
+import { status } from '@grpc/grpc-js';
+import { createServer, type ModelServer, type ServerOptions } from '@onlite/server';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { HEALTH, V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
+import { decode, encode } from './protobuf';
+import { call, fixture, json, post, type Call, type Reply } from './support';
+
+const FOREVER = 0x7fff_ffff;
+
+let server: ModelServer;
+let port: number;
+let problems: string[] = [];
+const open: Socket[] = [];
+
+async function start(
+  models: Readonly<Record<string, { file: string; serving?: object; session?: object }>>,
+  options: ServerOptions = {},
+): Promise<void> {
+  problems = [];
+  server = createServer({
+    ...options,
+    onError: (error) => problems.push(error instanceof Error ? error.message : String(error)),
+  });
+  for (const [name, { file, serving = {}, session = {} }] of Object.entries(models)) {
+    await server.load({ name, version: '1', file: fixture(file), serving, session });
+  }
+  ({ port } = await server.listen(0));
+}
+afterEach(async () => {
+  for (const socket of open.splice(0)) socket.destroy();
+  await server.close();
+});
+
+const steps = (limit: number, parameters: object = {}): Call =>
+  post({
+    inputs: [
+      { name: 'limit', datatype: 'INT32', shape: [], data: [limit] },
+      { name: 'x', datatype: 'FP32', shape: [3], data: [1, 2, 3] },
+    ],
+    parameters,
+  });
+const ask = (request: Call, model = 'loop'): Promise<Reply> =>
+  call(port, `/v2/models/${model}/infer`, request);
+const ready = async (path: string): Promise<number> => (await call(port, path)).status;
+const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+};
+const isolated = { isolation: 'process' };
+
+describe('a model in a process of its own', () => {
+  it.each([
+    'identity_float32.onnx',
+    'identity_int64.onnx',
+    'identity_string.onnx',
+    'identity_bool.tflite',
+    'mlp.tflite',
+    'counter_signatures.tflite',
+  ])('is to its clients as in the server: %s', async (file) => {
+    await start({ here: { file }, there: { file, serving: isolated } });
+    const text = async (path: string, request?: Call): Promise<string> =>
+      (await call(port, path, request)).text.replaceAll('"there"', '"here"');
+    expect(await text('/v2/models/there')).toBe(await text('/v2/models/here'));
+    expect(await text('/v2/models/there/config')).toBe(await text('/v2/models/here/config'));
+    expect(await text('/v1/models/there/metadata')).toBe(await text('/v1/models/here/metadata'));
+    const { inputs } = json(await call(port, '/v2/models/here')) as {
+      inputs: { name: string; datatype: string; shape: number[] }[];
+    };
+    const filled = inputs.map(({ name, datatype, shape }) => {
+      const dims = shape.map((dim) => (dim < 0 ? 2 : dim));
+      const count = dims.reduce((product, dim) => product * dim, 1);
+      const value = datatype === 'BYTES' ? 'é' : datatype === 'BOOL' ? true : 3;
+      return { name, datatype, shape: dims, data: Array<unknown>(count).fill(value) };
+    });
+    const answers = [];
+    for (const model of ['here', 'there']) {
+      answers.push(await text(`/v2/models/${model}/infer`, post({ inputs: filled })));
+      answers.push(await text(`/v2/models/${model}/infer`, post({ inputs: [] })));
+    }
+    expect(answers.slice(2)).toEqual(answers.slice(0, 2));
+    expect(answers[0]).toContain('"outputs"');
+    expect(server.models.find('there').pid).toBeGreaterThan(0);
+    expect(server.models.find('there').pid).not.toBe(process.pid);
+  });
+
+  it('that cannot be loaded says why', async () => {
+    await start({});
+    const file = fixture('empty.onnx').replace('empty.onnx', 'no.onnx');
+    await expect(
+      server.load({ name: 'x', version: '1', file, serving: { isolation: 'process' } }),
+    ).rejects.toMatchObject({ code: 'ERR_MODEL_NOT_FOUND' });
+  });
+
+  it.each(['SIGSEGV', 'SIGKILL'] as const)(
+    'that is ended by %s fails what it was doing with 503, and nothing else',
+    async (signal) => {
+      const file = 'control_while.tflite';
+      await start({ loop: { file, serving: isolated }, other: { file } });
+      const { port: grpcPort } = await server.listenGrpc(0);
+      const client = newClient(grpcPort);
+      expect((await ask(steps(2))).status).toBe(200);
+      const model = server.models.find('loop');
+      const { pid = 0 } = model;
+      const grpc = callGrpc(
+        client,
+        `${V2}ModelInfer`,
+        encode(
+          infer(
+            'loop',
+            [input('limit', 'INT32', []), input('x', 'FP32', [3])],
+            [[7, Buffer.from(Int32Array.of(FOREVER).buffer)], raw(1, 2, 3)],
+          ),
+        ),
+      );
+      const runs = [ask(steps(FOREVER))];
+      await until(() => model.queue.underWay + model.statistics.waiting === 2);
+      process.kill(pid, signal);
+      for (const reply of await Promise.all(runs)) {
+        expect(reply.status).toBe(503);
+        expect(reply.text).toContain(signal);
+      }
+      expect((await grpc).code).toBe(status.UNAVAILABLE);
+      // Others do not notice.
+      expect((await ask(steps(2), 'other')).status).toBe(200);
+      await until(() => model.problem === undefined);
+      expect(model.pid).not.toBe(pid);
+      expect((await ask(steps(2))).status).toBe(200);
+      expect(await ready('/v2/health/ready')).toBe(200);
+      expect(problems.map((text) => text.replace(/ \(.*/, ''))).toEqual([
+        'loop version 1: its process has ended',
+        'loop version 1: ready again',
+      ]);
+      client.close();
+    },
+  );
+
+  it('is not ready while there is no process', async () => {
+    await start({ loop: { file: 'control_while.tflite', serving: isolated } });
+    const { port: grpcPort } = await server.listenGrpc(0);
+    const client = newClient(grpcPort);
+    const model = server.models.find('loop');
+    // Each time it takes longer to come back.
+    for (let turn = 0; turn < 4; turn++) {
+      await until(() => model.problem === undefined);
+      process.kill(model.pid ?? 0, 'SIGKILL');
+      await until(() => model.problem !== undefined);
+    }
+    expect(await ready('/v2/health/ready')).toBe(503);
+    expect(await ready('/v2/models/loop/ready')).toBe(503);
+    expect(await ready('/v2/health/live')).toBe(200);
+    const refused = await ask(steps(2));
+    expect(refused.status).toBe(503);
+    expect(refused.text).toContain('it is being started again');
+    const health = await callGrpc(client, `${HEALTH}Check`, []);
+    // NOT_SERVING.
+    expect(decode(health.bytes)).toEqual(decode(encode([[1, 2]])));
+    client.close();
+    await until(() => model.problem === undefined);
+    expect((await ask(steps(2))).status).toBe(200);
+  });
+
+  it('ends with the server', async () => {
+    await start({ loop: { file: 'control_while.tflite', serving: isolated } });
+    const { pid = 0 } = server.models.find('loop');
+    await server.close();
+    await until(() => {
+      try {
+        process.kill(pid, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+  });
+
+  it.runIf(process.platform === 'linux')('is one for each thread of a server', async () => {
+    const file = 'identity_float32.onnx';
+    await start({ rows: { file, serving: isolated } }, { workers: 2 });
+    const request = post({ instances: [[1, 2, 3]] });
+    await until(async () => (await ready('/v2/health/ready')) === 200);
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => call(port, '/v1/models/rows:predict', request)),
+    );
+    expect(replies.map((reply) => reply.status)).toEqual(Array(20).fill(200));
+  });
+});
+
+/** A request that nobody waits for to be answered. */
+function begin(request: Call): void {
+  const socket = connect(port, '127.0.0.1');
+  open.push(socket);
+  socket.on('error', () => undefined);
+  const body = request.body as string;
+  socket.write(
+    `POST /v2/models/loop/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+}
+
+describe('a run that does not end', () => {
+  it('makes its model not ready for as long as it goes on', async () => {
+    await start({ loop: { file: 'control_while.tflite', serving: { maxRunMs: 300 } } });
+    expect((await ask(steps(2))).status).toBe(200);
+    expect(await ready('/v2/health/ready')).toBe(200);
+    begin(steps(FOREVER));
+    await until(async () => (await ready('/v2/health/ready')) === 503);
+    expect(await ready('/v2/models/loop/ready')).toBe(503);
+    expect(problems).toEqual(['loop version 1: a run has not ended for more than 300 ms']);
+    // It is given up with its client, and the next one ends.
+    for (const socket of open.splice(0)) socket.destroy();
+    expect((await ask(steps(2))).status).toBe(200);
+    expect(await ready('/v2/health/ready')).toBe(200);
+    expect(problems.at(-1)).toBe('loop version 1: ready again');
+  });
+
+  it('has the process started again that it is in', async () => {
+    const serving = { ...isolated, maxRunMs: 500 };
+    await start({ loop: { file: 'control_while.tflite', serving } });
+    expect((await ask(steps(2))).status).toBe(200);
+    const model = server.models.find('loop');
+    const { pid } = model;
+    const reply = await ask(steps(FOREVER));
+    expect(reply.status).toBe(503);
+    expect(reply.text).toContain('a run has not ended for more than 500 ms');
+    await until(() => model.problem === undefined);
+    expect(model.pid).not.toBe(pid);
+    expect((await ask(steps(2))).status).toBe(200);
+    expect(await ready('/v2/health/ready')).toBe(200);
+  });
+});
