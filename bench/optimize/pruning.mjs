@@ -21,7 +21,7 @@ const VARIANTS = [
   { what: '32 values a layer', words: ['--clusters', '32'] },
 ];
 
-export const pruningFigures = {
+const pruningFigures = {
   accuracy: 'pruned without training: ResNet, accuracy',
   latency: 'pruned: ResNet, time that is left / multiplications that are left',
 };

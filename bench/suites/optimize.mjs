@@ -15,7 +15,7 @@ import {
   prepareOptimize,
 } from '../optimize/models.mjs';
 import { onlite } from '../optimize/onlite.mjs';
-import { pruning, pruningFigures } from '../optimize/pruning.mjs';
+import { pruning } from '../optimize/pruning.mjs';
 import { tfliteContests } from '../optimize/tflite-contest.mjs';
 import { tfliteQuantizing } from '../optimize/tflite.mjs';
 
@@ -34,7 +34,6 @@ const figure = {
   speed: 'quantised: ResNet, MobileNetV2 and encoder, speed against float',
   cost: 'quantising: time and peak memory / Python',
   calibration: calibrationFigure,
-  ...pruningFigures,
   large: 'quantising 1 GiB and 3 GiB of weights: peak memory',
 };
 
