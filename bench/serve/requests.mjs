@@ -24,7 +24,7 @@ function post(model, headers, body) {
   return Buffer.concat([Buffer.from(start), body]);
 }
 
-/** Tensors as bytes behind the JSON, both ways; `more` are other parameters of the request. */
+/** Tensors as bytes behind the JSON, both ways; `more` are other headers. */
 export function binaryRequest(model, inputs, more = {}) {
   const described = Object.entries(inputs).map(([name, { shape, data }]) => ({
     name,
@@ -32,10 +32,10 @@ export function binaryRequest(model, inputs, more = {}) {
     datatype: 'FP32',
     parameters: { binary_data_size: data.byteLength },
   }));
-  const parameters = { binary_data_output: true, ...more };
+  const parameters = { binary_data_output: true };
   const json = Buffer.from(JSON.stringify({ inputs: described, parameters }));
   const body = Buffer.concat([json, ...Object.values(inputs).map(bytesOf)]);
-  return post(model, { 'Inference-Header-Content-Length': json.length }, body);
+  return post(model, { 'Inference-Header-Content-Length': json.length, ...more }, body);
 }
 
 /** Tensors as numbers of JSON, both ways: as JavaScript and Python write a float32, with 17 digits. */

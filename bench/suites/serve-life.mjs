@@ -225,8 +225,8 @@ function overloading(context, load) {
     return overload(load, {
       file: modelPath('mobilenet_v2_float32.onnx'),
       request: binaryRequest('net', inputs),
-      // In the protocol's microseconds.
-      withDeadline: binaryRequest('net', inputs, { timeout: deadlineMs * 1000 }),
+      // In a header: what is within a body is known only once all of that has been read.
+      withDeadline: binaryRequest('net', inputs, { 'X-Request-Timeout-Ms': deadlineMs }),
       times: 3,
       seconds: context.isQuick ? 10 : 30,
       deadlineMs,

@@ -9,6 +9,12 @@ const UNIT = 1024;
 /** Room is taken in steps. */
 const STEP = 256;
 
+/** Of a body that says how long it is so much is taken at once, so that it need not wait in its middle. */
+const TAKEN_AHEAD = 1 << 20;
+
+/** What was taken ahead for a client that sends nothing is given back after so long, if others wait. */
+const STALLED_MS = 500;
+
 /** Requests of one thread that may wait for room, and for how long. */
 const MOST_WAITING = 1024;
 const LONGEST_MS = 30_000;
@@ -26,6 +32,8 @@ export const sharedBudget = (threads: number): SharedArrayBuffer =>
 interface Waiting {
   readonly units: number;
   readonly since: number;
+  /** When it is no longer of use to whoever asked. */
+  readonly until: number;
   readonly go: () => void;
   readonly fail: (error: unknown) => void;
 }
@@ -46,6 +54,8 @@ export class BodyBudget {
   readonly #waiting = new Map<BodyShare, Waiting>();
   readonly #ofModel = new Map<string, number>();
   #overdrawn: BodyShare | undefined;
+  /** How long the last one waited that got what it waited for. */
+  #lastWaitMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -79,14 +89,21 @@ export class BodyBudget {
     return sum;
   }
 
-  /** Nothing yet, for a request for a model. */
-  share(model: string): BodyShare {
-    return new BodyShare(this, model);
+  /**
+   * Nothing yet, for a request for a model.
+   *
+   * @param announced - bytes that it says it has
+   * @param deadline - of its client, by `performance.now()`
+   */
+  share(model: string, announced = 0, deadline = Infinity): BodyShare {
+    return new BodyShare(this, model, announced, deadline);
   }
 
   /** @internal */
   take(share: BodyShare, units: number): boolean {
     const { model } = share;
+    // Those that have come before are first; who holds some already is one of them.
+    if (!this.#holders.has(share) && this.#isQueued(share)) return false;
     const own = this.#ofModel.get(model) ?? 0;
     const most = this.#isShared() ? this.#units / 2 : this.#units;
     Atomics.add(this.#rows, this.#row, units);
@@ -98,6 +115,15 @@ export class BodyBudget {
     this.#holders.add(share);
     this.#ofModel.set(model, own + units);
     return true;
+  }
+
+  /** Whether others wait for the same, before it. */
+  #isQueued(share: BodyShare): boolean {
+    for (const other of this.#waiting.keys()) {
+      if (other === share) return false;
+      if (other.model === share.model) return true;
+    }
+    return false;
   }
 
   #mayOverdraw(share: BodyShare): boolean {
@@ -115,23 +141,30 @@ export class BodyBudget {
     this.#waiting.delete(share);
     waiting?.fail(this.full());
     if (!this.#holders.delete(share)) return;
-    const { model } = share;
-    const left = (this.#ofModel.get(model) ?? 0) - units;
-    if (left > 0) this.#ofModel.set(model, left);
-    else this.#ofModel.delete(model);
     if (this.#overdrawn === share) {
       this.#overdrawn = undefined;
       Atomics.store(this.#rows, this.#row + 1, 0);
     }
-    Atomics.sub(this.#rows, this.#row, units);
+    this.#free(share, units);
     this.#look();
+  }
+
+  #free({ model }: BodyShare, units: number): void {
+    const left = (this.#ofModel.get(model) ?? 0) - units;
+    if (left > 0) this.#ofModel.set(model, left);
+    else this.#ofModel.delete(model);
+    Atomics.sub(this.#rows, this.#row, units);
   }
 
   /** @internal */
   wait(share: BodyShare, units: number): Promise<void> {
-    if (this.#waiting.size >= MOST_WAITING) return Promise.reject(this.full());
+    const since = performance.now();
+    const until = Math.min(share.deadline, since + LONGEST_MS);
+    // Whoever comes after others waits as long as they have, at least.
+    const isTooLate = this.#waiting.size > 0 && since + this.#lastWaitMs > until;
+    if (this.#waiting.size >= MOST_WAITING || isTooLate) return Promise.reject(this.full());
     return new Promise((go, fail) => {
-      this.#waiting.set(share, { units, since: performance.now(), go, fail });
+      this.#waiting.set(share, { units, since, until, go, fail });
       this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
     });
   }
@@ -144,13 +177,18 @@ export class BodyBudget {
 
   #look(): void {
     const now = performance.now();
-    for (const [share, { units, since, go, fail }] of this.#waiting) {
-      if (share.take(units)) {
-        this.#waiting.delete(share);
-        go();
-      } else if (now - since > LONGEST_MS) {
+    for (const share of this.#holders) {
+      const units = share.stalled(now);
+      if (units > 0) this.#free(share, units);
+    }
+    for (const [share, { units, since, until, go, fail }] of this.#waiting) {
+      if (now > until) {
         this.#waiting.delete(share);
         fail(this.full());
+      } else if (share.take(units)) {
+        this.#waiting.delete(share);
+        this.#lastWaitMs = now - since;
+        go();
       }
     }
     if (this.#waiting.size > 0) return;
@@ -162,19 +200,25 @@ export class BodyBudget {
 /** What one request holds. */
 export class BodyShare {
   readonly model: string;
+  readonly deadline: number;
   readonly #budget: BodyBudget;
+  readonly #ahead: number;
   #units = 0;
+  #bytes = 0;
+  #grownAt = 0;
   #isReleased = false;
 
-  constructor(budget: BodyBudget, model: string) {
+  constructor(budget: BodyBudget, model: string, announced: number, deadline: number) {
     this.#budget = budget;
     this.model = model;
+    this.#ahead = Math.min(announced, TAKEN_AHEAD);
+    this.deadline = deadline;
   }
 
   /** Units that are missing for so many bytes. */
   #missing(bytes: number): number {
     if (bytes < COUNTED_FROM || bytes <= this.#units * UNIT) return 0;
-    return Math.ceil(bytes / UNIT / STEP) * STEP - this.#units;
+    return Math.ceil(Math.max(bytes, this.#ahead) / UNIT / STEP) * STEP - this.#units;
   }
 
   /** @internal */
@@ -184,8 +228,23 @@ export class BodyShare {
     return true;
   }
 
+  /**
+   * Units that were taken ahead for a client that sends nothing: they are this share's no more.
+   *
+   * @internal
+   */
+  stalled(now: number): number {
+    const needed = Math.ceil(this.#bytes / UNIT / STEP) * STEP;
+    const more = this.#units - needed;
+    if (more <= 0 || this.#bytes >= this.#ahead || now - this.#grownAt < STALLED_MS) return 0;
+    this.#units = needed;
+    return more;
+  }
+
   /** Has room for so many bytes in all, if there is any. */
   tryGrow(bytes: number): boolean {
+    this.#bytes = bytes;
+    this.#grownAt = performance.now();
     const units = this.#missing(bytes);
     return units === 0 || this.take(units);
   }

@@ -141,7 +141,9 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       const model = route.ofAll === true ? ALL_MODELS : (names['model'] ?? settings.onlyModel());
       admitted(admit(seen, route.needs ?? 'infer', model), () => {
         if (continues) response.writeContinue();
-        share = isCounted(announced) ? settings.bodies?.share(model ?? '') : undefined;
+        share = isCounted(announced)
+          ? settings.bodies?.share(model ?? '', announced.length, seen.deadline)
+          : undefined;
         if (share !== undefined) releaseAfter(response, share, () => making);
         const done = (body: Body): void => handle(handler, body);
         readBody(request, announced, maxBodyBytes, share, done, fail);

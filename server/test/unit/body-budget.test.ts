@@ -42,6 +42,53 @@ describe('the bytes that requests in flight hold', () => {
     expect(budget.bytes).toBe(0);
   });
 
+  it('are taken ahead for a body that says how long it is, and given back where nothing more comes', async () => {
+    const budget = new BodyBudget(2 * MIB, one);
+    const stalled = Array.from({ length: 2 }, () => budget.share('a', 900_000));
+    for (const share of stalled) expect(share.tryGrow(20_000)).toBe(true);
+    expect(budget.bytes).toBe(2 * MIB);
+    const next = budget.share('a', 900_000);
+    await next.wait(20_000);
+    // The one that goes on takes what it needs again.
+    expect(stalled[0]!.tryGrow(30_000)).toBe(true);
+    expect(budget.bytes).toBeLessThanOrEqual(2 * MIB);
+    for (const share of [...stalled, next]) share.release();
+    expect(budget.bytes).toBe(0);
+  });
+
+  it('go to those that have come before', async () => {
+    const budget = new BodyBudget(MIB, one);
+    const [first, second, third] = Array.from({ length: 3 }, () => budget.share('a'));
+    expect(first!.tryGrow(MIB / 2)).toBe(true);
+    const waiting = second!.wait(MIB);
+    // There is room for this one, but not before the other.
+    expect(third!.tryGrow(MIB / 4)).toBe(false);
+    first!.release();
+    await waiting;
+    second!.release();
+    expect(third!.tryGrow(MIB / 4)).toBe(true);
+    third!.release();
+  });
+
+  it('are not waited for beyond a deadline, nor where those before had to wait for longer', async () => {
+    const budget = new BodyBudget(MIB, one);
+    const holder = budget.share('a');
+    expect(holder.tryGrow(MIB)).toBe(true);
+    const late = budget.share('a', 0, performance.now() + 60);
+    await expect(late.wait(MIB)).rejects.toBeInstanceOf(Overloaded);
+    const patient = budget.share('a');
+    const waited = patient.wait(MIB);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    holder.release();
+    await waited;
+    const other = budget.share('a').wait(MIB);
+    const refused = budget.share('a', 0, performance.now() + 50);
+    await expect(refused.wait(MIB)).rejects.toBeInstanceOf(Overloaded);
+    expect(budget.waiting).toBe(1);
+    patient.release();
+    await other;
+  });
+
   it('are given up by a request that is over while it waits', async () => {
     const budget = new BodyBudget(8 * MIB, one);
     const [first, second] = [budget.share('a'), budget.share('a')];
