@@ -162,6 +162,29 @@ describe('a model in a process of its own', () => {
     expect((await ask(steps(2))).status).toBe(200);
   });
 
+  it('is started again where the system could not start a process once', async () => {
+    await start({ loop: { file: 'control_while.tflite', serving: isolated } });
+    const model = server.models.find('loop');
+    const { execPath } = process;
+    try {
+      process.execPath = '/dev/null/node';
+      process.kill(model.pid ?? 0, 'SIGKILL');
+      await until(() => model.problem?.includes('spawn') === true);
+      const file = fixture('control_while.tflite');
+      const other = {
+        name: 'other',
+        version: '1',
+        file,
+        serving: { isolation: 'process' } as const,
+      };
+      await expect(server.load(other)).rejects.toThrow('spawn');
+    } finally {
+      process.execPath = execPath;
+    }
+    await until(() => model.problem === undefined);
+    expect((await ask(steps(2))).status).toBe(200);
+  });
+
   it('ends with the server', async () => {
     await start({ loop: { file: 'control_while.tflite', serving: isolated } });
     const { pid = 0 } = server.models.find('loop');

@@ -87,15 +87,25 @@ export class ModelProcess {
   }
 
   #start(): void {
-    const child = fork(join(__dirname, CHILD_FILE), [], {
-      serialization: 'advanced',
-      execArgv: [],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    this.#child = child;
     this.#startedAt = performance.now();
+    let child: ChildProcess;
+    try {
+      child = fork(join(__dirname, CHILD_FILE), [], {
+        serialization: 'advanced',
+        execArgv: [],
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+    } catch (error) {
+      this.#child = undefined;
+      this.#ended(undefined, messageOf(error));
+      return;
+    }
+    this.#child = child;
     child.on('message', (message: ChildMessage) => this.#heard(child, message));
-    child.on('error', () => undefined);
+    // One that could not be started does not exit.
+    child.on('error', (error) => {
+      if (child.pid === undefined) this.#ended(child, error.message);
+    });
     child.once('exit', (code, signal) => this.#ended(child, signal ?? `exit code ${code}`));
     const { decrypt, ...options } = this.#model.options;
     const asksForKey = typeof decrypt === 'function';
@@ -183,7 +193,7 @@ export class ModelProcess {
     this.#send({ kind: 'key', key });
   }
 
-  #ended(child: ChildProcess, why: string): void {
+  #ended(child: ChildProcess | undefined, why: string): void {
     if (child !== this.#child) return;
     this.#child = undefined;
     const said = this.#killedFor ?? `its process has ended (${why})`;
@@ -246,8 +256,9 @@ export class ModelProcess {
 
   /** Ends the process, which does not answer; another one takes its place. */
   kill(why: string): void {
+    if (this.#child === undefined) return;
     this.#killedFor = why;
-    this.#child?.kill('SIGKILL');
+    this.#child.kill('SIGKILL');
   }
 
   /** Ends it for good. */
@@ -260,6 +271,9 @@ export class ModelProcess {
 
 const cancelled = (signal: AbortSignal | undefined): OnliteError =>
   new OnliteError('ERR_CANCELLED', 'the run was cancelled', { cause: signal?.reason });
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 const errorOf = ({ code, message }: SentError): Error =>
   code === undefined ? new Error(message) : new OnliteError(code, message);
