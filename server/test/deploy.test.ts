@@ -107,13 +107,14 @@ describe('what is asked of Prometheus', () => {
     }
   });
 
+  /** Metrics whose names have this or that in them. */
+  const TWO_NAMES = /\{__name__=~"(\w+)\((\w+)\|(\w+)\)(\w+)", (.*?)\}/g;
   const asked = expressions(read) as { where: string; expression: string }[];
   it.each(asked)('$where: the server has it', ({ expression }) => {
     const known = new Set(TARGET);
     let names = 0;
-    for (const [, name, selector = ''] of expression.matchAll(
-      /(onlite[_:][\w:]*)(?:\{(.*?)\})?/g,
-    )) {
+    const spelt = expression.replace(TWO_NAMES, '$1$2$4{$5} $1$3$4{$5}');
+    for (const [, name, selector = ''] of spelt.matchAll(/(onlite[_:][\w:]*)(?:\{(.*?)\})?/g)) {
       names++;
       if (recorded.has(name!)) for (const label of ['model']) known.add(label);
       const family = families.get(name!) ?? families.get(name!.replace(/_(bucket|sum|count)$/, ''));

@@ -45,7 +45,8 @@ let port: number;
 const open: Socket[] = [];
 const clients: Client[] = [];
 const quiet = { model: 'loop', version: '1' };
-const waiting = (): Promise<number | undefined> => metric(port, 'onlite_server_queue_length', quiet);
+const waiting = (): Promise<number | undefined> =>
+  metric(port, 'onlite_server_queue_length', quiet);
 const notRun = (reason: string): Promise<number | undefined> =>
   metric(port, 'onlite_server_requests_not_run_total', { ...quiet, reason });
 const until = async (holds: () => Promise<boolean>): Promise<void> => {
@@ -246,6 +247,25 @@ describe('a queue', () => {
     expect(json(refused)).toEqual({ error: '3 requests wait for the model (maxQueue 3)' });
     for (const end of ends) end();
     for (const reply of await Promise.all(waits)) expect(reply.status).toBe(200);
+  });
+
+  it('has its waits told of beside the runs, which they are none of', async () => {
+    const ends = await occupy();
+    const reply = ask(steps(2));
+    await until(async () => (await waiting()) === 1);
+    const leastMs = 50;
+    await new Promise((resolve) => setTimeout(resolve, leastMs));
+    for (const end of ends) end();
+    expect((await reply).status).toBe(200);
+    const seconds = (phase: string): Promise<number | undefined> =>
+      metric(port, 'onlite_server_request_duration_seconds_sum', { ...quiet, phase });
+    const queued = (await seconds('queue')) ?? NaN;
+    expect(queued).toBeGreaterThan(leastMs / 1e3);
+    expect(await seconds('total')).toBeGreaterThan(queued + ((await seconds('run')) ?? NaN));
+    const { model_stats: statistics } = json(await call(port, '/v2/models/loop/stats')) as {
+      model_stats: { inference_stats: { queue: { ns: number } } }[];
+    };
+    expect(statistics[0]?.inference_stats.queue.ns).toBeGreaterThanOrEqual(queued * 1e9 - 1);
   });
 
   it('of one model holds up no other', async () => {

@@ -3,6 +3,7 @@ import { totalmem, freemem } from 'node:os';
 import {
   OUTCOMES,
   phaseDuration,
+  queueDuration,
   type ModelRepository,
   type Outcome,
   type ServedModel,
@@ -81,7 +82,7 @@ export function tritonFamilies(models: ModelRepository): Family[] {
       ({ session }) => phaseDuration(session, 'invoke').count,
     ),
     duration('request', 'inference request', ({ statistics }) => statistics.success.ns),
-    duration('queue', 'inference queuing', ({ session }) => phaseDuration(session, 'queue').ns),
+    duration('queue', 'inference queuing', (model) => queueDuration(model).ns),
     duration('compute_input', 'compute input', ({ session }) => phaseDuration(session, 'bind').ns),
     duration(
       'compute_infer',

@@ -31,7 +31,7 @@ export {
   type SharedModel,
 } from './served-model';
 export { DEFAULT_SIGNATURE, checkShape, wireShape, type Signature } from './signature';
-export { phaseDuration, type Duration } from './statistics';
+export { phaseDuration, queueDuration, type Duration } from './statistics';
 export {
   NO_TRAFFIC,
   isHigher,

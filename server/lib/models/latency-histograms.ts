@@ -2,9 +2,9 @@ import { PROTOCOLS } from './protocols';
 
 /**
  * Of a request that a model has answered, one after the other: until its body is there, until the model is
- * asked to run, until it has (waiting for its turn is in it), and until the answer is written; and all of it.
+ * asked to run, until its turn has come, until it has run, and until the answer is written; and all of it.
  */
-export const REQUEST_PHASES = ['read', 'parse', 'run', 'print', 'total'] as const;
+export const REQUEST_PHASES = ['read', 'parse', 'queue', 'run', 'print', 'total'] as const;
 export type RequestPhase = (typeof REQUEST_PHASES)[number];
 
 /** Upper edges of buckets in seconds: 1, 2.5 and 5 of each decade, as `onlite/metrics` has them. */
@@ -53,15 +53,17 @@ export class LatencyHistograms {
     protocol: number,
     startedAt: number,
     readAt: number,
+    askedAt: number,
     ranFrom: number,
     ranUntil: number,
     endedAt: number,
   ): void {
     this.#record(protocol, 0, readAt - startedAt);
-    this.#record(protocol, 1, ranFrom - readAt);
-    this.#record(protocol, 2, ranUntil - ranFrom);
-    this.#record(protocol, 3, endedAt - ranUntil);
-    this.#record(protocol, 4, endedAt - startedAt);
+    this.#record(protocol, 1, askedAt - readAt);
+    this.#record(protocol, 2, ranFrom - askedAt);
+    this.#record(protocol, 3, ranUntil - ranFrom);
+    this.#record(protocol, 4, endedAt - ranUntil);
+    this.#record(protocol, 5, endedAt - startedAt);
   }
 
   #record(protocol: number, phase: number, milliseconds: number): void {
@@ -89,6 +91,12 @@ export class LatencyHistograms {
     const cumulative = sums.slice(0, SUM).map((samples) => (count += samples));
     if (count === 0) return undefined;
     return { counts: cumulative.slice(0, -1), count, sum: (sums[SUM] ?? 0) / 1e3 };
+  }
+
+  /** Seconds of a phase, of all threads and protocols. */
+  seconds(phase: RequestPhase): number {
+    const at = REQUEST_PHASES.indexOf(phase);
+    return PROTOCOLS.reduce((sum, _, index) => sum + (this.values(index, at)?.sum ?? 0), 0);
   }
 }
 

@@ -19,7 +19,8 @@ export class Lease {
   #bound: Bound;
   readonly #shapes: InputShapes;
   readonly #started = performance.now();
-  /** When the model was asked to run, and when it had: times of `performance.now()`, 0 before. */
+  /** When the model was asked to run, when its turn came, and when it had: times of `performance.now()`, 0 before. */
+  askedAt = 0;
   ranFrom = 0;
   ranUntil = 0;
   #isReleased = false;
@@ -105,9 +106,10 @@ export class Lease {
     timeoutMs?: number,
     priority: number = caller.priority,
   ): Promise<void> | undefined {
-    this.ranFrom = performance.now();
+    this.askedAt = performance.now();
+    this.ranFrom = this.askedAt;
     const deadline = this.#deadline(caller.deadline, timeoutMs);
-    if (deadline !== undefined && deadline <= this.ranFrom) {
+    if (deadline !== undefined && deadline <= this.askedAt) {
       this.model.statistics.expired();
       throw tooLate();
     }
@@ -178,6 +180,7 @@ export class Lease {
     if (!queue.enter()) await queue.wait(this.#bound.bytes, caller, deadline, priority);
     const { underWay } = queue;
     const started = performance.now();
+    this.ranFrom = started;
     const watched = watchdog?.began(started);
     let isDone = false;
     try {

@@ -216,6 +216,18 @@ export class RequestStatistics {
   }
 }
 
+/** What runs have waited: for their turn, of requests that were answered, and inside the session. */
+export function queueDuration({
+  session,
+  statistics,
+}: {
+  readonly session: Pick<ModelSession, 'latency'>;
+  readonly statistics: RequestStatistics;
+}): Duration {
+  const { count, ns } = phaseDuration(session, 'queue');
+  return { count, ns: ns + Math.round(statistics.latency.seconds('queue') * 1e9) };
+}
+
 /** A phase of all the runs of a session. */
 export function phaseDuration(
   session: Pick<ModelSession, 'latency'>,

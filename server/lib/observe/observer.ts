@@ -70,10 +70,11 @@ export class Observer {
 
   #answered({ startedAt, readAt, lease }: ObservedRequest, protocol: number): void {
     if (lease === undefined) return;
-    const { ranFrom, ranUntil, model } = lease;
+    const { askedAt, ranFrom, ranUntil, model } = lease;
     const { statistics } = model;
     statistics.answered('success');
-    statistics.latency.record(protocol, startedAt, readAt, ranFrom, ranUntil, performance.now());
+    const times = [startedAt, readAt, askedAt, ranFrom, ranUntil, performance.now()] as const;
+    statistics.latency.record(protocol, ...times);
   }
 
   #log(request: ObservedRequest, status: number, outcome: Outcome, error: unknown): void {
@@ -93,7 +94,10 @@ export class Observer {
       outcome,
       durationMs: ms(performance.now() - startedAt),
       ...(lease !== undefined &&
-        lease.ranUntil > 0 && { runMs: ms(lease.ranUntil - lease.ranFrom) }),
+        lease.ranUntil > 0 && {
+          queueMs: ms(lease.ranFrom - lease.askedAt),
+          runMs: ms(lease.ranUntil - lease.ranFrom),
+        }),
       ...(model && { model: model.name, version: model.version }),
       ...(grant && { who: grant.id }),
       ...(remote !== undefined && { remote }),

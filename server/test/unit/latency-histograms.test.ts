@@ -20,23 +20,14 @@ it('count each phase as counting one by one does, of all threads together', () =
   const recorded = REQUEST_PHASES.map((): number[] => []);
   const all = times();
   for (const [index] of all.entries()) {
-    const [read = 0, parse = 0, run = 0, print = 0] = [0, 3, 7, 11].map(
-      (more) => all[(index + more) % all.length],
-    );
-    histograms[index % threads]?.record(
-      4,
-      0,
-      read,
-      read + parse,
-      read + parse + run,
-      read + parse + run + print,
-    );
-    const ends = [read, read + parse, read + parse + run, read + parse + run + print];
-    recorded[0]?.push(read);
-    recorded[1]?.push(ends[1]! - ends[0]!);
-    recorded[2]?.push(ends[2]! - ends[1]!);
-    recorded[3]?.push(ends[3]! - ends[2]!);
-    recorded[4]?.push(ends[3]!);
+    const ends: number[] = [];
+    for (const more of [0, 3, 7, 9, 11]) {
+      ends.push((ends.at(-1) ?? 0) + (all[(index + more) % all.length] ?? 0));
+    }
+    const [read = 0, parsed = 0, queued = 0, ran = 0, printed = 0] = ends;
+    histograms[index % threads]?.record(4, 0, read, parsed, queued, ran, printed);
+    for (const [phase, end] of ends.entries()) recorded[phase]?.push(end - (ends[phase - 1] ?? 0));
+    recorded[5]?.push(printed);
   }
   for (const [phase, milliseconds] of recorded.entries()) {
     // Whoever is asked, it is all threads that have counted.
@@ -48,4 +39,5 @@ it('count each phase as counting one by one does, of all threads together', () =
     expect(values?.sum).toBeCloseTo(milliseconds.reduce((sum, value) => sum + value, 0) / 1e3, 6);
   }
   expect(histograms[0]?.values(3, 0)).toBeUndefined();
+  expect(histograms[0]?.seconds('queue')).toBe(histograms[0]?.values(4, 2)?.sum);
 });

@@ -1,5 +1,6 @@
 import {
   phaseDuration,
+  queueDuration,
   type Duration,
   wireShape,
   type ServedModel,
@@ -82,12 +83,8 @@ export interface ModelStatistics {
 }
 
 /** Nanoseconds. */
-export function modelStatistics({
-  name,
-  version,
-  statistics,
-  session,
-}: ServedModel): ModelStatistics {
+export function modelStatistics(model: ServedModel): ModelStatistics {
+  const { name, version, statistics, session } = model;
   const { success, fail, inferences, lastInference } = statistics;
   const infer = phaseDuration(session, 'invoke');
   const batches = session.latency.snapshot().batchSizes;
@@ -100,7 +97,7 @@ export function modelStatistics({
     inference_stats: {
       success,
       fail,
-      queue: phaseDuration(session, 'queue'),
+      queue: queueDuration(model),
       compute_input: phaseDuration(session, 'bind'),
       compute_infer: infer,
       compute_output: phaseDuration(session, 'fetch'),
