@@ -87,7 +87,10 @@ export function readBody(
         .then(done, fail);
     }
   });
-  const gone = (): void => end(new ClientGone());
+  const gone = (): void => {
+    // Every request closes in the end.
+    if (!isOver) end(new ClientGone());
+  };
   request.on('error', gone);
   request.on('close', gone);
 }

@@ -266,8 +266,8 @@ const isGivenUp = (error: unknown): boolean =>
 
 type Options = Pick<RunOptions, 'timeoutMs' | 'signal'>;
 
-/** What takes less has ended before it would help to give it up. */
-const GIVEN_UP_FROM_MS = 1;
+/** What takes less has ended before it would help to give it up; a signal costs more than the rest of a request. */
+const GIVEN_UP_FROM_MS = 10;
 
 /** @param runMs - of runs lately, 0 where that is not known */
 function optionsOf(

@@ -53,10 +53,13 @@ export class Gathering {
     this.#chunks = [];
   }
 
+  /** All of it, once: nothing is kept here, for this may live as long as the request. */
   body(): Body {
-    const memory = this.#memory;
-    if (memory === undefined) return new Body(this.#chunks);
-    const rest = this.#chunks.reduce((sum, { length }) => sum + length, 0);
-    return new Body([memory.subarray(0, this.#length - rest), ...this.#chunks], memory);
+    const [memory, chunks] = [this.#memory, this.#chunks];
+    this.#memory = undefined;
+    this.#chunks = [];
+    if (memory === undefined) return new Body(chunks);
+    const rest = chunks.reduce((sum, { length }) => sum + length, 0);
+    return new Body([memory.subarray(0, this.#length - rest), ...chunks], memory);
   }
 }
