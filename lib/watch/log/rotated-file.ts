@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
 import { OnliteError, invalidArgument } from '../../errors';
@@ -129,8 +129,17 @@ export class RotatedFile {
 
   async #open(): Promise<FileHandle> {
     await mkdir(dirname(this.path), { recursive: true });
-    const file = await open(this.path, 'a', 0o640);
-    this.#bytes = (await file.stat()).size;
+    const file = await open(this.path, 'a+', 0o640);
+    try {
+      this.#bytes = (await file.stat()).size;
+      // A process that was killed, or a full disk, may have left a line without its end.
+      const last = Buffer.alloc(1);
+      const { bytesRead } = await file.read(last, 0, 1, Math.max(0, this.#bytes - 1));
+      if (bytesRead === 1 && last.toString() !== '\n') await file.appendFile('\n');
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     return file;
   }
 
@@ -140,12 +149,16 @@ export class RotatedFile {
     await rename(this.path, rotatedName(this.path, new Date(), this.#rotations++));
     const files = await rotatedFiles(this.path);
     for (const old of files.slice(0, Math.max(0, files.length - this.#maxFiles))) {
-      await unlink(old);
+      // What somebody else has removed, or does not let go, costs no line.
+      await unlink(old).catch(() => undefined);
     }
   }
 }
 
-/** The renamed files of a log, the oldest first. */
+/** What {@link rotatedName} puts between the name and the extension. */
+const ROTATION = /^\d{8}T\d{6}\.\d{3}Z-\d+$/;
+
+/** The renamed files of a log, the oldest first; no other file, whatever its name begins with. */
 export async function rotatedFiles(path: string): Promise<string[]> {
   const extension = extname(path);
   const prefix = `${basename(path, extension)}-`;
@@ -154,14 +167,11 @@ export async function rotatedFiles(path: string): Promise<string[]> {
       cause: error,
     });
   });
-  const found = names.filter((name) => name.startsWith(prefix) && name.endsWith(extension));
-  const times = await Promise.all(
-    found.map(async (name) => {
-      const file = join(dirname(path), name);
-      return { file, time: (await stat(file)).mtimeMs };
-    }),
-  );
-  return times
-    .sort((a, b) => a.time - b.time || (a.file < b.file ? -1 : 1))
-    .map(({ file }) => file);
+  const middle = (name: string): string =>
+    name.slice(prefix.length, name.length - extension.length);
+  return names
+    .filter((name) => name.startsWith(prefix) && name.endsWith(extension))
+    .filter((name) => ROTATION.test(middle(name)))
+    .sort((a, b) => middle(a).localeCompare(middle(b), 'en', { numeric: true }))
+    .map((name) => join(dirname(path), name));
 }

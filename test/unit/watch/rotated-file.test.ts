@@ -50,3 +50,27 @@ it('counts what the disk does not take', async () => {
   expect(file.failure).toBeInstanceOf(Error);
   await file.close();
 });
+
+it('removes no file but those that it has renamed', async () => {
+  const others = ['log-v2.jsonl', 'log-20261127.jsonl', 'log-.jsonl'];
+  for (const name of others) writeFileSync(join(folder, name), 'kept');
+  const file = new RotatedFile(join(folder, 'log.jsonl'), { maxBytes: 10, maxFiles: 1 });
+  for (let index = 0; index < 12; index++) {
+    file.append(`line ${index}`);
+    await file.flush();
+  }
+  await file.close();
+  const names = readdirSync(folder);
+  expect(names).toEqual(expect.arrayContaining([...others, 'log.jsonl']));
+  expect(names).toHaveLength(others.length + 2);
+  expect([file.written, file.dropped]).toEqual([12, 0]);
+});
+
+it('begins a line of its own where the last one was cut', async () => {
+  writeFileSync(join(folder, 'log.jsonl'), '{"whole":1}\n{"cut":');
+  const file = new RotatedFile(join(folder, 'log.jsonl'));
+  file.append('{"next":2}');
+  await file.close();
+  const lines = readFileSync(join(folder, 'log.jsonl'), 'utf8').split('\n');
+  expect(lines).toEqual(['{"whole":1}', '{"cut":', '{"next":2}', '']);
+});
