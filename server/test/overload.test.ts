@@ -133,6 +133,20 @@ describe('a deadline', () => {
     expect((await ask(steps(2, { priority: -1 }))).status).toBe(400);
   });
 
+  it("is kept by all of TensorFlow Serving's requests", async () => {
+    const file = fixture('identity_float32.onnx');
+    await server.load({ name: 'rows', version: '1', file });
+    const over = { 'X-Request-Timeout-Ms': '0' };
+    for (const [verb, body] of Object.entries({
+      predict: { instances: [[1, 2, 3]] },
+      classify: { examples: [{ x: [1, 2, 3] }] },
+      regress: { examples: [{ x: [1, 2, 3] }] },
+    })) {
+      const reply = await call(port, `/v1/models/rows:${verb}`, post(body, over));
+      expect([verb, reply.status]).toEqual([verb, 504]);
+    }
+  });
+
   it('that cannot be held is refused at once, with when to come again', async () => {
     const limit = await longSteps();
     for (let run = 0; run < 10; run++) await ask(steps(limit));

@@ -22,7 +22,7 @@ export type Example = ReadonlyMap<string, Feature>;
 /** `:classify` and `:regress`: features by name, a list of examples, an answer for each. */
 export async function answerExamples(
   model: ServedModel,
-  { body }: WireRequest,
+  { body, caller }: WireRequest,
   print: (lease: Lease, nonFinite: NonFinite) => string[],
   nonFinite: NonFinite,
 ): Promise<WireAnswer> {
@@ -40,7 +40,7 @@ export async function answerExamples(
   reader.finish();
   const lease = leaseExamples(model, signature, examples, shared);
   try {
-    await lease.run();
+    await lease.run(caller);
     const text = `{\n    "results": [${print(lease, nonFinite).join(', ')}]\n}`;
     return { status: 200, type: JSON_TYPE, body: text };
   } finally {
