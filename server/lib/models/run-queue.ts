@@ -92,10 +92,7 @@ export class RunQueue {
       this.#count++;
       this.#bytes += bytes;
       this.#statistics.queued(1);
-      caller.onLeave(() => {
-        this.#statistics.gaveUp();
-        this.#drop(waiting, new OnliteError('ERR_CANCELLED', 'the client has left'));
-      });
+      caller.onLeave(() => this.#leave(waiting));
       if (deadline !== undefined) this.#lookAt(deadline);
     });
   }
@@ -112,9 +109,13 @@ export class RunQueue {
     throw new Overloaded(`it would take some ${ms} ms, which is past the request's deadline`, late);
   }
 
-  /** Whoever waits last of a lower priority makes room. */
+  /** Whoever waits last of a lower priority makes room, if that is enough. */
   #makeRoom(bytes: number, priority: number): void {
     const { maxQueue, maxQueueBytes } = this.#limits;
+    if (this.#bytes + bytes > maxQueueBytes && this.#bytesFrom(priority) + bytes > maxQueueBytes) {
+      this.#statistics.refused();
+      throw this.#full(false, bytes);
+    }
     while (this.#statistics.waiting >= maxQueue || this.#bytes + bytes > maxQueueBytes) {
       const isFull = this.#statistics.waiting >= maxQueue;
       const error = this.#full(isFull, bytes);
@@ -123,6 +124,15 @@ export class RunQueue {
       if (last === undefined) throw error;
       this.#drop(last, error);
     }
+  }
+
+  /** Of those who wait that a request of a priority does not make room of. */
+  #bytesFrom(priority: number): number {
+    let sum = 0;
+    for (const level of this.#waiting.slice(0, priority)) {
+      for (const { bytes } of level) sum += bytes;
+    }
+    return sum;
   }
 
   #full(isFull: boolean, bytes: number): Overloaded {
@@ -180,6 +190,17 @@ export class RunQueue {
 
   #drop(waiting: Waiting, error: unknown): void {
     if (this.#remove(waiting)) waiting.fail(error);
+  }
+
+  /** Its client is gone, be it because the deadline has passed there. */
+  #leave(waiting: Waiting): void {
+    const { deadline = Infinity } = waiting;
+    if (deadline <= performance.now()) {
+      this.#expire(waiting);
+      return;
+    }
+    this.#statistics.gaveUp();
+    this.#drop(waiting, new OnliteError('ERR_CANCELLED', 'the client has left'));
   }
 
   #expire(waiting: Waiting): void {

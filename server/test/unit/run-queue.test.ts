@@ -159,6 +159,34 @@ describe('the queue of a model', () => {
     expect(String(more)).toContain('maxQueueBytes 1000');
   });
 
+  it('makes nobody leave for one that would have no room all the same', async () => {
+    const { queue, statistics, order, wait } = slowQueue(10, 1000);
+    expect(queue.enter()).toBe(true);
+    const low = wait('low', 8, undefined, NOBODY, 100);
+    const high = wait('high', 2, undefined, NOBODY, 500);
+    expect(await wait('too large', 1, undefined, NOBODY, 1001)).toBeInstanceOf(Overloaded);
+    expect(await wait('no room', 3, undefined, NOBODY, 501)).toBeInstanceOf(Overloaded);
+    expect(statistics.notRun.refused).toBe(2);
+    for (let run = 0; run < 2; run++) queue.leave(100, 1, true);
+    await Promise.all([low, high]);
+    expect(order).toEqual(['high', 'low']);
+  });
+
+  it('has one whose client leaves at its deadline as one that was too late', async () => {
+    const { queue, statistics, wait } = slowQueue();
+    let leave: (() => void) | undefined;
+    const caller: Caller = { ...NOBODY, onLeave: (tell) => (leave = tell) };
+    for (let run = 0; run < 100; run++) queue.time.ended(0, 1);
+    expect(queue.enter()).toBe(true);
+    while (queue.enter());
+    const late = wait('late', 4, 1, caller);
+    const until = performance.now() + 2;
+    while (performance.now() < until);
+    leave?.();
+    expect(await late).toMatchObject({ code: 'ERR_TIMEOUT' });
+    expect(statistics.notRun).toEqual({ refused: 0, expired: 1, left: 0 });
+  });
+
   it('has the next of short runs handed over before one ends', () => {
     const statistics = new RequestStatistics();
     const limits = { parallel: 3, maxQueue: 10, maxQueueBytes: 1000 };
