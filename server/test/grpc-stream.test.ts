@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { gzipSync } from 'node:zlib';
+
 import { status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -14,6 +18,7 @@ import {
   type RunningGrpc,
 } from './grpc-support';
 import { decode, encode, floatsOf, inside, texts } from './protobuf';
+import { metric } from './versions-support';
 
 let running: RunningGrpc;
 beforeEach(async () => {
@@ -69,6 +74,25 @@ describe('ModelStreamInfer', () => {
     const { stream, ended } = open();
     stream.write(Buffer.of(0x0a, 0x7f));
     expect(await ended).toMatchObject({ code: status.INTERNAL });
+  });
+
+  it('is no longer in flight after a message that cannot be unpacked', async () => {
+    const session = connect(`http://127.0.0.1:${running.grpcPort}`);
+    const call = session.request({
+      ':method': 'POST',
+      ':path': `${V2}ModelStreamInfer`,
+      'content-type': 'application/grpc',
+      'grpc-encoding': 'gzip',
+    });
+    const packed = gzipSync(request(1)).subarray(0, 30);
+    const head = Buffer.of(1, 0, 0, 0, packed.length);
+    call.on('response', () => call.resume());
+    call.end(Buffer.concat([head, packed]));
+    await once(call, 'close');
+    session.destroy();
+    const labels = { transport: 'grpc' };
+    const name = 'onlite_server_requests_in_flight';
+    expect(await metric(running.port, name, labels)).toBe(0);
   });
 
   it('is ended when the server closes', async () => {

@@ -87,15 +87,15 @@ export class StreamCall extends Call {
     seen.grant = grant;
     const { bytes } = waiting;
     const isPacked = typeof bytes === 'function';
-    const whole = isPacked ? await bytes() : bytes;
-    const memory = isPacked ? undefined : waiting.memory;
-    if (this.granting !== undefined) await this.granting;
-    if (this.#isTooLate(memory)) {
-      observer.end(seen, GONE);
-      return;
-    }
     let request: object | undefined;
     try {
+      const whole = isPacked ? await bytes() : bytes;
+      const memory = isPacked ? undefined : waiting.memory;
+      if (this.granting !== undefined) await this.granting;
+      if (this.#isTooLate(memory)) {
+        observer.end(seen, GONE);
+        return;
+      }
       const answered = this.use(memory, () => {
         request = read(whole);
         this.checkScope(request);
