@@ -241,7 +241,8 @@ describe('the server', () => {
     // What configurations and tokens need, of one version.
     expect(dependencies['ajv']).toMatch(/^\d+\.\d+\.\d+$/);
     expect(dependencies['jose']).toMatch(/^\d+\.\d+\.\d+$/);
-    expect(Object.keys(dependencies)).toHaveLength(3);
+    expect(dependencies['pino']).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(Object.keys(dependencies)).toHaveLength(4);
     expect(version).toBe(description(installed).version);
     expect(Object.keys(description(installed).dependencies)).not.toContain('@onlite/server');
   });
