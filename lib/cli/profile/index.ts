@@ -3,7 +3,7 @@ import { OnliteError } from '../../errors';
 import { Profiler, type ReferenceProfile } from '../../watch/profile/reference-profile';
 import { FeatureReader } from '../../watch/rows/feature-reader';
 import { PredictionReader, type WatchedTask } from '../../watch/rows/prediction-reader';
-import type { RowTensors } from '../../watch/rows/row';
+import { withQuantization } from '../../watch/rows/real-values';
 import { choice, given, text, wholeNumber } from '../arguments';
 import { ProgressLine, progressBar } from '../bench/progress';
 import { UsageError, type Command, type ParsedArguments } from '../command';
@@ -59,17 +59,18 @@ async function makeProfile(
       ...given('task', command.task),
       ...given('output', command.prediction),
     });
+    const inputs = withQuantization(session.inputMetadata);
+    const outputsOf = withQuantization(session.outputMetadata);
     const profiler = new Profiler();
     const count = Math.min(set.count, command.samples ?? Infinity);
     let task: WatchedTask = 'classification';
     for (let index = 0; index < count; index++) {
       const feeds = await set.sample(index);
-      const outputs = (await session.run(feeds, {
-        signal: interruption.signal,
-      })) as unknown as RowTensors;
+      const result = await session.run(feeds, { signal: interruption.signal });
+      const outputs = outputsOf(result);
       task = predictions.taskOf(outputs);
       const values = predictions.read(outputs);
-      for (const [row, found] of features.read(feeds).entries()) {
+      for (const [row, found] of features.read(inputs(feeds)).entries()) {
         profiler.add(found, values[row]?.value);
       }
       line.show(`${progressBar((index + 1) / count)} ${index + 1}/${count} samples`);

@@ -28,7 +28,7 @@ export interface ClassificationMetrics {
   readonly weighted: PrecisionRecall;
   /** Of all rows together; with one class a row each is the accuracy. */
   readonly micro: PrecisionRecall;
-  /** Rows are labels, columns predictions, in the order of `classes`. */
+  /** Rows are labels, columns predictions, in the order of `classes`; empty of more than 2000 classes. */
   readonly confusionMatrix: readonly (readonly number[])[];
 }
 
@@ -53,11 +53,15 @@ function mean(items: readonly PrecisionRecall[], weights: readonly number[]): Pr
   return { precision: of('precision'), recall: of('recall'), f1: of('f1') };
 }
 
+/** A matrix of more classes is more than memory or a reader would take. */
+const MOST_IN_MATRIX = 2000;
+
 function confusions(
   labels: ArrayLike<number>,
   predictions: ArrayLike<number>,
   classes: readonly number[],
 ): number[][] {
+  if (classes.length > MOST_IN_MATRIX) return [];
   const place = new Map(classes.map((label, index) => [label, index]));
   const matrix = classes.map(() => new Array<number>(classes.length).fill(0));
   for (let row = 0; row < labels.length; row++) {
@@ -66,6 +70,12 @@ function confusions(
     counts[column] = (counts[column] ?? 0) + 1;
   }
   return matrix;
+}
+
+function countsOf(values: ArrayLike<number>): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const value of Array.from(values)) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
 }
 
 /**
@@ -87,16 +97,15 @@ export function classificationMetrics(
   requireClasses(labels, 'labels');
   requireClasses(predictions, 'predictions');
   if (labels.length === 0) throw new OnliteError('ERR_INVALID_ARGUMENT', 'labels: there are none');
-  const found = [...new Set([...Array.from(labels), ...Array.from(predictions)])];
-  const order = found.sort((a, b) => a - b);
-  const confusionMatrix = confusions(labels, predictions, order);
-  const classes = order.map((label, index): ClassMetrics => {
-    const hits = confusionMatrix[index]?.[index] ?? 0;
-    const support = confusionMatrix[index]?.reduce((sum, count) => sum + count, 0) ?? 0;
-    const predicted = confusionMatrix.reduce((sum, counts) => sum + (counts[index] ?? 0), 0);
-    return { label, ...precisionRecall(hits, predicted, support), support };
+  const right = Array.from(labels).filter((label, row) => label === predictions[row]);
+  const [supports, predicted, hit] = [countsOf(labels), countsOf(predictions), countsOf(right)];
+  const order = [...new Set([...supports.keys(), ...predicted.keys()])].sort((a, b) => a - b);
+  const classes = order.map((label): ClassMetrics => {
+    const support = supports.get(label) ?? 0;
+    const figures = precisionRecall(hit.get(label) ?? 0, predicted.get(label) ?? 0, support);
+    return { label, ...figures, support };
   });
-  const hits = confusionMatrix.reduce((sum, counts, index) => sum + (counts[index] ?? 0), 0);
+  const hits = right.length;
   return {
     kind: 'classification',
     rows: labels.length,
@@ -108,7 +117,7 @@ export function classificationMetrics(
       classes.map(({ support }) => support),
     ),
     micro: precisionRecall(hits, labels.length, labels.length),
-    confusionMatrix,
+    confusionMatrix: confusions(labels, predictions, order),
   };
 }
 

@@ -146,11 +146,21 @@ export function columnDrift(
   };
 }
 
-function requireMethod(method: string, kind: ColumnKind): asserts method is DriftMethod {
+/** Whether a method compares such columns. */
+export function isMethodFor(method: DriftMethod, kind: ColumnKind): boolean {
+  return methods[method].kinds.includes(kind);
+}
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT for a method that is none, or not for such columns. */
+export function requireMethod(
+  method: string,
+  kind: ColumnKind,
+  path = 'method',
+): asserts method is DriftMethod {
   if (!Object.hasOwn(methods, method)) {
-    throw invalidArgument('method', `one of ${Object.keys(methods).join(', ')}`, method);
+    throw invalidArgument(path, `one of ${Object.keys(methods).join(', ')}`, method);
   }
   if (!anyKind.includes(kind)) throw invalidArgument('kind', anyKind.join(' or '), kind);
-  if (methods[method as DriftMethod].kinds.includes(kind)) return;
-  throw invalidArgument('method', `one that compares ${kind} columns`, method);
+  if (isMethodFor(method as DriftMethod, kind)) return;
+  throw invalidArgument(path, `one that compares ${kind} columns`, method);
 }

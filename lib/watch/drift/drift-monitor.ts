@@ -1,8 +1,14 @@
-import { OnliteError, invalidArgument } from '../../errors';
+import { invalidArgument } from '../../errors';
 import { openBinOf, type ColumnProfile } from '../profile/column-profile';
 import type { ReferenceProfile } from '../profile/reference-profile';
 import type { FeatureValue, Row } from '../rows/row';
-import { columnDrift, type ColumnDrift, type DriftMethod } from './column-drift';
+import {
+  columnDrift,
+  isMethodFor,
+  requireMethod,
+  type ColumnDrift,
+  type DriftMethod,
+} from './column-drift';
 import { populationStabilityIndex } from './distances';
 
 export interface DriftOptions {
@@ -10,7 +16,7 @@ export interface DriftOptions {
   readonly window?: number;
   /** Fewer are not compared. Default 100. */
   readonly minRows?: number;
-  /** By the feature's name, or for all. Default: evidently's choice. */
+  /** By the feature's name, or for all that it compares. Default: evidently's choice. */
   readonly method?: DriftMethod | Readonly<Record<string, DriftMethod>>;
   /** By the feature's name, or for all. Default: the method's own. */
   readonly threshold?: number | Readonly<Record<string, number>>;
@@ -28,6 +34,7 @@ export interface FeatureDrift extends ColumnDrift {
 export interface DriftReport {
   /** Rows in the window. */
   readonly rows: number;
+  /** Of each feature of which there are values, in the reference as well as in the window. */
   readonly features: readonly FeatureDrift[];
   /** Of the predictions, where the profile has them. */
   readonly predictions?: FeatureDrift;
@@ -139,9 +146,10 @@ class Column {
     return populationStabilityIndex(Float64Array.from(this.#reference), shares);
   }
 
-  /** Whether there is anything to compare. */
+  /** Whether there is nothing to compare, or nothing to compare it with. */
   get isEmpty(): boolean {
-    return this.#window.every(
+    if (this.profile.sample.length === 0) return true;
+    return this.#values().every(
       (value) => value === null || (typeof value === 'number' && !Number.isFinite(value)),
     );
   }
@@ -154,6 +162,38 @@ function pick<Value>(
   if (typeof option !== 'object' || option === null) return option;
   const byName = option as Readonly<Record<string, Value>>;
   return Object.hasOwn(byName, name) ? byName[name] : undefined;
+}
+
+/** What would be found out when somebody asks is found out at the beginning. */
+function requireOptions(
+  { method, threshold }: DriftOptions,
+  columns: readonly ColumnProfile[],
+): void {
+  for (const [option, values] of Object.entries({ method, threshold })) {
+    if (typeof values !== 'object') continue;
+    const names = columns.map(({ name }) => name);
+    const unknown = Object.keys(values).find((name) => !names.includes(name));
+    if (unknown !== undefined) {
+      throw invalidArgument(`drift.${option}`, "names of the profile's features", unknown);
+    }
+  }
+  if (typeof method === 'string') {
+    const kind = columns.find((column) => column.kind === 'numerical')?.kind ?? 'categorical';
+    requireMethod(method, kind, 'drift.method');
+  }
+  for (const { name, kind } of columns) {
+    const [chosen, least] = [pick(method, name), pick(threshold, name)];
+    if (chosen !== undefined && typeof method !== 'string') {
+      requireMethod(chosen, kind, `drift.method.${name}`);
+    }
+    if (least !== undefined && !(least >= 0)) {
+      throw invalidArgument(
+        typeof threshold === 'object' ? `drift.threshold.${name}` : 'drift.threshold',
+        'a number from 0 on',
+        least,
+      );
+    }
+  }
 }
 
 /**
@@ -171,11 +211,13 @@ export class DriftMonitor {
   constructor(profile: ReferenceProfile, options: DriftOptions = {}) {
     const { window = 1000, minRows = Math.min(100, window) } = options;
     if (!Number.isSafeInteger(window) || window < 1 || window > 1e6) {
-      throw invalidArgument('window', 'a whole number from 1 to 1,000,000', window);
+      throw invalidArgument('drift.window', 'a whole number from 1 to 1,000,000', window);
     }
     if (!(minRows >= 1 && minRows <= window)) {
-      throw invalidArgument('minRows', `a number from 1 to the window's ${window}`, minRows);
+      throw invalidArgument('drift.minRows', `a number from 1 to the window's ${window}`, minRows);
     }
+    const columns = [...profile.features, ...(profile.predictions ? [profile.predictions] : [])];
+    requireOptions(options, columns);
     this.#options = options;
     this.#window = window;
     this.#minRows = minRows;
@@ -214,13 +256,9 @@ export class DriftMonitor {
   }
 
   #drift(column: Column): FeatureDrift {
-    const { name } = column.profile;
-    if (column.profile.sample.length === 0) {
-      throw new OnliteError(
-        'ERR_INVALID_ARGUMENT',
-        `profile.${name}: has no values to compare with`,
-      );
-    }
-    return column.drift(pick(this.#options.method, name), pick(this.#options.threshold, name));
+    const { name, kind } = column.profile;
+    const method = pick(this.#options.method, name);
+    const isUsed = method !== undefined && isMethodFor(method, kind);
+    return column.drift(isUsed ? method : undefined, pick(this.#options.threshold, name));
   }
 }

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -9,7 +9,10 @@ import type { Prediction } from '../rows/row';
 export interface LabelOptions {
   /** A journal that survives a restart; without one, what waits for its label is in memory alone. */
   readonly path?: string;
-  /** Predictions that may wait for their labels; the oldest goes first. Default 100,000. */
+  /**
+   * Predictions that may wait for their labels; the oldest goes first. Default 100,000; fewer where
+   * they have more than 8,388,608 scores together.
+   */
   readonly maxPending?: number;
   /** How long a prediction waits, in milliseconds. Default 7 days. */
   readonly maxAgeMs?: number;
@@ -38,13 +41,18 @@ export interface JoinCounts {
 
 const DAY = 86_400_000;
 
+/** Scores of all that waits: 64 MiB of them. */
+const MOST_SCORES = 8 << 20;
+
 type Entry =
   readonly ['p', string, string, number, Prediction] | readonly ['l', string, number | string];
 
 function isEntry(value: unknown): value is Entry {
   if (!Array.isArray(value) || typeof value[1] !== 'string') return false;
   if (value[0] === 'l') return ['number', 'string'].includes(typeof value[2]);
-  const { value: predicted } = (value[4] ?? {}) as Partial<Prediction>;
+  const { value: predicted, scores } = (value[4] ?? {}) as Partial<Prediction>;
+  const areScores = Array.isArray(scores) && scores.every((score) => typeof score === 'number');
+  if (scores !== undefined && !areScores) return false;
   return (
     value[0] === 'p' &&
     typeof value[2] === 'string' &&
@@ -64,11 +72,15 @@ export class LabelJoin {
   readonly #maxAgeMs: number;
   readonly #pending = new Map<string, JoinedRow>();
   readonly #onJoined: (row: JoinedRow, label: number | string) => void;
+  #scores = 0;
   #joined = 0;
   #unmatched = 0;
   #expired = 0;
   #lost = 0;
   #lines = 0;
+  /** A journal with more lines is written anew. */
+  #longest = 0;
+  #isCut = false;
   #waiting: string[] = [];
   #writing: Promise<void> | null = null;
   #file: FileHandle | null = null;
@@ -77,12 +89,15 @@ export class LabelJoin {
     options: LabelOptions,
     onJoined: (row: JoinedRow, label: number | string) => void,
   ) {
-    const { maxPending = 100_000, maxAgeMs = 7 * DAY } = options;
+    const { path, maxPending = 100_000, maxAgeMs = 7 * DAY } = options;
+    if (path !== undefined && (typeof path !== 'string' || path === '')) {
+      throw invalidArgument('labels.path', 'a path', path);
+    }
     if (!Number.isSafeInteger(maxPending) || maxPending < 1) {
       throw invalidArgument('labels.maxPending', 'a whole number from 1 on', maxPending);
     }
     if (!(maxAgeMs > 0)) throw invalidArgument('labels.maxAgeMs', 'milliseconds above 0', maxAgeMs);
-    this.#path = options.path;
+    this.#path = path;
     this.#maxPending = maxPending;
     this.#maxAgeMs = maxAgeMs;
     this.#onJoined = onJoined;
@@ -151,23 +166,30 @@ export class LabelJoin {
 
   #remember(row: JoinedRow): void {
     // An id that is used again begins anew, at the end of the line.
-    this.#pending.delete(row.requestId);
+    this.#forget(row.requestId);
     this.#pending.set(row.requestId, row);
+    this.#scores += row.prediction.scores?.length ?? 0;
     this.#expire(row.time);
   }
 
   #expire(now: number): void {
     for (const [id, { time }] of this.#pending) {
-      if (this.#pending.size <= this.#maxPending && now - time <= this.#maxAgeMs) return;
-      this.#pending.delete(id);
+      const haveRoom = this.#pending.size <= this.#maxPending && this.#scores <= MOST_SCORES;
+      if (haveRoom && now - time <= this.#maxAgeMs) return;
+      this.#forget(id);
       this.#expired++;
     }
+  }
+
+  #forget(requestId: string): void {
+    this.#scores -= this.#pending.get(requestId)?.prediction.scores?.length ?? 0;
+    this.#pending.delete(requestId);
   }
 
   #settle(requestId: string, label: number | string): boolean {
     const row = this.#pending.get(requestId);
     if (!row) return false;
-    this.#pending.delete(requestId);
+    this.#forget(requestId);
     this.#joined++;
     this.#onJoined(row, label);
     return true;
@@ -214,12 +236,21 @@ export class LabelJoin {
       await file.appendFile(lines.map((line) => `${line}\n`).join(''));
       await rename(temporary, path);
     } catch (error) {
-      await file.close();
+      await file.close().catch(() => undefined);
+      await unlink(temporary).catch(() => undefined);
       throw error;
     }
     await this.#file?.close();
     this.#file = file;
     this.#lines = lines.length;
+    this.#longest = 3 * lines.length + 10_000;
+  }
+
+  /** What cannot be written anew now is tried again when it is twice as long. */
+  async #shorten(path: string): Promise<void> {
+    await this.#rewrite(path).catch(() => {
+      this.#longest = 2 * this.#lines;
+    });
   }
 
   #write(entry: Entry): void {
@@ -236,12 +267,16 @@ export class LabelJoin {
       const lines = this.#waiting;
       this.#waiting = [];
       try {
-        await this.#file?.appendFile(lines.map((line) => `${line}\n`).join(''));
+        // An empty line ends the one that a full disk has cut.
+        const text = lines.map((line) => `${line}\n`).join('');
+        await this.#file?.appendFile(this.#isCut ? `\n${text}` : text);
+        this.#isCut = false;
         this.#lines += lines.length;
-        if (this.#lines > 3 * this.#pending.size + 10_000) await this.#rewrite(path);
       } catch {
+        this.#isCut = true;
         this.#lost += lines.length;
       }
+      if (this.#lines > this.#longest) await this.#shorten(path);
     }
     this.#writing = null;
   }

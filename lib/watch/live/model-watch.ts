@@ -69,6 +69,15 @@ export interface RequestEnd {
 /** Takes the end of a request that was started. */
 export type EndRequest = (end: RequestEnd) => void;
 
+/** Lines of the log. */
+export interface LogCounts {
+  readonly written: number;
+  /** Those that found no room in memory, or that the disk did not take. */
+  readonly dropped: number;
+  /** Why the disk last did not take one. */
+  readonly failure?: string;
+}
+
 export interface WatchReport {
   readonly model: string;
   /** Milliseconds since 1970. */
@@ -83,10 +92,18 @@ export interface WatchReport {
   readonly drift: DriftReport | null;
   readonly quality: readonly VersionQuality[];
   readonly labels: JoinCounts;
-  readonly log: { readonly written: number; readonly dropped: number };
+  readonly log: LogCounts;
   /** Requests that could not be understood: what they were is in `lastFailure`. */
   readonly unread: number;
   readonly lastFailure?: string;
+}
+
+/** The greatest time that a Date has. */
+const LAST_TIME = 8.64e15;
+
+function timeOf({ time = Date.now() }: StartedRequest): number {
+  if (Number.isFinite(time) && Math.abs(time) <= LAST_TIME) return time;
+  throw invalidArgument('time', 'milliseconds since 1970', time);
 }
 
 const ignore: EndRequest = () => undefined;
@@ -110,7 +127,7 @@ export class ModelWatch {
   #profile: ReferenceProfile | null = null;
   #drift: DriftMonitor | null = null;
   #labels: LabelJoin | null = null;
-  #task: WatchedTask = 'classification';
+  #task: WatchedTask | undefined;
   #requests = 0;
   #skipped = 0;
   #rows = 0;
@@ -134,7 +151,11 @@ export class ModelWatch {
     if (options.prediction?.task) this.#task = options.prediction.task;
     this.#quality = new QualityWindows(qualityWindow, confidence);
     this.#redactor = new Redactor(options.log?.redact);
-    this.#log = options.log ? new RotatedFile(options.log.path, options.log) : null;
+    const { log } = options;
+    if (log && (typeof log.path !== 'string' || log.path === '')) {
+      throw invalidArgument('log.path', 'a path', log.path);
+    }
+    this.#log = log ? new RotatedFile(log.path, log) : null;
   }
 
   /**
@@ -199,10 +220,11 @@ export class ModelWatch {
    * a number.
    *
    * @returns whether its prediction was still waiting for it
+   * @throws OnliteError ERR_INVALID_ARGUMENT for a label that is neither, NaN and Infinity among them.
    */
   label(requestId: string, label: number | string): boolean {
-    if (typeof label !== 'number' && typeof label !== 'string') {
-      throw invalidArgument('label', 'a number or a string', label);
+    if (typeof label !== 'string' && !Number.isFinite(label)) {
+      throw invalidArgument('label', 'a finite number or a string', label);
     }
     return this.#labels?.label(requestId, label) ?? false;
   }
@@ -219,7 +241,7 @@ export class ModelWatch {
       drift: this.#drift?.report() ?? null,
       quality: this.#quality.report(this.#task),
       labels: this.#labels?.counts ?? { pending: 0, joined: 0, unmatched: 0, expired: 0, lost: 0 },
-      log: { written: this.#log?.written ?? 0, dropped: this.#log?.dropped ?? 0 },
+      log: this.#logCounts(),
       unread: this.#unread,
       ...(this.#lastFailure === undefined ? {} : { lastFailure: this.#lastFailure }),
     };
@@ -240,7 +262,7 @@ export class ModelWatch {
   }
 
   #end(request: StartedRequest, rows: readonly Row[], end: RequestEnd): void {
-    const time = request.time ?? Date.now();
+    const time = timeOf(request);
     this.#rows += rows.length;
     if (end.outputs === undefined) {
       this.#addError(request, rows[0] ?? {}, end.error, time);
@@ -255,6 +277,12 @@ export class ModelWatch {
     this.#logRows(request, end, time, rows, predictions);
   }
 
+  #logCounts(): LogCounts {
+    if (!this.#log) return { written: 0, dropped: 0 };
+    const { written, dropped, failure } = this.#log;
+    return { written, dropped, ...(failure ? { failure: failure.message } : {}) };
+  }
+
   #addError({ requestId }: StartedRequest, row: Row, error: unknown, time: number): void {
     this.#errors.add(error, time, {
       ...(requestId === undefined ? {} : { requestId }),
@@ -267,6 +295,8 @@ export class ModelWatch {
     const { requestId, version = this.#version } = request;
     if (requestId === undefined) return;
     for (const [row, prediction] of predictions.entries()) {
+      // A row with NaN says nothing that could be right; `outputs` counts it.
+      if (typeof prediction.value === 'number' && !Number.isFinite(prediction.value)) continue;
       const id = predictions.length === 1 ? requestId : `${requestId}/${row}`;
       this.#labels?.predicted({ requestId: id, version, time, prediction });
     }

@@ -1,4 +1,6 @@
-import type { RowTensors } from '../rows/row';
+import { elementReader, isReadable } from '../rows/elements';
+import { areProbabilities } from '../rows/prediction-reader';
+import { tensorsOf, type RowTensor, type RowTensors } from '../rows/row';
 
 /** What of a model's outputs tells of a fault by itself, counted by rows. */
 export interface OutputHealth {
@@ -6,7 +8,10 @@ export interface OutputHealth {
   /** Rows with a NaN in any output. */
   readonly nan: number;
   readonly infinite: number;
-  /** Rows of int8 or uint8 outputs half of whose values or more are the type's least or greatest. */
+  /**
+   * Rows of int8 or uint8 outputs half of whose values or more are the type's least or greatest, but
+   * for quantised probabilities, most of which are 0.
+   */
   readonly saturated: number;
   /** Rows that are equal to the row before, of outputs with more than one element. */
   readonly constant: number;
@@ -46,17 +51,18 @@ export class OutputHealthCounter {
     };
     const changed = new Set<number>();
     let isCompared = false;
-    for (const [name, tensor] of Object.entries(outputs)) {
-      if (tensor.type === 'string' || tensor.dims[0] !== rows) continue;
+    for (const [name, tensor] of tensorsOf(outputs)) {
+      if (tensor.type === 'string' || !isReadable(tensor.type) || tensor.dims[0] !== rows) continue;
+      const read = elementReader(tensor, name);
       const width = tensor.data.length / rows;
       const isWide = Number.isInteger(width) && width > 1;
       for (let row = 0; row < rows; row++) {
-        const values = Float64Array.from({ length: width }, (_, index) =>
-          Number(tensor.data[row * width + index]),
-        );
+        const values = new Float64Array(width);
+        for (let index = 0; index < width; index++)
+          values[index] = Number(read(row * width + index));
         if (values.some(Number.isNaN)) mark('nan', row);
         if (values.some((value) => Math.abs(value) === Infinity)) mark('infinite', row);
-        if (isSaturated(values, tensor.type)) mark('saturated', row);
+        if (isSaturated(tensor, row * width, values)) mark('saturated', row);
         if (!isWide) continue;
         isCompared = true;
         const last = this.#last.get(name);
@@ -72,10 +78,14 @@ export class OutputHealthCounter {
   }
 }
 
-function isSaturated(values: Float64Array, type: string): boolean {
+function isSaturated(
+  { type, data, quantization }: RowTensor,
+  from: number,
+  values: Float64Array,
+): boolean {
   const limit = limits[type];
   if (!limit || values.length < 2) return false;
-  const [low, high] = limit;
-  const ends = values.filter((value) => value === low || value === high).length;
+  if (quantization && areProbabilities(values)) return false;
+  const ends = values.filter((_, index) => limit.includes(Number(data[from + index]))).length;
   return ends * 2 >= values.length;
 }

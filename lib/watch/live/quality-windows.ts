@@ -22,6 +22,10 @@ interface TimedRow extends LabelledRow {
   readonly time: number;
 }
 
+function isFraction({ prediction: { value } }: LabelledRow): boolean {
+  return typeof value === 'number' && !Number.isInteger(value);
+}
+
 /** The last labelled rows of each version. */
 export class QualityWindows {
   readonly #size: number;
@@ -45,15 +49,17 @@ export class QualityWindows {
     if (oldest !== undefined) this.#versions.delete(oldest);
   }
 
-  report(task: WatchedTask): VersionQuality[] {
+  /** @param task - not known before the first request: then fractions are no classes */
+  report(task?: WatchedTask): VersionQuality[] {
     return [...this.#versions].map(([version, all]) => {
       const rows = all.slice(-this.#size);
       const times = rows.map(({ time }) => time);
-      const measure = task === 'regression' ? regressionQuality : classificationQuality;
+      const isRegression = task ? task === 'regression' : rows.some(isFraction);
+      const measure = isRegression ? regressionQuality : classificationQuality;
       return {
         version,
-        from: Math.min(...times),
-        to: Math.max(...times),
+        from: times.reduce((a, b) => Math.min(a, b), Infinity),
+        to: times.reduce((a, b) => Math.max(a, b), -Infinity),
         quality: measure(rows, this.#confidence),
       };
     });

@@ -1,5 +1,7 @@
 import type { Feeds, InferenceSession } from '../../engine/session/session';
 import type { RunOptions } from '../../engine/run/run-options';
+import type { RunResult } from '../../engine/run/run-types';
+import { withQuantization, type WithQuantization } from '../rows/real-values';
 import type { RowTensors } from '../rows/row';
 import { ModelWatch, type EndRequest, type WatchOptions } from './model-watch';
 
@@ -9,12 +11,20 @@ export interface WatchedRunOptions extends RunOptions {
   readonly requestId?: string;
 }
 
-type Outputs = Awaited<ReturnType<InferenceSession['run']>>;
+/** How a signature's inputs and outputs are read. */
+interface Readers {
+  readonly inputs: WithQuantization;
+  readonly outputs: WithQuantization;
+}
 
-/** A session whose runs are recorded. */
+/**
+ * A session whose runs are recorded; quantised inputs and outputs as the real numbers that they stand
+ * for.
+ */
 export class WatchedSession {
   readonly session: InferenceSession;
   readonly watch: ModelWatch;
+  readonly #readers = new Map<unknown, Readers>();
 
   constructor(session: InferenceSession, watch: ModelWatch) {
     this.session = session;
@@ -22,9 +32,9 @@ export class WatchedSession {
   }
 
   /** `session.run`; the feeds may be changed as soon as it has returned. */
-  async run(feeds: Feeds, options: WatchedRunOptions = {}): Promise<Outputs> {
+  async run(feeds: Feeds, options: WatchedRunOptions = {}): Promise<RunResult> {
     const { requestId, ...runOptions } = options;
-    const end = this.#start(feeds, requestId);
+    const end = this.#start(feeds, requestId, options.signature);
     try {
       const outputs = await this.session.run(feeds, runOptions);
       end({ outputs });
@@ -36,9 +46,9 @@ export class WatchedSession {
   }
 
   /** `session.runSync` */
-  runSync(feeds: Feeds, options: WatchedRunOptions = {}): Outputs {
+  runSync(feeds: Feeds, options: WatchedRunOptions = {}): RunResult {
     const { requestId, ...runOptions } = options;
-    const end = this.#start(feeds, requestId);
+    const end = this.#start(feeds, requestId, options.signature);
     try {
       const outputs = this.session.runSync(feeds, runOptions);
       end({ outputs });
@@ -54,11 +64,29 @@ export class WatchedSession {
     return this.watch.label(requestId, label);
   }
 
-  #start(feeds: Feeds, requestId: string | undefined): EndRequest {
-    return this.watch.start({
-      inputs: feeds as unknown as RowTensors,
+  #start(feeds: Feeds, requestId?: string, signature?: string): EndRequest {
+    const { inputs, outputs } = this.#readersOf(signature);
+    const end = this.watch.start({
+      inputs: inputs(feeds as unknown as RowTensors),
       ...(requestId === undefined ? {} : { requestId }),
     });
+    return (result) =>
+      end(result.outputs ? { ...result, outputs: outputs(result.outputs) } : result);
+  }
+
+  /** A signature that the model does not have is the run's error. */
+  #readersOf(signature: string | undefined): Readers {
+    const known = this.#readers.get(signature);
+    if (known) return known;
+    const { inputMetadata, outputMetadata, signatures } = this.session;
+    const isNamed = signature !== undefined && Object.hasOwn(signatures, signature);
+    const named = isNamed ? signatures[signature] : undefined;
+    const readers = {
+      inputs: withQuantization(named?.inputs ?? inputMetadata),
+      outputs: withQuantization(named?.outputs ?? outputMetadata),
+    };
+    if (signature === undefined || named) this.#readers.set(signature, readers);
+    return readers;
   }
 }
 

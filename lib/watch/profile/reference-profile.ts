@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { OnliteError, invalidArgument } from '../../errors';
 import type { ColumnKind } from '../drift/column-drift';
 import type { Row } from '../rows/row';
-import { ColumnProfiler, type ColumnProfile } from './column-profile';
+import { ColumnProfiler, type ColumnProfile, type NumberProfile } from './column-profile';
 
 /** What a model's inputs, and what it says of them, are like where all is well. */
 export interface ReferenceProfile {
@@ -82,12 +82,41 @@ export class Profiler {
   }
 }
 
+const isListOf =
+  (isItem: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.every(isItem);
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+const isText = (value: unknown): boolean => typeof value === 'string';
+const areNumbers = isListOf(Number.isFinite);
+const areCounts = isListOf(isCount);
+const areTexts = isListOf(isText);
+
+const areCategories = isListOf(
+  (value) => Array.isArray(value) && value.length === 2 && isText(value[0]) && isCount(value[1]),
+);
+
+function areAscending(edges: readonly number[]): boolean {
+  return edges.every((edge, index) => index === 0 || edge > (edges[index - 1] ?? NaN));
+}
+
+function isNumberProfile(value: unknown): boolean {
+  const { edges, counts } = (value ?? {}) as Partial<NumberProfile>;
+  if (!areNumbers(edges) || !areCounts(counts)) return false;
+  return areAscending(edges ?? []) && counts?.length === (edges?.length ?? 0) + 1;
+}
+
+/** What is compared with has the form that it is read by; other fields are for people. */
 const isColumn = (value: unknown): value is ColumnProfile => {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, kind, sample, numbers } = value as Partial<ColumnProfile>;
-  if (typeof name !== 'string' || !Array.isArray(sample)) return false;
-  if (kind === 'categorical') return true;
-  return kind === 'numerical' && Array.isArray(numbers?.edges) && Array.isArray(numbers.counts);
+  const { name, kind, rows, missing, sample, numbers, categories } =
+    value as Partial<ColumnProfile>;
+  if (!isText(name) || !isCount(rows) || !isCount(missing)) return false;
+  if (kind === 'numerical') return areNumbers(sample) && isNumberProfile(numbers);
+  return (
+    kind === 'categorical' && numbers === undefined && areTexts(sample) && areCategories(categories)
+  );
 };
 
 /** @throws OnliteError ERR_INVALID_ARGUMENT for what is no profile. */
@@ -102,24 +131,25 @@ export function requireProfile(value: unknown, path: string): ReferenceProfile {
       `${path}: version ${String(profile.version)} of profiles is not known`,
     );
   }
-  const columns = [
-    ...(profile.features ?? []),
-    ...(profile.predictions ? [profile.predictions] : []),
-  ];
-  const wrong = columns.findIndex((column) => !isColumn(column));
-  if (!Array.isArray(profile.features) || wrong >= 0) {
-    throw invalidArgument(
-      `${path}.features[${Math.max(wrong, 0)}]`,
-      'a column of a profile',
-      columns[wrong],
-    );
+  const { features, predictions } = profile;
+  if (!Array.isArray(features)) throw invalidArgument(`${path}.features`, 'an array', features);
+  for (const [index, column] of features.entries()) {
+    if (!isColumn(column)) {
+      throw invalidArgument(`${path}.features[${index}]`, 'a column of a profile', column);
+    }
+  }
+  if (predictions !== undefined && !isColumn(predictions)) {
+    throw invalidArgument(`${path}.predictions`, 'a column of a profile', predictions);
   }
   return profile as ReferenceProfile;
 }
 
-/** @throws OnliteError ERR_INVALID_ARGUMENT for a file that holds no profile. */
+/** @throws OnliteError ERR_INVALID_ARGUMENT for a file that cannot be read, or holds no profile. */
 export async function readProfile(path: string): Promise<ReferenceProfile> {
-  const text = await readFile(path, 'utf8');
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    const message = `${path}: cannot be read: ${(cause as Error).message}`;
+    throw new OnliteError('ERR_INVALID_ARGUMENT', message, { cause });
+  });
   let value: unknown;
   try {
     value = JSON.parse(text);

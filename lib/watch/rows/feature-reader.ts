@@ -1,6 +1,6 @@
 import { OnliteError, invalidArgument } from '../../errors';
 import { elementReader, type ElementReader } from './elements';
-import type { FeatureValue, Row, RowTensor, RowTensors } from './row';
+import { tensorsOf, type FeatureValue, type Row, type RowTensor, type RowTensors } from './row';
 
 export interface FeatureOptions {
   /** Names of an input's elements, of one row: the columns of a table. */
@@ -25,9 +25,11 @@ type Pair = readonly [name: string, value: FeatureValue];
 
 const product = (dims: readonly number[]): number => dims.reduce((all, dim) => all * dim, 1);
 
-/** How many rows the tensors have: the first dimension that all share, else one. */
+/** How many rows the tensors have: the first dimension that all but scalars share, else one. */
 export function rowCount(tensors: RowTensors): number {
-  const counts = Object.values(tensors).map(({ dims }) => dims[0] ?? 1);
+  const counts = tensorsOf(tensors)
+    .filter(([, { dims }]) => dims.length > 0)
+    .map(([, { dims }]) => dims[0]);
   const [first = 1] = counts;
   return counts.every((count) => count === first) ? first : 1;
 }
@@ -107,9 +109,7 @@ export class FeatureReader {
    */
   read(tensors: RowTensors): Row[] {
     const rows = rowCount(tensors);
-    const readers = Object.entries(tensors).map(([name, tensor]) =>
-      this.#rowReader(name, tensor, rows),
-    );
+    const readers = tensorsOf(tensors).map(([name, tensor]) => this.#rowReader(name, tensor, rows));
     return Array.from({ length: rows }, (_, row): Row =>
       Object.fromEntries(readers.flatMap((reader) => reader(row))),
     );

@@ -1,6 +1,6 @@
 import { OnliteError, invalidArgument } from '../../errors';
 import { elementReader } from './elements';
-import type { Prediction, RowTensor, RowTensors } from './row';
+import { tensorsOf, type Prediction, type RowTensor, type RowTensors } from './row';
 
 /** What a model predicts: classes, or numbers. */
 export type WatchedTask = 'classification' | 'regression';
@@ -25,7 +25,8 @@ const tasks: readonly string[] = ['classification', 'regression'];
 
 const realTypes = ['float32', 'float64', 'float16', 'bfloat16'];
 
-const isReal = ({ type }: RowTensor): boolean => realTypes.includes(type);
+const isReal = ({ type, quantization }: RowTensor): boolean =>
+  realTypes.includes(type) || quantization !== undefined;
 
 const width = ({ dims }: RowTensor): number => dims.slice(1).reduce((all, dim) => all * dim, 1);
 
@@ -39,15 +40,22 @@ function softmax(logits: readonly number[]): number[] {
   return powers.map((value) => value / sum);
 }
 
+/** Of more classes a prediction has its class alone, so that what waits for labels stays small. */
+const MOST_SCORES = 2048;
+
 /** The steps of a quantised softmax add up to more than rounding. */
 const SUM_TOLERANCE = 0.05;
 
+/** Whether scores are those of a softmax. */
+export function areProbabilities(scores: ArrayLike<number>): boolean {
+  const values = Array.from(scores);
+  const sum = values.reduce((all, score) => all + score, 0);
+  return values.every((score) => score >= 0) && Math.abs(sum - 1) <= SUM_TOLERANCE;
+}
+
 /** Scores as probabilities: logits go through a softmax. */
 export function probabilities(scores: readonly number[]): number[] {
-  const sum = scores.reduce((all, score) => all + score, 0);
-  const areProbabilities =
-    scores.every((score) => score >= 0) && Math.abs(sum - 1) <= SUM_TOLERANCE;
-  return areProbabilities ? [...scores] : softmax(scores);
+  return areProbabilities(scores) ? [...scores] : softmax(scores);
 }
 
 function greatest(scores: readonly number[]): number {
@@ -84,11 +92,15 @@ export class PredictionReader {
     const read = elementReader(tensor, name);
     const count = width(tensor);
     if (count > 1) {
+      // Of whole numbers it is not known which probabilities they stand for.
+      const areScored = isReal(tensor) && count <= MOST_SCORES;
       return Array.from({ length: rows }, (_, row) => {
         const raw = Array.from({ length: count }, (_unused, index) =>
           Number(read(row * count + index)),
         );
-        return { value: greatest(raw), scores: probabilities(raw) };
+        if (raw.some(Number.isNaN)) return { value: NaN };
+        const value = greatest(raw);
+        return areScored ? { value, scores: probabilities(raw) } : { value };
       });
     }
     const isBinary = isReal(tensor) && this.#options.task === 'classification';
@@ -105,11 +117,12 @@ export class PredictionReader {
 
   #output(outputs: RowTensors): [string, RowTensor] {
     const { output } = this.#options;
-    const entries = Object.entries(outputs);
+    const entries = tensorsOf(outputs);
+    const names = entries.map(([name]) => name).join(', ');
     if (output !== undefined) {
-      const tensor = outputs[output];
-      if (tensor) return [output, tensor];
-      throw invalidArgument('output', `one of ${Object.keys(outputs).join(', ')}`, output);
+      const named = entries.find(([name]) => name === output);
+      if (named) return named;
+      throw invalidArgument('output', `one of ${names}`, output);
     }
     const found =
       entries.find(([, tensor]) => !isReal(tensor) && width(tensor) === 1) ??
@@ -118,19 +131,20 @@ export class PredictionReader {
     if (found) return found;
     throw new OnliteError(
       'ERR_INVALID_ARGUMENT',
-      `outputs: none of ${Object.keys(outputs).join(', ')} has a class, a number or scores a row; name one as output`,
+      `outputs: none of ${names} has a class, a number or scores a row; name one as output`,
     );
   }
 
   #scoresBeside(outputs: RowTensors, prediction: string): ((row: number) => number[]) | undefined {
     const { scores } = this.#options;
-    const found = Object.entries(outputs).find(
+    const found = tensorsOf(outputs).find(
       ([name, tensor]) => name !== prediction && (scores ? name === scores : isScores(tensor)),
     );
     if (!found) return undefined;
     const [name, tensor] = found;
     const read = elementReader(tensor, name);
     const count = width(tensor);
+    if (count > MOST_SCORES) return undefined;
     return (row) =>
       probabilities(Array.from({ length: count }, (_, index) => Number(read(row * count + index))));
   }
