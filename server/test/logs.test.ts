@@ -381,3 +381,34 @@ describe('the audit log', () => {
     },
   );
 });
+
+it.runIf(process.platform === 'linux')(
+  'tells of a model whose process ends, and is there again, as news and not as an error of the server',
+  async () => {
+    const child = spawn(process.execPath, [
+      join(root, 'server/dist/cli/main.js'),
+      `rows=${fixture('identity_float32.onnx')}`,
+      ...['--json', '--rest-port', '0', '--no-grpc', '--isolation', 'process'],
+    ]);
+    let errors = '';
+    child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        child.stdout.once('data', () => resolve());
+        child.once('exit', () => reject(new Error(errors)));
+      });
+      const of = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+      for (const pid of of.split(' ')) process.kill(Number(pid), 'SIGKILL');
+      await expect.poll(() => errors, { timeout: 20_000 }).toContain('ready again');
+      const lines = errors.trim().split('\n');
+      const read = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(read.filter(({ kind }) => kind === 'not-ready')).toMatchObject([
+        { level: 'warn', msg: 'rows version 1: its process has ended (SIGKILL)' },
+        { level: 'warn', msg: 'rows version 1: ready again' },
+      ]);
+      expect(errors).not.toContain('internal error');
+    } finally {
+      child.kill();
+    }
+  },
+);
