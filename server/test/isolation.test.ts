@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { HEALTH, V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
 import { decode, encode } from './protobuf';
 import { call, fixture, json, post, type Call, type Reply } from './support';
+import { metric } from './versions-support';
 
 const FOREVER = 0x7fff_ffff;
 
@@ -208,6 +209,12 @@ describe('a model in a process of its own', () => {
       Array.from({ length: 20 }, () => call(port, '/v1/models/rows:predict', request)),
     );
     expect(replies.map((reply) => reply.status)).toEqual(Array(20).fill(200));
+    // Whichever thread is asked, all have counted.
+    const runs = { model: 'rows', version: '1', phase: 'invoke' };
+    for (let turn = 0; turn < 20; turn++) {
+      const name = 'onlite_server_run_duration_seconds_count';
+      expect(await metric(port, name, runs)).toBe(20);
+    }
   });
 });
 

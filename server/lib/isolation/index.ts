@@ -1,3 +1,3 @@
 export { type IsolatedModel, type SessionFacts } from './messages';
 export { ModelProcess } from './model-process';
-export { IsolatedBinding, IsolatedSession } from './session';
+export { IsolatedBinding, IsolatedSession, sharedLatency } from './session';

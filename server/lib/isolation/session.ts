@@ -1,7 +1,8 @@
-import { LatencyHistogram, TensorPool, type RunOptions, type Tensor } from 'onlite';
+import { TensorPool, type RunOptions, type Tensor } from 'onlite';
 
 import type { SentTensor, SessionFacts } from './messages';
 import type { ModelProcess } from './model-process';
+import { SharedHistogram, histogramBytes } from './shared-histogram';
 import { received, sent } from './tensors';
 
 /** What is asked of `bind`. */
@@ -18,20 +19,37 @@ type Asked = Pick<RunOptions, 'signal' | 'timeoutMs'> & { readonly signature?: s
 const PHASES = ['queue', 'bind', 'invoke', 'fetch', 'total'] as const;
 type Phase = (typeof PHASES)[number];
 
-/** How long runs took: inside the child, and with the way there and back. */
+/** What the runs of so many threads, each with a process of its own, are measured in. */
+export const sharedLatency = (threads: number): SharedArrayBuffer =>
+  new SharedArrayBuffer(histogramBytes(threads, PHASES.length));
+
+/** How long runs took, those of all threads: inside their processes, and with the way there and back. */
 class IsolatedLatency {
-  readonly queue = new LatencyHistogram();
-  readonly bind = new LatencyHistogram();
-  readonly invoke = new LatencyHistogram();
-  readonly fetch = new LatencyHistogram();
-  readonly total = new LatencyHistogram();
+  readonly queue: SharedHistogram;
+  readonly bind: SharedHistogram;
+  readonly invoke: SharedHistogram;
+  readonly fetch: SharedHistogram;
+  readonly total: SharedHistogram;
+
+  constructor(memory: SharedArrayBuffer, thread: number) {
+    const of = (phase: Phase): SharedHistogram =>
+      new SharedHistogram(memory, PHASES.indexOf(phase), PHASES.length, thread);
+    this.queue = of('queue');
+    this.bind = of('bind');
+    this.invoke = of('invoke');
+    this.fetch = of('fetch');
+    this.total = of('total');
+  }
+
+  /** What a run inside the process was made of is not told. */
+  record(invokeNs: number, totalNs: number): void {
+    this.queue.record(0);
+    this.invoke.record(invokeNs);
+    this.total.record(totalNs);
+  }
 
   snapshot() {
-    const phases = Object.fromEntries(PHASES.map((phase) => [phase, this[phase].snapshot()]));
-    return {
-      ...(phases as Record<Phase, ReturnType<LatencyHistogram['snapshot']>>),
-      batchSizes: {},
-    };
+    return { batchSizes: {} };
   }
 }
 
@@ -43,12 +61,14 @@ export class IsolatedSession implements SessionFacts {
   readonly inputMetadata: SessionFacts['inputMetadata'];
   readonly outputMetadata: SessionFacts['outputMetadata'];
   readonly signatures: SessionFacts['signatures'];
-  readonly latency = new IsolatedLatency();
+  readonly latency: IsolatedLatency;
   readonly #process: ModelProcess;
 
-  constructor(process: ModelProcess) {
+  /** @param latency - what {@link sharedLatency} has made */
+  constructor(process: ModelProcess, latency = sharedLatency(1), thread = 0) {
     const { facts } = process;
     this.#process = process;
+    this.latency = new IsolatedLatency(latency, thread);
     this.engine = facts.engine;
     this.concurrency = facts.concurrency;
     this.hasVariables = facts.hasVariables;
@@ -73,8 +93,7 @@ export class IsolatedSession implements SessionFacts {
     const sentFeeds = Object.entries(feeds).map(([name, tensor]) => sent(name, tensor));
     const request = { kind: 'run', feeds: sentFeeds, signature, timeoutMs } as const;
     const { outputs, ns } = await this.#process.call(request, signal);
-    this.latency.invoke.record(ns);
-    this.latency.total.record(process.hrtime.bigint() - started);
+    this.latency.record(ns, Number(process.hrtime.bigint() - started));
     return outputs;
   }
 

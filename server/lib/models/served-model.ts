@@ -12,7 +12,13 @@ import {
   type TensorPool,
 } from 'onlite';
 
-import { IsolatedSession, ModelProcess, type IsolatedModel, type SessionFacts } from '../isolation';
+import {
+  IsolatedSession,
+  ModelProcess,
+  sharedLatency,
+  type IsolatedModel,
+  type SessionFacts,
+} from '../isolation';
 
 import { Bindings, type BindingLimits, type InputShapes } from './bindings';
 import { ModelError } from './errors';
@@ -25,12 +31,20 @@ import type { TrustedModel } from './trusted-model';
 import { RequestStatistics, sharedCounters } from './statistics';
 import { Watchdog } from './watchdog';
 
+type Histogram = Pick<LatencyHistogram, 'count'> & {
+  buckets(): Iterable<{
+    readonly lowest: number;
+    readonly highest: number;
+    readonly count: number;
+  }>;
+  snapshot(): Pick<ReturnType<LatencyHistogram['snapshot']>, 'count' | 'mean'>;
+};
+
 /** Of a session what a server needs, wherever that is. */
 export interface ModelSession extends SessionFacts {
   readonly latency: Readonly<
-    Record<LatencyPhase, Pick<LatencyHistogram, 'count' | 'snapshot' | 'buckets'>>
+    Record<LatencyPhase, Histogram & Pick<LatencyHistogram, 'countAtOrBelow'>>
   > & {
-    readonly invoke: Pick<LatencyHistogram, 'count' | 'snapshot' | 'buckets' | 'countAtOrBelow'>;
     snapshot(): { readonly batchSizes: Readonly<Record<number, number>> };
   };
   run(
@@ -46,12 +60,26 @@ export interface ModelSession extends SessionFacts {
 /** Memory for its runs. */
 export type ModelBinding = Pick<IoBinding, 'inputs' | 'outputs' | 'run' | 'runSync' | 'dispose'>;
 
+/** A model in a process of its own. */
+interface Isolated {
+  readonly model: IsolatedModel;
+  readonly process: ModelProcess;
+  readonly latency: SharedArrayBuffer;
+}
+
 /** A model that another thread may attach to, as long as it is there. */
 export interface SharedModel {
   readonly source: ModelSource;
   /** Undefined for a model of a process of its own: each thread has one. */
   readonly handle: SessionHandle | undefined;
-  readonly isolated: { readonly model: IsolatedModel; readonly facts: SessionFacts } | undefined;
+  readonly isolated:
+    | {
+        readonly model: IsolatedModel;
+        readonly facts: SessionFacts;
+        /** What all threads measure its runs in. */
+        readonly latency: SharedArrayBuffer;
+      }
+    | undefined;
   readonly counters: SharedArrayBuffer;
 }
 
@@ -116,8 +144,7 @@ export class ServedModel {
   readonly watchdog: Watchdog | undefined;
   /** Told of what is wrong with the model; undefined when nothing is any more. */
   onProblem: ((problem: string | undefined) => void) | undefined;
-  readonly #process: ModelProcess | undefined;
-  readonly #isolated: IsolatedModel | undefined;
+  readonly #isolated: Isolated | undefined;
   #problem: string | undefined;
   readonly serving: ServingOptions;
   /** Runs a share of the requests on another version, too. */
@@ -139,7 +166,7 @@ export class ServedModel {
     pool: TensorPool,
     limits: BindingLimits,
     statistics: RequestStatistics,
-    isolated?: { readonly model: IsolatedModel; readonly process: ModelProcess },
+    isolated?: Isolated,
   ) {
     this.name = source.name;
     this.version = source.version;
@@ -161,8 +188,7 @@ export class ServedModel {
     this.statistics = statistics;
     const limit = isolated === undefined ? inlineMicroseconds(source.session) : 0;
     this.inline = new InlineGate(session, limit, statistics);
-    this.#process = isolated?.process;
-    this.#isolated = isolated?.model;
+    this.#isolated = isolated;
     if (isolated !== undefined) {
       isolated.process.onChange = (problem) => this.#hasProblem(problem);
       this.#hasProblem(isolated.process.problem);
@@ -216,8 +242,9 @@ export class ServedModel {
     const isolated = { model, options };
     const child = new ModelProcess(isolated);
     await child.start();
-    const session = new IsolatedSession(child);
-    const own = { model: isolated, process: child };
+    const latency = sharedLatency(threads);
+    const session = new IsolatedSession(child, latency);
+    const own = { model: isolated, process: child, latency };
     return new ServedModel(source, session, pool, limits, statistics, own);
   }
 
@@ -233,12 +260,11 @@ export class ServedModel {
       return new ServedModel(source, InferenceSession.attach(handle), pool, limits, statistics);
     }
     if (isolated === undefined) throw new Error('there is no model to attach to');
-    const { model, facts } = isolated;
+    const { model, facts, latency } = isolated;
     const child = new ModelProcess(model, facts);
-    const made = new ServedModel(source, new IsolatedSession(child), pool, limits, statistics, {
-      model,
-      process: child,
-    });
+    const session = new IsolatedSession(child, latency, thread);
+    const own = { model, process: child, latency };
+    const made = new ServedModel(source, session, pool, limits, statistics, own);
     // It tries again by itself.
     child.start().catch(() => undefined);
     return made;
@@ -247,11 +273,11 @@ export class ServedModel {
   /** What {@link ServedModel.attach} takes in another thread, as `postMessage` carries it. */
   share(): SharedModel {
     const { name, version, file, serving } = this;
+    const own = this.#isolated;
     return {
       source: { name, version, file, session: this.#session, serving },
       handle: this.session instanceof InferenceSession ? this.session.share() : undefined,
-      isolated: this.#isolated &&
-        this.#process && { model: this.#isolated, facts: this.#process.facts },
+      isolated: own && { model: own.model, facts: own.process.facts, latency: own.latency },
       counters: this.statistics.counters,
     };
   }
@@ -273,16 +299,16 @@ export class ServedModel {
 
   /** The process that it is in, if that is one of its own. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#isolated?.process.pid;
   }
 
   #isStuck(problem: string | undefined): void {
-    if (problem === undefined || this.#process === undefined) {
+    if (problem === undefined || this.#isolated === undefined) {
       this.#hasProblem(problem);
       return;
     }
     this.watchdog?.forget();
-    this.#process.kill(problem);
+    this.#isolated.process.kill(problem);
   }
 
   #hasProblem(problem: string | undefined): void {
