@@ -235,3 +235,26 @@ it.each([
 ])('%j is refused', async (options, message) => {
   await expect(serve({ a: 'add4.onnx' }, options)).rejects.toThrow(message);
 });
+
+it('count a request once whose body is malformed or too slow', async () => {
+  const running = await serve(
+    { rows: 'identity_float32.onnx' },
+    { timeouts: { requestMs: 1000, headersMs: 1000 } },
+  );
+  const { port, server } = running;
+  for (const rest of [
+    'Content-Length: 100\r\n\r\n{"ins',
+    'Transfer-Encoding: chunked\r\n\r\nzz\r\n',
+  ]) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined).resume();
+    socket.write(`POST ${predict} HTTP/1.1\r\nHost: x\r\n${rest}`);
+    await new Promise((resolve) => socket.once('close', resolve));
+  }
+  const text = await textOf(port);
+  const answers = (labels: Labels) => sumOf(text, 'onlite_server_answers_total', labels);
+  expect(answers({ protocol: 'tfserving', outcome: 'slow_client' })).toBe(1);
+  expect(answers({ protocol: 'tfserving', outcome: 'malformed' })).toBe(1);
+  expect(answers({})).toBe(2);
+  await server.close();
+});

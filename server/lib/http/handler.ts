@@ -13,6 +13,7 @@ import { HttpRequest, deadlineOf } from './http-request';
 import { lingerAfter } from './linger';
 import type { RouteTable } from './paths';
 import { ClientGone, announcedBody, readBody, type AnnouncedBody } from './read-body';
+import { refusedWith } from './refusals';
 import { send } from './send';
 import { together } from './together';
 
@@ -81,7 +82,7 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
     };
     const fail = (error: unknown): void => {
       if (error instanceof ClientGone) {
-        observer.end(seen, GONE);
+        observer.end(seen, refusedWith(request) ?? GONE);
         response.destroy();
         return;
       }

@@ -4,6 +4,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { HttpHandler } from './handler';
+import { hasRequest, refuseRest } from './refusals';
 import { connectionsOf, tlsServerOptions } from '../sockets';
 import type { TlsOptions } from '../tls';
 
@@ -80,8 +81,14 @@ export function serveWith(
   handler: HttpHandler,
   refused: Refused = () => undefined,
 ): void {
-  server.on('request', (request, response) => handler(request, response));
-  server.on('checkContinue', (request, response) => handler(request, response, true));
+  server.on('request', (request, response) => {
+    hasRequest(request);
+    handler(request, response);
+  });
+  server.on('checkContinue', (request, response) => {
+    hasRequest(request);
+    handler(request, response, true);
+  });
   server.on('checkExpectation', (_request, response) => {
     const body = '{"error":"Expect: only 100-continue is known"}';
     refused(417);
@@ -93,18 +100,19 @@ export function serveWith(
 }
 
 /** What is not HTTP, too long or too slow, in the words of the status alone. */
-function refuse({ code }: NodeJS.ErrnoException, socket: Duplex, refused: Refused): void {
-  if (code === 'ECONNRESET' || !socket.writable) {
+function refuse(error: NodeJS.ErrnoException, socket: Duplex, refused: Refused): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
   const status =
-    code === 'HPE_HEADER_OVERFLOW'
+    error.code === 'HPE_HEADER_OVERFLOW'
       ? '431 Request Header Fields Too Large'
-      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? '408 Request Timeout'
         : '400 Bad Request';
-  refused(Number.parseInt(status));
+  const code = Number.parseInt(status);
+  if (!refuseRest(socket, code)) refused(code);
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
