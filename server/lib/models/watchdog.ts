@@ -10,6 +10,9 @@ const LATER = 3;
 
 const LEAST_LOOK_MS = 20;
 
+/** Where more are known, no more that were given up are: those before them say as much. */
+const MOST_KNOWN = 4096;
+
 /**
  * Tells of runs that do not end. One that was given up may have ended since, which nobody hears of: it counts when
  * others after it were given up as well and none has ended.
@@ -35,8 +38,11 @@ export class Watchdog {
     return run;
   }
 
+  /** As far as that is known it was the last that had to end: whoever is not ready is asked for no other. */
   gaveUp(run: WatchedRun): void {
     run.isGivenUp = true;
+    if (this.#runs.size > MOST_KNOWN) this.#runs.delete(run);
+    this.#calmDown();
   }
 
   /** It has ended, and with it what was given up before it began. */
@@ -45,10 +51,13 @@ export class Watchdog {
     for (const other of this.#runs) {
       if (other.isGivenUp && other.since <= run.since) this.#runs.delete(other);
     }
-    if (this.#isBarking && this.#endless() === undefined) {
-      this.#isBarking = false;
-      this.#tell(undefined);
-    }
+    this.#calmDown();
+  }
+
+  #calmDown(): void {
+    if (!this.#isBarking || this.#endless() !== undefined) return;
+    this.#isBarking = false;
+    this.#tell(undefined);
   }
 
   /** What was under way is no more. */

@@ -35,6 +35,21 @@ describe('the watchdog of runs', () => {
     expect(told).toEqual([]);
   });
 
+  it('tells of the end of one that was given up: who is not ready gets no other that could end', () => {
+    const run = begin();
+    vi.advanceTimersByTime(2000);
+    watchdog.gaveUp(run);
+    expect(told).toEqual([problem, undefined]);
+    // It did not end: those after it are given up, too, and none is waited for any more.
+    for (let later = 0; later < 10_000; later++) watchdog.gaveUp(begin());
+    vi.advanceTimersByTime(2000);
+    expect(told).toEqual([problem, undefined, problem]);
+    for (let later = 0; later < 10; later++) watchdog.gaveUp(begin());
+    expect(told).toHaveLength(3);
+    watchdog.ended(begin());
+    expect(told).toHaveLength(4);
+  });
+
   it('does so when none of those after it ends either', () => {
     watchdog.gaveUp(begin());
     for (let later = 0; later < 3; later++) {
