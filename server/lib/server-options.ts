@@ -46,7 +46,10 @@ export interface ServerOptions extends RepositoryOptions, ObserveOptions {
   readonly stateFile?: string;
   /** Told of what is loaded, unloaded and broken of a configuration's models. Default: nobody. */
   readonly onChange?: (change: FolderChange) => void;
-  /** Told of what was answered with 500. Default: a process warning. */
+  /**
+   * Told of what was answered with 500, and, where there is no `log`, of models that are not ready meanwhile. Default:
+   * a process warning.
+   */
   readonly onError?: (error: unknown) => void;
 }
 

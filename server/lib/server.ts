@@ -110,8 +110,11 @@ export class ModelServer implements AsyncDisposable {
     this.#book = new TrafficBook(models);
     this.#files = new FileSource(models);
     models.onProblem = ({ name, version }, problem) => {
-      const what = problem ?? 'ready again';
-      this.#settings.onError(new ModelError('not-ready', `${name} version ${version}: ${what}`));
+      const text = `${name} version ${version}: ${problem ?? 'ready again'}`;
+      const fields = { model: name, version };
+      if (log === undefined) this.#settings.onError(new ModelError('not-ready', text));
+      else if (problem === undefined) log.info(fields, text);
+      else log.error(fields, text);
     };
     const own = { models, book: this.#book, files: this.#files };
     this.#configured = new ConfiguredModels({ ...own, onChange });

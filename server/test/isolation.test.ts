@@ -209,6 +209,8 @@ describe('a model in a process of its own', () => {
       Array.from({ length: 20 }, () => call(port, '/v1/models/rows:predict', request)),
     );
     expect(replies.map((reply) => reply.status)).toEqual(Array(20).fill(200));
+    // Nobody was told that anything was wrong, and so nobody that it is not.
+    expect(problems).toEqual([]);
     // Whichever thread is asked, all have counted.
     const runs = { model: 'rows', version: '1', phase: 'invoke' };
     for (let turn = 0; turn < 20; turn++) {
@@ -247,7 +249,14 @@ describe('a run that does not end', () => {
 
   it('has the process started again that it is in', async () => {
     const serving = { ...isolated, maxRunMs: 500 };
-    await start({ loop: { file: 'control_while.tflite', serving } });
+    const lines: string[] = [];
+    const at = (level: string) => (fields: object, message: string) =>
+      lines.push(`${level} ${JSON.stringify(fields)} ${message}`);
+    const log = {
+      ...{ debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
+      isLevelEnabled: () => true,
+    };
+    await start({ loop: { file: 'control_while.tflite', serving } }, { log });
     expect((await ask(steps(2))).status).toBe(200);
     const model = server.models.find('loop');
     const { pid } = model;
@@ -258,5 +267,11 @@ describe('a run that does not end', () => {
     expect(model.pid).not.toBe(pid);
     expect((await ask(steps(2))).status).toBe(200);
     expect(await ready('/v2/health/ready')).toBe(200);
+    const of = '{"model":"loop","version":"1"} loop version 1:';
+    expect(lines).toEqual([
+      `error ${of} a run has not ended for more than 500 ms`,
+      `info ${of} ready again`,
+    ]);
+    expect(problems).toEqual([]);
   });
 });

@@ -146,6 +146,7 @@ export class ServedModel {
   onProblem: ((problem: string | undefined) => void) | undefined;
   readonly #isolated: Isolated | undefined;
   #problem: string | undefined;
+  #isTold = false;
   readonly serving: ServingOptions;
   /** Runs a share of the requests on another version, too. */
   shadowing: Shadowing | undefined;
@@ -315,7 +316,9 @@ export class ServedModel {
     if (problem === this.#problem || this.#isOver) return;
     this.#problem = problem;
     this.statistics.hasProblem(problem !== undefined);
-    this.onProblem?.(problem);
+    // The end of what nobody was told of, such as the first start, is nothing to tell.
+    if (problem !== undefined || this.#isTold) this.onProblem?.(problem);
+    this.#isTold = problem !== undefined && this.onProblem !== undefined;
   }
 
   /** Whether runs of several requests are gathered. */
