@@ -11,7 +11,7 @@ export type TextValue = string | TextMessage;
 const MAX_DEPTH = 32;
 
 const TOKEN =
-  /\s*(?:#[^\n]*\s*)*([A-Za-z_][\w./]*|[+-]?[\d.][\w.+-]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[{}<>[\],:;]|$)/uy;
+  /\s*(?:#[^\n]*(?:\n\s*|$))*([A-Za-z_][\w./]*|[+-]?[\d.][\w.+-]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[{}<>[\],:;]|$)/uy;
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' };
 

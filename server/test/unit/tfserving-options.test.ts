@@ -30,6 +30,12 @@ describe("protobuf's text format", () => {
       nested: [{ nested: [{}] }],
     });
     expect(readTextFormat('')).toEqual({});
+    expect(readTextFormat('# nothing')).toEqual({});
+  });
+
+  it('is refused after a comment in no more time than after another', () => {
+    // Would not end if a comment could be read in more than one way.
+    expect(() => readTextFormat(`${'# '.repeat(200)}\n@`)).toThrow('what is no token');
   });
 
   it.each([
