@@ -1,5 +1,8 @@
 // Models in processes of their own, which crash; and runs that do not end.
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 
 import { status } from '@grpc/grpc-js';
 import { createServer, type ModelServer, type ServerOptions } from '@onlite/server';
@@ -7,7 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { HEALTH, V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
 import { decode, encode } from './protobuf';
-import { call, fixture, json, post, type Call, type Reply } from './support';
+import { call, fixture, json, post, root, type Call, type Reply } from './support';
 import { metric } from './versions-support';
 
 const FOREVER = 0x7fff_ffff;
@@ -184,6 +187,66 @@ describe('a model in a process of its own', () => {
     }
     await until(() => model.problem === undefined);
     expect((await ask(steps(2))).status).toBe(200);
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'that hangs is waited for until the deadline, and is sent no more than it may have',
+    async () => {
+      await start({ rows: { file: 'identity_float32.onnx', serving: isolated } });
+      const { pid = 0 } = server.models.find('rows');
+      const rows = 1 << 20;
+      const x = { name: 'x', datatype: 'FP32', shape: [rows, 3] };
+      const inputs = [{ ...x, parameters: { binary_data_size: rows * 12 } }];
+      const head = JSON.stringify({ inputs, outputs: [{ name: 'y' }] });
+      const large = (headers: object): Call => ({
+        body: Buffer.concat([Buffer.from(head), Buffer.alloc(rows * 12)]),
+        headers: { 'Inference-Header-Content-Length': String(head.length), ...headers },
+      });
+      process.kill(pid, 'SIGSTOP');
+      const replies = [];
+      for (let turn = 0; turn < 10; turn++) {
+        replies.push(await ask(large({ 'X-Request-Timeout-Ms': '500' }), 'rows'));
+      }
+      expect(replies.map((reply) => reply.status)).toEqual([
+        ...Array<number>(6).fill(504),
+        ...Array<number>(4).fill(503),
+      ]);
+      expect(replies.at(-1)?.text).toContain('has not answered what was given up');
+      process.kill(pid, 'SIGCONT');
+      const request = post({ inputs: [{ ...x, shape: [1, 3], data: [1, 2, 3] }] });
+      await until(async () => (await ask(request, 'rows')).status === 200);
+    },
+  );
+
+  it.runIf(process.platform === 'linux')('comes back after no process could be made', async () => {
+    const model = `loop=${fixture('control_while.tflite')}`;
+    const options = ['--isolation', 'process', '--json', '--rest-port', '0', '--no-grpc'];
+    const child = spawn(process.execPath, [
+      join(root, 'server/dist/cli/main.js'),
+      model,
+      ...options,
+    ]);
+    const line = await new Promise<string>((resolve) =>
+      child.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString())),
+    );
+    ({ port } = JSON.parse(line) as { port: number });
+    server = createServer();
+    const of = `/proc/${child.pid}`;
+    const limit = (files: number): void =>
+      void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${files}:4096`]);
+    const isolatedPid = Number(
+      readFileSync(`${of}/task/${child.pid}/children`, 'utf8').trim().split(' ')[0],
+    );
+    limit(readdirSync(`${of}/fd`).length);
+    process.kill(isolatedPid, 'SIGKILL');
+    await until(async () => (await ready('/v2/health/ready')) === 503);
+    // Some attempts later.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(await ready('/v2/health/ready')).toBe(503);
+    limit(4096);
+    await until(async () => (await ready('/v2/health/ready')) === 200);
+    expect((await ask(steps(2))).status).toBe(200);
+    child.kill();
   });
 
   it('ends with the server', async () => {

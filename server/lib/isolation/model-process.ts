@@ -19,6 +19,15 @@ const LAST_RESTART_MS = 30_000;
 /** Who has been there for so long has not ended because it was started. */
 const SETTLED_MS = 60_000;
 
+/** Bytes, and runs, that were given up and that the process may have yet: it does not answer, or not as fast. */
+const MOST_GIVEN_UP_BYTES = 64 << 20;
+const MOST_GIVEN_UP = 1000;
+
+/** For the process to say itself that a run takes too long. */
+const LATE_MS = 20;
+
+const LONGEST_TIMER_MS = 0x7fff_ffff;
+
 /** What a run has put out. */
 export interface ChildAnswer {
   readonly outputs: readonly SentTensor[];
@@ -26,6 +35,9 @@ export interface ChildAnswer {
 }
 
 interface Pending {
+  /** Of its inputs. */
+  readonly bytes: number;
+  isGivenUp: boolean;
   readonly done: (answer: ChildAnswer) => void;
   readonly fail: (error: Error) => void;
 }
@@ -45,6 +57,9 @@ export class ModelProcess {
   /** Told why nothing can be run now; undefined when it can again. */
   onChange: ((problem: string | undefined) => void) | undefined;
   readonly #pending = new Map<number, Pending>();
+  /** Of those that nobody waits for any more. */
+  #givenUp = 0;
+  #givenUpBytes = 0;
   #child: ChildProcess | undefined;
   #facts: SessionFacts | undefined;
   #problem: string | undefined = 'its process is being started';
@@ -149,6 +164,10 @@ export class ModelProcess {
       default: {
         const pending = this.#pending.get(message.id);
         this.#pending.delete(message.id);
+        if (pending?.isGivenUp === true) {
+          this.#givenUp--;
+          this.#givenUpBytes -= pending.bytes;
+        }
         if (message.kind === 'done') pending?.done(message);
         else pending?.fail(errorOf(message.error));
         if (this.#pending.size === 0) this.#keep();
@@ -201,6 +220,7 @@ export class ModelProcess {
     const error = (): OnliteError => new OnliteError('ERR_SESSION_RELEASED', `the model: ${said}`);
     const pending = [...this.#pending.values()];
     this.#pending.clear();
+    this.#givenUp = this.#givenUpBytes = 0;
     for (const { fail } of pending) fail(error());
     if (this.#isClosed) return;
     if (this.#facts === undefined) {
@@ -232,19 +252,44 @@ export class ModelProcess {
       return Promise.reject(new OnliteError('ERR_SESSION_RELEASED', what));
     }
     if (signal?.aborted === true) return Promise.reject(cancelled(signal));
+    if (this.#givenUp >= MOST_GIVEN_UP || this.#givenUpBytes > MOST_GIVEN_UP_BYTES) {
+      const what = 'the model: its process has not answered what was given up before';
+      return Promise.reject(new OnliteError('ERR_BUSY', what));
+    }
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      const cancel = (): void => {
+      const { feeds = [], timeoutMs } = request.kind === 'run' ? request : {};
+      const giveUp = (error: OnliteError): void => {
+        const pending = this.#pending.get(id);
+        if (pending === undefined || pending.isGivenUp) return;
+        pending.isGivenUp = true;
+        this.#givenUp++;
+        this.#givenUpBytes += pending.bytes;
         this.#send({ kind: 'cancel', id });
-        this.#pending.get(id)?.fail(cancelled(signal));
+        pending.fail(error);
+      };
+      const cancel = (): void => giveUp(cancelled(signal));
+      // The process says so itself, unless it hangs.
+      const timer =
+        timeoutMs === undefined
+          ? undefined
+          : setTimeout(
+              () => giveUp(tooLong(timeoutMs)),
+              Math.min(timeoutMs + LATE_MS, LONGEST_TIMER_MS),
+            );
+      const over = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', cancel);
       };
       this.#pending.set(id, {
+        bytes: bytesOf(feeds),
+        isGivenUp: false,
         done: (answer) => {
-          signal?.removeEventListener('abort', cancel);
+          over();
           resolve(answer);
         },
         fail: (error) => {
-          signal?.removeEventListener('abort', cancel);
+          over();
           reject(error);
         },
       });
@@ -274,6 +319,17 @@ const cancelled = (signal: AbortSignal | undefined): OnliteError =>
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
+
+const tooLong = (ms: number): OnliteError =>
+  new OnliteError('ERR_TIMEOUT', `the run has taken more than ${Math.ceil(ms)} ms`);
+
+const bytesOf = (feeds: readonly SentTensor[]): number =>
+  feeds.reduce(
+    (sum, { data }) =>
+      sum +
+      (data instanceof Uint8Array ? data.length : data.reduce((all, text) => all + text.length, 0)),
+    0,
+  );
 
 const errorOf = ({ code, message }: SentError): Error =>
   code === undefined ? new Error(message) : new OnliteError(code, message);
