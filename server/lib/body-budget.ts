@@ -1,4 +1,5 @@
 import { Overloaded } from './models';
+import { RequestError } from './wire/errors';
 
 /** Smaller bodies are not counted: the limit on connections is one on them, too. */
 export const COUNTED_FROM = 16 << 10;
@@ -19,8 +20,15 @@ const STALLED_MS = 500;
 const MOST_WAITING = 1024;
 const LONGEST_MS = 30_000;
 
+/** What those that wait have sent beyond their room, in each thread: HTTP/2 lets clients send some before they hear of it. */
+const MOST_BEYOND = (64 << 20) / UNIT;
+
 /** Between two looks for room that other threads have made. */
 const LOOK_MS = 25;
+
+/** While others wait, bodies are to come at this pace: who holds room and sends nothing keeps it from them for ever. */
+const PACE_MS = 5000;
+const PACE_BYTES = 40 << 10;
 
 /** A thread's row: units, and whether it has more than there is room for. */
 const COLUMNS = 2;
@@ -29,8 +37,16 @@ const COLUMNS = 2;
 export const sharedBudget = (threads: number): SharedArrayBuffer =>
   new SharedArrayBuffer(threads * COLUMNS * Int32Array.BYTES_PER_ELEMENT);
 
+/** Who sends what a share holds. */
+export interface Sender {
+  /** Whether it is the one that is waited for. */
+  readonly isAwaited: () => boolean;
+  /** Ends the request. */
+  readonly cut: (error: RequestError) => void;
+}
+
 interface Waiting {
-  readonly units: number;
+  units: number;
   readonly since: number;
   /** When it is no longer of use to whoever asked. */
   readonly until: number;
@@ -56,6 +72,9 @@ export class BodyBudget {
   #overdrawn: BodyShare | undefined;
   /** How long the last one waited that got what it waited for. */
   #lastWaitMs = 0;
+  /** Units that those that wait want. */
+  #beyond = 0;
+  #pacedAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -137,9 +156,7 @@ export class BodyBudget {
 
   /** @internal */
   giveBack(share: BodyShare, units: number): void {
-    const waiting = this.#waiting.get(share);
-    this.#waiting.delete(share);
-    waiting?.fail(this.full());
+    this.#forget(share)?.fail(this.full());
     if (!this.#holders.delete(share)) return;
     if (this.#overdrawn === share) {
       this.#overdrawn = undefined;
@@ -165,8 +182,28 @@ export class BodyBudget {
     if (this.#waiting.size >= MOST_WAITING || isTooLate) return Promise.reject(this.full());
     return new Promise((go, fail) => {
       this.#waiting.set(share, { units, since, until, go, fail });
-      this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
+      this.#beyond += units;
+      if (this.#timer !== undefined) return;
+      this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
+      this.#pace((holder) => holder.mark());
     });
+  }
+
+  /** @internal */
+  wantsMore(share: BodyShare, units: number): void {
+    const waiting = this.#waiting.get(share);
+    if (waiting === undefined) return;
+    this.#beyond += units - waiting.units;
+    waiting.units = units;
+    if (this.#beyond > Math.max(this.#units, MOST_BEYOND)) this.#forget(share)?.fail(this.full());
+  }
+
+  #forget(share: BodyShare): Waiting | undefined {
+    const waiting = this.#waiting.get(share);
+    if (waiting === undefined) return undefined;
+    this.#waiting.delete(share);
+    this.#beyond -= waiting.units;
+    return waiting;
   }
 
   /** @internal */
@@ -183,17 +220,29 @@ export class BodyBudget {
     }
     for (const [share, { units, since, until, go, fail }] of this.#waiting) {
       if (now > until) {
-        this.#waiting.delete(share);
+        this.#forget(share);
         fail(this.full());
       } else if (share.take(units)) {
-        this.#waiting.delete(share);
+        this.#forget(share);
         this.#lastWaitMs = now - since;
         go();
       }
     }
-    if (this.#waiting.size > 0) return;
+    if (this.#waiting.size > 0) {
+      if (now - this.#pacedAt >= PACE_MS) this.#pace((holder) => holder.keepPace());
+      return;
+    }
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+
+  #pace(each: (holder: BodyShare) => void): void {
+    this.#pacedAt = performance.now();
+    for (const holder of [...this.#holders]) {
+      // What waits itself is not being sent.
+      if (this.#waiting.has(holder)) holder.mark();
+      else each(holder);
+    }
   }
 }
 
@@ -203,9 +252,13 @@ export class BodyShare {
   readonly deadline: number;
   readonly #budget: BodyBudget;
   readonly #ahead: number;
+  /** As long as it is being sent. */
+  sender: Sender | undefined;
   #units = 0;
   #bytes = 0;
   #grownAt = 0;
+  /** What it had when it was looked at last; undefined where it was not to be judged then. */
+  #marked: number | undefined;
   #isReleased = false;
 
   constructor(budget: BodyBudget, model: string, announced: number, deadline: number) {
@@ -241,6 +294,22 @@ export class BodyShare {
     return more;
   }
 
+  /** @internal */
+  mark(): void {
+    const isJudged = this.sender?.isAwaited() === true;
+    this.#marked = isJudged ? this.#bytes : undefined;
+  }
+
+  /** Ends the request if its client has sent less than it has to since the last mark. @internal */
+  keepPace(): void {
+    const marked = this.#marked;
+    this.mark();
+    if (marked === undefined || this.#marked === undefined) return;
+    if (this.#marked - marked >= PACE_BYTES) return;
+    const what = 'others wait for the room that the body holds, and too little of it comes';
+    this.sender?.cut(new RequestError(408, what));
+  }
+
   /** Has room for so many bytes in all, if there is any. */
   tryGrow(bytes: number): boolean {
     this.#bytes = bytes;
@@ -249,9 +318,20 @@ export class BodyShare {
     return units === 0 || this.take(units);
   }
 
-  /** Room for so many bytes in all, once there is some. @throws Overloaded if there is none for too long */
+  /**
+   * Room for so many bytes in all, once there is some. One such wait at a time.
+   *
+   * @throws Overloaded if there is none for too long, or it was released
+   */
   async wait(bytes: number): Promise<void> {
+    if (this.#isReleased) throw this.#budget.full();
     if (!this.tryGrow(bytes)) await this.#budget.wait(this, this.#missing(bytes));
+  }
+
+  /** So many bytes have come in all while it waits for room for fewer; the wait may be refused for that. */
+  grewTo(bytes: number): void {
+    this.#bytes = bytes;
+    this.#budget.wantsMore(this, this.#missing(bytes));
   }
 
   /** Gives all of it back; what waits for more is refused. May be called twice. */

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-import { status } from '@grpc/grpc-js';
+import { Client, compressionAlgorithms, credentials, status } from '@grpc/grpc-js';
 import { createServer, type ModelServer } from '@onlite/server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -96,6 +96,31 @@ describe('bodies in flight', () => {
     await empty();
   });
 
+  it('of gRPC that are packed are counted as what they unpack to', async () => {
+    const { port: grpcPort } = await server.listenGrpc(0);
+    const rows = Math.floor((6 * MIB) / 12);
+    const message = encode(
+      infer('rows', [input('x', 'FP32', [rows, 3])], [[7, Buffer.alloc(rows * 12)]]),
+    );
+    const clients = Array.from(
+      { length: 8 },
+      () =>
+        new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure(), {
+          'grpc.default_compression_algorithm': compressionAlgorithms.gzip,
+          'grpc.max_receive_message_length': -1,
+          'grpc.use_local_subchannel_pool': 1,
+        }),
+    );
+    const replies = await Promise.all(
+      clients.map((client) => callGrpc(client, `${V2}ModelInfer`, message)),
+    );
+    for (const client of clients) client.close();
+    expect(replies.map(({ code }) => code)).toEqual(Array(8).fill(status.OK));
+    expect(most).toBeGreaterThan(6 * MIB);
+    expect(most).toBeLessThanOrEqual(14.5 * MIB);
+    await empty();
+  });
+
   it('that are larger than all of it are answered one by one', async () => {
     const replies = await Promise.all(
       Array.from({ length: 3 }, () => call(port, path, binary(12 * MIB))),
@@ -115,6 +140,19 @@ describe('bodies in flight', () => {
     expect(server.bodies.bytes).toBe(0);
     expect((await call(port, path, binary(4 * MIB))).status).toBe(200);
     for (const socket of sockets) socket.destroy();
+  });
+
+  it('of clients that do not go on are given up for others', async () => {
+    const half = connect(port, '127.0.0.1');
+    let answer = '';
+    half.on('error', () => undefined).on('data', (bytes: Buffer) => (answer += bytes.toString()));
+    half.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${64 * MIB}\r\n\r\n`);
+    half.write(Buffer.alloc(7.9 * MIB));
+    while (server.bodies.bytes < 7 * MIB) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect((await call(port, path, binary(4 * MIB))).status).toBe(200);
+    expect(answer).toMatch(/^HTTP\/1\.1 408 .*too little of it comes/s);
+    half.destroy();
+    await empty();
   });
 
   it('of clients that leave are held no more', async () => {

@@ -88,7 +88,9 @@ export abstract class Call implements RpcCall, StreamSink {
   /** Bytes of messages that are not answered, and the room for them where they are many. */
   #bytes = 0;
   #share: BodyShare | undefined;
-  #waitsForRoom = false;
+  /** Room that is waited for; never fails. */
+  #coming: Promise<void> | undefined;
+  #isUnpacking = false;
 
   /** The call as it is observed. */
   protected readonly seen: GrpcRequest;
@@ -218,27 +220,43 @@ export abstract class Call implements RpcCall, StreamSink {
   /** What there is no room for waits where the client has it, but for what it may send already. */
   #count(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes < COUNTED_FROM || this.#waitsForRoom) return;
-    // Which model it is for is said in the message.
-    const share = (this.#share ??= this.settings.bodies.share(''));
-    if (share.tryGrow(this.#bytes)) return;
-    this.#waitsForRoom = true;
-    this.stream.pause();
-    share.wait(this.#bytes).then(
-      () => {
-        this.#waitsForRoom = false;
-        this.resume();
-      },
-      (error: unknown) => {
-        this.#waitsForRoom = false;
-        if (this.#share === share) this.fail(error);
-      },
-    );
+    if (this.#bytes < COUNTED_FROM || this.#isUnpacking) return;
+    const share = this.#ownShare();
+    if (this.#coming !== undefined) share.grewTo(this.#bytes);
+    else if (!share.tryGrow(this.#bytes)) {
+      this.stream.pause();
+      this.#coming = share.wait(this.#bytes).then(
+        () => {
+          this.#coming = undefined;
+          this.resume();
+        },
+        (error: unknown) => {
+          this.#coming = undefined;
+          if (this.#share === share) this.fail(error);
+        },
+      );
+    }
+  }
+
+  /** Which model it is for is said in the message. */
+  #ownShare(): BodyShare {
+    if (this.#share !== undefined) return this.#share;
+    const share = this.settings.bodies.share('');
+    share.sender = {
+      isAwaited: () => this.isClientAwaited,
+      cut: (error) => this.fail(error),
+    };
+    return (this.#share = share);
+  }
+
+  /** Whether it is the client that has to go on. */
+  protected get isClientAwaited(): boolean {
+    return !this.stream.hasAll;
   }
 
   /** Lets the client send more, if there is room. */
   protected resume(): void {
-    if (!this.#waitsForRoom) this.stream.resume();
+    if (this.#coming === undefined && !this.#isUnpacking) this.stream.resume();
   }
 
   end(): void {
@@ -284,17 +302,34 @@ export abstract class Call implements RpcCall, StreamSink {
         'a message is compressed, and grpc-encoding is not said',
       );
     }
-    const { maxMessageBytes } = this.settings;
     const unpack = (): Promise<Buffer> =>
-      decompress(message.bytes, encoding, maxMessageBytes)
-        .then((body) => body.bytes())
-        .catch((error: unknown) => {
-          throw unpackFailure(error);
-        })
-        .finally(() => {
-          if (message.memory !== undefined) memoryPool.giveBack(message.memory);
-        });
+      this.#unpack(message.bytes, encoding).finally(() => {
+        if (message.memory !== undefined) memoryPool.giveBack(message.memory);
+      });
     this.packed(unpack, message.memory);
+  }
+
+  /** What it unpacks to is counted as what came is, besides the messages that wait. */
+  async #unpack(bytes: Buffer, encoding: Encoding): Promise<Buffer> {
+    await this.#coming;
+    if (this.#isLeft) throw new CallFailure(Status.CANCELLED, 'nobody waits for the message');
+    const share = this.#ownShare();
+    const others = this.#bytes - bytes.length;
+    const room = {
+      tryGrow: (held: number) => share.tryGrow(others + held),
+      wait: (held: number) => share.wait(others + held),
+    };
+    this.#isUnpacking = true;
+    this.stream.pause();
+    try {
+      const body = await decompress(bytes, encoding, this.settings.maxMessageBytes, room);
+      return body.bytes();
+    } catch (error) {
+      throw unpackFailure(error);
+    } finally {
+      this.#isUnpacking = false;
+      this.resume();
+    }
   }
 
   /** A message; its memory is to be given back. */

@@ -8,6 +8,7 @@ const codes: Readonly<Record<number, number>> = {
   401: Status.UNAUTHENTICATED,
   403: Status.PERMISSION_DENIED,
   404: Status.NOT_FOUND,
+  408: Status.DEADLINE_EXCEEDED,
   413: Status.RESOURCE_EXHAUSTED,
   429: Status.RESOURCE_EXHAUSTED,
   499: Status.CANCELLED,

@@ -51,6 +51,10 @@ export class StreamCall extends Call {
     this.#drained?.();
   }
 
+  protected override get isClientAwaited(): boolean {
+    return !this.#isBusy && super.isClientAwaited;
+  }
+
   #goOn(): void {
     if (this.#isBusy || this.isOver) {
       // What the client may send is what its window has, until its messages are answered.

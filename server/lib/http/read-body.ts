@@ -36,7 +36,7 @@ export class ClientGone extends Error {}
  * Reads a request's body, as long as it is no larger than it may be and there is room, and calls one of two functions
  * once. What there is no room for waits where the client has it.
  *
- * @param fail - with RequestError 400 or 413, Overloaded, ClientGone
+ * @param fail - with RequestError 400, 408 or 413, Overloaded, ClientGone
  */
 export function readBody(
   request: IncomingMessage,
@@ -62,11 +62,13 @@ export function readBody(
   const end = (error: unknown): void => {
     if (isOver) return;
     isOver = true;
+    if (share !== undefined) share.sender = undefined;
     parts.discard();
     request.removeAllListeners('data');
     request.pause();
     fail(error);
   };
+  if (share !== undefined) share.sender = { isAwaited: () => true, cut: end };
   request.on('data', (chunk: Buffer) => {
     if (isOver) return;
     parts.add(chunk);
@@ -79,6 +81,7 @@ export function readBody(
   request.on('end', () => {
     if (isOver) return;
     isOver = true;
+    if (share !== undefined) share.sender = undefined;
     const body = parts.body();
     if (encoding === undefined) done(body);
     else {

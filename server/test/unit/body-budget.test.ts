@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { BodyBudget, sharedBudget } from '../../lib/body-budget';
 import { Overloaded } from '../../lib/models/errors';
@@ -129,5 +129,65 @@ describe('the bytes that requests in flight hold', () => {
     expect(again.bytes).toBe(0);
     expect(second.share('a').tryGrow(MIB)).toBe(true);
     expect(again.bytes).toBe(MIB);
+  });
+
+  describe('while others wait', () => {
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    it('are taken from who does not go on sending, and not from who does or is not awaited', async () => {
+      vi.useFakeTimers();
+      const budget = new BodyBudget(8 * MIB, one);
+      const cut: string[] = [];
+      const holder = (name: string, isAwaited: boolean) => {
+        const share = budget.share('a');
+        const end = (error: Error): void => {
+          expect(error).toMatchObject({ status: 408 });
+          cut.push(name);
+          share.release();
+        };
+        share.sender = { isAwaited: () => isAwaited, cut: end };
+        expect(share.tryGrow(2 * MIB - 200_000)).toBe(true);
+        return share;
+      };
+      holder('silent', true);
+      const slow = holder('slow', true);
+      holder('being run', false);
+      expect(budget.share('a').tryGrow(2 * MIB)).toBe(true);
+      // As long as nobody wants it, they may take their time.
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(cut).toEqual([]);
+      const got = budget.share('a').wait(MIB);
+      for (let second = 1; second <= 8; second++) {
+        await vi.advanceTimersByTimeAsync(1000);
+        slow.tryGrow(2 * MIB - 200_000 + second * 20_000);
+      }
+      await got;
+      expect(cut).toEqual(['silent']);
+    });
+
+    it('are bounded, what those that wait send on included', async () => {
+      const budget = new BodyBudget(8 * MIB, one);
+      const first = budget.share('a');
+      expect(first.tryGrow(8 * MIB)).toBe(true);
+      const all = Array.from({ length: 20 }, () => budget.share('a'));
+      const settled = Promise.allSettled(all.map((share) => share.wait(MIB)));
+      for (const share of all) share.grewTo(4 * MIB);
+      expect(budget.waiting).toBe(16);
+      first.release();
+      for (const share of all) share.release();
+      expect((await settled).filter(({ status }) => status === 'rejected')).toHaveLength(4);
+      expect(budget.bytes).toBe(0);
+    });
+
+    it('are not waited for by a request that is over', async () => {
+      const budget = new BodyBudget(8 * MIB, one);
+      expect(budget.share('a').tryGrow(8 * MIB)).toBe(true);
+      const share = budget.share('a');
+      share.release();
+      await expect(share.wait(MIB)).rejects.toBeInstanceOf(Overloaded);
+      expect(budget.waiting).toBe(0);
+    });
   });
 });
