@@ -47,6 +47,12 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
       for (let turn = 0; turn < 8; turn++) {
         expect(await ask(port)).toEqual({ status: 200, name: 'second' });
       }
+      // A file that is being written, or was on a full disk: none of them may stand for no certificate, or all.
+      for (const part of ['cert', 'key', 'clientCa']) {
+        await expect(server.setTls({ ...tlsOf(first), [part]: '' })).rejects.toThrow(
+          `tls.${part}: expected PEM, got nothing`,
+        );
+      }
       await expect(server.setTls({ cert: 'none', key: 'none' })).rejects.toThrow(
         /PEM|no start line/i,
       );
