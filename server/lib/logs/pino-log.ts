@@ -40,8 +40,17 @@ function writeText(descriptor: number, line: string): void {
   const why = err === undefined ? '' : `: ${err.stack ?? err.message}`;
   const of = requestId === undefined ? '' : ` (request ${requestId})`;
   try {
-    writeSync(descriptor, `onlite-server: ${msg}${of}${why}\n`);
+    writeSync(descriptor, `onlite-server: ${plain(msg)}${of}${why.replaceAll(CONTROL, shown)}\n`);
   } catch {
     // Nobody reads along any more, or not at this moment.
   }
 }
+
+/** What would be another line, or would be done by a terminal: names of folders may have it. A stack has its lines. */
+// eslint-disable-next-line no-control-regex -- it is about them
+const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g;
+
+const shown = (letter: string): string =>
+  `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+const plain = (text: string): string => text.replaceAll(CONTROL, shown).replaceAll('\n', '\\n');
