@@ -383,7 +383,7 @@ describe('the audit log', () => {
 });
 
 it.runIf(process.platform === 'linux')(
-  'tells of a model whose process ends, and is there again, as news and not as an error of the server',
+  'tells of a model whose process ends, and is there again, and not as an internal error',
   async () => {
     const child = spawn(process.execPath, [
       join(root, 'server/dist/cli/main.js'),
@@ -402,9 +402,9 @@ it.runIf(process.platform === 'linux')(
       await expect.poll(() => errors, { timeout: 20_000 }).toContain('ready again');
       const lines = errors.trim().split('\n');
       const read = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-      expect(read.filter(({ kind }) => kind === 'not-ready')).toMatchObject([
-        { level: 'warn', msg: 'rows version 1: its process has ended (SIGKILL)' },
-        { level: 'warn', msg: 'rows version 1: ready again' },
+      expect(read.filter(({ model }) => model === 'rows')).toMatchObject([
+        { level: 'error', msg: 'rows version 1: its process has ended (SIGKILL)' },
+        { level: 'info', msg: 'rows version 1: ready again' },
       ]);
       expect(errors).not.toContain('internal error');
     } finally {

@@ -10,7 +10,6 @@ import { AuditFile } from '../logs/audit-file';
 import type { Audit, AuditEntry } from '../logs/audit';
 import { pinoLog } from '../logs/pino-log';
 import type { ServerLog } from '../logs/server-log';
-import { ModelError } from '../models/errors';
 import { checkConfigured, describeModels, type FolderChange } from '../rollout';
 import { createServer, type ModelServer } from '../server';
 import { EndSignals } from './end-signals';
@@ -62,7 +61,7 @@ async function serve(line: CommandLine, { server: settings }: EffectiveConfig): 
     metricsNames,
     statusPage,
     onChange: (change) => tell(log, change),
-    onError: (err) => tellError(log, err),
+    onError: (err) => log.error({ err }, 'internal error'),
   });
   const { config: file, server: flags, models: modelFlags } = line;
   await server.configure({
@@ -187,12 +186,6 @@ function tell(log: ServerLog, { name, version, event, error }: FolderChange): vo
       : `${name}${version && ` version ${version}`} ${version ? '' : 'is '}${event}`;
   if (error === undefined) log.info(fields, `${text}${why}`);
   else log.error(fields, `${text}${why}`);
-}
-
-/** A model that is not ready, or is again, is news of the model and no fault of the server. */
-function tellError(log: ServerLog, err: unknown): void {
-  if (err instanceof ModelError) log.warn({ kind: err.kind }, err.message);
-  else log.error({ err }, 'internal error');
 }
 
 /** What is wrong with a configuration, a line each, and the exit code. */
