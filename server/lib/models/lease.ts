@@ -184,7 +184,9 @@ export class Lease {
     const watched = watchdog?.began(started);
     let isDone = false;
     try {
-      await this.#run(optionsOf(caller, deadline, queue.time.runMs, started));
+      // A run that does not end is given up with its client, whatever the others take.
+      const runMs = watched === undefined ? queue.time.runMs : 0;
+      await this.#run(optionsOf(caller, deadline, runMs, started));
       isDone = true;
       if (watched !== undefined) watchdog?.ended(watched);
     } catch (error) {
@@ -267,7 +269,7 @@ const isGivenUp = (error: unknown): boolean =>
 type Options = Pick<RunOptions, 'timeoutMs' | 'signal'>;
 
 /** What takes less has ended before it would help to give it up; a signal costs more than the rest of a request. */
-const GIVEN_UP_FROM_MS = 10;
+const GIVEN_UP_FROM_MS = 1;
 
 /** @param runMs - of runs lately, 0 where that is not known */
 function optionsOf(
