@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { V2, callGrpc, infer, input, newClient } from './grpc-support';
 import { encode } from './protobuf';
-import { call, fixture, root, type Call } from './support';
+import { call, fixture, listening, root, type Call } from './support';
 
 const MIB = 1 << 20;
 const path = '/v2/models/rows/infer';
@@ -184,10 +184,7 @@ describe.runIf(process.platform === 'linux')(
         '0',
         '--no-grpc',
       ]);
-      const line = await new Promise<string>((resolve) =>
-        child.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString())),
-      );
-      const { port } = JSON.parse(line) as { port: number };
+      const { port } = await listening(child);
       const mebibytes = (key: string): number => {
         const lines = readFileSync(`/proc/${child.pid}/status`, 'utf8');
         return Number(new RegExp(`${key}:\\s+(\\d+)`).exec(lines)?.[1]) / 1024;

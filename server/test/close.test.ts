@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { call, fixture, root, serve } from './support';
+import { call, fixture, listening, root, serve } from './support';
 
 const main = join(root, 'server/dist/cli/main.js');
 const models = { rows: 'identity_float32.onnx' };
@@ -116,16 +116,11 @@ describe.skipIf(process.platform === 'win32')('SIGTERM', () => {
   async function started(...args: string[]) {
     const model = `rows=${fixture(models.rows)}`;
     const child = spawn(process.execPath, [main, model, '--json', '--rest-port', '0', ...args]);
-    const line = await new Promise<string>((resolve, reject) => {
-      let errors = '';
-      child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
-      child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
-      child.once('exit', () => reject(new Error(errors)));
-    });
+    const { port } = await listening(child);
     const exit = new Promise<unknown>((resolve) => {
       child.once('exit', (code, signal) => resolve(code ?? signal));
     });
-    return { child, exit, port: (JSON.parse(line) as { port: number }).port };
+    return { child, exit, port };
   }
 
   it('ends with 0 after what is under way, whoever keeps connections', async () => {

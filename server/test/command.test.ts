@@ -15,7 +15,7 @@ import { createServer, type FolderChange } from '@onlite/server';
 import { InferenceClient, InferenceError } from '@onlite/server/client';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { call, fixture, json, root } from './support';
+import { call, fixture, json, listening, root } from './support';
 
 const main = join(root, 'server/dist/cli/main.js');
 const LATER = new Date('2100-01-01');
@@ -25,18 +25,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** Starts a command that serves and says where, as JSON. */
 async function started(args: readonly string[], script = main) {
   const child = spawn(process.execPath, [script, ...args, '--json', '--rest-port', '0']);
-  const line = await new Promise<string>((resolve, reject) => {
-    let errors = '';
-    child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
-    child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
-    child.once('exit', () => reject(new Error(errors)));
-  });
+  const where = await listening(child);
   const end = () =>
     new Promise<number | null>((resolve) => {
       child.once('exit', resolve);
       child.kill('SIGTERM');
     });
-  return { ...(JSON.parse(line) as { url: string; port: number; models: unknown[] }), end };
+  return { ...where, end };
 }
 
 const run = (...args: string[]) =>

@@ -8,7 +8,7 @@ import { createServer } from '@onlite/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 
-import { call, fixture, json, post, root, serve, type Running } from './support';
+import { call, fixture, json, listening, post, root, serve, type Running } from './support';
 
 const scripts = new URL('../../scripts/', import.meta.url);
 const { deployCopies } = await import(new URL('deploy-copies.mjs', scripts).href);
@@ -213,13 +213,7 @@ describe("KServe's runtime", () => {
     );
     const main = join(root, 'server/dist/cli/main.js');
     const child = spawn(process.execPath, [main, ...args, '--json']);
-    const line = await new Promise<string>((resolve, reject) => {
-      let errors = '';
-      child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
-      child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
-      child.once('exit', () => reject(new Error(errors)));
-    });
-    const { port } = JSON.parse(line) as { port: number };
+    const { port } = await listening(child);
     const ready = async () => (await call(port, '/v2/models/mine/ready')).status;
     await expect.poll(ready, { timeout: 60_000 }).toBe(200);
     expect(json(await call(port, '/v2/models/mine'))).toMatchObject({ versions: [version] });

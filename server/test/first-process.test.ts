@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { encryptModel } from 'onlite/security';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { call, fixture, root } from './support';
+import { call, fixture, listening, root } from './support';
 
 const main = join(root, 'server/dist/cli/main.js');
 const alone = ['--pid', '--fork', '--kill-child'];
@@ -33,10 +33,7 @@ describe.runIf(isPossible)('the first process', () => {
   it('ends at once when it is told so a second time', async () => {
     const options = ['--rest-port', '0', '--no-grpc', '--drain-delay-seconds', '3600'];
     const { child, ended } = start(fixture('add4.onnx'), ...options);
-    const line = await new Promise<string>((resolve) =>
-      child.stdout.once('data', (text: Buffer) => resolve(text.toString())),
-    );
-    const { port } = JSON.parse(line) as { port: number };
+    const { port } = await listening(child);
     const ready = async () => (await call(port, '/v2/health/ready')).status;
     expect(await ready()).toBe(200);
     signal(child);

@@ -6,7 +6,7 @@ import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 
 import { V2, callGrpc, newClient } from './grpc-support';
-import { fixture, root } from './support';
+import { fixture, listening, root } from './support';
 
 const main = join(root, 'server/dist/cli/main.js');
 
@@ -15,10 +15,7 @@ describe('the command and gRPC', () => {
     const args = [main, fixture('add4.onnx'), '--json', '--rest-port', '0', option, '0'];
     const child = spawn(process.execPath, args);
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    const line = await new Promise<string>((resolve) => {
-      child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
-    });
-    const { grpcPort } = JSON.parse(line) as { grpcPort: number };
+    const { grpcPort } = await listening(child);
     const client = newClient(grpcPort);
     const reply = await callGrpc(client, `${V2}ModelReady`, [[1, 'add4']]);
     expect(reply.code).toBe(status.OK);

@@ -10,7 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { HEALTH, V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
 import { decode, encode } from './protobuf';
-import { call, fixture, json, post, root, type Call, type Reply } from './support';
+import { call, fixture, json, listening, post, root, type Call, type Reply } from './support';
 import { metric } from './versions-support';
 
 const FOREVER = 0x7fff_ffff;
@@ -226,10 +226,7 @@ describe('a model in a process of its own', () => {
       model,
       ...options,
     ]);
-    const line = await new Promise<string>((resolve) =>
-      child.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString())),
-    );
-    ({ port } = JSON.parse(line) as { port: number });
+    ({ port } = await listening(child));
     server = createServer();
     const of = `/proc/${child.pid}`;
     const limit = (files: number): void =>

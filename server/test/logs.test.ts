@@ -24,7 +24,7 @@ import { traceWith } from 'onlite/metrics';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
-import { call, fixture, json, post, root, serve } from './support';
+import { call, fixture, json, listening, post, root, serve } from './support';
 import { temporaryFolder } from './versions-support';
 
 const predict = '/v1/models/rows:predict';
@@ -213,13 +213,7 @@ trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new Sim
       { env: { ...process.env, NODE_OPTIONS: `--require ${preload}` } },
     );
     try {
-      let errors = '';
-      child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
-      const line = await new Promise<string>((resolve, reject) => {
-        child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
-        child.once('exit', () => reject(new Error(errors)));
-      });
-      const { port } = JSON.parse(line) as { port: number };
+      const { port } = await listening(child);
       // The kernel spreads connections over the threads.
       await Promise.all(Array.from({ length: 40 }, () => call(port, '/v2/models/add4')));
       const spans = readFileSync(file, 'utf8').trim().split('\n');
@@ -343,15 +337,11 @@ describe('the audit log', () => {
       ]);
       let errors = '';
       child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
-      const line = await new Promise<string>((resolve, reject) => {
-        child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
-        child.once('exit', () => reject(new Error(errors)));
-      });
+      const { port, managementPort } = await listening(child);
       try {
-        const { port, managementPort } = JSON.parse(line) as Record<string, number>;
         const change = (operation: string, body: unknown) =>
           call(
-            managementPort!,
+            managementPort,
             `/manage/models/rows/${operation}`,
             post(body, { 'content-type': 'application/json' }),
           );
@@ -366,7 +356,7 @@ describe('the audit log', () => {
             .split('\n')
             .map((each) => (JSON.parse(each) as AuditEntry).operation);
         expect([operations(`${file}.1`), operations(file)]).toEqual([['pin'], ['unpin']]);
-        expect(json(await call(port!, '/v2/health/live'))).toEqual({ live: true });
+        expect(json(await call(port, '/v2/health/live'))).toEqual({ live: true });
         const lines = errors
           .trim()
           .split('\n')
@@ -393,10 +383,7 @@ it.runIf(process.platform === 'linux')(
     let errors = '';
     child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
     try {
-      await new Promise<void>((resolve, reject) => {
-        child.stdout.once('data', () => resolve());
-        child.once('exit', () => reject(new Error(errors)));
-      });
+      await listening(child);
       const of = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
       for (const pid of of.split(' ')) process.kill(Number(pid), 'SIGKILL');
       await expect.poll(() => errors, { timeout: 20_000 }).toContain('ready again');

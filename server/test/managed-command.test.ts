@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { call, fixture, root } from './support';
+import { call, fixture, listening, root } from './support';
 import { adds, addVersion, answered, ask, temporaryFolder } from './versions-support';
 
 const main = join(root, 'server/dist/cli/main.js');
@@ -24,12 +24,8 @@ async function started(
   const process_ = spawn(process.execPath, [main, '--config', configFile, '--json', ...args]);
   child = process_;
   errors = '';
-  const line = await new Promise<string>((resolve, reject) => {
-    process_.stdout.once('data', (text: Buffer) => resolve(text.toString()));
-    process_.stderr.on('data', (text: Buffer) => (errors += text.toString()));
-    process_.once('exit', () => reject(new Error(errors)));
-  });
-  return JSON.parse(line) as { port: number; managementPort: number };
+  process_.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+  return listening(process_);
 }
 
 const ended = (): Promise<number | null> =>

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { call, fixture, root } from './support';
+import { call, fixture, listening, root } from './support';
 
 const main = join(root, 'server/dist/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'onlite-security-'));
@@ -56,11 +56,7 @@ describe('the command', () => {
     try {
       let errors = '';
       child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
-      const line = await new Promise<string>((resolve, reject) => {
-        child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
-        child.once('exit', () => reject(new Error(errors)));
-      });
-      const { port } = JSON.parse(line) as { port: number };
+      const { port } = await listening(child);
       const status = async (key: string) =>
         (await call(port, '/v2', { headers: { authorization: `Bearer ${key}` } })).status;
       expect(await status('none')).toBe(401);
@@ -95,10 +91,7 @@ describe('the command', () => {
       ...['--json', '--rest-port', '0', '--no-grpc', '--api-keys', own, '--management-port', '0'],
     ]);
     try {
-      const line = await new Promise<string>((resolve) => {
-        child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
-      });
-      const { managementPort } = JSON.parse(line) as { managementPort: number };
+      const { managementPort } = await listening(child);
       const manage = (apiKey: string, ...args: string[]) =>
         spawnSync(
           process.execPath,

@@ -1,3 +1,4 @@
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 
@@ -23,6 +24,29 @@ export async function serve(
   }
   const { port } = await server.listen(0);
   return { server, port, url: `http://127.0.0.1:${port}` };
+}
+
+export interface Listening {
+  readonly url: string;
+  readonly port: number;
+  /** Where it was asked for. */
+  readonly managementPort: number;
+  readonly grpcPort: number;
+  readonly models: unknown[];
+}
+
+/**
+ * Where a command that serves listens, of the line that it prints with `--json`. An error with what it has said where
+ * it ends before.
+ */
+export async function listening(child: ChildProcessWithoutNullStreams): Promise<Listening> {
+  let errors = '';
+  child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (text: Buffer) => resolve(text.toString()));
+    child.once('exit', () => reject(new Error(errors)));
+  });
+  return JSON.parse(line) as Listening;
 }
 
 export interface Reply {
