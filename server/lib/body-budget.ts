@@ -212,12 +212,16 @@ export class BodyBudget {
     return new Overloaded(what, 1000);
   }
 
-  #look(): void {
-    const now = performance.now();
+  #freeStalled(now: number): void {
     for (const share of this.#holders) {
       const units = share.stalled(now);
       if (units > 0) this.#free(share, units);
     }
+  }
+
+  #look(): void {
+    const now = performance.now();
+    if (this.#waiting.size > 0) this.#freeStalled(now);
     for (const [share, { units, since, until, go, fail }] of this.#waiting) {
       if (now > until) {
         this.#forget(share);
