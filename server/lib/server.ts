@@ -174,7 +174,7 @@ export class ModelServer implements AsyncDisposable {
     this.#pool = new ThreadPool({
       threads: workers,
       bodies: this.bodies.memory,
-      options: { ...threadOptions(options), accessLog, metricsNames },
+      options: threadOptions(options),
       models: this.models,
       control: this.#context.control,
       counts: memory,

@@ -4,6 +4,7 @@ import { encodeFields } from '../http2/hpack-encoder';
 import type { RequestHead } from '../http2/request-head';
 import type { Http2Stream, StreamSink } from '../http2/stream';
 import type { Observer } from '../observe/observer';
+import { GONE } from '../observe/outcome';
 import { decompress, type Encoding } from '../wire/encodings';
 import { grpcTimeout, urgency } from '../wire/caller-fields';
 import { RequestError } from '../wire/errors';
@@ -65,9 +66,6 @@ function releaseOf(
     share.release();
   };
 }
-
-/** The status that stands for a client that has left. */
-export const GONE = 499;
 
 /** What all calls have: a deadline, messages that come and go, and a status at their end. */
 export abstract class Call implements RpcCall, StreamSink {

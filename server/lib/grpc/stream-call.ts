@@ -1,7 +1,8 @@
 import type { Http2Stream } from '../http2/stream';
+import { GONE } from '../observe/outcome';
 import { memoryPool } from '../wire/memory-pool';
 import type { RpcStream } from '../wire/rpc';
-import { Call, GONE, type CallSettings } from './call';
+import { Call, type CallSettings } from './call';
 import { callFailure, statusOfFailure } from './failures';
 import { GrpcRequest } from './grpc-request';
 import { CallFailure, Status } from './status';

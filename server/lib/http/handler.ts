@@ -4,6 +4,7 @@ import { ALL_MODELS, type Action, type Grant } from '../access';
 import { COUNTED_FROM, type BodyBudget, type BodyShare } from '../body-budget';
 import type { Change } from '../observe/observed-request';
 import type { Observer } from '../observe/observer';
+import { GONE } from '../observe/outcome';
 import { printTraceparent } from '../logs/trace-context';
 import { RequestError, failureOf, type WireFailure } from '../wire/errors';
 import { jsonAnswer, type Body, type WireAnswer } from '../wire/request';
@@ -154,9 +155,6 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
     }
   };
 }
-
-/** The status that stands for a client that has left, which nothing is answered with. */
-const GONE = 499;
 
 /** What a request is known by is told whoever has named it, and whoever will ask what went wrong. */
 function nameRequest(response: ServerResponse, seen: HttpRequest, status: number): void {

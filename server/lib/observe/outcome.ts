@@ -2,6 +2,9 @@ import { OnliteError, type OnliteErrorCode } from 'onlite';
 
 import type { Outcome } from '../models';
 
+/** The status that stands for a client that has left, whom nothing is answered. */
+export const GONE = 499;
+
 /** By HTTP's status; others by their hundreds. */
 const byStatus: Readonly<Partial<Record<number, Outcome>>> = {
   401: 'unauthenticated',
@@ -13,7 +16,7 @@ const byStatus: Readonly<Partial<Record<number, Outcome>>> = {
   415: 'media_type',
   429: 'overloaded',
   431: 'too_large',
-  499: 'cancelled',
+  [GONE]: 'cancelled',
   501: 'unsupported',
   503: 'unavailable',
   504: 'timeout',

@@ -1,8 +1,7 @@
-import type { AccessOptions, ApiKey } from '../access';
-import type { HttpTimeouts } from '../http/server';
+import type { ApiKey } from '../access';
 import type { AuditEntry } from '../logs/audit';
 import type { LogLevel } from '../logs/server-log';
-import type { MetricsNames } from '../metrics';
+import type { ServerOptions } from '../server-options';
 import type { TlsOptions } from '../tls';
 import type { SharedModel, Traffic, VersionStatus } from '../models';
 
@@ -21,25 +20,7 @@ export interface ThreadData {
   readonly bodies: SharedArrayBuffer;
 }
 
-/** Those of the server's options that can be sent. */
-export interface ThreadOptions {
-  readonly maxTensorBytes?: number;
-  readonly maxFreeBindings?: number;
-  readonly maxFreeBytes?: number;
-  readonly maxBodyBytes?: number;
-  readonly maxBodyBytesInFlight?: number;
-  readonly maxConnections?: number;
-  readonly compression?: boolean;
-  readonly nonFinite?: 'accept' | 'refuse';
-  readonly timeouts?: HttpTimeouts;
-  readonly access?: AccessOptions;
-  readonly tls?: TlsOptions;
-  readonly control?: boolean;
-  readonly accessLog?: number;
-  readonly metricsNames?: MetricsNames;
-  readonly statusPage?: boolean;
-}
-
+/** Those of a server's options that can be sent. */
 const OPTIONS = [
   'maxTensorBytes',
   'maxFreeBindings',
@@ -54,10 +35,14 @@ const OPTIONS = [
   'tls',
   'control',
   'statusPage',
-] as const satisfies (keyof ThreadOptions)[];
+  'accessLog',
+  'metricsNames',
+] as const satisfies readonly (keyof ServerOptions)[];
+
+export type ThreadOptions = Pick<ServerOptions, (typeof OPTIONS)[number]>;
 
 /** Those of a server's options. */
-export const threadOptions = (options: ThreadOptions): ThreadOptions =>
+export const threadOptions = (options: ServerOptions): ThreadOptions =>
   Object.fromEntries(
     OPTIONS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
   );
