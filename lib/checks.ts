@@ -173,3 +173,9 @@ function collectEntries(
     }
   }
 }
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT for what is no whole number from 1 on */
+export function requireCount(value: unknown, path: string): void {
+  if (Number.isSafeInteger(value) && (value as number) >= 1) return;
+  throw invalidArgument(path, 'a whole number from 1 on', value);
+}

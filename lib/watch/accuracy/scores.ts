@@ -37,7 +37,7 @@ export function logLoss(labels: ArrayLike<number>, scores: ScoreRows): number {
  * The probability that a positive row has a higher score than a negative one, equal ones half: the
  * area under the ROC curve (Hanley and McNeil, 1982), by ranks. NaN where one kind is missing.
  */
-export function binaryAuc(isPositive: readonly boolean[], scores: ArrayLike<number>): number {
+function binaryAuc(isPositive: readonly boolean[], scores: ArrayLike<number>): number {
   const order = isPositive.map((_, row) => row);
   order.sort((a, b) => (scores[a] ?? NaN) - (scores[b] ?? NaN));
   let [positives, rankSum] = [0, 0];

@@ -28,7 +28,7 @@ function extent(...columns: readonly (readonly number[])[]): [number, number] {
  * (Sturges, The choice of a class interval, 1926), in the order of NumPy's
  * `histogram_bin_edges(bins="sturges")`.
  */
-export function sturgesEdges(reference: readonly number[], current: readonly number[]): number[] {
+function sturgesEdges(reference: readonly number[], current: readonly number[]): number[] {
   let [low, high] = extent(reference, current);
   const width = (high - low) / (Math.log2(reference.length + current.length) + 1);
   const count = width > 0 ? Math.ceil((high - low) / width) : 1;

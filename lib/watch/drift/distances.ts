@@ -49,7 +49,7 @@ export const ascending = (values: readonly number[]): Float64Array =>
  * @param a - ascending
  * @param b - ascending
  */
-export function wassersteinDistance(a: Float64Array, b: Float64Array): number {
+function wassersteinDistance(a: Float64Array, b: Float64Array): number {
   let [inA, inB, sum] = [0, 0, 0];
   let at = Math.min(a[0] ?? NaN, b[0] ?? NaN);
   while (inA < a.length || inB < b.length) {

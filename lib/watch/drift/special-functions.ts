@@ -6,7 +6,7 @@ const LANCZOS = [
 ];
 
 /** ln Γ(x) for x > 0. */
-export function logGamma(x: number): number {
+function logGamma(x: number): number {
   const shifted = x - 1;
   let sum = LANCZOS[0] ?? 0;
   for (let index = 1; index < LANCZOS.length; index++) {
@@ -53,7 +53,7 @@ function upperByFraction(a: number, x: number): number {
  * The regularised upper incomplete gamma function Q(a, x) = Γ(a, x) ∕ Γ(a), for a > 0 and x ≥ 0
  * (Abramowitz and Stegun, Handbook of Mathematical Functions, 6.5).
  */
-export function upperGamma(a: number, x: number): number {
+function upperGamma(a: number, x: number): number {
   if (Number.isNaN(x) || Number.isNaN(a)) return NaN;
   if (x <= 0) return 1;
   if (x === Infinity) return 0;

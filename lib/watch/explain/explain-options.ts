@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../../abort';
+import { requireCount } from '../../checks';
 import { invalidArgument } from '../../errors';
 
 /** How far an explanation is. */
@@ -36,9 +37,7 @@ export class BatchedModel {
   /** @param total - rows that will be asked about, for the progress */
   constructor(model: ModelFunction, options: ExplainOptions, total: number) {
     const { batchSize = 64 } = options;
-    if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-      throw invalidArgument('batchSize', 'a whole number from 1 on', batchSize);
-    }
+    requireCount(batchSize, 'batchSize');
     this.#model = model;
     this.#options = options;
     this.#batchSize = batchSize;

@@ -1,4 +1,5 @@
 import { randomNumbers } from '../../bench/random';
+import { requireCount } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import { BatchedModel, type ExplainOptions, type ModelFunction } from './explain-options';
 import { weightedLeastSquares } from './least-squares';
@@ -209,9 +210,7 @@ export async function kernelShap(
     .map((_, index) => index)
     .filter((index) => groups[index]?.some((f) => background.some((other) => other[f] !== row[f])));
   const { samples = 2 * varying.length + 2048, seed = 1 } = options;
-  if (!Number.isSafeInteger(samples) || samples < 1) {
-    throw invalidArgument('samples', 'a whole number from 1 on', samples);
-  }
+  requireCount(samples, 'samples');
   const sets = varying.length < 2 ? [] : coalitions(varying.length, samples, randomNumbers(seed));
   const total = 1 + background.length * (sets.length + 1);
   const asked = new BatchedModel(model, options, total);

@@ -1,3 +1,4 @@
+import { requireCount } from '../../checks';
 import { invalidArgument } from '../../errors';
 import { BatchedModel, type ExplainOptions, type ModelFunction } from './explain-options';
 
@@ -26,12 +27,6 @@ export interface OcclusionMap {
   /** By pixel, row by row: how much the score falls on average when the pixel is covered. */
   readonly losses: Float64Array;
 }
-
-const requireCount = (value: number, path: string): void => {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw invalidArgument(path, 'a whole number from 1 on', value);
-  }
-};
 
 /** The squares' first pixels along a side: the last one ends where the side does. */
 function starts(side: number, patch: number, stride: number): number[] {

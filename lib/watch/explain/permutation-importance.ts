@@ -1,4 +1,5 @@
 import { randomNumbers } from '../../bench/random';
+import { requireCount } from '../../checks';
 import { invalidArgument } from '../../errors';
 import { BatchedModel, type ExplainOptions, type ModelFunction } from './explain-options';
 
@@ -48,9 +49,7 @@ export async function permutationImportance(
 ): Promise<PermutationImportance> {
   if (rows.length < 2) throw invalidArgument('rows', 'at least two', rows);
   const { repeats = 5, seed = 1 } = options;
-  if (!Number.isSafeInteger(repeats) || repeats < 1) {
-    throw invalidArgument('repeats', 'a whole number from 1 on', repeats);
-  }
+  requireCount(repeats, 'repeats');
   const count = rows[0]?.length ?? 0;
   const random = randomNumbers(seed);
   const asked = new BatchedModel(model, options, rows.length * (1 + count * repeats));

@@ -3,6 +3,7 @@ import { mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 
+import { requireCount } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import type { Prediction } from '../rows/row';
 
@@ -93,9 +94,7 @@ export class LabelJoin {
     if (path !== undefined && (typeof path !== 'string' || path === '')) {
       throw invalidArgument('labels.path', 'a path', path);
     }
-    if (!Number.isSafeInteger(maxPending) || maxPending < 1) {
-      throw invalidArgument('labels.maxPending', 'a whole number from 1 on', maxPending);
-    }
+    requireCount(maxPending, 'labels.maxPending');
     if (!(maxAgeMs > 0)) throw invalidArgument('labels.maxAgeMs', 'milliseconds above 0', maxAgeMs);
     this.#path = path;
     this.#maxPending = maxPending;

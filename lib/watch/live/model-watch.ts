@@ -1,3 +1,4 @@
+import { requireCount } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import { requireConfidence } from '../accuracy/live-quality';
 import {
@@ -139,9 +140,7 @@ export class ModelWatch {
     if (typeof model !== 'string' || model === '') throw invalidArgument('model', 'a name', model);
     if (!(sample >= 0 && sample <= 1))
       throw invalidArgument('sample', 'a share from 0 to 1', sample);
-    if (!Number.isSafeInteger(qualityWindow) || qualityWindow < 1) {
-      throw invalidArgument('qualityWindow', 'a whole number from 1 on', qualityWindow);
-    }
+    requireCount(qualityWindow, 'qualityWindow');
     requireConfidence(confidence);
     this.model = model;
     this.#version = version;

@@ -1,5 +1,5 @@
 import { elementReader, isReadable } from '../rows/elements';
-import { areProbabilities } from '../rows/prediction-reader';
+import { scoreKind } from '../../optimize/measures/divergence';
 import { tensorsOf, type RowTensor, type RowTensors } from '../rows/row';
 
 /** What of a model's outputs tells of a fault by itself, counted by rows. */
@@ -85,7 +85,7 @@ function isSaturated(
 ): boolean {
   const limit = limits[type];
   if (!limit || values.length < 2) return false;
-  if (quantization && areProbabilities(values)) return false;
+  if (quantization && scoreKind(values) === 'probabilities') return false;
   const ends = values.filter((_, index) => limit.includes(Number(data[from + index]))).length;
   return ends * 2 >= values.length;
 }

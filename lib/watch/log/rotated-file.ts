@@ -1,7 +1,8 @@
 import { mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
-import { OnliteError, invalidArgument } from '../../errors';
+import { requireCount } from '../../checks';
+import { OnliteError } from '../../errors';
 
 export interface RotationOptions {
   /** A file that would become longer is closed and renamed. Default 64 MiB. */
@@ -11,12 +12,6 @@ export interface RotationOptions {
   /** Lines that wait for the disk; more are dropped and counted. Default 4 MiB. */
   readonly maxWaitingBytes?: number;
 }
-
-const requireCount = (value: number, path: string): void => {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw invalidArgument(path, 'a whole number from 1 on', value);
-  }
-};
 
 /** `predictions.jsonl` → `predictions-20261127T130000.123Z-0.jsonl`: names in the order of time. */
 function rotatedName(path: string, date: Date, count: number): string {
@@ -159,7 +154,7 @@ export class RotatedFile {
 const ROTATION = /^\d{8}T\d{6}\.\d{3}Z-\d+$/;
 
 /** The renamed files of a log, the oldest first; no other file, whatever its name begins with. */
-export async function rotatedFiles(path: string): Promise<string[]> {
+async function rotatedFiles(path: string): Promise<string[]> {
   const extension = extname(path);
   const prefix = `${basename(path, extension)}-`;
   const names = await readdir(dirname(path)).catch((error: unknown) => {

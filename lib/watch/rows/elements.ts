@@ -1,15 +1,16 @@
-import { bfloat16ToNumber, float16ToNumber } from '../../engine/tensor/float16';
 import type { Quantization } from '../../engine/session/metadata';
+import type { ElementType } from '../../engine/tensor/element-type';
+import { isNumeric, numberReader } from '../../engine/tensor/numbers';
+import type { Tensor } from '../../engine/tensor/tensor';
 import { OnliteError } from '../../errors';
 import type { FeatureValue, RowTensor } from './row';
 
 /** Reads an element: numbers as they are, strings as categories. */
 export type ElementReader = (index: number) => FeatureValue;
 
-const rawTypes = ['int4', 'uint4', 'complex64', 'complex128'];
-
 /** Whether there is an {@link elementReader} for a type. */
-export const isReadable = (type: string): boolean => !rawTypes.includes(type);
+export const isReadable = (type: string): boolean =>
+  type === 'string' || isNumeric(type as ElementType);
 
 /** real = scale × (quantised − zero point), of the tensor or of the index on an axis. */
 function realReader(
@@ -31,13 +32,10 @@ function realReader(
  */
 export function elementReader(tensor: RowTensor, path: string): ElementReader {
   const { type, data, quantization } = tensor;
-  if (!isReadable(type)) {
-    throw new OnliteError('ERR_UNSUPPORTED', `${path}: values of ${type} cannot be watched`);
-  }
   if (type === 'string') return (index) => String(data[index]);
-  if (quantization) return realReader(tensor, quantization);
-  const isBits = data instanceof Uint16Array;
-  if (type === 'float16' && isBits) return (index) => float16ToNumber(data[index] ?? 0);
-  if (type === 'bfloat16' && isBits) return (index) => bfloat16ToNumber(data[index] ?? 0);
-  return (index) => Number(data[index]);
+  // Of a tensor it needs no more than there is here.
+  const read = numberReader(tensor as unknown as Tensor<ElementType>);
+  if (!read)
+    throw new OnliteError('ERR_UNSUPPORTED', `${path}: values of ${type} cannot be watched`);
+  return quantization ? realReader(tensor, quantization) : read;
 }

@@ -1,4 +1,5 @@
-import { OnliteError, invalidArgument } from '../../errors';
+import { requireCount } from '../../checks';
+import { OnliteError } from '../../errors';
 import { elementReader, type ElementReader } from './elements';
 import { tensorsOf, type FeatureValue, type Row, type RowTensor, type RowTensors } from './row';
 
@@ -94,9 +95,7 @@ export class FeatureReader {
 
   constructor(options: FeatureOptions = {}) {
     const { maxElements = 64 } = options;
-    if (!Number.isInteger(maxElements) || maxElements < 1) {
-      throw invalidArgument('maxElements', 'a whole number from 1 on', maxElements);
-    }
+    requireCount(maxElements, 'maxElements');
     this.#options = options;
     this.#maxElements = maxElements;
   }

@@ -1,4 +1,5 @@
 import { OnliteError, invalidArgument } from '../../errors';
+import { scoreKind } from '../../optimize/measures/divergence';
 import { elementReader } from './elements';
 import { tensorsOf, type Prediction, type RowTensor, type RowTensors } from './row';
 
@@ -43,19 +44,9 @@ function softmax(logits: readonly number[]): number[] {
 /** Of more classes a prediction has its class alone, so that what waits for labels stays small. */
 const MOST_SCORES = 2048;
 
-/** The steps of a quantised softmax add up to more than rounding. */
-const SUM_TOLERANCE = 0.05;
-
-/** Whether scores are those of a softmax. */
-export function areProbabilities(scores: ArrayLike<number>): boolean {
-  const values = Array.from(scores);
-  const sum = values.reduce((all, score) => all + score, 0);
-  return values.every((score) => score >= 0) && Math.abs(sum - 1) <= SUM_TOLERANCE;
-}
-
 /** Scores as probabilities: logits go through a softmax. */
 export function probabilities(scores: readonly number[]): number[] {
-  return areProbabilities(scores) ? [...scores] : softmax(scores);
+  return scoreKind(scores) === 'probabilities' ? [...scores] : softmax(scores);
 }
 
 function greatest(scores: readonly number[]): number {

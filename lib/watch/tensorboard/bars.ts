@@ -1,11 +1,9 @@
-import { invalidArgument } from '../../errors';
+import { requireCount } from '../../checks';
 import type { HistogramBar } from './summary';
 
 /** Equal ranges from the least to the greatest of the values, as TensorBoard's own `buckets`. */
 export function barsOf(values: ArrayLike<number>, count: number): HistogramBar[] {
-  if (!Number.isInteger(count) || count < 1) {
-    throw invalidArgument('bars', 'a whole number from 1 on', count);
-  }
+  requireCount(count, 'bars');
   const finite = Array.from(values).filter(Number.isFinite);
   if (finite.length === 0) return [];
   const low = finite.reduce((least, value) => Math.min(least, value), Infinity);

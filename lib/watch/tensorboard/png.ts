@@ -1,6 +1,7 @@
 import { deflateSync } from 'node:zlib';
 
 import { invalidArgument } from '../../errors';
+import { reversedCrc } from './crc';
 
 /** Pixels row by row, 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) bytes each. */
 export interface Pixels {
@@ -22,17 +23,8 @@ const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** By the number of channels, as PNG numbers them. */
 const colourTypes = { 1: 0, 2: 4, 3: 2, 4: 6 } as const;
 
-const table = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
-  return value;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crc >>> 8) ^ (table[(crc ^ byte) & 255] ?? 0);
-  return ~crc >>> 0;
-}
+/** As ISO/IEC 15948, annex D. */
+const crc32 = reversedCrc(0xedb88320);
 
 function chunk(type: string, data: Uint8Array): Buffer {
   const bytes = Buffer.alloc(12 + data.byteLength);
