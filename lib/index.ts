@@ -100,6 +100,7 @@ export {
   type ServerSocket,
   type ServerSocketOptions,
 } from './engine/server-socket';
+export { releaseBytes } from './engine/release-bytes';
 export { type Engine } from './engine/addon/native';
 export {
   env,

@@ -87,6 +87,7 @@ Napi::Object Exports(Napi::Env env, Napi::Object exports) {
        SafeFunction<&onlite::DescribeFile>("describeForeignFile"),
        SafeFunction<&onlite::TakeResult>("takeResult"),
        SafeFunction<&onlite::DiscardPages>("discardPages"),
+       SafeFunction<&onlite::ReleaseBytes>("releaseBytes"),
        SafeFunction<&onlite::PinMemoryOf>("pinMemory"),
        SafeFunction<&onlite::UnpinMemoryOf>("unpinMemory"),
        SafeFunction<&onlite::ParseNumbersOf>("parseNumbers"),

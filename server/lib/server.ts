@@ -154,6 +154,7 @@ export class ModelServer implements AsyncDisposable {
     this.#settings = {
       routes: new RouteTable(protocols(this.#context)),
       maxBodyBytes,
+      isOwner: true,
       bodies: this.bodies,
       compression: options.compression ?? true,
       transport: Transport.http,
@@ -165,7 +166,7 @@ export class ModelServer implements AsyncDisposable {
       onError: options.onError ?? warn,
     };
     this.#handler = createHandler(this.#settings);
-    this.#mount = new Mount(this.#settings, this.#handler);
+    this.#mount = new Mount(this.#settings, createHandler({ ...this.#settings, isOwner: false }));
     this.fastify = fastifyPlugin(this.#mount);
     this.#timeouts = options.timeouts;
     this.#maxConnections = options.maxConnections ?? 16_384;

@@ -197,6 +197,26 @@ describe('a body that the host has read before', () => {
     }
   });
 
+  it('is left to who else has read it', async () => {
+    const kept: Buffer[] = [];
+    const listen: RequestHandler = (request, _response, next) => {
+      request.on('data', (chunk: Buffer) => kept.push(chunk));
+      next();
+    };
+    const port = await expressService('/', listen);
+    const rows = 50_000;
+    const values = new Float32Array(rows * 3).fill(0.5);
+    const length = values.byteLength;
+    const parameters = { binary_data_size: length };
+    const large = JSON.stringify({
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [rows, 3], parameters }],
+    });
+    const headers = { ...binaryHeaders, 'inference-header-content-length': String(large.length) };
+    const sent = Buffer.concat([Buffer.from(large), Buffer.from(values.buffer)]);
+    expect((await call(port, path, { method: 'POST', body: sent, headers })).status).toBe(200);
+    expect(Buffer.concat(kept).equals(sent)).toBe(true);
+  });
+
   it('of integers that JavaScript has rounded, which are refused', async () => {
     const big = '9007199254740993';
     const integers = tensor('x', 'INT64', [1, 2, 7]).replace('7]', `${big}]`);

@@ -400,6 +400,8 @@ export interface NativeAddon extends NativeNumbers, NativeObservation {
   describeForeignFile(bytes: Uint8Array): string;
   /** Gives whole pages within the memory back to the system; how many bytes. */
   discardPages(memory: Uint8Array): number;
+  /** Detaches the buffer of an array over all of it; whether it could. */
+  releaseBytes(bytes: Uint8Array): boolean;
   /** Page-locks memory for CUDA, which must not be freed until it is unlocked; an empty one starts the driver. */
   pinMemory(memory: Uint8Array, library: string): void;
   /** @param memory - as it was locked */

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "napi/convert/errors.h"
+#include "napi/convert/typed_array.h"
 
 #if defined(_WIN32)
 #include <windows.h>
@@ -56,6 +57,21 @@ Napi::Value DiscardPages(const Napi::CallbackInfo& info) {
   const size_t bytes = (length - before_first_page) / page * page;
   const bool discarded = Discard(static_cast<std::byte*>(data) + before_first_page, bytes);
   return Napi::Number::New(env, discarded ? static_cast<double>(bytes) : 0);
+}
+
+Napi::Value ReleaseBytes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const TypedArrayMemory array = ReadTypedArray(env, info[0], "bytes");
+  bool released = false;
+  if (!array.shared) {
+    size_t length = 0;
+    void* data = nullptr;
+    Check(env, napi_get_arraybuffer_info(env, array.buffer, &data, &length));
+    const bool whole = length > 0 && length == array.byte_length;
+    // Fails for what cannot be detached, such as a WebAssembly.Memory's.
+    released = whole && napi_detach_arraybuffer(env, array.buffer) == napi_ok;
+  }
+  return Napi::Boolean::New(env, released);
 }
 
 }  // namespace onlite

@@ -9,4 +9,9 @@ namespace onlite {
 /// usable. Returns the bytes given back, 0 if the system refuses.
 Napi::Value DiscardPages(const Napi::CallbackInfo& info);
 
+/// releaseBytes(array): detaches an array's buffer, whose memory is free at once unless
+/// something else holds it. Whether it was: false for an array over a part of its
+/// buffer, shared memory, and what cannot be detached.
+Napi::Value ReleaseBytes(const Napi::CallbackInfo& info);
+
 }  // namespace onlite

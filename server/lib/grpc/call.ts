@@ -8,7 +8,7 @@ import { GONE } from '../observe/outcome';
 import { decompress, type Encoding } from '../wire/encodings';
 import { grpcTimeout, urgency } from '../wire/caller-fields';
 import { RequestError } from '../wire/errors';
-import { memoryPool } from '../wire/memory-pool';
+import { memoryPool } from '../memory-pool';
 import type { RpcCall, RpcMessage, RpcNeeds } from '../wire/rpc';
 import { callFailure, statusOfFailure, unpackFailure } from './failures';
 import type { GrpcRequest } from './grpc-request';
@@ -205,13 +205,15 @@ export abstract class Call implements RpcCall, StreamSink {
     }, milliseconds);
   }
 
-  data(bytes: Buffer): void {
-    if (this.isOver) return;
+  data(bytes: Buffer): boolean {
+    if (this.isOver) return false;
     this.#count(bytes.length);
     try {
-      this.#reader.read(bytes, (message) => this.#take(message));
+      return this.#reader.read(bytes, (message) => this.#take(message));
     } catch (error) {
       this.fail(error);
+      // Of a message before the one that is wrong.
+      return true;
     }
   }
 

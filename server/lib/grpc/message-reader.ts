@@ -1,4 +1,4 @@
-import { memoryPool } from '../wire/memory-pool';
+import { memoryPool } from '../memory-pool';
 import { CallFailure, Status } from './status';
 
 /** Bytes before each message: whether it is compressed, and its length. */
@@ -33,17 +33,22 @@ export class MessageReader {
     return this.#prefixLength === 0;
   }
 
-  /** @throws CallFailure RESOURCE_EXHAUSTED for a message that is too long, INTERNAL for what is none */
-  read(bytes: Buffer, tell: (message: ReceivedMessage) => void): void {
+  /**
+   * @returns whether a message that was told of is where the bytes are
+   * @throws CallFailure RESOURCE_EXHAUSTED for a message that is too long, INTERNAL for what is none
+   */
+  read(bytes: Buffer, tell: (message: ReceivedMessage) => void): boolean {
+    let isKept = false;
     let at = 0;
     while (at < bytes.length) {
       if (this.#prefixLength < PREFIX_BYTES) {
         at = this.#readPrefix(bytes, at);
-        if (this.#prefixLength < PREFIX_BYTES) return;
+        if (this.#prefixLength < PREFIX_BYTES) return isKept;
       }
       const left = this.#length - this.#received;
       const end = Math.min(bytes.length, at + left);
       if (this.#message === undefined && end - at === left) {
+        isKept = true;
         tell(this.#whole(bytes.subarray(at, end), undefined));
       } else {
         const memory = this.#roomFor(end - at);
@@ -54,6 +59,7 @@ export class MessageReader {
       }
       at = end;
     }
+    return isKept;
   }
 
   #readPrefix(bytes: Buffer, at: number): number {

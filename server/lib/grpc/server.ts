@@ -43,7 +43,7 @@ const WRONG_METHOD = encodeFields([
 const WRONG_TYPE = encodeFields([[':status', '415']]);
 
 /** A stream that was answered before anything of it has come. */
-const ANSWERED: StreamSink = { data: () => undefined, end: () => undefined, gone: () => undefined };
+const ANSWERED: StreamSink = { data: () => false, end: () => undefined, gone: () => undefined };
 
 /** gRPC's own type, and what says how its messages are made. */
 const TYPE = /^application\/grpc(?:\+proto)?(?:;|$)/;

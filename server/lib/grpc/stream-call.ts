@@ -1,6 +1,6 @@
 import type { Http2Stream } from '../http2/stream';
 import { GONE } from '../observe/outcome';
-import { memoryPool } from '../wire/memory-pool';
+import { memoryPool } from '../memory-pool';
 import type { RpcStream } from '../wire/rpc';
 import { Call, type CallSettings } from './call';
 import { callFailure, statusOfFailure } from './failures';

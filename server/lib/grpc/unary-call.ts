@@ -1,5 +1,5 @@
 import type { Http2Stream } from '../http2/stream';
-import { memoryPool } from '../wire/memory-pool';
+import { memoryPool } from '../memory-pool';
 import type { RpcMessage, RpcMethod, RpcWatch } from '../wire/rpc';
 import { Call, type CallSettings } from './call';
 import type { GrpcRequest } from './grpc-request';

@@ -41,6 +41,8 @@ export interface HandlerSettings {
   readonly observer: Observer;
   /** Paths that are none of a protocol's, such as `/metrics`. */
   readonly pages: ReadonlyMap<string, Page>;
+  /** Nobody else reads the requests, as a service may that the models are mounted in. */
+  readonly isOwner: boolean;
   /** Has room for bodies; undefined where none is large. */
   readonly bodies: BodyBudget | undefined;
   /** Asked of each request before its body is read. */
@@ -61,7 +63,7 @@ export type HttpHandler = (
 ) => void;
 
 export function createHandler(settings: HandlerSettings): HttpHandler {
-  const { routes, pages, compression, maxBodyBytes, admit, observer } = settings;
+  const { routes, pages, compression, maxBodyBytes, isOwner, admit, observer } = settings;
   return (request, response, continues = false) => {
     const seen = observer.begin(new HttpRequest(request, response, settings.transport));
     const { url, path } = seen;
@@ -148,7 +150,7 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
           : undefined;
         if (share !== undefined) releaseAfter(response, share, () => making);
         const done = (body: Body): void => handle(handler, body);
-        readBody(request, announced, maxBodyBytes, share, done, fail);
+        readBody(request, announced, maxBodyBytes, share, isOwner, done, fail);
       });
     } catch (error) {
       fail(error);

@@ -36,6 +36,7 @@ export class ClientGone extends Error {}
  * Reads a request's body, as long as it is no larger than it may be and there is room, and calls one of two functions
  * once. What there is no room for waits where the client has it.
  *
+ * @param isOwner - nobody else reads the request
  * @param fail - with RequestError 400, 408 or 413, Overloaded, ClientGone
  */
 export function readBody(
@@ -43,6 +44,7 @@ export function readBody(
   { encoding, isEmpty, length: announced = 0 }: AnnouncedBody,
   maxBytes: number,
   share: BodyShare | undefined,
+  isOwner: boolean,
   done: (body: Body) => void,
   fail: (error: unknown) => void,
 ): void {
@@ -57,7 +59,7 @@ export function readBody(
   }
   // Binary tensors are copied from where they are, what is packed is small, and all else is wanted in one piece.
   const isWhole = encoding === undefined && request.headers[BINARY] === undefined;
-  const parts = new Gathering(isWhole ? announced : 0);
+  const parts = new Gathering(isWhole ? announced : 0, isOwner);
   let isOver = false;
   const end = (error: unknown): void => {
     if (isOver) return;

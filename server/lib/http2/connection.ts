@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 
+import { releaseParts } from '../memory-pool';
 import { ClientRoom } from './client-room';
 import {
   ConnectionError,
@@ -211,7 +212,7 @@ export class Http2Connection implements FrameHandler {
     if (this.#isOver) return;
     try {
       this.#checkUnread();
-      this.#reader.read(chunk);
+      if (!this.#reader.read(chunk)) releaseParts([chunk]);
       this.client.use(this.#streams.values());
     } catch (error) {
       this.#fail(error);
@@ -234,11 +235,11 @@ export class Http2Connection implements FrameHandler {
     }
   }
 
-  data(bytes: Buffer): void {
+  data(bytes: Buffer): boolean {
     const stream = this.#dataStream;
-    if (stream === undefined || stream.isOver) return;
+    if (stream === undefined || stream.isOver) return false;
     if (stream.expected !== undefined) stream.expected -= bytes.length;
-    stream.sink?.data(bytes);
+    return stream.sink?.data(bytes) === true;
   }
 
   endData(isLast: boolean): void {

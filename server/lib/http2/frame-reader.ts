@@ -20,8 +20,12 @@ const NOTHING: Buffer = Buffer.alloc(0);
 export interface FrameHandler {
   /** A frame of data begins, of so many bytes with its padding. */
   beginData(stream: number, bytes: number): void;
-  /** A part of the data, which is not written over. */
-  data(bytes: Buffer): void;
+  /**
+   * A part of the data, which is not written over.
+   *
+   * @returns whether it is kept; else its memory may be given back
+   */
+  data(bytes: Buffer): boolean;
   /** The frame's data is complete; as its flag says, the body with it. */
   endData(isLast: boolean): void;
   /** Any other frame, its payload there until this returns. */
@@ -39,6 +43,8 @@ export class FrameReader {
   #dataLeft = 0;
   #padding = 0;
   #dataEnds = false;
+  /** Something of the chunk that is being read is kept. */
+  #isKept = false;
 
   constructor(handler: FrameHandler) {
     this.#handler = handler;
@@ -49,8 +55,12 @@ export class FrameReader {
     return this.#rest.length === 0 && this.#dataLeft === 0;
   }
 
-  /** @throws ConnectionError for what is no HTTP/2, and as the handler */
-  read(chunk: Buffer): void {
+  /**
+   * @returns whether something of the chunk is kept
+   * @throws ConnectionError for what is no HTTP/2, and as the handler
+   */
+  read(chunk: Buffer): boolean {
+    this.#isKept = false;
     let bytes = chunk;
     let at = this.#preface < PREFACE.length ? this.#readPreface(bytes) : 0;
     while (at < bytes.length) {
@@ -66,10 +76,11 @@ export class FrameReader {
       const next = this.#readFrame(bytes, at);
       if (next === undefined) {
         this.#rest = bytes.subarray(at);
-        return;
+        return true;
       }
       at = next;
     }
+    return this.#isKept;
   }
 
   #readPreface(bytes: Buffer): number {
@@ -139,7 +150,7 @@ export class FrameReader {
     const end = Math.min(bytes.length, start + this.#dataLeft);
     const data = Math.min(end - start, this.#dataLeft - this.#padding);
     this.#dataLeft -= end - start;
-    if (data > 0) this.#handler.data(bytes.subarray(start, start + data));
+    if (data > 0 && this.#handler.data(bytes.subarray(start, start + data))) this.#isKept = true;
     if (this.#dataLeft === 0) this.#handler.endData(this.#dataEnds);
     return end;
   }

@@ -13,8 +13,12 @@ const MAX_WAITING = 1 << 20;
 
 /** What takes a request's body and hears of its end. */
 export interface StreamSink {
-  /** A part of the body, which is not written over. */
-  data(bytes: Buffer): void;
+  /**
+   * A part of the body, which is not written over.
+   *
+   * @returns whether it is kept; else its memory may be given back
+   */
+  data(bytes: Buffer): boolean;
   /** The body is complete. */
   end(): void;
   /** The client has given the request up, or is gone: nothing that is sent would reach it. */

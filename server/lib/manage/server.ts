@@ -40,6 +40,7 @@ export class ManagementServer {
     const handler = createHandler({
       routes: new RouteTable([management(server)]),
       maxBodyBytes: MAX_BODY_BYTES,
+      isOwner: true,
       bodies: undefined,
       compression: false,
       transport: Transport.management,

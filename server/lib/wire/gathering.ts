@@ -1,4 +1,4 @@
-import { memoryPool } from './memory-pool';
+import { memoryPool, releaseParts } from '../memory-pool';
 import { Body } from './request';
 
 /** What is smaller is put together when it is wanted. */
@@ -11,13 +11,18 @@ const LEAST_BYTES = 64 << 10;
  */
 export class Gathering {
   readonly #expected: number;
+  readonly #isOwner: boolean;
   #chunks: Uint8Array[] = [];
   #memory: Buffer | undefined;
   #length = 0;
 
-  /** @param expected - bytes, which may be wrong; 0 keeps the parts as they are */
-  constructor(expected = 0) {
+  /**
+   * @param expected - bytes, which may be wrong; 0 keeps the parts as they are
+   * @param isOwner - nobody else reads the parts
+   */
+  constructor(expected = 0, isOwner = false) {
     this.#expected = expected >= LEAST_BYTES ? expected : 0;
+    this.#isOwner = isOwner;
   }
 
   get length(): number {
@@ -31,6 +36,7 @@ export class Gathering {
       if (end * 2 >= this.#expected && end <= this.#expected) this.#join();
     } else if (this.#chunks.length === 0 && end <= this.#memory.length) {
       this.#memory.set(chunk, this.#length);
+      if (this.#isOwner) releaseParts([chunk]);
     } else this.#chunks.push(chunk);
     this.#length = end;
   }
@@ -43,6 +49,7 @@ export class Gathering {
       at += chunk.length;
     }
     this.#memory = memory;
+    if (this.#isOwner) releaseParts(this.#chunks);
     this.#chunks = [];
   }
 
@@ -50,6 +57,7 @@ export class Gathering {
   discard(): void {
     if (this.#memory !== undefined) memoryPool.giveBack(this.#memory);
     this.#memory = undefined;
+    if (this.#isOwner) releaseParts(this.#chunks);
     this.#chunks = [];
   }
 
@@ -58,8 +66,9 @@ export class Gathering {
     const [memory, chunks] = [this.#memory, this.#chunks];
     this.#memory = undefined;
     this.#chunks = [];
-    if (memory === undefined) return new Body(chunks);
+    const own = this.#isOwner ? chunks : [];
+    if (memory === undefined) return new Body(chunks, undefined, own);
     const rest = chunks.reduce((sum, { length }) => sum + length, 0);
-    return new Body([memory.subarray(0, this.#length - rest), ...chunks], memory);
+    return new Body([memory.subarray(0, this.#length - rest), ...chunks], memory, own);
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 import type { Caller } from '../models';
-import { memoryPool } from './memory-pool';
+import { memoryPool, releaseParts } from '../memory-pool';
 
 /** A request's body, uncompressed, as its chunks came in. */
 export class Body {
@@ -9,10 +9,15 @@ export class Body {
   #chunks: readonly Uint8Array[];
   /** What parts were put together in. */
   readonly #memory: Buffer[] = [];
+  readonly #own: readonly Uint8Array[];
 
-  /** @param memory - of the pool, which one of them is in */
-  constructor(chunks: readonly Uint8Array[], memory?: Buffer) {
+  /**
+   * @param memory - of the pool, which one of them is in
+   * @param own - chunks that nobody else reads
+   */
+  constructor(chunks: readonly Uint8Array[], memory?: Buffer, own: readonly Uint8Array[] = []) {
     this.#chunks = chunks;
+    this.#own = own;
     if (memory !== undefined) this.#memory.push(memory);
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
@@ -40,6 +45,7 @@ export class Body {
   /** Nothing is read any more, neither here nor of what this has given. */
   release(): void {
     this.#chunks = [];
+    releaseParts(this.#own);
     for (const memory of this.#memory.splice(0)) memoryPool.giveBack(memory);
   }
 

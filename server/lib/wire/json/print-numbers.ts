@@ -1,6 +1,6 @@
 import { printNumberRows, printNumbers, type Tensor } from 'onlite';
 
-import { memoryPool } from '../memory-pool';
+import { memoryPool } from '../../memory-pool';
 import type { WireAnswer } from '../request';
 import type { NonFinite } from './numbers';
 

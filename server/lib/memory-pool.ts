@@ -1,3 +1,5 @@
+import { releaseBytes } from 'onlite';
+
 /** What is smaller is made anew each time. */
 const LEAST_BYTES = 64 << 10;
 
@@ -40,3 +42,16 @@ export const memoryPool = {
     else alike.push(memory);
   },
 };
+
+/** Of what is smaller, letting go at once costs more than it saves. */
+const LEAST_PART = 16 << 10;
+
+/**
+ * Gives the memory of a body's parts back, which nobody reads any more: they are small objects, of
+ * which the garbage collector would let many bodies' pile up.
+ */
+export function releaseParts(parts: readonly Uint8Array[]): void {
+  for (const part of parts) {
+    if (part.length >= LEAST_PART) releaseBytes(part);
+  }
+}
