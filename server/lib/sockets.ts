@@ -20,19 +20,50 @@ export function setTls(server: Server, tls: TlsOptions): void {
   }
 }
 
+/** Of a server, now. */
+export interface Connections {
+  /** Those with which TLS is not agreed yet among them, which Node does not count. */
+  readonly all: ReadonlySet<Socket>;
+  /** Those with which TLS is not agreed yet. */
+  readonly inHandshake: ReadonlySet<Socket>;
+}
+
 /**
- * All connections of a new server from now on, those with which TLS is not agreed yet among them. One that
- * comes to no terms is ended: what it would be told would be said without TLS.
+ * The connections of a new server from now on. One that comes to no terms is ended: what it would be told
+ * would be said without TLS.
  */
-export function connectionsOf(server: Server): ReadonlySet<Socket> {
-  const sockets = new Set<Socket>();
+export function connectionsOf(server: Server): Connections {
+  const all = new Set<Socket>();
+  const inHandshake = new Set<Socket>();
+  // What TLS is agreed with is another object, of the same two ends.
+  const byRemote = new Map<string | undefined, Socket>();
+  const hasTls = 'setSecureContext' in server;
   server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    const remote = remoteOf(socket);
+    all.add(socket);
+    if (hasTls) {
+      inHandshake.add(socket);
+      byRemote.set(remote, socket);
+    }
+    socket.once('close', () => {
+      all.delete(socket);
+      inHandshake.delete(socket);
+      if (byRemote.get(remote) === socket) byRemote.delete(remote);
+    });
+  });
+  server.on('secureConnection', (socket: Socket) => {
+    const accepted = byRemote.get(remoteOf(socket));
+    if (accepted !== undefined) inHandshake.delete(accepted);
   });
   server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
-  return sockets;
+  return { all, inHandshake };
 }
+
+/**
+ * For a request that a client has sent on an idle connection before it could know that the server ends: one
+ * that is closed meanwhile is a request that is lost.
+ */
+export const LAST_REQUEST_MS = 500;
 
 /**
  * Listens at an address, or on a socket that is bound already.

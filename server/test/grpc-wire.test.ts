@@ -297,6 +297,39 @@ describe('connections', () => {
     await lives();
   });
 
+  it.each([
+    ['pings', frame(6, 0, 0, Buffer.alloc(8))],
+    ['settings', settings],
+    ['priorities', frame(2, 0, 1, Buffer.of(0, 0, 0, 0, 16))],
+    ['frames of no known type', frame(99, 0, 0, Buffer.alloc(3))],
+  ])('that send %s and nothing else are ended', async (_, idle) => {
+    const frames = Array.from({ length: 2000 }, () => idle);
+    expect(await goAwayOf(Buffer.concat([preface, settings, ...frames]))).toBe(
+      NGHTTP2_ENHANCE_YOUR_CALM,
+    );
+    await lives();
+  });
+
+  it('that send no data over and over are ended', async () => {
+    const frames = Array.from({ length: 2000 }, () => frame(0, 0, 1, Buffer.alloc(0)));
+    const begun = [preface, settings, frame(1, 4, 1, headBlock(INFER))];
+    expect(await goAwayOf(Buffer.concat([...begun, ...frames]))).toBe(NGHTTP2_ENHANCE_YOUR_CALM);
+    await lives();
+  });
+
+  it('that ping between requests are answered', async () => {
+    const block = headBlock(INFER);
+    const pings = Array.from({ length: 600 }, () => frame(6, 0, 0, Buffer.alloc(8)));
+    const frames: Buffer[] = [preface, settings];
+    for (let stream = 1; stream < 20; stream += 2) {
+      frames.push(...pings, frame(1, 4, stream, block), frame(3, 0, stream, Buffer.of(0, 0, 0, 8)));
+    }
+    // It ends by what comes last.
+    frames.push(frame(5, 4, 1, Buffer.alloc(4)));
+    expect(await goAwayOf(Buffer.concat(frames))).toBe(NGHTTP2_PROTOCOL_ERROR);
+    await lives();
+  });
+
   it('that have one request after the other given up are ended', async () => {
     const block = headBlock(INFER);
     const frames: Buffer[] = [preface, settings];

@@ -100,6 +100,22 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
     await gone;
   });
 
+  it('is waited for only a moment where requests under way have any time', async () => {
+    const { server, port } = await serve(models, { tls: tlsOf(issued('patient', 'ca')) });
+    const { port: grpcPort } = await server.listenGrpc(0);
+    const gone = [port, grpcPort].map((at) => {
+      const silent = connectPlain(at, '127.0.0.1').resume();
+      silent.on('error', () => undefined);
+      const closed = new Promise((resolve) => silent.once('close', resolve));
+      return { closed, connected: new Promise((resolve) => silent.once('connect', resolve)) };
+    });
+    await Promise.all(gone.map(({ connected }) => connected));
+    // The handshakes themselves are given up after ten seconds.
+    const late = new Promise((resolve) => setTimeout(resolve, 9000, 'late').unref());
+    expect(await Promise.race([server.close().then(() => 'closed'), late])).toBe('closed');
+    await Promise.all(gone.map(({ closed }) => closed));
+  });
+
   it('is not spoken in versions that are broken', async () => {
     const { server, port } = await serve(models, { tls: tlsOf(issued('modern', 'ca')) });
     try {

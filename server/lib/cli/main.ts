@@ -17,6 +17,7 @@ import { watchFiles } from './file-watch';
 import { KEYS_HELP, keysCommand } from './keys';
 import { manageModels, MODELS_HELP } from './models';
 import { HELP, readCommandLine, type CommandLine } from './options';
+import { printable } from './printable';
 import { readApiKeys } from './security-options';
 import { UsageError } from './usage-error';
 
@@ -88,7 +89,7 @@ async function serve(line: CommandLine, { server: settings }: EffectiveConfig): 
   } else {
     const names = models.map(({ name, version }) => `${name} (version ${version})`).join(', ');
     const more = `${grpc ? `, gRPC on port ${grpc.port}` : ''}${managed ? `, management on port ${managed.port}` : ''}`;
-    process.stdout.write(`serving ${names || 'no models yet'} at ${url}${more}\n`);
+    process.stdout.write(`serving ${printable(names) || 'no models yet'} at ${url}${more}\n`);
     process.stdout.write(`  curl -H 'Accept: text/plain' ${url}/   says how to call them\n`);
   }
   const { delayMs, graceMs } = line.drain;

@@ -21,7 +21,9 @@ const OWN_NAMES: Readonly<Record<string, string>> = {
   'file-system-poll-wait-seconds': 'poll-seconds',
   'tensorflow-intra-op-parallelism': 'intra-op-threads',
   'tensorflow-session-parallelism': 'intra-op-threads',
+  'rest-api-timeout-in-ms': 'timeout-ms',
 };
+const RENAMED = new Set(Object.values(OWN_NAMES));
 
 /** Options that ask for what is done anyway, if they are true. */
 const ALWAYS: Readonly<Record<string, string>> = {
@@ -60,7 +62,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   'num-unload-threads': 'versions are released when their requests are answered',
   'max-num-load-retries': OWN_RETRIES,
   'load-retry-interval-micros': OWN_RETRIES,
-  'rest-api-timeout-in-ms': 'requests say themselves how long they may take, by `timeout`',
   'grpc-socket-path': 'gRPC is spoken at a port',
   'grpc-channel-arguments': "there is no gRPC library's channel",
   'thread-pool-factory-config-file': 'see --concurrency and --intra-op-threads',
@@ -78,14 +79,17 @@ export function servingOptions(args: readonly string[]): ServingOptions {
   const rest = args.values();
   const isOn = new Set<string>();
   let batching: string | undefined;
+  const named = new Map<string, { written: string; value: string }>();
   for (const arg of rest) {
     const [, written = '', , given] = /^--([\w-]+)(=(.*))?$/s.exec(arg) ?? [];
     const name = written.replaceAll('_', '-');
-    const file = (): string => {
+    const ownName = OWN_NAMES[name] ?? name;
+    const valueOf = (what: string): string => {
       const value = given ?? rest.next().value;
-      if (value === undefined) throw new UsageError(`--${written}: expected a file`);
+      if (value === undefined) throw new UsageError(`--${written}: expected ${what}`);
       return value;
     };
+    const file = (): string => valueOf('a file');
     if (name === '') own.push(arg);
     else if (name === 'model-config-file') served = { ...served, ...modelsOf(written, file()) };
     else if (name === 'batching-parameters-file') batching = file();
@@ -94,7 +98,17 @@ export function servingOptions(args: readonly string[]): ServingOptions {
     else if (Object.hasOwn(ALWAYS, name)) expect(true, written, given, ALWAYS[name]);
     else if (Object.hasOwn(NEVER, name)) expect(false, written, given, NEVER[name]);
     else if (Object.hasOwn(REFUSED, name)) throw refused(written, REFUSED[name]);
-    else own.push(`--${OWN_NAMES[name] ?? name}${given === undefined ? '' : `=${given}`}`);
+    else if (RENAMED.has(ownName)) {
+      const value = valueOf('a value');
+      const other = named.get(ownName);
+      if (other !== undefined && other.written !== written && other.value !== value) {
+        throw new UsageError(
+          `--${other.written} ${other.value} and --${written} ${value} say different things of one setting`,
+        );
+      }
+      named.set(ownName, { written, value });
+      own.push(`--${ownName}=${value}`);
+    } else own.push(`--${name}${given === undefined ? '' : `=${given}`}`);
   }
   if (isOn.has('enable-batching')) models = { ...models, batching: batchingOf(batching) };
   else if (batching !== undefined) {

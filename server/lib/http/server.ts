@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 
 import type { HttpHandler } from './handler';
 import { hasRequest, refuseRest } from './refusals';
-import { connectionsOf, tlsServerOptions } from '../sockets';
+import { LAST_REQUEST_MS, connectionsOf, tlsServerOptions, type Connections } from '../sockets';
 import type { TlsOptions } from '../tls';
 
 /** With or without TLS. */
@@ -51,14 +51,13 @@ export function createHttpServer(
           ...options,
           ...tlsServerOptions(tls),
         });
-  accepted.set(server, connectionsOf(server));
+  connections.set(server, connectionsOf(server));
   rememberUnused(server, tls === undefined ? 'connection' : 'secureConnection');
   serveWith(server, handler, refused);
   return server;
 }
 
-/** All connections, those with which TLS is not agreed yet among them, which Node does not count. */
-const accepted = new WeakMap<WebServer, ReadonlySet<Socket>>();
+const connections = new WeakMap<WebServer, Connections>();
 
 /** Connections on which nothing was asked yet: Node does not count them among the idle ones. */
 const unused = new WeakMap<WebServer, Set<Socket>>();
@@ -120,12 +119,6 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex, refused: Refused):
 const SWEEP_MS = 50;
 
 /**
- * For a request that a client has sent on an idle connection before it could know: one that is closed
- * meanwhile is a request that is lost.
- */
-const LAST_REQUEST_MS = 500;
-
-/**
  * Takes no more connections and lets requests under way end. What is idle has a moment for a last request, which is
  * answered with `Connection: close`, and is closed then; all that is left is closed after a time.
  *
@@ -140,9 +133,10 @@ export async function close(server: WebServer, graceMs: number): Promise<void> {
       if (performance.now() < idleUntil) return;
       server.closeIdleConnections();
       for (const socket of unused.get(server) ?? []) socket.destroy();
+      for (const socket of connections.get(server)?.inHandshake ?? []) socket.destroy();
     }, SWEEP_MS);
     const cut = (): void => {
-      for (const socket of accepted.get(server) ?? []) socket.destroy();
+      for (const socket of connections.get(server)?.all ?? []) socket.destroy();
     };
     const end = graceMs === 0 ? undefined : setTimeout(cut, graceMs);
     // The server's own way would close what is idle at once.

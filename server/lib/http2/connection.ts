@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 
 import { releaseParts } from '../memory-pool';
+import { Allowance } from './allowance';
 import { ClientRoom } from './client-room';
 import {
   ConnectionError,
@@ -36,6 +37,13 @@ const MAX_IGNORED = 1000;
 const RESETS_AT_ONCE = 1000;
 const RESETS_PER_SECOND = 200;
 
+/**
+ * Frames that ask for nothing (pings, settings, priorities, empty data) while nothing else comes or goes. Between
+ * requests and their answers clients send as many as they like: they measure connections by pings.
+ */
+const IDLE_FRAMES_AT_ONCE = 1000;
+const IDLE_FRAMES_PER_SECOND = 100;
+
 /** For the client to say what HTTP/2 begins with, to read what it was sent, and to hang up. */
 const PREFACE_MS = 10_000;
 const STALLED_MS = 60_000;
@@ -66,8 +74,9 @@ export class Http2Connection implements FrameHandler {
   #lastStream = 0;
   /** What the client may send yet, on all streams. */
   #room = CONNECTION_WINDOW;
-  #resets = RESETS_AT_ONCE;
-  #resetsAt = performance.now();
+  readonly #resets = new Allowance(RESETS_AT_ONCE, RESETS_PER_SECOND);
+  readonly #idleFrames = new Allowance(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_SECOND);
+  #lastData = 0;
   #isLeaving = false;
   #isOver = false;
   #isFlushing = false;
@@ -228,6 +237,7 @@ export class Http2Connection implements FrameHandler {
       this.tellRoom(0, CONNECTION_WINDOW - this.#room);
       this.#room = CONNECTION_WINDOW;
     }
+    if (bytes === 0) this.#countIdleFrame();
     const stream = this.#openFor(id);
     this.#dataStream = stream;
     if (stream?.received(bytes) === false) {
@@ -236,6 +246,7 @@ export class Http2Connection implements FrameHandler {
   }
 
   data(bytes: Buffer): boolean {
+    this.#idleFrames.refill();
     const stream = this.#dataStream;
     if (stream === undefined || stream.isOver) return false;
     if (stream.expected !== undefined) stream.expected -= bytes.length;
@@ -284,23 +295,27 @@ export class Http2Connection implements FrameHandler {
     }
     switch (type) {
       case Frame.headers:
+        this.#idleFrames.refill();
         this.#takeHeaders(flags, stream, payload);
         return;
       case Frame.continuation:
         this.#takeContinuation(flags, stream, payload);
         return;
       case Frame.priority:
+        this.#countIdleFrame();
         this.#takePriority(stream, payload);
         return;
       case Frame.resetStream:
         this.#takeReset(stream, payload);
         return;
       case Frame.settings:
+        this.#countIdleFrame();
         this.#takeSettings(flags, stream, payload);
         return;
       case Frame.pushPromise:
         throw new ConnectionError(ErrorCode.protocolError, 'clients promise nothing');
       case Frame.ping:
+        this.#countIdleFrame();
         this.#takePing(flags, stream, payload);
         return;
       case Frame.goAway:
@@ -311,6 +326,7 @@ export class Http2Connection implements FrameHandler {
         this.#takeWindowUpdate(stream, payload);
         return;
       default:
+        this.#countIdleFrame();
     }
   }
 
@@ -414,12 +430,16 @@ export class Http2Connection implements FrameHandler {
 
   /** A client that begins and gives up requests over and over makes work that it does not pay for. */
   #countReset(): void {
-    const now = performance.now();
-    const gained = ((now - this.#resetsAt) / 1000) * RESETS_PER_SECOND;
-    this.#resets = Math.min(RESETS_AT_ONCE, this.#resets + gained) - 1;
-    this.#resetsAt = now;
-    if (this.#resets >= 0) return;
+    if (this.#resets.take()) return;
     throw new ConnectionError(ErrorCode.enhanceYourCalm, 'too many requests are given up');
+  }
+
+  #countIdleFrame(): void {
+    const { lastData } = this.client;
+    if (lastData !== this.#lastData) this.#idleFrames.refill();
+    this.#lastData = lastData;
+    if (this.#idleFrames.take()) return;
+    throw new ConnectionError(ErrorCode.enhanceYourCalm, 'too many frames that ask for nothing');
   }
 
   #takeSettings(flags: number, stream: number, payload: Buffer): void {

@@ -1,7 +1,15 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 
-import { connectionsOf, listen, remoteOf, setTls, tlsServerOptions } from '../sockets';
+import {
+  LAST_REQUEST_MS,
+  connectionsOf,
+  listen,
+  remoteOf,
+  setTls,
+  tlsServerOptions,
+  type Connections,
+} from '../sockets';
 import type { TlsOptions } from '../tls';
 
 import { Http2Connection } from './connection';
@@ -26,8 +34,7 @@ const LOOK_MS = 10_000;
 export class Http2Server {
   readonly #server: Server | TlsServer;
   readonly #connections = new Set<Http2Connection>();
-  /** All that are connected, be it without having shaken hands. */
-  readonly #sockets: ReadonlySet<Socket>;
+  readonly #sockets: Connections;
 
   constructor(
     accept: Answerer,
@@ -86,13 +93,14 @@ export class Http2Server {
       this.#server.close(() => resolve());
     });
     for (const connection of this.#connections) connection.leave();
-    const timer =
-      graceMs === 0
-        ? undefined
-        : setTimeout(() => {
-            for (const socket of this.#sockets) socket.destroy();
-          }, graceMs);
+    const { all, inHandshake } = this.#sockets;
+    const timers = [setTimeout(() => destroyAll(inHandshake), LAST_REQUEST_MS)];
+    if (graceMs > 0) timers.push(setTimeout(() => destroyAll(all), graceMs));
     await closed;
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
+}
+
+function destroyAll(sockets: ReadonlySet<Socket>): void {
+  for (const socket of sockets) socket.destroy();
 }

@@ -79,6 +79,9 @@ describe("TensorFlow Serving's options", () => {
       `--model_config_file=${models}`,
       '--file_system_poll_wait_seconds=7',
       '--tensorflow_session_parallelism=3',
+      '--tensorflow_intra_op_parallelism',
+      '3',
+      '--rest_api_timeout_in_ms=30000',
       '--allow_version_labels_for_unavailable_models',
       '--enable_model_warmup=false',
       '--enable_batching',
@@ -109,6 +112,7 @@ describe("TensorFlow Serving's options", () => {
       intraOpNumThreads: 3,
       warmUp: false,
       concurrency: 4,
+      limits: { timeoutMs: 30_000 },
       batching: { maxBatchSize: 128, maxDelayMs: 0.5, allowedSizes: [64, 128] },
     });
   });
@@ -132,6 +136,9 @@ describe("TensorFlow Serving's options", () => {
     [['--batching_parameters_file=a'], 'needs --enable_batching'],
     [['--model_config_file=/none/there'], '/none/there: ENOENT'],
     [['--model_config_file'], 'expected a file'],
+    [['a.onnx', '--port=1', '--grpc-port', '2'], '--port 1 and --grpc-port 2 say different things'],
+    [['--rest_api_timeout_in_ms'], '--rest_api_timeout_in_ms: expected a value'],
+    [['a.onnx', '--rest_api_timeout_in_ms=soon'], "--timeout-ms: .* got 'soon'"],
     [
       [`--model_config_file=${file('model_config_list { config { name: "a" } }')}`],
       'base_path: expected one value',
