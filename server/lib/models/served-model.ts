@@ -271,7 +271,7 @@ export class ServedModel {
     return made;
   }
 
-  /** What {@link ServedModel.attach} takes in another thread, as `postMessage` carries it. */
+  /** What `attach` takes in another thread, as `postMessage` carries it. */
   share(): SharedModel {
     const { name, version, file, serving } = this;
     const own = this.#isolated;

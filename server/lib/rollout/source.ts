@@ -7,7 +7,7 @@ export interface VersionSource {
   /** Versions that are read again where all of a model is to be loaded. */
   reloadable?(name: string): readonly string[];
   /**
-   * Loads a version now, whatever was tried before, and keeps it until {@link VersionSource.settle}.
+   * Loads a version now, whatever was tried before, and keeps it until `settle`.
    *
    * @param again - a file is read again that was loaded already
    * @returns whether it has such a version

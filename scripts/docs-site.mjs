@@ -1,0 +1,109 @@
+// npm run docs [-- --out FOLDER]: the documentation as a static site with a search, by default in
+// build/site: the topics of docs/ and the reference of every entry point. A link that leads nowhere,
+// in a document or a comment, fails it.
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { Application } from 'typedoc';
+
+import { at } from './lib/project.mjs';
+
+/** docs/ by topic, in the order in which one would read it. */
+const TOPICS = {
+  'Running models': [
+    'api',
+    'loading',
+    'memory',
+    'threads',
+    'int8',
+    'gpu',
+    'latency',
+    'errors',
+    'metrics',
+  ],
+  'From training to production': ['optimize', 'quantize', 'prune', 'compare', 'security'],
+  Serving: ['serve', 'versions', 'deploy', 'monitoring', 'watch'],
+  'In other programs': ['electron', 'bundling', 'migrating', 'programs'],
+  Reference: ['command-line', 'architecture'],
+};
+
+const ENTRY_POINTS = [
+  'lib/index.ts',
+  'lib/bench/index.ts',
+  'lib/metrics/index.ts',
+  'lib/electron/index.ts',
+  'lib/tflite/index.ts',
+  'lib/onnxruntime/index.ts',
+  'lib/optimize/index.ts',
+  'lib/security/index.ts',
+  'lib/watch/index.ts',
+  'server/lib/index.ts',
+  'server/lib/client/index.ts',
+];
+
+/** Links to files of the repository, which the site does not have, become their names. */
+function withoutFiles(text, from) {
+  return text.replace(/\[([^\]]+)\]\(([^)#\s]+)(#[^)]*)?\)/g, (link, label, target) => {
+    if (/^[a-z]+:/.test(target)) return link;
+    const path = join(dirname(from), target);
+    if (!existsSync(at(path))) throw new Error(`${from}: there is no ${path}`);
+    if (/^docs[\\/][\w-]+\.md$/.test(path)) return link;
+    const name = `\`${path.replaceAll('\\', '/')}\``;
+    return label === name ? name : `${label} (${name})`;
+  });
+}
+
+/** A document as typedoc wants it: its title and topic in front, instead of a heading. */
+function prepared(name, group) {
+  const path = `docs/${name}.md`;
+  const text = readFileSync(at(path), 'utf8');
+  const [heading, title] = /^# (.+)\n/.exec(text) ?? [];
+  if (title === undefined) throw new Error(`${path}: expected to begin with '# Title'`);
+  const matter = `---\ntitle: ${JSON.stringify(title)}\ngroup: ${group}\n---\n`;
+  return matter + withoutFiles(text.slice(heading.length), path);
+}
+
+const { values } = parseArgs({ options: { out: { type: 'string' } } });
+const out = values.out ?? at('build', 'site');
+// Beside docs/, for links between documents and from the README.
+const folder = at('build-site', 'docs');
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+const listed = Object.values(TOPICS).flat();
+const there = readdirSync(at('docs')).map((file) => file.replace(/\.md$/, ''));
+const missing = there.filter((name) => !listed.includes(name));
+if (missing.length > 0) throw new Error(`docs/: in no topic: ${missing.join(', ')}`);
+for (const [group, names] of Object.entries(TOPICS)) {
+  for (const name of names) writeFileSync(join(folder, `${name}.md`), prepared(name, group));
+}
+writeFileSync(
+  join(folder, '..', 'README.md'),
+  withoutFiles(readFileSync(at('README.md'), 'utf8'), 'README.md'),
+);
+const app = await Application.bootstrap({
+  name: 'onlite',
+  entryPoints: ENTRY_POINTS.map((path) => at(path)),
+  tsconfig: at('tsconfig.json'),
+  basePath: at(),
+  projectDocuments: listed.map((name) => join(folder, `${name}.md`)),
+  readme: join(folder, '..', 'README.md'),
+  excludeInternal: true,
+  excludePrivate: true,
+  validation: { invalidLink: true, notExported: false, invalidPath: true },
+  treatValidationWarningsAsErrors: true,
+  skipErrorChecking: true,
+  disableSources: true,
+  githubPages: false,
+  searchInComments: true,
+  searchInDocuments: true,
+  navigation: { includeGroups: true },
+  highlightLanguages: ['ts', 'js', 'sh', 'json', 'jsonc', 'yaml', 'python', 'text', 'xml', 'html'],
+  logLevel: 'Warn',
+});
+const project = await app.convert();
+if (project === undefined) process.exit(1);
+app.validate(project);
+if (app.logger.hasErrors()) process.exit(1);
+await app.generateDocs(project, out);
+process.exit(app.logger.hasErrors() ? 1 : 0);
