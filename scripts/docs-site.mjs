@@ -54,14 +54,14 @@ function withoutFiles(text, from) {
   });
 }
 
-/** A document as typedoc wants it: its title and topic in front, instead of a heading. */
+/** A document as typedoc wants it: its title and topic in front. */
 function prepared(name, group) {
   const path = `docs/${name}.md`;
   const text = readFileSync(at(path), 'utf8');
-  const [heading, title] = /^# (.+)\n/.exec(text) ?? [];
+  const title = /^# (.+)\n/.exec(text)?.[1];
   if (title === undefined) throw new Error(`${path}: expected to begin with '# Title'`);
   const matter = `---\ntitle: ${JSON.stringify(title)}\ngroup: ${group}\n---\n`;
-  return matter + withoutFiles(text.slice(heading.length), path);
+  return matter + withoutFiles(text, path);
 }
 
 const { values } = parseArgs({ options: { out: { type: 'string' } } });
