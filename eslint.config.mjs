@@ -121,10 +121,15 @@ const lastOfServer = ['cli', 'client', 'index'];
 const forbiddenToServer = {
   'models/**/*.ts': [
     ...['access', 'config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc'],
-    ...['logs', 'metrics', 'observe', 'status'],
+    ...['logs', 'metrics', 'observe', 'status', 'watch'],
     ...lastOfServer,
   ],
   'config/**/*.ts': ['wire', 'rollout', 'http', 'manage', 'mount', 'grpc', ...lastOfServer],
+  'watch/**/*.ts': [
+    ...['access', 'config', 'wire', 'rollout', 'http', 'manage', 'mount', 'grpc'],
+    ...['observe', 'status'],
+    ...lastOfServer,
+  ],
   'wire/**/*.ts': ['config', 'rollout', 'http', 'manage', 'mount', 'grpc', ...lastOfServer],
   'rollout/**/*.ts': ['http', 'manage', 'mount', 'grpc', ...lastOfServer],
   'http/**/*.ts': ['config', 'rollout', 'manage', 'mount', 'grpc', ...lastOfServer],

@@ -34,6 +34,7 @@ export {
   type VersionPolicy,
   type VersionState,
   type VersionStatus,
+  type WatchConfig,
 } from './models';
 export { type FastifyLike, type FastifyPlugin, type FastifyReplyLike } from './mount/fastify';
 export { type MountOptions } from './mount/mount';

@@ -24,7 +24,7 @@ import {
 } from './config';
 import type { CloseOptions, DrainOptions } from './close-options';
 import { ManagementServer } from './manage/server';
-import { ModelError, ModelRepository, type ModelSource } from './models';
+import { ModelError, ModelRepository, type ModelSource, type Watches } from './models';
 import { secureContext, type TlsOptions } from './tls';
 import { RequestCounts, Transport, metricsPages, sharedRequestCounts } from './metrics';
 import { Observer } from './observe/observer';
@@ -45,8 +45,9 @@ import type { ConfigSource, Reloaded, ServerOptions } from './server-options';
 import { statusPages } from './status/pages';
 import { threadOptions } from './threads/messages';
 import { ThreadPool } from './threads/pool';
+import { LocalWatches } from './watch/local-watches';
 import { protocols } from './wire';
-import type { ModelControl, WireContext } from './wire/route';
+import type { ModelControl, TakeLabels, WireContext } from './wire/route';
 
 /** Filled in when the package is built. */
 declare const ONLITE_VERSION: string;
@@ -56,6 +57,8 @@ interface ThreadOf {
   readonly thread: number;
   readonly threads: number;
   readonly control: ModelControl;
+  readonly watches: Watches;
+  readonly label: TakeLabels;
   /** What requests are counted in. */
   readonly counts: SharedArrayBuffer;
   readonly bodies: SharedArrayBuffer;
@@ -106,6 +109,8 @@ export class ModelServer implements AsyncDisposable {
     this.#observer = new Observer({ counts, log, accessLog, audit });
     this.#access = options.access && new Access(options.access);
     const { models } = this;
+    const watches = new LocalWatches();
+    models.watches = of?.watches ?? watches;
     const { stateFile, onChange = () => undefined } = options;
     this.#book = new TrafficBook(models);
     this.#files = new FileSource(models);
@@ -146,6 +151,7 @@ export class ModelServer implements AsyncDisposable {
       maxBodyBytes,
       nonFinite: options.nonFinite ?? 'accept',
       control: options.control === true ? (of?.control ?? this.manager) : undefined,
+      label: of?.label ?? ((name, labels) => watches.label(name, labels)),
     };
     const measured = { models, counts, version: ONLITE_VERSION };
     const metrics = metricsPages(measured, metricsNames);
@@ -178,6 +184,7 @@ export class ModelServer implements AsyncDisposable {
       options: threadOptions(options),
       models: this.models,
       control: this.#context.control,
+      watches,
       counts: memory,
       log,
       audit,

@@ -137,6 +137,11 @@ export class LabelJoin {
     };
   }
 
+  /** Whether a prediction of such an id waits. */
+  awaits(requestId: string): boolean {
+    return this.#pending.has(requestId);
+  }
+
   predicted(row: JoinedRow): void {
     this.#remember(row);
     this.#write(['p', row.requestId, row.version, row.time, row.prediction]);

@@ -228,6 +228,11 @@ export class ModelWatch {
     return this.#labels?.label(requestId, label) ?? false;
   }
 
+  /** Whether a prediction waits for the label of such a request. */
+  awaits(requestId: string): boolean {
+    return this.#labels?.awaits(requestId) ?? false;
+  }
+
   report(): WatchReport {
     return {
       model: this.model,

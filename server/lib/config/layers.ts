@@ -18,15 +18,26 @@ export interface Effective {
   readonly file?: string;
 }
 
-/** The settings that hold: of each key the last layer that has it, of limits each by itself. */
+/** Keys whose values are laid over each other key by key. */
+const NESTED = new Set(['limits', 'watch']);
+
+/** A value over one of a weaker layer. */
+function over(key: string, before: unknown, value: unknown): unknown {
+  const areBoth = typeof before === 'object' && typeof value === 'object';
+  if (!NESTED.has(key) || !areBoth) {
+    // What is switched on has what was said of it before.
+    return key === 'watch' && value === true && typeof before === 'object' ? before : value;
+  }
+  return { ...before, ...value };
+}
+
+/** The settings that hold: of each key the last layer that has it, of limits and watch each by itself. */
 export function merged<Config extends object>(layers: readonly Layer<Config>[]): Config {
-  const configs = layers.map(({ config }) => config);
-  const limits = configs.flatMap((config) => ('limits' in config ? [config.limits] : []));
-  return Object.assign(
-    {},
-    ...configs,
-    limits.length > 0 && { limits: Object.assign({}, ...limits) as object },
-  ) as Config;
+  const held: Record<string, unknown> = {};
+  for (const { config } of layers) {
+    for (const [key, value] of Object.entries(config)) held[key] = over(key, held[key], value);
+  }
+  return held as Config;
 }
 
 /** The same with where each comes from. */
@@ -37,9 +48,11 @@ export function described<Config extends object>(
   for (const { from, file, config } of layers) {
     for (const [key, value] of Object.entries(config as Record<string, unknown>)) {
       if (key === '$schema' || value === undefined) continue;
-      const before = key === 'limits' ? found[key]?.value : undefined;
-      const held = before === undefined ? value : { ...before, ...(value as object) };
-      found[key] = { value: held, from, ...(file !== undefined && { file }) };
+      found[key] = {
+        value: over(key, found[key]?.value, value),
+        from,
+        ...(file !== undefined && { file }),
+      };
     }
   }
   return found;
@@ -52,4 +65,5 @@ export const MODEL_DEFAULTS: ModelConfig = {
   inline: 'auto',
   isolation: 'none',
   limits: { maxQueue: 1024 },
+  watch: false,
 };

@@ -1,6 +1,6 @@
 import type { BatchingOptions, SessionOptions } from 'onlite';
 
-import type { CanaryKey, Tolerance, Traffic, VersionPolicy } from '../models';
+import type { CanaryKey, Tolerance, Traffic, VersionPolicy, WatchConfig } from '../models';
 
 /** A version as configurations have it: a whole number, or a string of one. */
 export type VersionNumber = number | string;
@@ -64,6 +64,25 @@ export interface ModelConfig {
     boolean | { readonly runs?: number; readonly requests?: readonly ConfiguredRequest[] };
   readonly classLabels?: readonly string[] | string;
   readonly signatures?: { readonly default?: string };
+  readonly watch?: boolean | WatchConfig;
+}
+
+/** With folders to write to as they are from a file's place. */
+export function withFolders(config: ModelConfig, absolute: (path: string) => string): ModelConfig {
+  const { watch } = config;
+  if (typeof watch !== 'object') return config;
+  const { log, labels } = watch;
+  const { folder } = labels ?? {};
+  return {
+    ...config,
+    watch: {
+      ...watch,
+      ...(log && { log: { ...log, folder: absolute(log.folder) } }),
+      ...(labels && {
+        labels: { ...labels, ...(folder !== undefined && { folder: absolute(folder) }) },
+      }),
+    },
+  };
 }
 
 /** Which versions are served. Default the highest. */

@@ -1,12 +1,19 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 
 import type { SessionOptions } from 'onlite';
 
-import type { ServingOptions, Traffic, VersionPolicy } from '../models';
+import type { ServingOptions, Traffic, VersionPolicy, WatchConfig } from '../models';
 import { readJsonFile } from './json-file';
 import { MODEL_DEFAULTS, described, merged, type Effective, type Layer } from './layers';
-import { normalised, policyOf, sessionOf, trafficOf, type ModelConfig } from './model-config';
+import {
+  normalised,
+  policyOf,
+  sessionOf,
+  trafficOf,
+  withFolders,
+  type ModelConfig,
+} from './model-config';
 import { ConfigError } from './schemas';
 
 /** A model's own configuration, beside its versions. */
@@ -80,7 +87,8 @@ function readModelConfig(file: string): Layer<ModelConfig> | undefined {
     if (error instanceof ConfigError && isMissing(file)) return undefined;
     throw error;
   }
-  return { from: 'model file', file, config: normalised(config) };
+  const own = withFolders(config, (path) => resolve(dirname(file), path));
+  return { from: 'model file', file, config: normalised(own) };
 }
 
 function isMissing(file: string): boolean {
@@ -93,7 +101,7 @@ function isMissing(file: string): boolean {
 }
 
 function servingOf(config: ModelConfig, folder: string): ServingOptions {
-  const { classLabels, signatures, limits, isolation } = config;
+  const { classLabels, signatures, limits, isolation, watch } = config;
   const labels = typeof classLabels === 'string' ? readLabels(folder, classLabels) : classLabels;
   return {
     ...(labels && { classLabels: labels }),
@@ -101,7 +109,17 @@ function servingOf(config: ModelConfig, folder: string): ServingOptions {
     ...(limits?.timeoutMs !== undefined && { timeoutMs: limits.timeoutMs }),
     ...(limits?.maxRunMs !== undefined && { maxRunMs: limits.maxRunMs }),
     ...(isolation !== undefined && { isolation }),
+    ...(watch !== undefined && watch !== false && { watch: watchOf(watch, folder) }),
   };
+}
+
+/** Only what there is is a reference. @throws ConfigError */
+function watchOf(watch: true | WatchConfig, folder: string): WatchConfig {
+  if (watch === true) return {};
+  if (watch.profile === undefined) return watch;
+  const profile = resolve(folder, watch.profile);
+  if (existsSync(profile)) return { ...watch, profile };
+  throw new ConfigError([{ file: profile, path: 'watch.profile', message: 'is not there' }]);
 }
 
 function readLabels(folder: string, name: string): string[] {

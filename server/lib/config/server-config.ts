@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 
 import { readJsonFile } from './json-file';
 import { described, merged, type Effective, type Layer } from './layers';
-import { normalised, type ModelConfig } from './model-config';
+import { normalised, withFolders, type ModelConfig } from './model-config';
 import type { ModelLayers } from './model-settings';
 
 /** Settings of a server, as `--config FILE` has them; the schema says more. */
@@ -145,14 +145,18 @@ export function followed(config: EffectiveConfig, before: EffectiveConfig): Effe
 function fromFile(file: string): ServerConfig {
   const config = readJsonFile(file, 'server') as ServerConfig;
   const absolute = (path: string): string => resolve(dirname(file), path);
-  const { modelBasePath, stateFile, auditLog, models = {} } = config;
-  const resolved = Object.entries(models).map(([name, { path, ...rest }]) => [
+  const { modelBasePath, stateFile, auditLog, defaults, models = {} } = config;
+  const resolved = Object.entries(models).map(([name, { path, config: own }]) => [
     name,
-    { ...rest, ...(path !== undefined && { path: absolute(path) }) },
+    {
+      ...(own && { config: withFolders(own, absolute) }),
+      ...(path !== undefined && { path: absolute(path) }),
+    },
   ]);
   return {
     ...config,
     models: Object.fromEntries(resolved) as NonNullable<ServerConfig['models']>,
+    ...(defaults && { defaults: withFolders(defaults, absolute) }),
     ...(modelBasePath !== undefined && { modelBasePath: absolute(modelBasePath) }),
     ...(stateFile !== undefined && { stateFile: absolute(stateFile) }),
     ...(auditLog !== undefined && { auditLog: absolute(auditLog) }),

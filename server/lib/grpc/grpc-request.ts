@@ -14,6 +14,11 @@ export class GrpcRequest extends ObservedRequest {
     this.remote = remote;
   }
 
+  /** The answer's fields are the same for all calls: only the client can name one. */
+  override nameIt(): string | undefined {
+    return this.givenId;
+  }
+
   header(name: string): string | undefined {
     return this.head.fields.get(name);
   }

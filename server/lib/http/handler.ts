@@ -161,7 +161,7 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
 /** What a request is known by is told whoever has named it, and whoever will ask what went wrong. */
 function nameRequest(response: ServerResponse, seen: HttpRequest, status: number): void {
   const { headers } = seen;
-  if (headers['x-request-id'] !== undefined || status >= 500) {
+  if (headers['x-request-id'] !== undefined || status >= 500 || seen.isNamed) {
     response.setHeader('X-Request-Id', seen.identity.requestId);
   }
   if (headers['traceparent'] === undefined) return;

@@ -13,6 +13,11 @@ export class Exchange {
   model: ServedModel | undefined;
   /** What it runs the model with; the first one, where a shadow takes another. */
   lease: Lease | undefined;
+
+  /** What a label will name it by: the client's name, or one that the client is told of; undefined if it is not. */
+  nameIt(): string | undefined {
+    return undefined;
+  }
 }
 
 /** The handler of a request is called from now on, until {@link leaveExchange}. */

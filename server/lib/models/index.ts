@@ -15,6 +15,7 @@ export { type Lease } from './lease';
 export { FAILURE_REASONS, ModelCounts, type FailureReason } from './model-counts';
 export { PreparationError, type Prepare } from './preparation';
 export { OUTCOMES, positionOf, type Outcome } from './outcomes';
+export { type RecordedRun, type Recorder, type WatchedVersion, type Watches } from './recorder';
 export { PROTOCOLS, indexOfProtocol, type ProtocolName } from './protocols';
 export { type KeyReader } from './route';
 export {
@@ -32,6 +33,7 @@ export {
 } from './served-model';
 export { DEFAULT_SIGNATURE, checkShape, wireShape, type Signature } from './signature';
 export { phaseDuration, queueDuration, type Duration } from './statistics';
+export { type WatchConfig } from './watch-config';
 export {
   NO_TRAFFIC,
   isHigher,

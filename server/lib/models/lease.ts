@@ -1,8 +1,10 @@
 import { InferenceSession, OnliteError, type RunOptions, type Tensor } from 'onlite';
+import type { RowTensor } from 'onlite/watch';
 
-import { exchangeUnderWay } from './exchange';
+import { exchangeUnderWay, type Exchange } from './exchange';
 import { disposeBound, type Bindings, type Bound, type InputShapes } from './bindings';
 import { NOBODY, type Caller } from './caller';
+import type { RecordedRun, Recorder } from './recorder';
 import { tooLate } from './run-queue';
 import type { ServedModel } from './served-model';
 import type { ShadowRun } from './shadowing';
@@ -23,6 +25,12 @@ export class Lease {
   askedAt = 0;
   ranFrom = 0;
   ranUntil = 0;
+  /** What the client calls the request in its body, where the protocol has a place for that. */
+  requestId: string | undefined;
+  /** Where the model is watched, and the request is one that is looked at. */
+  readonly #recorder: Recorder | undefined;
+  readonly #exchange: Exchange | undefined;
+  #failure: unknown;
   #isReleased = false;
   /** A run that was given up may still use the memory. */
   #isSpoilt = false;
@@ -40,7 +48,11 @@ export class Lease {
     this.#bound = bound;
     this.#shapes = shapes;
     const exchange = exchangeUnderWay();
-    if (exchange !== undefined) exchange.lease ??= this;
+    if (exchange === undefined) return;
+    exchange.lease ??= this;
+    if (model.recorder?.samples() !== true) return;
+    this.#recorder = model.recorder;
+    this.#exchange = exchange;
   }
 
   /** Whether the request has an input, or leaves out one that it may. */
@@ -108,6 +120,29 @@ export class Lease {
   ): Promise<void> | undefined {
     this.askedAt = performance.now();
     this.ranFrom = this.askedAt;
+    const run = (): Promise<void> | undefined => this.#begin(caller, timeoutMs, priority);
+    return this.#recorder === undefined ? run() : this.#noting(run);
+  }
+
+  /** Keeps what it fails with. */
+  #noting(run: () => Promise<void> | undefined): Promise<void> | undefined {
+    this.requestId ??= this.#exchange?.nameIt();
+    const fail = (error: unknown): never => {
+      this.#failure = error;
+      throw error;
+    };
+    try {
+      return run()?.catch(fail);
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  #begin(
+    caller: Caller,
+    timeoutMs: number | undefined,
+    priority: number,
+  ): Promise<void> | undefined {
     const deadline = this.#deadline(caller.deadline, timeoutMs);
     if (deadline !== undefined && deadline <= this.askedAt) {
       this.model.statistics.expired();
@@ -257,10 +292,53 @@ export class Lease {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    if (this.#recorder === undefined || this.askedAt === 0) this.#end();
+    else this.#recorder.take(this, () => this.#end());
+  }
+
+  /** What it was asked and what it said, in tensors that are there until its recorder has it end. @internal */
+  get recorded(): RecordedRun {
+    const { inputs, outputs } = this.signature;
+    const isDone = this.#failure === undefined && this.ranUntil > 0;
+    const { startedAt = this.#started } = this.#exchange ?? {};
+    const until = this.ranUntil > 0 ? this.ranUntil : performance.now();
+    const present = inputs.filter((_, index) => this.has(index));
+    return {
+      requestId: this.requestId,
+      time: Math.round(performance.timeOrigin + startedAt),
+      latencyMs: until - startedAt,
+      inputs: readable(present, (name) => this.#tensor(this.#bound.io.inputs, name)),
+      outputs: isDone
+        ? readable(outputs, (name) => this.#tensor(this.#bound.io.outputs, name))
+        : undefined,
+      error: isDone ? undefined : errorOf(this.#failure),
+    };
+  }
+
+  #end(): void {
     if (this.#isSpoilt) disposeBound(this.#bound);
     else this.#bindings.giveBack(this.#bound);
     this.model.ended();
   }
+}
+
+/** Tensors by name, with how those of whole numbers are read as real ones. */
+function readable(
+  values: Signature['inputs'],
+  tensorOf: (name: string) => Tensor,
+): Record<string, RowTensor> {
+  const tensors: Record<string, RowTensor> = {};
+  for (const { name, quantization } of values) {
+    const { type, dims, data } = tensorOf(name);
+    tensors[name] = { type, dims, data, ...(quantization && { quantization }) };
+  }
+  return tensors;
+}
+
+function errorOf(error: unknown): RecordedRun['error'] {
+  if (!(error instanceof Error)) return { message: String(error), code: 'other' };
+  const { code, name, message } = error as Error & { code?: unknown };
+  return { message, code: typeof code === 'string' ? code : name };
 }
 
 const isGivenUp = (error: unknown): boolean =>

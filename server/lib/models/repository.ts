@@ -6,6 +6,7 @@ import { ModelError } from './errors';
 import { exchangeUnderWay } from './exchange';
 import { ModelCounts, failureReason } from './model-counts';
 import type { Prepare } from './preparation';
+import type { Watches } from './recorder';
 import { Route, type KeyReader } from './route';
 import { ServedModel, type ModelSource, type SharedModel } from './served-model';
 import { Shadowing } from './shadowing';
@@ -82,6 +83,8 @@ export class ModelRepository {
   onProblem: ((model: ServedModel, problem: string | undefined) => void) | undefined;
   /** Of other threads. */
   mirror: RepositoryMirror | undefined;
+  /** Who watches versions; undefined where nobody does. */
+  watches: Watches | undefined;
 
   /** @param threads - that answer requests, of which this is `thread` */
   constructor(options: RepositoryOptions = {}, threads = 1, thread = 0) {
@@ -162,6 +165,7 @@ export class ModelRepository {
       );
       model.onProblem = (problem) => this.onProblem?.(model, problem);
       await prepareOrRetire(model, prepare);
+      model.recorder = await this.#watch(model);
       Object.assign(entry, { source, model, state: 'AVAILABLE', reason: undefined });
       this.#reroute(source.name);
       counts.loaded();
@@ -177,6 +181,16 @@ export class ModelRepository {
     }
   }
 
+  /** What it is watched for goes on where a version takes the place of the same one. */
+  async #watch(model: ServedModel): Promise<ServedModel['recorder']> {
+    try {
+      return await this.watches?.open(model);
+    } catch (error) {
+      await model.retire();
+      throw error;
+    }
+  }
+
   async #tell(entry: Entry): Promise<void> {
     await this.mirror?.changed(statusOf(entry));
   }
@@ -186,7 +200,10 @@ export class ModelRepository {
     const source = shared?.source ?? { name, version, file: '' };
     const before = this.#models.get(name)?.get(version);
     const model = shared && ServedModel.attach(shared, this.#pool, this.#limits, this.#thread);
-    if (model) model.onProblem = (problem) => this.onProblem?.(model, problem);
+    if (model) {
+      model.onProblem = (problem) => this.onProblem?.(model, problem);
+      model.recorder = this.watches?.attach(model);
+    }
     this.#keep({ source, state, reason, model, change: Promise.resolve() });
     this.#reroute(name);
     if (before?.model !== undefined) void this.#drain(before.model);
@@ -230,6 +247,7 @@ export class ModelRepository {
     this.#draining.add(model);
     try {
       await model.retire();
+      if (model.recorder !== undefined) await this.watches?.close(model);
     } finally {
       this.#draining.delete(model);
     }

@@ -24,11 +24,13 @@ import { Bindings, type BindingLimits, type InputShapes } from './bindings';
 import { ModelError } from './errors';
 import { InlineGate } from './inline-gate';
 import { Lease } from './lease';
+import type { Recorder } from './recorder';
 import { RunQueue, type QueueLimits } from './run-queue';
 import type { Shadowing } from './shadowing';
 import { DEFAULT_SIGNATURE, signaturesOf, type Signature } from './signature';
 import type { TrustedModel } from './trusted-model';
 import { RequestStatistics, sharedCounters } from './statistics';
+import type { WatchConfig } from './watch-config';
 import { Watchdog } from './watchdog';
 
 type Histogram = Pick<LatencyHistogram, 'count'> & {
@@ -116,6 +118,8 @@ export interface ServingOptions {
   readonly maxRunMs?: number;
   /** `'process'` runs it in a process of its own, one for each of the server's threads. Default: in this one. */
   readonly isolation?: 'none' | 'process';
+  /** How what it is asked and what it says is watched (`onlite/watch`). Default: not at all. */
+  readonly watch?: WatchConfig;
 }
 
 /** One version of a model, loaded. */
@@ -150,6 +154,8 @@ export class ServedModel {
   readonly serving: ServingOptions;
   /** Runs a share of the requests on another version, too. */
   shadowing: Shadowing | undefined;
+  /** Where it is watched. */
+  recorder: Recorder | undefined;
   readonly #bindings = new Map<Signature, Bindings>();
   readonly #resizes: boolean;
   /** Of the session's options what requests have to do with. */

@@ -38,6 +38,8 @@ export abstract class ObservedRequest extends Exchange {
   change: Change | undefined;
   span: RequestSpan | undefined;
   isOver = false;
+  /** Its client is told what it is called. */
+  isNamed = false;
   #identity: Identity | undefined;
 
   constructor(transport: number, protocol: ProtocolName) {
@@ -64,6 +66,12 @@ export abstract class ObservedRequest extends Exchange {
   get identity(): Identity {
     this.#identity ??= new Identity(this);
     return this.#identity;
+  }
+
+  /** Where the client has not named it, the answer has the name that was made. */
+  override nameIt(): string | undefined {
+    this.isNamed = true;
+    return this.identity.requestId;
   }
 
   /** What of it is in each line of the log that is about it. */

@@ -3,7 +3,8 @@ import type { AuditEntry } from '../logs/audit';
 import type { LogLevel } from '../logs/server-log';
 import type { ServerOptions } from '../server-options';
 import type { TlsOptions } from '../tls';
-import type { SharedModel, Traffic, VersionStatus } from '../models';
+import type { RecordedRun, SharedModel, Traffic, VersionStatus } from '../models';
+import type { Label } from '../watch/local-watches';
 
 /** What a thread of a server is made with. */
 export interface ThreadData {
@@ -74,13 +75,8 @@ export interface OrderMessage {
 /** What a thread says to the one that made it. */
 export type ThreadMessage =
   | { readonly kind: 'done'; readonly id: number; readonly error?: string }
-  /** A client wants a model to be loaded or unloaded: the first thread does so. */
-  | {
-      readonly kind: 'control';
-      readonly id: number;
-      readonly change: 'load' | 'unload';
-      readonly name: string;
-    }
+  /** Something that the first thread does, or knows, for all. */
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
   /** Something was answered with status 500. */
   | { readonly kind: 'failed'; readonly error: unknown }
   /** For the log, which the first thread writes. */
@@ -92,8 +88,23 @@ export type ThreadMessage =
     }
   | { readonly kind: 'audit'; readonly entry: AuditEntry };
 
-/** The answer to a `control`. */
-export interface ControlDone {
-  readonly controlled: number;
+/** What a thread asks of the first one. */
+export type Question =
+  /** A client wants a model to be loaded or unloaded. */
+  | { readonly kind: 'load' | 'unload'; readonly name: string }
+  /** A version that is watched was asked something here. */
+  | {
+      readonly kind: 'record';
+      readonly name: string;
+      readonly version: string;
+      readonly run: RecordedRun;
+      readonly dropped: number;
+    }
+  | { readonly kind: 'label'; readonly name: string; readonly labels: readonly Label[] };
+
+/** The answer to a question. */
+export interface Answered {
+  readonly answered: number;
+  readonly result?: unknown;
   readonly error?: { readonly message: string; readonly kind?: string };
 }

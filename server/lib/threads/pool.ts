@@ -12,11 +12,13 @@ import {
   type Traffic,
   type VersionStatus,
 } from '../models';
+import type { LocalWatches } from '../watch/local-watches';
 import type { ModelControl } from '../wire/route';
 import type {
-  ControlDone,
+  Answered,
   Order,
   OrderMessage,
+  Question,
   SharedStatus,
   ThreadData,
   ThreadMessage,
@@ -33,6 +35,7 @@ export interface PoolSettings {
   readonly bodies: SharedArrayBuffer;
   readonly models: ModelRepository;
   readonly control: ModelControl | undefined;
+  readonly watches: LocalWatches;
   readonly counts: SharedArrayBuffer;
   readonly log: ServerLog | undefined;
   readonly audit: Audit | undefined;
@@ -170,12 +173,9 @@ export class ThreadPool implements RepositoryMirror {
         else waiting?.fail(new Error(message.error));
         return;
       }
-      case 'control':
-        void this.#control(message.change, message.name).then((error) =>
-          member.worker.postMessage({
-            controlled: message.id,
-            ...(error && { error }),
-          } satisfies ControlDone),
+      case 'ask':
+        void this.#answer(message.id, message.question).then((answer) =>
+          member.worker.postMessage(answer),
         );
         return;
       case 'failed':
@@ -197,13 +197,31 @@ export class ThreadPool implements RepositoryMirror {
     }
   }
 
-  async #control(change: 'load' | 'unload', name: string): Promise<ControlDone['error']> {
+  async #answer(answered: number, question: Question): Promise<Answered> {
     try {
-      await this.#settings.control?.[change](name);
-      return undefined;
+      return { answered, result: await this.#do(question) };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      return { message, ...(error instanceof ModelError && { kind: error.kind }) };
+      return {
+        answered,
+        error: { message, ...(error instanceof ModelError && { kind: error.kind }) },
+      };
+    }
+  }
+
+  #do(question: Question): unknown {
+    const { control, watches } = this.#settings;
+    switch (question.kind) {
+      case 'load':
+      case 'unload':
+        return control?.[question.kind](question.name);
+      case 'record': {
+        const { name, version, run, dropped } = question;
+        watches.record(name, version, run, dropped);
+        return undefined;
+      }
+      case 'label':
+        return watches.label(question.name, question.labels);
     }
   }
 

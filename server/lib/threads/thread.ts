@@ -1,23 +1,35 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { ModelError, type ModelErrorKind } from '../models';
+import { RemoteWatches } from '../watch/remote-watches';
+import type { Labelled } from '../watch/local-watches';
 import type { AuditEntry } from '../logs/audit';
 import { LOG_LEVELS, type LogLevel, type ServerLog } from '../logs/server-log';
 import { ModelServer } from '../server';
-import type { ControlDone, Order, OrderMessage, ThreadData, ThreadMessage } from './messages';
+import type {
+  Answered,
+  Order,
+  OrderMessage,
+  Question,
+  ThreadData,
+  ThreadMessage,
+} from './messages';
 
 const { thread, threads, counts, bodies, logLevels, isAudited, options } = workerData as ThreadData;
 const tell = (message: ThreadMessage): void => parentPort?.postMessage(message);
 
-/** What clients have asked for and the first thread does. */
-const asked = new Map<number, { done: () => void; fail: (error: Error) => void }>();
+/** What the first thread was asked. */
+const asked = new Map<number, { done: (result: unknown) => void; fail: (error: Error) => void }>();
 let nextId = 0;
-const ask = (change: 'load' | 'unload', name: string): Promise<void> =>
+const ask = (question: Question, buffers: readonly ArrayBuffer[] = []): Promise<unknown> =>
   new Promise((done, fail) => {
     const id = nextId++;
     asked.set(id, { done, fail });
-    tell({ kind: 'control', id, change, name });
+    parentPort?.postMessage({ kind: 'ask', id, question } satisfies ThreadMessage, buffers);
   });
+const change = async (kind: 'load' | 'unload', name: string): Promise<void> => {
+  await ask({ kind, name });
+};
 
 /** Sends to the first thread what it has to write. */
 const log =
@@ -45,7 +57,11 @@ const server = ModelServer.ofThread(
     threads,
     counts,
     bodies,
-    control: { load: (name) => ask('load', name), unload: (name) => ask('unload', name) },
+    control: { load: (name) => change('load', name), unload: (name) => change('unload', name) },
+    watches: new RemoteWatches(async (name, version, run, dropped, buffers) => {
+      await ask({ kind: 'record', name, version, run, dropped }, buffers);
+    }),
+    label: async (name, labels) => (await ask({ kind: 'label', name, labels })) as Labelled,
   },
 );
 
@@ -81,17 +97,17 @@ async function follow(order: Order): Promise<void> {
   }
 }
 
-function controlled({ controlled: id, error }: ControlDone): void {
+function answered({ answered: id, result, error }: Answered): void {
   const waiting = asked.get(id);
   asked.delete(id);
-  if (error === undefined) waiting?.done();
+  if (error === undefined) waiting?.done(result);
   else if (error.kind === undefined) waiting?.fail(new Error(error.message));
   else waiting?.fail(new ModelError(error.kind as ModelErrorKind, error.message));
 }
 
-parentPort?.on('message', (message: OrderMessage | ControlDone) => {
-  if ('controlled' in message) {
-    controlled(message);
+parentPort?.on('message', (message: OrderMessage | Answered) => {
+  if ('answered' in message) {
+    answered(message);
     return;
   }
   const { id, order } = message;

@@ -1,5 +1,6 @@
 import type { Action } from '../access';
 import { ModelError, type ModelRepository } from '../models';
+import type { Label, Labelled } from '../watch/local-watches';
 import type { WireFailure } from './errors';
 import type { NonFinite } from './json/numbers';
 import type { WireAnswer, WireRequest } from './request';
@@ -15,7 +16,11 @@ export interface WireContext {
   readonly nonFinite: NonFinite;
   /** Whether clients may load and unload models that are known. */
   readonly control: ModelControl | undefined;
+  readonly label: TakeLabels;
 }
+
+/** Tells the true labels of what a model was asked. @throws ModelError not-found for one that is not watched */
+export type TakeLabels = (model: string, labels: readonly Label[]) => Labelled | Promise<Labelled>;
 
 /** Loads and unloads by name what the server was started with. */
 export interface ModelControl {

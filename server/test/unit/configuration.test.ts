@@ -51,6 +51,11 @@ describe('a configuration', () => {
       { concurrency: 1, instances: 1 },
       /config\.json: expected only one of concurrency and instances/,
     ],
+    [{}, { watch: { sample: 2 } }, /config\.json: watch\.sample: expected to be <= 1, got 2/],
+    [{}, { watch: { log: {} } }, /config\.json: watch\.log: expected folder/],
+    [{ defaults: { watch: { lg: 1 } } }, undefined, /defaults\.watch\.lg: is not known/],
+    [{}, { watch: { drift: { method: 'guess' } } }, /watch\.drift\.method: expected to match/],
+    [{}, { watch: { profile: 'none.json' } }, /1\/none\.json: watch\.profile: is not there/],
     [{}, { classLabels: 'absent.txt' }, /absent\.txt: classLabels: cannot be read: ENOENT/],
   ])('says what is wrong with %j and %j', (server, model, expected) => {
     const found = problemsOf(configured(server, model));

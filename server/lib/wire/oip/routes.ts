@@ -155,6 +155,7 @@ function infer(
   const plan = planFeed(model, parsed);
   const lease = feed(plan, body, length, { nonFinite });
   const { timeoutMs, priority, id } = parsed;
+  lease.requestId = id;
   return runAndAnswer(
     lease,
     () => lease.run(caller, timeoutMs, priority),

@@ -114,6 +114,7 @@ function runInfer(
     binaryOutput: true,
   });
   const lease = feedContents(model, signature, request);
+  if (request.id !== '') lease.requestId = request.id;
   return runAndAnswer(
     lease,
     () => lease.run(call, timeoutMs, priority),

@@ -1,0 +1,51 @@
+import type { Lease, RecordedRun, Recorder } from '../models';
+
+/** Requests whose tensors are held until they are read; what comes on top is read at once. */
+const MOST_WAITING = 64;
+
+/**
+ * Reads requests after their answers were sent: those of one turn of the event loop are read in the next one, when what
+ * that has answered is on its way.
+ */
+export class SoonRecorder implements Recorder {
+  readonly #sample: number;
+  readonly #record: (run: RecordedRun) => void;
+  #waiting: [lease: Lease, end: () => void][] = [];
+
+  /**
+   * @param sample - share of the requests that are looked at
+   * @param record - has to be done with the tensors when it returns; does not throw
+   */
+  constructor(sample: number, record: (run: RecordedRun) => void) {
+    this.#sample = sample;
+    this.#record = record;
+  }
+
+  samples(): boolean {
+    return this.#sample === 1 || Math.random() < this.#sample;
+  }
+
+  take(lease: Lease, end: () => void): void {
+    if (this.#waiting.length >= MOST_WAITING) {
+      this.#read(lease, end);
+      return;
+    }
+    if (this.#waiting.push([lease, end]) > 1) return;
+    // Answers of a turn are sent at its end (`together`), which may be asked for after this.
+    setImmediate(() => setImmediate(() => this.#drain()));
+  }
+
+  #drain(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const [lease, end] of waiting) this.#read(lease, end);
+  }
+
+  #read(lease: Lease, end: () => void): void {
+    try {
+      this.#record(lease.recorded);
+    } finally {
+      end();
+    }
+  }
+}

@@ -1,0 +1,230 @@
+// What models are asked and say is recorded, by whichever protocol and thread.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { OnliteError } from 'onlite';
+import { describe, expect, it } from 'vitest';
+
+import { createServer } from '@onlite/server';
+
+import { PREDICTION, V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
+import { encode, type Message } from './protobuf';
+import { call, fixture, json, post, type Call } from './support';
+import { addVersion, adds, temporaryFolder } from './versions-support';
+import { logged, serveWatched } from './watch-support';
+
+const folder = temporaryFolder();
+let made = 0;
+const newFolder = (): string => join(folder, String(made++));
+
+const row = [0.25, 0.5, 0.125];
+const bytes = Buffer.from(Float32Array.from(row).buffer);
+const tensor = { name: 'x', shape: [1, 3], datatype: 'FP32' };
+
+/** One row by each protocol over HTTP; those that have a place for an id in their bodies use that. */
+const overHttp: Readonly<Record<string, { path: string; call: (id: string) => Call }>> = {
+  oip: {
+    path: '/v2/models/rows/infer',
+    call: (id) => post({ id, inputs: [{ ...tensor, data: row }] }),
+  },
+  'oip, binary': {
+    path: '/v2/models/rows/infer',
+    call: (id) => {
+      const parameters = { binary_data_size: bytes.length };
+      const head = Buffer.from(JSON.stringify({ id, inputs: [{ ...tensor, parameters }] }));
+      const headers = { 'Inference-Header-Content-Length': String(head.length) };
+      return { ...post(Buffer.concat([head, bytes]), headers) };
+    },
+  },
+  'TensorFlow-Serving-and-KServe-v1': {
+    path: '/v1/models/rows:predict',
+    call: (id) => post({ instances: [row] }, { 'x-request-id': id }),
+  },
+  'TensorFlow-Serving-columns': {
+    path: '/v1/models/rows:predict',
+    call: (id) => post({ inputs: [row] }, { 'x-request-id': id }),
+  },
+  MLflow: {
+    path: '/invocations',
+    call: (id) =>
+      post({ instances: [row] }, { 'x-request-id': id, 'content-type': 'application/json' }),
+  },
+  TorchServe: {
+    path: '/predictions/rows',
+    call: (id) => post([row], { 'x-request-id': id, 'content-type': 'application/json' }),
+  },
+};
+
+const overGrpc: Readonly<Record<string, { path: string; message: (id: string) => Message }>> = {
+  oip: {
+    path: `${V2}ModelInfer`,
+    message: (id) => [...infer('rows', [input('x', 'FP32', [1, 3])], [[3, id]]), raw(...row)],
+  },
+  'TensorFlow Serving': {
+    path: `${PREDICTION}Predict`,
+    message: () => [
+      [1, [[1, 'rows']]],
+      [
+        2,
+        [
+          [1, 'x'],
+          [
+            2,
+            [
+              [1, 1],
+              [2, [1, 3].map((size) => [2, [[1, size]]] as const)],
+              [4, bytes],
+            ],
+          ],
+        ],
+      ],
+    ],
+  },
+};
+
+const expected = (requestId: string) => ({
+  time: expect.stringMatching(/^20\d\d-/) as string,
+  requestId,
+  model: 'rows',
+  version: '1',
+  features: { 'x[0]': 0.25, 'x[1]': 0.5, 'x[2]': 0.125 },
+  prediction: 1,
+  // They do not sum to 1.
+  scores: expect.any(Array) as number[],
+  latencyMs: expect.any(Number) as number,
+});
+
+describe('a model that is watched', () => {
+  it('records the same rows by all protocols, with the ids that clients give', async () => {
+    const log = newFolder();
+    const { server, port } = await serveWatched({ log: { folder: log } });
+    const grpc = newClient((await server.listenGrpc(0)).port);
+    const names: string[] = [];
+    for (const [name, { path, call: made }] of Object.entries(overHttp)) {
+      const reply = await call(port, path, made(name));
+      expect([name, reply.status, reply.text]).toEqual([name, 200, expect.anything()]);
+      names.push(name);
+    }
+    for (const [name, { path, message }] of Object.entries(overGrpc)) {
+      const id = `grpc ${name}`.replaceAll(' ', '-');
+      const reply = await callGrpc(grpc, path, encode(message(id)), 60_000, { 'x-request-id': id });
+      expect([name, reply.code, reply.details]).toEqual([name, 0, '']);
+      names.push(id);
+    }
+    grpc.close();
+    await server.close();
+    const rows = logged(log);
+    expect(rows.map(({ requestId }) => requestId)).toEqual(names);
+    for (const [index, found] of rows.entries()) {
+      expect(found).toEqual(expected(names[index]!));
+      expect(found.latencyMs).toBeGreaterThan(0);
+    }
+  });
+
+  it('names a request that its client has not, and says so', async () => {
+    const log = newFolder();
+    const { server, port } = await serveWatched({ log: { folder: log } });
+    const reply = await call(port, '/v1/models/rows:predict', post({ instances: [row, row] }));
+    const id = reply.headers['x-request-id'] as string;
+    expect(id).toMatch(/^[\w-]{36}$/);
+    await server.close();
+    expect(logged(log).map(({ requestId }) => requestId)).toEqual([`${id}/0`, `${id}/1`]);
+  });
+
+  it('records what a run fails with, and nothing of what never came to one', async () => {
+    const log = newFolder();
+    const { server, port } = await serveWatched({ log: { folder: log } });
+    const headers = { 'x-request-timeout-ms': '0', 'x-request-id': 'late' };
+    const late = await call(port, '/v1/models/rows:predict', post({ instances: [row] }, headers));
+    expect(late.status).toBe(504);
+    expect((await call(port, '/v1/models/rows:predict', post('{'))).status).toBe(400);
+    await server.close();
+    expect(logged(log)).toMatchObject([
+      { requestId: 'late', error: 'ERR_TIMEOUT', features: { 'x[0]': 0.25 } },
+    ]);
+    expect(logged(log)[0]).not.toHaveProperty('prediction');
+  });
+
+  it('looks at a share of the requests', async () => {
+    const log = newFolder();
+    const { server, port } = await serveWatched({ sample: 0.3, log: { folder: log } });
+    for (let turn = 0; turn < 300; turn++) {
+      await call(port, '/v1/models/rows:predict', post({ instances: [row] }));
+    }
+    await server.close();
+    // 90 ± 5 standard deviations.
+    expect(logged(log).length).toBeGreaterThan(50);
+    expect(logged(log).length).toBeLessThan(130);
+  });
+
+  it('is not served where it cannot be watched as it is configured', async () => {
+    const profile = join(folder, 'none.json');
+    writeFileSync(profile, '{}');
+    const loading = serveWatched({ profile });
+    await expect(loading).rejects.toThrow(OnliteError);
+    await expect(loading).rejects.toThrow(/a profile that onlite has made/);
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'is recorded in one log by all threads, and in processes of its own',
+    async () => {
+      for (const isolation of ['none', 'process'] as const) {
+        const log = newFolder();
+        const server = createServer({ workers: 3 });
+        const serving = { isolation, watch: { log: { folder: log } } };
+        const file = fixture('identity_float32.onnx');
+        await server.load({ name: 'rows', version: '1', file, serving });
+        const { port } = await server.listen(0);
+        const ready = async () => (await call(port, '/v2/health/ready')).status;
+        await expect.poll(ready, { timeout: 60_000 }).toBe(200);
+        const ids = Array.from({ length: 60 }, (_, index) => `r${index}`);
+        const replies = await Promise.all(
+          ids.map((id) =>
+            call(
+              port,
+              '/v1/models/rows:predict',
+              post({ instances: [row] }, { 'x-request-id': id }),
+            ),
+          ),
+        );
+        expect(replies.map(({ status }) => status)).toEqual(ids.map(() => 200));
+        await expect.poll(() => logged(log).length, { timeout: 30_000 }).toBe(60);
+        await server.close();
+        const rows = logged(log).sort(
+          (a, b) => Number(a.requestId!.slice(1)) - Number(b.requestId!.slice(1)),
+        );
+        expect(rows).toEqual(ids.map(expected));
+      }
+    },
+  );
+});
+
+describe('watch in configurations', () => {
+  it('holds for all models by default, with a folder for each version', async () => {
+    const base = newFolder();
+    const models = join(base, 'models');
+    addVersion(join(models, 'sum'), 1, { 'model.onnx': adds(1) });
+    addVersion(join(models, 'sum'), 2, { 'model.onnx': adds(2) });
+    addVersion(join(models, 'quiet'), 1, { 'model.onnx': adds(3) });
+    writeFileSync(join(models, 'quiet', 'config.json'), JSON.stringify({ watch: false }));
+    const config = { versionPolicy: { all: {} }, watch: { sample: 0.5 } };
+    writeFileSync(join(models, 'sum', 'config.json'), JSON.stringify(config));
+    const file = join(base, 'server.json');
+    const defaults = { watch: { log: { folder: 'log' }, sample: 0.1 } };
+    writeFileSync(file, JSON.stringify({ modelBasePath: 'models', defaults }));
+    const server = createServer();
+    await server.configure({ file, models: { watch: { sample: 1 } } });
+    const { port } = await server.listen(0);
+    for (const path of ['sum', 'sum/versions/1', 'quiet']) {
+      await call(port, `/v1/models/${path}:predict`, post({ instances: [4] }));
+    }
+    await server.close();
+    const log = join(base, 'log');
+    expect(logged(log, 'sum', '1')).toMatchObject([{ features: { x: 4 }, prediction: 5 }]);
+    expect(logged(log, 'sum', '2')).toMatchObject([{ features: { x: 4 }, prediction: 6 }]);
+    expect(logged(log, 'quiet', '1')).toEqual([]);
+    expect(json({ text: JSON.stringify(server.config?.layers.defaults) } as never)).toMatchObject({
+      watch: { log: { folder: log } },
+    });
+  });
+});
