@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { OnliteError } from 'onlite';
 import { describe, expect, it } from 'vitest';
 
-import { createServer } from '@onlite/server';
+import { createApiKey, createServer } from '@onlite/server';
 
 import { PREDICTION, V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
 import { encode, type Message } from './protobuf';
@@ -197,6 +197,105 @@ describe('a model that is watched', () => {
       }
     },
   );
+});
+
+describe('POST /watch/models/NAME/labels', () => {
+  const path = '/watch/models/rows/labels';
+  const typed = { 'content-type': 'application/json' };
+  const predict = (port: number, id: string, headers: Record<string, string> = {}) =>
+    call(
+      port,
+      '/v1/models/rows:predict',
+      post({ instances: [row] }, { 'x-request-id': id, ...headers }),
+    );
+
+  it('joins labels to what was predicted, by whichever version', async () => {
+    const { server, port } = await serveWatched({});
+    const file = fixture('identity_float32.onnx');
+    await server.load({ name: 'rows', version: '2', file, serving: { watch: {} } });
+    await predict(port, 'a');
+    await call(
+      port,
+      '/v1/models/rows/versions/1:predict',
+      post({ instances: [row, row] }, { 'x-request-id': 'b' }),
+    );
+    const labels = ['a', 'b/0', 'b/1', 'b'].map((requestId) => ({ requestId, label: 1 }));
+    const tell = async (body: unknown) => json(await call(port, path, post(body, typed)));
+    await expect.poll(() => tell([labels[0]])).toEqual({ joined: 1, unmatched: 0 });
+    expect(await tell(labels)).toEqual({ joined: 2, unmatched: 2 });
+    expect(await tell([])).toEqual({ joined: 0, unmatched: 0 });
+    await server.close();
+  });
+
+  it.runIf(process.platform === 'linux')('is answered by any thread', async () => {
+    const { server, port } = await serveWatched({}, { workers: 3 });
+    const ids = Array.from({ length: 30 }, (_, index) => `r${index}`);
+    await Promise.all(ids.map((id) => predict(port, id)));
+    const told = async (id: string): Promise<number> => {
+      const reply = await call(port, path, post([{ requestId: id, label: 1 }], typed));
+      return (json(reply) as { joined: number }).joined;
+    };
+    await Promise.all(ids.map((id) => expect.poll(() => told(id)).toBe(1)));
+    const none = await Promise.all(
+      ids.map(() => call(port, '/watch/models/none/labels', post([], typed))),
+    );
+    expect(new Set(none.map(({ status }) => status))).toEqual(new Set([404]));
+    await server.close();
+  });
+
+  it('has what waits again after a restart, where there is a folder', async () => {
+    const labels = newFolder();
+    const first = await serveWatched({ labels: { folder: labels } });
+    await predict(first.port, 'a');
+    await first.server.close();
+    const { server, port } = await serveWatched({ labels: { folder: labels } });
+    const reply = await call(port, path, post([{ requestId: 'a', label: 2 }], typed));
+    expect(json(reply)).toEqual({ joined: 1, unmatched: 0 });
+    await server.close();
+  });
+
+  it('asks for the scope label of the model', async () => {
+    const label = createApiKey('labeller', ['label:rows']);
+    const infer = createApiKey('user', ['infer', 'manage', 'monitor']);
+    const access = { keys: [label.key, infer.key] };
+    const { server, port } = await serveWatched({}, { access });
+    const tell = async (headers: Record<string, string>, to = path) =>
+      (await call(port, to, post([], { ...typed, ...headers }))).status;
+    expect(await tell({})).toBe(401);
+    expect(await tell({ 'x-api-key': infer.text })).toBe(403);
+    expect(await tell({ 'x-api-key': label.text })).toBe(200);
+    expect(await tell({ 'x-api-key': label.text }, '/watch/models/other/labels')).toBe(403);
+    expect((await predict(port, 'a', { 'x-api-key': label.text })).status).toBe(403);
+    await server.close();
+  });
+
+  it('names what is wrong', async () => {
+    const { server, port } = await serveWatched({});
+    const many = Array.from({ length: 10_001 }, () => ({ requestId: 'a', label: 1 }));
+    const cases: readonly (readonly [body: unknown, status: number, message: RegExp])[] = [
+      ['{', 400, /no JSON/],
+      [{ requestId: 'a', label: 1 }, 400, /expected a list/],
+      [[null], 400, /^\[0\]: expected an object/],
+      [[{ requestId: 'a', label: 1 }, { label: 1 }], 400, /^\[1\]\.requestId: expected a string/],
+      [[{ requestId: 'a'.repeat(513), label: 1 }], 400, /^\[0\]\.requestId/],
+      [[{ requestId: 'a', label: null }], 400, /^\[0\]\.label: expected a finite number/],
+      ['[{"requestId": "a", "label": 1e999}]', 400, /^\[0\]\.label/],
+      [[{ requestId: 'a', label: 1, why: 1 }], 400, /^\[0\]\.why: is not known/],
+      [many, 413, /10000 labels at most, got 10001/],
+      [`[${' '.repeat(4 << 20)}]`, 413, /4194304 bytes at most/],
+    ];
+    for (const [body, status, message] of cases) {
+      const reply = await call(port, path, post(body, typed));
+      expect(reply.status).toBe(status);
+      expect((json(reply) as { error: string }).error).toMatch(message);
+    }
+    await server.load({ name: 'plain', version: '1', file: fixture('identity_float32.onnx') });
+    const plain = await call(port, '/watch/models/plain/labels', post([], typed));
+    expect([plain.status, plain.text]).toEqual([404, expect.stringContaining('is watched')]);
+    expect((await call(port, '/watch/models/rows')).status).toBe(404);
+    expect((await call(port, path)).status).toBe(405);
+    await server.close();
+  });
 });
 
 describe('watch in configurations', () => {

@@ -8,7 +8,7 @@ export interface ApiKey {
   readonly id: string;
   /** `sha256:` and the hexadecimal digest of the whole key. */
   readonly hash: string;
-  /** `infer`, `manage` or `monitor`, each for all models or, as `infer:NAME` or `infer:PREFIX*`, for some. */
+  /** `infer`, `manage`, `monitor` or `label`, each for all models or, as `infer:NAME` or `infer:PREFIX*`, for some. */
   readonly scopes: readonly string[];
   /** A time in ISO 8601 from which on it is refused. */
   readonly expires?: string;
@@ -85,7 +85,7 @@ function checkApiKey(key: ApiKey, path: string): Known {
     const found = typeof scope === 'string' ? parseScope(scope) : undefined;
     if (found !== undefined) return found;
     throw new RangeError(
-      `${path}.scopes[${index}]: expected infer, manage or monitor, or such as infer:NAME`,
+      `${path}.scopes[${index}]: expected infer, manage, monitor or label, or such as infer:NAME`,
     );
   });
   const end = expires === undefined ? Infinity : Date.parse(expires);

@@ -1,5 +1,8 @@
-/** What a caller may be allowed: to run models, to change what is served, to read the server's own figures. */
-export type Action = 'infer' | 'manage' | 'monitor';
+/**
+ * What a caller may be allowed: to run models, to change what is served, to read the server's own figures, to tell what
+ * models should have said.
+ */
+export type Action = 'infer' | 'manage' | 'monitor' | 'label';
 
 /** Who calls, and what that one may do. */
 export interface Grant {
@@ -19,7 +22,7 @@ export interface Scope {
   readonly model: string;
 }
 
-const SCOPE = /^(?<action>infer|manage|monitor)(?::(?<model>[^\s*]*\*?))?$/;
+const SCOPE = /^(?<action>infer|manage|monitor|label)(?::(?<model>[^\s*]*\*?))?$/;
 
 /** `infer` for all models, `infer:NAME`, `infer:PREFIX*`; undefined for what is no scope of this server. */
 export function parseScope(text: string): Scope | undefined {

@@ -13,7 +13,7 @@ export const KEYS_HELP = `Usage: onlite-server keys add FILE ID --scope SCOPE…
 Keeps the file that --api-keys names. \`add\` makes a key and prints it, once: the file has its hash alone.
 A server that runs takes the file's keys as soon as it has changed.
 
-  --scope SCOPE    infer, manage or monitor; of some models: infer:NAME, infer:PREFIX*; may be repeated
+  --scope SCOPE    infer, manage, monitor or label; of some models: infer:NAME, infer:PREFIX*; may be repeated
   --expires TIME   from when on it is refused, such as 2030-01-31
 `;
 
