@@ -7,8 +7,8 @@ import { findProgram } from '../lib/process.mjs';
 import { at } from '../lib/project.mjs';
 import { expressions } from './expressions.mjs';
 
-/** Of which nothing is there without a canary, a shadow, a failure or a refusal. */
-const MAY_BE_EMPTY = /canary|shadow|failures_total|batch_size|!="success"|vector\(0\)|up\{/;
+/** Of which nothing is there without a canary, a shadow, a failure, a refusal or a model that is watched. */
+const MAY_BE_EMPTY = /canary|watch|shadow|failures_total|batch_size|!="success"|vector\(0\)|up\{/;
 
 /** Starts one that collects the servers' metrics each second, if it is installed. */
 export function startPrometheus(folder, port, instances) {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { findProgram, run } from '../lib/process.mjs';
 import { at } from '../lib/project.mjs';
 import { expressions } from './expressions.mjs';
+import { stabilityTests } from './stability.mjs';
 
 /** @returns why nothing was done, if so */
 export async function rules() {
@@ -23,6 +24,8 @@ export async function rules() {
     const groups = [{ name: 'all', rules: asRules }];
     writeFileSync(join(folder, 'all.json'), JSON.stringify({ groups }));
     await run(promtool, ['check', 'rules', 'all.json'], { cwd: folder });
+    writeFileSync(join(folder, 'stability.json'), JSON.stringify(stabilityTests()));
+    await run(promtool, ['test', 'rules', 'stability.json'], { cwd: folder });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

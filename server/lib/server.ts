@@ -46,6 +46,7 @@ import { statusPages } from './status/pages';
 import { threadOptions } from './threads/messages';
 import { ThreadPool } from './threads/pool';
 import { LocalWatches } from './watch/local-watches';
+import type { WatchState } from './watch/watched-version';
 import { protocols } from './wire';
 import type { ModelControl, TakeLabels, WireContext } from './wire/route';
 
@@ -59,6 +60,7 @@ interface ThreadOf {
   readonly control: ModelControl;
   readonly watches: Watches;
   readonly label: TakeLabels;
+  readonly watched: () => Promise<WatchState[]>;
   /** What requests are counted in. */
   readonly counts: SharedArrayBuffer;
   readonly bodies: SharedArrayBuffer;
@@ -153,7 +155,9 @@ export class ModelServer implements AsyncDisposable {
       control: options.control === true ? (of?.control ?? this.manager) : undefined,
       label: of?.label ?? ((name, labels) => watches.label(name, labels)),
     };
-    const measured = { models, counts, version: ONLITE_VERSION };
+    const watched = (): Promise<WatchState[]> | undefined =>
+      of === undefined ? watches.states() : models.isWatched ? of.watched() : undefined;
+    const measured = { models, counts, version: ONLITE_VERSION, watched };
     const metrics = metricsPages(measured, metricsNames);
     const threads = of?.threads ?? workers;
     this.#statusPages = statusPages({ ...measured, manager: this.manager, threads });

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createServer } from '@onlite/server';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Profiler, writeProfile } from 'onlite/watch';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 
 import { call, fixture, json, listening, post, root, serve, type Running } from './support';
@@ -39,6 +40,12 @@ beforeAll(async () => {
   const session = { batching: { maxBatchSize: 4 } };
   const file = fixture('identity_float32.onnx');
   await server.load({ name: 'gathered', version: '1', file, session });
+  const features = new Profiler();
+  for (let value = 0; value < 20; value++) features.add({ 'x[0]': value });
+  const profile = join(mkdtempSync(join(tmpdir(), 'onlite-profile-')), 'profile.json');
+  await writeProfile(profile, features.finish());
+  const watch = { profile, drift: { minRows: 1 } };
+  await server.load({ name: 'watched', version: '1', file, serving: { watch } });
   await server.manager.canary('sum', { version: '2', percent: 50 });
   await server.manager.shadow('sum', { version: '1', percent: 50 });
 });
@@ -98,7 +105,12 @@ describe('what is asked of Prometheus', () => {
     expect((await call(running.port, '/v1/models/sum:predict', post(body))).status).toBe(200);
     const rows = { inputs: [[1, 2, 3]] };
     expect((await call(running.port, '/v1/models/gathered:predict', post(rows))).status).toBe(200);
-    const { text } = await call(running.port, '/metrics');
+    expect((await call(running.port, '/v1/models/watched:predict', post(rows))).status).toBe(200);
+    const text = await vi.waitFor(async () => {
+      const { text: all } = await call(running.port, '/metrics');
+      expect(all).toContain('onlite_watch_stability_index');
+      return all;
+    });
     for (const [, name] of text.matchAll(/^# TYPE (\S+) /gm)) families.set(name!, new Set());
     for (const [, sample, labels] of text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {
       const name = families.has(sample!) ? sample! : sample!.replace(/_(bucket|sum|count)$/, '');
@@ -116,7 +128,8 @@ describe('what is asked of Prometheus', () => {
     const spelt = expression.replace(TWO_NAMES, '$1$2$4{$5} $1$3$4{$5}');
     for (const [, name, selector = ''] of spelt.matchAll(/(onlite[_:][\w:]*)(?:\{(.*?)\})?/g)) {
       names++;
-      if (recorded.has(name!)) for (const label of ['model']) known.add(label);
+      if (recorded.has(name!))
+        for (const label of ['model', 'version', 'feature', 'bin']) known.add(label);
       const family = families.get(name!) ?? families.get(name!.replace(/_(bucket|sum|count)$/, ''));
       expect(family !== undefined || recorded.has(name!), name).toBe(true);
       for (const label of family ?? []) known.add(label);

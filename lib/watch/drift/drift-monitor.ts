@@ -239,13 +239,30 @@ export class DriftMonitor {
 
   /** Null while there are too few rows. */
   report(): DriftReport | null {
+    return this.#hasEnough
+      ? this.#summed(this.#columns.map((column) => this.#drift(column)))
+      : null;
+  }
+
+  /** The same; other work is done between the features. */
+  async reportInTurns(): Promise<DriftReport | null> {
+    if (!this.#hasEnough) return null;
+    const features: (FeatureDrift | null)[] = [];
+    for (const column of this.#columns) {
+      features.push(this.#drift(column));
+      await new Promise(setImmediate);
+    }
+    return this.#summed(features);
+  }
+
+  get #hasEnough(): boolean {
+    return Math.min(this.#rows, this.#window) >= this.#minRows;
+  }
+
+  #summed(all: readonly (FeatureDrift | null)[]): DriftReport {
     const rows = Math.min(this.#rows, this.#window);
-    if (rows < this.#minRows) return null;
-    const features = this.#columns
-      .filter(({ isEmpty }) => !isEmpty)
-      .map((column) => this.#drift(column));
-    const predictions =
-      this.#predictions && !this.#predictions.isEmpty ? this.#drift(this.#predictions) : null;
+    const features = all.filter((feature) => feature !== null);
+    const predictions = this.#predictions && this.#drift(this.#predictions);
     const drifted = features.filter((feature) => feature.drifted).length;
     return {
       rows,
@@ -255,7 +272,9 @@ export class DriftMonitor {
     };
   }
 
-  #drift(column: Column): FeatureDrift {
+  /** Null where there is nothing to compare. */
+  #drift(column: Column): FeatureDrift | null {
+    if (column.isEmpty) return null;
     const { name, kind } = column.profile;
     const method = pick(this.#options.method, name);
     const isUsed = method !== undefined && isMethodFor(method, kind);

@@ -234,6 +234,15 @@ export class ModelWatch {
   }
 
   report(): WatchReport {
+    return this.#reportWith(this.#drift?.report() ?? null);
+  }
+
+  /** The same; comparing takes its time, and other work is done between the features. */
+  async reportInTurns(): Promise<WatchReport> {
+    return this.#reportWith((await this.#drift?.reportInTurns()) ?? null);
+  }
+
+  #reportWith(drift: DriftReport | null): WatchReport {
     return {
       model: this.model,
       since: this.#since,
@@ -242,7 +251,7 @@ export class ModelWatch {
       rows: this.#rows,
       errors: this.#errors.kinds,
       outputs: this.#health.counts,
-      drift: this.#drift?.report() ?? null,
+      drift,
       quality: this.#quality.report(this.#task),
       labels: this.#labels?.counts ?? { pending: 0, joined: 0, unmatched: 0, expired: 0, lost: 0 },
       log: this.#logCounts(),

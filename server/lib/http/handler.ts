@@ -26,7 +26,7 @@ export interface Page {
     request: IncomingMessage,
     response: ServerResponse,
     grant: Grant | undefined,
-  ) => void;
+  ) => Promise<void> | undefined;
 }
 
 /** What the handler of requests is made with. */
@@ -127,8 +127,10 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       if (page !== undefined) {
         const { needs, answer } = page;
         admitted(admit(seen, needs, undefined), () => {
-          answer(request, response, seen.grant);
-          observer.end(seen, response.statusCode);
+          const done = (): void => observer.end(seen, response.statusCode);
+          const answering = answer(request, response, seen.grant);
+          if (answering === undefined) done();
+          else answering.then(done, fail);
         });
         return;
       }

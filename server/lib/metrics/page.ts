@@ -3,9 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OPENMETRICS_CONTENT_TYPE, PROMETHEUS_CONTENT_TYPE, metricsText } from 'onlite/metrics';
 
 import { allows, type Grant } from '../access';
+import type { WatchState } from '../watch/watched-version';
 import { serverFamilies, type Measured } from './families';
 import { printFamilies, withoutModels } from './text';
 import { tritonFamilies } from './triton';
+import { watchFamilies } from './watch-families';
 
 /** Whose names metrics have. */
 export type MetricsNames = 'onlite' | 'triton' | 'both';
@@ -23,13 +25,19 @@ function prefersOpenMetrics(accept = ''): boolean {
   return open > 0 && open >= (weights.get('text/plain') ?? weights.get('*/*') ?? 0);
 }
 
-function textOf(measured: Measured, names: MetricsNames, isOpen: boolean): string {
+function textOf(
+  measured: Measured,
+  watched: readonly WatchState[],
+  names: MetricsNames,
+  isOpen: boolean,
+): string {
   const end = isOpen ? '# EOF\n' : '';
   // OpenMetrics' counters end in `_total`, and Triton's do not.
   const triton = names === 'onlite' ? '' : printFamilies(tritonFamilies(measured.models), false);
   if (names === 'triton') return triton;
   const sessions = metricsText({ openMetrics: isOpen });
-  const own = printFamilies(serverFamilies(measured), isOpen);
+  const families = [...serverFamilies(measured), ...watchFamilies(watched)];
+  const own = printFamilies(families, isOpen);
   return sessions.slice(0, sessions.length - end.length) + own + triton + end;
 }
 
@@ -54,21 +62,31 @@ interface MetricsPage {
 function metricsPage(
   measured: Measured,
   names: MetricsNames,
-): (request: IncomingMessage, response: ServerResponse, grant?: Grant) => void {
+): (
+  request: IncomingMessage,
+  response: ServerResponse,
+  grant?: Grant,
+) => Promise<void> | undefined {
   return (request, response, grant) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { Allow: 'GET, HEAD', 'Content-Length': 0 }).end();
-      return;
+      return undefined;
     }
     const isOpen = names === 'onlite' && prefersOpenMetrics(request.headers.accept);
-    const all = textOf(measured, names, isOpen);
-    const body =
-      grant === undefined ? all : withoutModels(all, (model) => allows(grant, 'monitor', model));
-    response.writeHead(200, {
-      'Content-Type': isOpen ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE,
-      'Content-Length': Buffer.byteLength(body),
-      Vary: 'Accept',
-    });
-    response.end(body);
+    const answer = (watched: readonly WatchState[]): void => {
+      const all = textOf(measured, watched, names, isOpen);
+      const body =
+        grant === undefined ? all : withoutModels(all, (model) => allows(grant, 'monitor', model));
+      response.writeHead(200, {
+        'Content-Type': isOpen ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE,
+        'Content-Length': Buffer.byteLength(body),
+        Vary: 'Accept',
+      });
+      response.end(body);
+    };
+    const watched = measured.watched();
+    if (watched !== undefined) return watched.then(answer);
+    answer([]);
+    return undefined;
   };
 }

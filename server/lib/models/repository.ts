@@ -392,6 +392,11 @@ export class ModelRepository {
     return this.names.flatMap((name) => this.versions(name));
   }
 
+  /** Whether some version is watched. */
+  get isWatched(): boolean {
+    return this.all().some(({ model }) => model?.recorder !== undefined);
+  }
+
   /** The one model that is served; undefined if there are none or several. */
   get only(): string | undefined {
     const [first, second] = this.#models.keys();

@@ -42,17 +42,21 @@ let page: Html | undefined;
 
 interface StatusPage {
   readonly needs: 'nothing' | 'monitor';
-  readonly answer: (request: IncomingMessage, response: ServerResponse, grant?: Grant) => void;
+  readonly answer: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    grant?: Grant,
+  ) => Promise<void> | undefined;
 }
 
 function answer(
   { method }: IncomingMessage,
   response: ServerResponse,
   make: () => { type: string; body: string; policy?: string },
-): void {
+): undefined {
   if (method !== 'GET' && method !== 'HEAD') {
     response.writeHead(405, { Allow: 'GET, HEAD', 'Content-Length': 0 }).end();
-    return;
+    return undefined;
   }
   const { type, body, policy = "default-src 'none'; frame-ancestors 'none'" } = make();
   response.writeHead(200, {
@@ -64,6 +68,7 @@ function answer(
     'Cache-Control': 'no-store',
   });
   response.end(body);
+  return undefined;
 }
 
 /**

@@ -100,7 +100,9 @@ export type Question =
       readonly run: RecordedRun;
       readonly dropped: number;
     }
-  | { readonly kind: 'label'; readonly name: string; readonly labels: readonly Label[] };
+  | { readonly kind: 'label'; readonly name: string; readonly labels: readonly Label[] }
+  /** How what is watched does. */
+  | { readonly kind: 'watched' };
 
 /** The answer to a question. */
 export interface Answered {

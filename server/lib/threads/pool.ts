@@ -222,6 +222,8 @@ export class ThreadPool implements RepositoryMirror {
       }
       case 'label':
         return watches.label(question.name, question.labels);
+      case 'watched':
+        return watches.states() ?? [];
     }
   }
 

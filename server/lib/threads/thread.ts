@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { ModelError, type ModelErrorKind } from '../models';
 import { RemoteWatches } from '../watch/remote-watches';
 import type { Labelled } from '../watch/local-watches';
+import type { WatchState } from '../watch/watched-version';
 import type { AuditEntry } from '../logs/audit';
 import { LOG_LEVELS, type LogLevel, type ServerLog } from '../logs/server-log';
 import { ModelServer } from '../server';
@@ -61,6 +62,7 @@ const server = ModelServer.ofThread(
     watches: new RemoteWatches(async (name, version, run, dropped, buffers) => {
       await ask({ kind: 'record', name, version, run, dropped }, buffers);
     }),
+    watched: async () => (await ask({ kind: 'watched' })) as WatchState[],
     label: async (name, labels) => (await ask({ kind: 'label', name, labels })) as Labelled,
   },
 );

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 
-import type { ModelWatch, WatchOptions } from 'onlite/watch';
+import type { WatchOptions } from 'onlite/watch';
 
 import {
   ModelError,
   type RecordedRun,
   type Recorder,
   type WatchConfig,
-  type WatchedVersion,
+  type WatchedVersion as OfVersion,
   type Watches,
 } from '../models';
-import { SoonRecorder } from './soon';
+import { WatchedVersion, type WatchState } from './watched-version';
 
 /** A true label, by the request's id; of one of several rows by `id/row`. */
 export interface Label {
@@ -25,21 +25,7 @@ export interface Labelled {
   readonly unmatched: number;
 }
 
-/** One version that is watched. */
-interface Watched {
-  readonly name: string;
-  readonly version: string;
-  readonly watch: ModelWatch;
-  readonly recorder: Recorder;
-  /** Requests that were not recorded, because too many were under way from other threads. */
-  dropped: number;
-  /** What it was opened with. */
-  readonly config: string;
-  /** Models that are recorded by it: where a version takes the place of the same one there are two for a time. */
-  users: number;
-}
-
-const keyOf = ({ name, version }: Pick<WatchedVersion, 'name' | 'version'>): string =>
+const keyOf = ({ name, version }: Pick<OfVersion, 'name' | 'version'>): string =>
   JSON.stringify([name, version]);
 
 /** A folder of its own for each version; names have no slashes, nor do they begin with a dot. */
@@ -64,11 +50,11 @@ function optionsOf(name: string, version: string, config: WatchConfig): WatchOpt
  * first one: so windows are of all requests, and logs and journals have one writer.
  */
 export class LocalWatches implements Watches {
-  readonly #watched = new Map<string, Watched>();
+  readonly #watched = new Map<string, WatchedVersion>();
   /** The last change of each: one is opened when the one before is closed. */
   readonly #changes = new Map<string, Promise<unknown>>();
 
-  async open(model: WatchedVersion): Promise<Recorder | undefined> {
+  async open(model: OfVersion): Promise<Recorder | undefined> {
     const config = model.serving.watch;
     if (config === undefined) return undefined;
     return this.#inTurn(keyOf(model), () => this.#open(model, config));
@@ -78,7 +64,7 @@ export class LocalWatches implements Watches {
     throw new Error('versions are opened in the thread that watches them');
   }
 
-  close(model: Pick<WatchedVersion, 'name' | 'version'>): Promise<void> {
+  close(model: Pick<OfVersion, 'name' | 'version'>): Promise<void> {
     const key = keyOf(model);
     return this.#inTurn(key, async () => {
       const watched = this.#watched.get(key);
@@ -90,15 +76,12 @@ export class LocalWatches implements Watches {
 
   /** One that another thread has read; of a version that is no more it is nothing. */
   record(name: string, version: string, run: RecordedRun, dropped: number): void {
-    const watched = this.#watched.get(keyOf({ name, version }));
-    if (watched === undefined) return;
-    watched.dropped += dropped;
-    recordIn(watched.watch, run);
+    this.#watched.get(keyOf({ name, version }))?.record(run, dropped);
   }
 
   /** Tells true labels to whichever version has made the prediction. @throws ModelError not-found */
   label(name: string, labels: readonly Label[]): Labelled {
-    const watches = this.all().filter((watched) => watched.name === name);
+    const watches = [...this.#watched.values()].filter((watched) => watched.name === name);
     if (watches.length === 0) {
       throw new ModelError('not-found', `no version of a model '${name}' is watched`);
     }
@@ -110,11 +93,13 @@ export class LocalWatches implements Watches {
     return { joined, unmatched: labels.length - joined };
   }
 
-  all(): readonly Watched[] {
-    return [...this.#watched.values()];
+  /** How all of them do; undefined where nothing is watched. */
+  states(): Promise<WatchState[]> | undefined {
+    if (this.#watched.size === 0) return undefined;
+    return Promise.all([...this.#watched.values()].map((watched) => watched.state()));
   }
 
-  async #open(model: WatchedVersion, config: WatchConfig): Promise<Recorder> {
+  async #open(model: OfVersion, config: WatchConfig): Promise<Recorder> {
     const { name, version } = model;
     const key = keyOf(model);
     const text = JSON.stringify(config);
@@ -128,10 +113,11 @@ export class LocalWatches implements Watches {
     // Loaded when something is watched: most servers need none of it.
     const { ModelWatch } = await import('onlite/watch');
     const watch = await ModelWatch.open(optionsOf(name, version, config));
-    const recorder = new SoonRecorder(config.sample ?? 1, (run) => recordIn(watch, run));
+    const { sample = 1 } = config;
     const users = (before?.users ?? 0) + 1;
-    this.#watched.set(key, { name, version, watch, recorder, dropped: 0, config: text, users });
-    return recorder;
+    const watched = new WatchedVersion({ name, version, watch, sample, config: text, users });
+    this.#watched.set(key, watched);
+    return watched.recorder;
   }
 
   #inTurn<Result>(key: string, change: () => Promise<Result>): Promise<Result> {
@@ -144,16 +130,4 @@ export class LocalWatches implements Watches {
     done.then(forget, forget);
     return done;
   }
-}
-
-function recordIn(watch: ModelWatch, run: RecordedRun): void {
-  const { requestId, time, latencyMs, inputs, outputs, error } = run;
-  watch.record({
-    inputs,
-    time,
-    latencyMs,
-    ...(requestId !== undefined && { requestId }),
-    ...(outputs && { outputs }),
-    ...(error && { error: Object.assign(new Error(error.message), { code: error.code }) }),
-  });
 }
