@@ -65,6 +65,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'explain',
+    {
+      summary: 'say which features, or parts of an image, a prediction depends on',
+      load: async () => (await import('./explain/index.js')).explain,
+    },
+  ],
+  [
     'encrypt',
     {
       summary: 'encrypt a model, which sessions read given its key',

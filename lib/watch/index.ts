@@ -41,6 +41,12 @@ export {
   type ModelFunction,
 } from './explain/explain-options';
 export { kernelShap, type KernelShapOptions, type ShapValues } from './explain/kernel-shap';
+export { type ExplainedInput } from './explain/row-layout';
+export {
+  SessionModel,
+  type ExplainedSession,
+  type SessionModelOptions,
+} from './explain/session-model';
 export { occlusionMap, type OcclusionMap, type OcclusionOptions } from './explain/occlusion';
 export {
   permutationImportance,

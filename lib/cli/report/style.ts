@@ -64,6 +64,11 @@ td small{display:block;color:var(--soft);font-size:.8rem;white-space:normal;min-
 .words td,.words thead th{text-align:left}
 .bars tbody th{min-width:8rem}.bars .bar{width:45%;text-align:left}
 .bar rect{fill:var(--s1)}
+.signed{min-width:8rem}.signed rect{fill:var(--s2)}.signed.against rect{fill:var(--s1)}.signed line{stroke:var(--soft)}
+.signs tbody th{min-width:6rem}.signs td:last-child{width:45%}
+.pictures{display:flex;flex-wrap:wrap;gap:1rem}.pictures figcaption{flex-basis:100%}
+.picture{position:relative;flex:1 1 14rem;max-width:24rem}.picture img{display:block;width:100%;height:auto;image-rendering:pixelated;border-radius:6px}
+.picture .over{position:absolute;inset:0;height:100%}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1.25rem;margin:0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 code{font:0.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}

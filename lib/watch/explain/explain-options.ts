@@ -30,7 +30,7 @@ export type ModelFunction = (
 export class BatchedModel {
   readonly #model: ModelFunction;
   readonly #options: ExplainOptions;
-  readonly #batchSize: number;
+  readonly batchSize: number;
   readonly #total: number;
   #done = 0;
 
@@ -40,16 +40,16 @@ export class BatchedModel {
     requireCount(batchSize, 'batchSize');
     this.#model = model;
     this.#options = options;
-    this.#batchSize = batchSize;
+    this.batchSize = batchSize;
     this.#total = total;
   }
 
   /** @throws OnliteError ERR_CANCELLED by the signal; what the model throws. */
   async ask(rows: readonly Float64Array[]): Promise<Float64Array[]> {
     const answers: Float64Array[] = [];
-    for (let first = 0; first < rows.length; first += this.#batchSize) {
+    for (let first = 0; first < rows.length; first += this.batchSize) {
       throwIfAborted(this.#options.signal);
-      const batch = rows.slice(first, first + this.#batchSize);
+      const batch = rows.slice(first, first + this.batchSize);
       const outputs = await this.#model(batch);
       if (outputs.length !== batch.length) {
         throw invalidArgument('model', `an answer for each of ${batch.length} rows`, outputs);

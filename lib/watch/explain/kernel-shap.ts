@@ -219,8 +219,16 @@ export async function kernelShap(
   const gain = minus(outputs, base);
   const kept = varying.map((index) => groups[index] ?? []);
   const means: Float64Array[] = [];
-  for (const { mask } of sets) {
-    means.push(minus(meanOf(await asked.ask(maskedRows(row, background, kept, mask))), base));
+  // Full batches, however few rows the background has.
+  const together = Math.ceil(asked.batchSize / background.length);
+  for (let first = 0; first < sets.length; first += together) {
+    const some = sets.slice(first, first + together);
+    const rows = some.flatMap(({ mask }) => maskedRows(row, background, kept, mask));
+    const answers = await asked.ask(rows);
+    for (const index of some.keys()) {
+      const own = answers.slice(index * background.length, (index + 1) * background.length);
+      means.push(minus(meanOf(own), base));
+    }
   }
   const found = attribute(sets, means, gain, varying.length);
   const values = Array.from(outputs, (_, output) => {

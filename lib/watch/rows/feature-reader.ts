@@ -54,7 +54,7 @@ function moments(
 }
 
 /** Where the channels of an image of such dims are: [H, W, C] or [C, H, W]; null for no image. */
-function channelsOf(dims: readonly number[]): { channels: number; isLast: boolean } | null {
+export function channelsOf(dims: readonly number[]): { channels: number; isLast: boolean } | null {
   if (dims.length !== 3) return null;
   const [first = 0, , last = 0] = dims;
   if (last <= 4) return { channels: last, isLast: true };
