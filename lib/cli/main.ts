@@ -72,6 +72,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'stability',
+    {
+      summary: 'say how much predictions change with repeated runs and slightly other inputs',
+      load: async () => (await import('./stability/index.js')).stability,
+    },
+  ],
+  [
     'encrypt',
     {
       summary: 'encrypt a model, which sessions read given its key',

@@ -91,6 +91,14 @@ export {
   type RowTensor,
   type RowTensors,
 } from './rows/row';
+export {
+  measureStability,
+  type AnswerSpread,
+  type PerturbedSpread,
+  type Stability,
+  type StabilityOptions,
+} from './stability/measure';
+export { type PixelLayout } from './stability/perturb';
 export { type Pixels } from './tensorboard/png';
 export {
   type ChartCategory,

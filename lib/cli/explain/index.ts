@@ -12,7 +12,8 @@ import { describeFile } from '../model-file';
 import { toJson } from '../output';
 import { writeOutput } from '../output-file';
 import type { ExplainDocument } from './document';
-import { explainRows, imageOf, importanceOf, type Task } from './explain';
+import { explainRows, importanceOf, type Task } from './explain';
+import { imageOf } from './image';
 import { parseExplainOptions, type ExplainCommand } from './options';
 import { renderText } from './text';
 

@@ -1,5 +1,5 @@
 import type { TensorValueMetadata } from '../../engine/session/metadata';
-import type { InferenceSession } from '../../engine/session/session';
+import type { Feeds, InferenceSession } from '../../engine/session/session';
 import { OnliteError, invalidArgument } from '../../errors';
 import { elementReader, isReadable } from '../rows/elements';
 import { withQuantization, type WithQuantization } from '../rows/real-values';
@@ -17,10 +17,7 @@ export interface SessionModelOptions {
 }
 
 /** What of a session explanations need. */
-export type ExplainedSession = Pick<
-  InferenceSession,
-  'run' | 'inputMetadata' | 'outputMetadata' | 'engine'
->;
+export type ExplainedSession = Pick<InferenceSession, 'run' | 'inputMetadata' | 'outputMetadata'>;
 
 const realTypes = ['float32', 'float64', 'float16', 'bfloat16'];
 
@@ -87,6 +84,11 @@ export class SessionModel {
 
   rowsOf(feeds: RowTensors): Float64Array[] {
     return this.#layout.rowsOf(feeds);
+  }
+
+  /** Rows as the model takes them. */
+  feedsOf(rows: readonly Float64Array[]): Feeds {
+    return this.#layout.feedsOf(rows);
   }
 
   /** What a class's number in `ask` stands for. */
