@@ -54,6 +54,7 @@ export {
   type PermutationImportance,
   type PermutationOptions,
 } from './explain/permutation-importance';
+export { type AlertMeasure, type AlertRule, type AlertState } from './live/alerts';
 export { type ErrorExample, type ErrorKind, type UnusualFeature } from './live/error-kinds';
 export { type JoinCounts, type LabelOptions } from './live/label-join';
 export {

@@ -45,7 +45,7 @@ import type { ConfigSource, Reloaded, ServerOptions } from './server-options';
 import { statusPages } from './status/pages';
 import { threadOptions } from './threads/messages';
 import { ThreadPool } from './threads/pool';
-import { LocalWatches } from './watch/local-watches';
+import { LocalWatches, type AlertTold } from './watch/local-watches';
 import type { WatchState } from './watch/watched-version';
 import { protocols } from './wire';
 import type { ModelControl, TakeLabels, WireContext } from './wire/route';
@@ -111,7 +111,7 @@ export class ModelServer implements AsyncDisposable {
     this.#observer = new Observer({ counts, log, accessLog, audit });
     this.#access = options.access && new Access(options.access);
     const { models } = this;
-    const watches = new LocalWatches();
+    const watches = new LocalWatches(alertsTo(log));
     models.watches = of?.watches ?? watches;
     const { stateFile, onChange = () => undefined } = options;
     this.#book = new TrafficBook(models);
@@ -452,6 +452,17 @@ const MAX_WORKERS = 64;
 
 /** While a thread's server is made. */
 let threadOf: ThreadOf | undefined;
+
+/** A line for each alert that becomes active, or is no more. */
+const alertsTo =
+  (log: ServerOptions['log']): AlertTold =>
+  ({ name, version }, { name: alert, rule, isActive, value, rows }) => {
+    const { measure, below, above, feature } = rule;
+    const of = feature === undefined ? measure : `${measure} of ${feature}`;
+    const limit = below === undefined ? `above ${above}` : `below ${below}`;
+    const text = `${name} version ${version}: ${alert}: ${of} is ${value}, ${isActive ? limit : `no more ${limit}`}`;
+    log?.[isActive ? 'warn' : 'info']({ model: name, version, alert, value, rows, isActive }, text);
+  };
 
 function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), {

@@ -44,7 +44,8 @@ beforeAll(async () => {
   for (let value = 0; value < 20; value++) features.add({ 'x[0]': value });
   const profile = join(mkdtempSync(join(tmpdir(), 'onlite-profile-')), 'profile.json');
   await writeProfile(profile, features.finish());
-  const watch = { profile, drift: { minRows: 1 } };
+  const errors = { measure: 'errorShare', above: 0.1 } as const;
+  const watch = { profile, drift: { minRows: 1 }, alerts: { errors } };
   await server.load({ name: 'watched', version: '1', file, serving: { watch } });
   await server.manager.canary('sum', { version: '2', percent: 50 });
   await server.manager.shadow('sum', { version: '1', percent: 50 });

@@ -162,6 +162,31 @@ describe('metrics of a model that is watched', () => {
     },
   );
 
+  it('say which alerts are active, as the log does', async () => {
+    const lines: string[] = [];
+    const line = (level: string) => (fields: object, message: string) =>
+      lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
+    const log = {
+      ...{ debug: () => {}, info: line('info'), warn: line('warn'), error: line('error') },
+      isLevelEnabled: () => true,
+    };
+    const alerts = { late: { measure: 'errorShare', above: 0.5, minRows: 3 } } as const;
+    const { server, port } = await serveWatched({ alerts }, { log });
+    const name = `onlite_watch_alert${of({ alert: 'late' })}`;
+    await expect.poll(async () => (await samples(port)).get(name)).toBe(0);
+    const ask = (headers: Record<string, string> = {}) =>
+      call(port, '/v1/models/rows:predict', post({ instances: [[1, 2, 3]] }, headers));
+    for (let turn = 0; turn < 3; turn++) await ask({ 'x-request-timeout-ms': '0' });
+    await expect.poll(async () => (await samples(port)).get(name), { timeout: 10_000 }).toBe(1);
+    for (let turn = 0; turn < 3; turn++) await ask();
+    await expect.poll(async () => (await samples(port)).get(name), { timeout: 10_000 }).toBe(0);
+    expect(lines.filter((each) => each.includes('late'))).toEqual([
+      expect.stringMatching(/^warn rows version 1: late: errorShare is 1, above 0\.5 \{"model"/),
+      expect.stringMatching(/^info rows version 1: late: errorShare is 0\.5, no more above 0\.5 /),
+    ]);
+    await server.close();
+  });
+
   const promtool = findCommand('promtool');
   // In CI it is installed, so that its absence is a failure there.
   it.skipIf(promtool === undefined && process.env['CI'] === undefined)(

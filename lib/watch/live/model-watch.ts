@@ -17,9 +17,11 @@ import {
   type WatchedTask,
 } from '../rows/prediction-reader';
 import type { Prediction, Row, RowTensors } from '../rows/row';
+import { Alerts, type AlertRule, type AlertState } from './alerts';
 import { ErrorKinds, errorKind, unusualFeatures, type ErrorKind } from './error-kinds';
 import { LabelJoin, type JoinCounts, type LabelOptions } from './label-join';
 import { OutputHealthCounter, type OutputHealth } from './output-health';
+import { RecentFailures } from './recent-failures';
 import { QualityWindows, type VersionQuality } from './quality-windows';
 
 export interface PredictionLogOptions extends RotationOptions {
@@ -46,6 +48,10 @@ export interface WatchOptions {
   readonly qualityWindow?: number;
   /** Of intervals. Default 0.95. */
   readonly confidence?: number;
+  /** By their names. They are looked at with each report, and every 10 seconds. */
+  readonly alerts?: Readonly<Record<string, AlertRule>>;
+  /** Told of an alert that has become active, or is no more, soon after it was found out. */
+  readonly onAlert?: (state: AlertState) => void;
 }
 
 /** A request that is about to be run. */
@@ -93,11 +99,15 @@ export interface WatchReport {
   readonly drift: DriftReport | null;
   readonly quality: readonly VersionQuality[];
   readonly labels: JoinCounts;
+  readonly alerts: readonly AlertState[];
   readonly log: LogCounts;
   /** Requests that could not be understood: what they were is in `lastFailure`. */
   readonly unread: number;
   readonly lastFailure?: string;
 }
+
+/** Between two looks at the alerts. */
+const LOOK_MS = 10_000;
 
 /** The greatest time that a Date has. */
 const LAST_TIME = 8.64e15;
@@ -125,6 +135,9 @@ export class ModelWatch {
   readonly #redactor: Redactor;
   readonly #log: RotatedFile | null;
   readonly #since = Date.now();
+  readonly #recent = new RecentFailures();
+  #alerts: Alerts | null = null;
+  #timer: NodeJS.Timeout | undefined;
   #profile: ReferenceProfile | null = null;
   #drift: DriftMonitor | null = null;
   #labels: LabelJoin | null = null;
@@ -163,7 +176,7 @@ export class ModelWatch {
    */
   static async open(options: WatchOptions): Promise<ModelWatch> {
     const watch = new ModelWatch(options);
-    const { profile, drift, labels = {} } = options;
+    const { profile, drift, labels = {}, alerts, onAlert } = options;
     if (profile !== undefined) {
       watch.#profile =
         typeof profile === 'string'
@@ -173,9 +186,18 @@ export class ModelWatch {
     } else if (drift !== undefined) {
       throw new OnliteError('ERR_INVALID_ARGUMENT', 'drift: there is no profile to compare with');
     }
+    if (alerts !== undefined) watch.#watchAlerts(alerts, onAlert);
     watch.#labels = await LabelJoin.open(labels, (row, label) => {
       watch.#quality.add(row.version, { prediction: row.prediction, label, time: row.time });
     });
+    if (alerts !== undefined) {
+      watch.#timer = setInterval(() => {
+        watch.reportInTurns().catch((error: unknown) => {
+          watch.#lastFailure = (error as Error).message;
+        });
+      }, LOOK_MS);
+      watch.#timer.unref();
+    }
     return watch;
   }
 
@@ -243,6 +265,7 @@ export class ModelWatch {
   }
 
   #reportWith(drift: DriftReport | null): WatchReport {
+    const quality = this.#quality.report(this.#task);
     return {
       model: this.model,
       since: this.#since,
@@ -252,8 +275,9 @@ export class ModelWatch {
       errors: this.#errors.kinds,
       outputs: this.#health.counts,
       drift,
-      quality: this.#quality.report(this.#task),
+      quality,
       labels: this.#labels?.counts ?? { pending: 0, joined: 0, unmatched: 0, expired: 0, lost: 0 },
+      alerts: this.#alerts?.look({ quality, drift, recent: this.#recent.counts }) ?? [],
       log: this.#logCounts(),
       unread: this.#unread,
       ...(this.#lastFailure === undefined ? {} : { lastFailure: this.#lastFailure }),
@@ -271,12 +295,24 @@ export class ModelWatch {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#timer);
     await Promise.all([this.#log?.close(), this.#labels?.close()]);
+  }
+
+  #watchAlerts(
+    rules: Readonly<Record<string, AlertRule>>,
+    onAlert: ((state: AlertState) => void) | undefined,
+  ): void {
+    this.#alerts = new Alerts(rules, this.#profile !== null, (state) => {
+      // Whoever asks for a report is not to have what goes wrong with who is told.
+      if (onAlert) process.nextTick(onAlert, state);
+    });
   }
 
   #end(request: StartedRequest, rows: readonly Row[], end: RequestEnd): void {
     const time = timeOf(request);
     this.#rows += rows.length;
+    this.#recent.add(end.outputs === undefined);
     if (end.outputs === undefined) {
       this.#addError(request, rows[0] ?? {}, end.error, time);
       this.#logRows(request, end, time, rows, []);

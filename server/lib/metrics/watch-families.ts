@@ -151,6 +151,9 @@ const families = [
   measure('r2', 'Coefficient of determination.', (quality) =>
     'r2' in quality ? quality.r2 : undefined,
   ),
+  family('alert', '1 for an alert that is active.', ({ report }) =>
+    report.alerts.map(({ name: alert, isActive }) => [{ alert }, Number(isActive)]),
+  ),
   family('drift_rows', 'Rows that are compared with the reference.', ({ report }) =>
     one(report.drift?.rows),
   ),

@@ -3,7 +3,7 @@ import type { LabelOptions, PredictionLogOptions, WatchOptions } from 'onlite/wa
 /** How a model is watched: the options of `onlite/watch`, with folders in place of the files of one version. */
 export interface WatchConfig extends Pick<
   WatchOptions,
-  'sample' | 'features' | 'prediction' | 'drift' | 'qualityWindow' | 'confidence'
+  'sample' | 'features' | 'prediction' | 'drift' | 'qualityWindow' | 'confidence' | 'alerts'
 > {
   /** The file of the reference, beside the version's model. */
   readonly profile?: string;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { WatchOptions } from 'onlite/watch';
+import type { AlertState, WatchOptions } from 'onlite/watch';
 
 import {
   ModelError,
@@ -24,6 +24,12 @@ export interface Labelled {
   /** Those whose prediction is not known, or no more. */
   readonly unmatched: number;
 }
+
+/** Told of alerts of versions that have become active, or are no more. */
+export type AlertTold = (
+  of: { readonly name: string; readonly version: string },
+  state: AlertState,
+) => void;
 
 const keyOf = ({ name, version }: Pick<OfVersion, 'name' | 'version'>): string =>
   JSON.stringify([name, version]);
@@ -50,9 +56,14 @@ function optionsOf(name: string, version: string, config: WatchConfig): WatchOpt
  * first one: so windows are of all requests, and logs and journals have one writer.
  */
 export class LocalWatches implements Watches {
+  readonly #onAlert: AlertTold;
   readonly #watched = new Map<string, WatchedVersion>();
   /** The last change of each: one is opened when the one before is closed. */
   readonly #changes = new Map<string, Promise<unknown>>();
+
+  constructor(onAlert: AlertTold) {
+    this.#onAlert = onAlert;
+  }
 
   async open(model: OfVersion): Promise<Recorder | undefined> {
     const config = model.serving.watch;
@@ -112,7 +123,10 @@ export class LocalWatches implements Watches {
     await before?.watch.close();
     // Loaded when something is watched: most servers need none of it.
     const { ModelWatch } = await import('onlite/watch');
-    const watch = await ModelWatch.open(optionsOf(name, version, config));
+    const watch = await ModelWatch.open({
+      ...optionsOf(name, version, config),
+      onAlert: (state) => this.#onAlert({ name, version }, state),
+    });
     const { sample = 1 } = config;
     const users = (before?.users ?? 0) + 1;
     const watched = new WatchedVersion({ name, version, watch, sample, config: text, users });

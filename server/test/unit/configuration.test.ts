@@ -55,6 +55,21 @@ describe('a configuration', () => {
     [{}, { watch: { log: {} } }, /config\.json: watch\.log: expected folder/],
     [{ defaults: { watch: { lg: 1 } } }, undefined, /defaults\.watch\.lg: is not known/],
     [{}, { watch: { drift: { method: 'guess' } } }, /watch\.drift\.method: expected to match/],
+    [
+      {},
+      { watch: { alerts: { low: { measure: 'luck', below: 1 } } } },
+      /watch\.alerts\.low\.measure: expected to be equal to one of the allowed values/,
+    ],
+    [
+      {},
+      { watch: { alerts: { low: { measure: 'auc', below: 1, above: 0 } } } },
+      /watch\.alerts\.low: expected only one of below and above/,
+    ],
+    [
+      {},
+      { watch: { alerts: { low: { measure: 'auc' } } } },
+      /watch\.alerts\.low: expected below or above/,
+    ],
     [{}, { watch: { profile: 'none.json' } }, /1\/none\.json: watch\.profile: is not there/],
     [{}, { classLabels: 'absent.txt' }, /absent\.txt: classLabels: cannot be read: ENOENT/],
   ])('says what is wrong with %j and %j', (server, model, expected) => {
