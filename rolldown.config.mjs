@@ -65,6 +65,7 @@ const onlite = {
     'optimize/index': 'lib/optimize/index.ts',
     'security/index': 'lib/security/index.ts',
     'watch/index': 'lib/watch/index.ts',
+    'watch/parquet-worker': 'lib/watch/log/parquet-worker.ts',
     'cli/main': 'lib/cli/main.ts',
     'cli/bench/worker': 'lib/cli/bench/worker.ts',
     'cli/doctor/probe-process': 'lib/cli/doctor/probe-process.ts',

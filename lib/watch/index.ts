@@ -69,6 +69,7 @@ export {
 export { type OutputHealth } from './live/output-health';
 export { type VersionQuality } from './live/quality-windows';
 export { watch, WatchedSession, type WatchedRunOptions } from './live/watched-session';
+export { type PayloadEventCounts, type PayloadEventOptions } from './log/payload-events';
 export { type Redaction, type RedactionOptions } from './log/redaction';
 export { type RotationOptions } from './log/rotated-file';
 export { type ColumnProfile, type NumberProfile } from './profile/column-profile';

@@ -7,6 +7,13 @@ import {
   type DriftOptions,
   type DriftReport,
 } from '../drift/drift-monitor';
+import { loadParquetWriter } from '../log/parquet';
+import { toParquet } from '../log/parquet-thread';
+import {
+  PayloadEvents,
+  type PayloadEventCounts,
+  type PayloadEventOptions,
+} from '../log/payload-events';
 import { Redactor, type RedactionOptions } from '../log/redaction';
 import { RotatedFile, type RotationOptions } from '../log/rotated-file';
 import { readProfile, requireProfile, type ReferenceProfile } from '../profile/reference-profile';
@@ -27,6 +34,11 @@ import { QualityWindows, type VersionQuality } from './quality-windows';
 export interface PredictionLogOptions extends RotationOptions {
   /** A file of JSON lines. */
   readonly path: string;
+  /**
+   * `'parquet'`: files that are renamed become Parquet files, on a thread of their own, by the package
+   * hyparquet-writer. The one that is written to has JSON lines. Default `'jsonl'`.
+   */
+  readonly format?: 'jsonl' | 'parquet';
   readonly redact?: RedactionOptions;
 }
 
@@ -40,6 +52,8 @@ export interface WatchOptions {
   readonly features?: FeatureOptions;
   readonly prediction?: PredictionOptions;
   readonly log?: PredictionLogOptions;
+  /** Sends requests and answers whole, as KServe's payload logger does; nothing of them is redacted. */
+  readonly events?: PayloadEventOptions;
   /** What to compare with, or the file that it is in (`onlite profile`). */
   readonly profile?: ReferenceProfile | string;
   readonly drift?: DriftOptions;
@@ -101,6 +115,7 @@ export interface WatchReport {
   readonly labels: JoinCounts;
   readonly alerts: readonly AlertState[];
   readonly log: LogCounts;
+  readonly events: PayloadEventCounts;
   /** Requests that could not be understood: what they were is in `lastFailure`. */
   readonly unread: number;
   readonly lastFailure?: string;
@@ -134,6 +149,7 @@ export class ModelWatch {
   readonly #quality: QualityWindows;
   readonly #redactor: Redactor;
   readonly #log: RotatedFile | null;
+  readonly #events: PayloadEvents | undefined;
   readonly #since = Date.now();
   readonly #recent = new RecentFailures();
   #alerts: Alerts | null = null;
@@ -167,7 +183,13 @@ export class ModelWatch {
     if (log && (typeof log.path !== 'string' || log.path === '')) {
       throw invalidArgument('log.path', 'a path', log.path);
     }
-    this.#log = log ? new RotatedFile(log.path, log) : null;
+    const format: string = log?.format ?? 'jsonl';
+    if (format !== 'jsonl' && format !== 'parquet') {
+      throw invalidArgument('log.format', 'jsonl or parquet', format);
+    }
+    const archive = format === 'parquet' ? toParquet : undefined;
+    this.#log = log ? new RotatedFile(log.path, log, archive) : null;
+    if (options.events) this.#events = new PayloadEvents(model, options.events);
   }
 
   /**
@@ -176,7 +198,8 @@ export class ModelWatch {
    */
   static async open(options: WatchOptions): Promise<ModelWatch> {
     const watch = new ModelWatch(options);
-    const { profile, drift, labels = {}, alerts, onAlert } = options;
+    const { profile, drift, labels = {}, alerts, onAlert, log } = options;
+    if (log?.format === 'parquet') await loadParquetWriter();
     if (profile !== undefined) {
       watch.#profile =
         typeof profile === 'string'
@@ -213,10 +236,16 @@ export class ModelWatch {
     }
     this.#requests++;
     const rows = this.#guarded(() => this.#features.read(request.inputs)) ?? [];
+    const event = this.#guarded(() =>
+      this.#events?.request(request.inputs, request.requestId, timeOf(request)),
+    );
     const begin = performance.now();
     return (end) => {
       const latencyMs = end.latencyMs ?? performance.now() - begin;
       this.#guarded(() => this.#end(request, rows, { ...end, latencyMs }));
+      if (event === undefined) return;
+      const { version = this.#version } = request;
+      this.#events?.response(event, { name: this.model, version }, end, Date.now());
     };
   }
 
@@ -279,6 +308,7 @@ export class ModelWatch {
       labels: this.#labels?.counts ?? { pending: 0, joined: 0, unmatched: 0, expired: 0, lost: 0 },
       alerts: this.#alerts?.look({ quality, drift, recent: this.#recent.counts }) ?? [],
       log: this.#logCounts(),
+      events: this.#events?.counts ?? { sent: 0, dropped: 0 },
       unread: this.#unread,
       ...(this.#lastFailure === undefined ? {} : { lastFailure: this.#lastFailure }),
     };
@@ -291,12 +321,12 @@ export class ModelWatch {
 
   /** Settles when the log and the journal have all that was recorded so far. */
   async flush(): Promise<void> {
-    await Promise.all([this.#log?.flush(), this.#labels?.flush()]);
+    await Promise.all([this.#log?.flush(), this.#labels?.flush(), this.#events?.flush()]);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all([this.#log?.close(), this.#labels?.close()]);
+    await Promise.all([this.#log?.close(), this.#labels?.close(), this.#events?.close()]);
   }
 
   #watchAlerts(

@@ -13,6 +13,12 @@ export interface RotationOptions {
   readonly maxWaitingBytes?: number;
 }
 
+/** Makes a renamed file into another one, whose name it is given, and removes it. */
+export type Archive = (file: string, archived: string) => Promise<void>;
+
+/** What archived files end in. */
+export const ARCHIVED = '.parquet';
+
 /** `predictions.jsonl` → `predictions-20261127T130000.123Z-0.jsonl`: names in the order of time. */
 function rotatedName(path: string, date: Date, count: number): string {
   const extension = extname(path);
@@ -40,13 +46,16 @@ export class RotatedFile {
   #written = 0;
   #dropped = 0;
   #failure: Error | null = null;
+  readonly #archive: Archive | undefined;
+  #archiving: Promise<void> = Promise.resolve();
 
-  constructor(path: string, options: RotationOptions = {}) {
+  constructor(path: string, options: RotationOptions = {}, archive?: Archive) {
     const { maxBytes = 64 << 20, maxFiles = 10, maxWaitingBytes = 4 << 20 } = options;
     requireCount(maxBytes, 'maxBytes');
     requireCount(maxFiles, 'maxFiles');
     requireCount(maxWaitingBytes, 'maxWaitingBytes');
     this.path = path;
+    this.#archive = archive;
     this.#maxBytes = maxBytes;
     this.#maxFiles = maxFiles;
     this.#maxWaitingBytes = maxWaitingBytes;
@@ -89,6 +98,7 @@ export class RotatedFile {
     await this.flush();
     await this.#file?.close().catch(() => undefined);
     this.#file = null;
+    await this.#archiving;
   }
 
   async #drain(): Promise<void> {
@@ -138,10 +148,25 @@ export class RotatedFile {
     return file;
   }
 
+  /** One after the other, and nobody waits for it but who closes the log. */
+  #archiveLater(file: string): void {
+    const archive = this.#archive;
+    if (archive === undefined) return;
+    const archived = file.slice(0, -extname(file).length) + ARCHIVED;
+    this.#archiving = this.#archiving
+      .then(() => archive(file, archived))
+      .catch((error: unknown) => {
+        // It stays as it is.
+        this.#failure = error as Error;
+      });
+  }
+
   async #rotate(): Promise<void> {
     await this.#file?.close();
     this.#file = null;
-    await rename(this.path, rotatedName(this.path, new Date(), this.#rotations++));
+    const renamed = rotatedName(this.path, new Date(), this.#rotations++);
+    await rename(this.path, renamed);
+    this.#archiveLater(renamed);
     const files = await rotatedFiles(this.path);
     for (const old of files.slice(0, Math.max(0, files.length - this.#maxFiles))) {
       // What somebody else has removed, or does not let go, costs no line.
@@ -163,9 +188,9 @@ async function rotatedFiles(path: string): Promise<string[]> {
     });
   });
   const middle = (name: string): string =>
-    name.slice(prefix.length, name.length - extension.length);
+    name.slice(prefix.length, name.length - extname(name).length);
   return names
-    .filter((name) => name.startsWith(prefix) && name.endsWith(extension))
+    .filter((name) => name.startsWith(prefix) && [extension, ARCHIVED].includes(extname(name)))
     .filter((name) => ROTATION.test(middle(name)))
     .sort((a, b) => middle(a).localeCompare(middle(b), 'en', { numeric: true }))
     .map((name) => join(dirname(path), name));

@@ -1,0 +1,232 @@
+import { randomUUID } from 'node:crypto';
+
+import { requireCount } from '../../checks';
+import { invalidArgument } from '../../errors';
+import { tensorsOf, type RowTensors } from '../rows/row';
+
+/** How KServe's payload logger is imitated. */
+export interface PayloadEventOptions {
+  /** Where events are posted, `http:` or `https:`. */
+  readonly url: string;
+  /** Which of them. Default `all`. */
+  readonly mode?: 'all' | 'request' | 'response';
+  /** `Ce-Source`. Default `http://localhost/`, as KServe's own where it is not told. */
+  readonly source?: string;
+  /** The extension attributes. Default: the model's name, `default`, `predictor` and `default`. */
+  readonly inferenceService?: string;
+  readonly namespace?: string;
+  readonly component?: string;
+  readonly endpoint?: string;
+  /** Headers besides, such as `Authorization`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Tensors with more elements in a request, or an answer, are not sent: writing them takes its time. Default 10,000. */
+  readonly maxElements?: number;
+  /** Events that wait to be sent; more are dropped and counted. Default 100, as KServe's. */
+  readonly maxWaiting?: number;
+  /** Milliseconds for one event. Default 10,000. */
+  readonly timeoutMs?: number;
+}
+
+/** Events of a model. */
+export interface PayloadEventCounts {
+  readonly sent: number;
+  /** Those that found no room, were too large, or were not taken. */
+  readonly dropped: number;
+  /** Why one was last not taken. */
+  readonly failure?: string;
+}
+
+const REQUEST = 'org.kubeflow.serving.inference.request';
+const RESPONSE = 'org.kubeflow.serving.inference.response';
+
+/** Events that are on their way at a time. */
+const AT_A_TIME = 4;
+
+/** The Open Inference Protocol's names of element types. */
+const DATATYPES: Readonly<Record<string, string>> = {
+  float32: 'FP32',
+  float64: 'FP64',
+  float16: 'FP16',
+  bfloat16: 'BF16',
+  bool: 'BOOL',
+  string: 'BYTES',
+};
+
+const datatypeOf = (type: string): string => DATATYPES[type] ?? type.toUpperCase();
+
+interface PayloadEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly time: string;
+  readonly body: string;
+}
+
+const printed = (_key: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? Number(value) : value;
+
+/**
+ * Sends what a model is asked and what it answers as KServe's payload logger does: CloudEvents 1.0 in
+ * binary mode over HTTP, each with a body of the Open Inference Protocol in JSON. Nobody waits for
+ * them, and one that is not taken is not sent again.
+ *
+ * @see https://github.com/kserve/kserve/blob/master/pkg/logger/worker.go
+ */
+export class PayloadEvents {
+  readonly #url: string;
+  readonly #wants: ReadonlySet<string>;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #maxElements: number;
+  readonly #maxWaiting: number;
+  readonly #timeoutMs: number;
+  #waiting: PayloadEvent[] = [];
+  readonly #underWay = new Set<Promise<void>>();
+  #sent = 0;
+  #dropped = 0;
+  #failure: string | undefined;
+  #isClosed = false;
+
+  /** @throws OnliteError ERR_INVALID_ARGUMENT for wrong options */
+  constructor(model: string, options: PayloadEventOptions) {
+    const { url, mode = 'all', maxElements = 10_000, maxWaiting = 100 } = options;
+    const { timeoutMs = 10_000 } = options;
+    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+      throw invalidArgument('events.url', 'a URL of http: or https:', url);
+    }
+    if (!['all', 'request', 'response'].includes(mode)) {
+      throw invalidArgument('events.mode', 'all, request or response', mode);
+    }
+    requireCount(maxElements, 'events.maxElements');
+    requireCount(maxWaiting, 'events.maxWaiting');
+    requireCount(timeoutMs, 'events.timeoutMs');
+    this.#url = url;
+    this.#wants = new Set([
+      ...(mode === 'response' ? [] : [REQUEST]),
+      ...(mode === 'request' ? [] : [RESPONSE]),
+    ]);
+    this.#headers = {
+      ...options.headers,
+      'Content-Type': 'application/json',
+      'Ce-Specversion': '1.0',
+      'Ce-Source': options.source ?? 'http://localhost/',
+      'Ce-Inferenceservicename': options.inferenceService ?? model,
+      'Ce-Namespace': options.namespace ?? 'default',
+      'Ce-Component': options.component ?? 'predictor',
+      'Ce-Endpoint': options.endpoint ?? 'default',
+    };
+    for (const [name, value] of Object.entries(this.#headers)) {
+      // What HTTP has no form for would fail each event.
+      if (typeof value === 'string' && /^[\x20-\x7e]*$/.test(value)) continue;
+      throw invalidArgument(`events: ${name}`, 'printable ASCII', value);
+    }
+    this.#maxElements = maxElements;
+    this.#maxWaiting = maxWaiting;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  get counts(): PayloadEventCounts {
+    const failure = this.#failure === undefined ? {} : { failure: this.#failure };
+    return { sent: this.#sent, dropped: this.#dropped, ...failure };
+  }
+
+  /**
+   * A request that is about to be run.
+   *
+   * @returns the id by which its answer is sent
+   */
+  request(inputs: RowTensors, requestId: string | undefined, time: number): string {
+    const id = requestId ?? randomUUID();
+    this.#add(REQUEST, id, time, () => ({ id, inputs: this.#tensors(inputs) }));
+    return id;
+  }
+
+  /** What was answered, or the error. */
+  response(
+    id: string,
+    model: { readonly name: string; readonly version: string },
+    { outputs, error }: { readonly outputs?: RowTensors | undefined; readonly error?: unknown },
+    time: number,
+  ): void {
+    const about = { model_name: model.name, model_version: model.version, id };
+    this.#add(RESPONSE, id, time, () =>
+      outputs === undefined
+        ? { ...about, error: error instanceof Error ? error.message : String(error) }
+        : { ...about, outputs: this.#tensors(outputs) },
+    );
+  }
+
+  #tensors(tensors: RowTensors): object[] {
+    return tensorsOf(tensors).map(([name, { type, dims, data }]) => {
+      if (data.length > this.#maxElements) {
+        throw new RangeError(`${name} has ${data.length} elements, more than are sent`);
+      }
+      return { name, shape: dims, datatype: datatypeOf(type), data: Array.from(data) };
+    });
+  }
+
+  #add(type: string, id: string, time: number, body: () => object): void {
+    if (!this.#wants.has(type)) return;
+    if (this.#isClosed || this.#waiting.length >= this.#maxWaiting) {
+      this.#dropped += 1;
+      return;
+    }
+    try {
+      const text = JSON.stringify(body(), printed);
+      this.#waiting.push({ id, type, time: new Date(time).toISOString(), body: text });
+    } catch (error) {
+      this.#lose(error);
+      return;
+    }
+    this.#send();
+  }
+
+  #send(): void {
+    while (this.#underWay.size < AT_A_TIME) {
+      const event = this.#waiting.shift();
+      if (event === undefined) return;
+      const posted: Promise<void> = this.#post(event).finally(() => {
+        this.#underWay.delete(posted);
+        this.#send();
+      });
+      this.#underWay.add(posted);
+    }
+  }
+
+  async #post({ id, type, time, body }: PayloadEvent): Promise<void> {
+    try {
+      const response = await fetch(this.#url, {
+        method: 'POST',
+        headers: {
+          ...this.#headers,
+          // KServe percent-encodes nothing; CloudEvents' binding of HTTP does what is not printable.
+          'Ce-Id': id.replace(/[^\x21-\x7e]|[%"]/gu, encodeURIComponent),
+          'Ce-Type': type,
+          'Ce-Time': time,
+        },
+        body,
+        redirect: 'error',
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
+      await response.body?.cancel();
+      if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+      this.#sent += 1;
+    } catch (error) {
+      this.#lose(error);
+    }
+  }
+
+  #lose(error: unknown): void {
+    this.#dropped += 1;
+    const { message, cause } = error as Error;
+    this.#failure = cause instanceof Error ? `${message}: ${cause.message}` : message;
+  }
+
+  /** Settles when all events so far were sent or dropped. */
+  async flush(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.race(this.#underWay);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.flush();
+  }
+}
