@@ -295,6 +295,8 @@
     );
   }
 
+  const watched = globalThis.watchedModels({ of, element, drawn, header, cell, number, bytes });
+
   function badge(text, kind) {
     of('state').textContent = text;
     of('state').className = `badge ${kind}`;
@@ -312,6 +314,7 @@
     showThroughput();
     showVersions(status);
     showOutcomes(status);
+    watched.show(status);
     showProcess(status);
     of('ask').hidden = true;
     of('shown').hidden = false;
@@ -354,6 +357,11 @@
   });
   of('of').addEventListener('change', () => {
     chosen = of('of').value;
+    if (history.length > 0) show();
+  });
+
+  of('watched-of').addEventListener('change', () => {
+    watched.choose(of('watched-of').value);
     if (history.length > 0) show();
   });
 

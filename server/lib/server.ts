@@ -45,8 +45,7 @@ import type { ConfigSource, Reloaded, ServerOptions } from './server-options';
 import { statusPages } from './status/pages';
 import { threadOptions } from './threads/messages';
 import { ThreadPool } from './threads/pool';
-import { LocalWatches, type AlertTold } from './watch/local-watches';
-import type { WatchState } from './watch/watched-version';
+import { LocalWatches, type AlertTold, type WatchOverview } from './watch/local-watches';
 import { protocols } from './wire';
 import type { ModelControl, TakeLabels, WireContext } from './wire/route';
 
@@ -60,7 +59,7 @@ interface ThreadOf {
   readonly control: ModelControl;
   readonly watches: Watches;
   readonly label: TakeLabels;
-  readonly watched: () => Promise<WatchState[]>;
+  readonly watched: () => Promise<WatchOverview>;
   /** What requests are counted in. */
   readonly counts: SharedArrayBuffer;
   readonly bodies: SharedArrayBuffer;
@@ -111,7 +110,7 @@ export class ModelServer implements AsyncDisposable {
     this.#observer = new Observer({ counts, log, accessLog, audit });
     this.#access = options.access && new Access(options.access);
     const { models } = this;
-    const watches = new LocalWatches(alertsTo(log));
+    const watches = new LocalWatches(alertsTo(log), () => models.loaded());
     models.watches = of?.watches ?? watches;
     const { stateFile, onChange = () => undefined } = options;
     this.#book = new TrafficBook(models);
@@ -155,8 +154,8 @@ export class ModelServer implements AsyncDisposable {
       control: options.control === true ? (of?.control ?? this.manager) : undefined,
       label: of?.label ?? ((name, labels) => watches.label(name, labels)),
     };
-    const watched = (): Promise<WatchState[]> | undefined =>
-      of === undefined ? watches.states() : models.isWatched ? of.watched() : undefined;
+    const watched = (): Promise<WatchOverview> | undefined =>
+      of === undefined ? watches.overview() : models.isWatched ? of.watched() : undefined;
     const measured = { models, counts, version: ONLITE_VERSION, watched };
     const metrics = metricsPages(measured, metricsNames);
     const threads = of?.threads ?? workers;

@@ -7,7 +7,7 @@ import {
   type ModelRepository,
   type ServedModel,
 } from '../models';
-import type { WatchState } from '../watch/watched-version';
+import type { WatchOverview } from '../watch/local-watches';
 import { TRANSPORTS, type RequestCounts } from './request-counts';
 import { batchSizes, runDurations } from './session-histograms';
 import type { Family, Sample } from './text';
@@ -17,7 +17,7 @@ export interface Measured {
   readonly models: ModelRepository;
   readonly counts: RequestCounts;
   /** How what is watched does; undefined where nothing is. */
-  readonly watched: () => Promise<readonly WatchState[]> | undefined;
+  readonly watched: () => Promise<WatchOverview> | undefined;
   /** This package's version. */
   readonly version: string;
 }

@@ -85,7 +85,7 @@ function metricsPage(
       response.end(body);
     };
     const watched = measured.watched();
-    if (watched !== undefined) return watched.then(answer);
+    if (watched !== undefined) return watched.then(({ states }) => answer(states));
     answer([]);
     return undefined;
   };

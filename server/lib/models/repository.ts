@@ -392,6 +392,15 @@ export class ModelRepository {
     return this.names.flatMap((name) => this.versions(name));
   }
 
+  /** Versions that requests may be for, and which of them has those that name none. */
+  loaded(): { name: string; version: string; isDefault: boolean }[] {
+    return this.all().flatMap(({ name, version, model }) =>
+      model === undefined
+        ? []
+        : [{ name, version, isDefault: this.#routes.get(name)?.model === model }],
+    );
+  }
+
   /** Whether some version is watched. */
   get isWatched(): boolean {
     return this.all().some(({ model }) => model?.recorder !== undefined);

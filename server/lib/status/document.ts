@@ -13,6 +13,8 @@ import {
   type ServedModel,
 } from '../models';
 import type { ManagedModel, ModelManager } from '../rollout';
+import type { WatchOverview } from '../watch/local-watches';
+import { historyOf, watchedVersion } from './watched';
 
 /** What the status page is about. */
 export interface Reported extends Measured {
@@ -26,6 +28,7 @@ const TOTAL = REQUEST_PHASES.indexOf('total');
 /** What `/status.json` has, of models that its reader may see. */
 export function statusDocument(
   { models, manager, counts, version, threads }: Reported,
+  watched: WatchOverview | undefined,
   allows: (model: string) => boolean,
 ): object {
   const { user, system } = process.cpuUsage();
@@ -68,9 +71,11 @@ export function statusDocument(
             ...(each.reason !== undefined && { reason: each.reason }),
             roles: rolesOf(model, each),
             ...measured(status?.model),
+            ...watchedVersion(watched, model.name, each.version),
           };
         }),
       })),
+    ...(watched && { history: historyOf(watched, allows) }),
   };
 }
 

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 
 import { allows, type Grant } from '../access';
 import { packageFolder } from '../package-folder';
+import type { WatchOverview } from '../watch/local-watches';
 import { statusDocument, type Reported } from './document';
 
 /** An asset between the tags that it is put into. */
-const PLACE = /\s*\/\* (status\.(?:css|js)) \*\/\s*/g;
+const PLACE = /\s*\/\* ((?:status|watched)\.(?:css|js)) \*\/\s*/g;
 
 interface Html {
   readonly body: string;
@@ -27,7 +28,7 @@ function readPage(): Html {
   });
   const policy = [
     "default-src 'none'",
-    `script-src ${hashes.get('status.js')}`,
+    `script-src ${hashes.get('watched.js')} ${hashes.get('status.js')}`,
     `style-src ${hashes.get('status.css')}`,
     "connect-src 'self'",
     'img-src data:',
@@ -92,15 +93,20 @@ export const statusPages = (reported: Reported): Map<string, StatusPage> =>
       '/status.json',
       {
         needs: 'monitor',
-        answer: (request, response, grant) =>
-          answer(request, response, () => {
-            const seen = (model: string): boolean =>
-              grant === undefined || allows(grant, 'monitor', model);
-            return {
+        answer: (request, response, grant) => {
+          const seen = (model: string): boolean =>
+            grant === undefined || allows(grant, 'monitor', model);
+          const tell = (watched?: WatchOverview): void => {
+            answer(request, response, () => ({
               type: 'application/json',
-              body: JSON.stringify(statusDocument(reported, seen)),
-            };
-          }),
+              body: JSON.stringify(statusDocument(reported, watched, seen)),
+            }));
+          };
+          const watched = reported.watched();
+          if (watched !== undefined) return watched.then(tell);
+          tell();
+          return undefined;
+        },
       },
     ],
   ]);

@@ -223,7 +223,7 @@ export class ThreadPool implements RepositoryMirror {
       case 'label':
         return watches.label(question.name, question.labels);
       case 'watched':
-        return watches.states() ?? [];
+        return watches.overview() ?? { states: [], points: [], marks: [] };
     }
   }
 

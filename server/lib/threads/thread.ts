@@ -2,8 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 import { ModelError, type ModelErrorKind } from '../models';
 import { RemoteWatches } from '../watch/remote-watches';
-import type { Labelled } from '../watch/local-watches';
-import type { WatchState } from '../watch/watched-version';
+import type { Labelled, WatchOverview } from '../watch/local-watches';
 import type { AuditEntry } from '../logs/audit';
 import { LOG_LEVELS, type LogLevel, type ServerLog } from '../logs/server-log';
 import { ModelServer } from '../server';
@@ -62,7 +61,7 @@ const server = ModelServer.ofThread(
     watches: new RemoteWatches(async (name, version, run, dropped, buffers) => {
       await ask({ kind: 'record', name, version, run, dropped }, buffers);
     }),
-    watched: async () => (await ask({ kind: 'watched' })) as WatchState[],
+    watched: async () => (await ask({ kind: 'watched' })) as WatchOverview,
     label: async (name, labels) => (await ask({ kind: 'label', name, labels })) as Labelled,
   },
 );

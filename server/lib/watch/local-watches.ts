@@ -10,6 +10,7 @@ import {
   type WatchedVersion as OfVersion,
   type Watches,
 } from '../models';
+import { History, type HistoryPoint, type LoadedVersion, type Mark } from './history';
 import { WatchedVersion, type WatchState } from './watched-version';
 
 /** A true label, by the request's id; of one of several rows by `id/row`. */
@@ -24,6 +25,16 @@ export interface Labelled {
   /** Those whose prediction is not known, or no more. */
   readonly unmatched: number;
 }
+
+/** How what is watched does, and did before; it can be sent to another thread. */
+export interface WatchOverview {
+  readonly states: readonly WatchState[];
+  readonly points: readonly HistoryPoint[];
+  readonly marks: readonly Mark[];
+}
+
+/** Between two looks, while something is watched. */
+const LOOK_MS = 5000;
 
 /** Told of alerts of versions that have become active, or are no more. */
 export type AlertTold = (
@@ -57,12 +68,17 @@ function optionsOf(name: string, version: string, config: WatchConfig): WatchOpt
  */
 export class LocalWatches implements Watches {
   readonly #onAlert: AlertTold;
+  readonly #loaded: () => readonly LoadedVersion[];
+  readonly #history = new History();
+  #timer: NodeJS.Timeout | undefined;
   readonly #watched = new Map<string, WatchedVersion>();
   /** The last change of each: one is opened when the one before is closed. */
   readonly #changes = new Map<string, Promise<unknown>>();
 
-  constructor(onAlert: AlertTold) {
+  /** @param loaded - all versions that there are, watched or not */
+  constructor(onAlert: AlertTold, loaded: () => readonly LoadedVersion[]) {
     this.#onAlert = onAlert;
+    this.#loaded = loaded;
   }
 
   async open(model: OfVersion): Promise<Recorder | undefined> {
@@ -81,6 +97,7 @@ export class LocalWatches implements Watches {
       const watched = this.#watched.get(key);
       if (watched === undefined || --watched.users > 0) return;
       this.#watched.delete(key);
+      if (this.#watched.size === 0) this.#stop();
       await watched.watch.close();
     });
   }
@@ -105,9 +122,25 @@ export class LocalWatches implements Watches {
   }
 
   /** How all of them do; undefined where nothing is watched. */
-  states(): Promise<WatchState[]> | undefined {
-    if (this.#watched.size === 0) return undefined;
-    return Promise.all([...this.#watched.values()].map((watched) => watched.state()));
+  overview(): Promise<WatchOverview> | undefined {
+    return this.#watched.size === 0 ? undefined : this.#look();
+  }
+
+  async #look(): Promise<WatchOverview> {
+    const states = await Promise.all([...this.#watched.values()].map((each) => each.state()));
+    this.#history.look(Date.now(), states, this.#loaded());
+    const { points, marks } = this.#history;
+    return { states, points, marks };
+  }
+
+  #start(): void {
+    // What goes wrong is told who asks.
+    this.#timer ??= setInterval(() => void this.#look().catch(() => undefined), LOOK_MS).unref();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   async #open(model: OfVersion, config: WatchConfig): Promise<Recorder> {
@@ -131,6 +164,7 @@ export class LocalWatches implements Watches {
     const users = (before?.users ?? 0) + 1;
     const watched = new WatchedVersion({ name, version, watch, sample, config: text, users });
     this.#watched.set(key, watched);
+    this.#start();
     return watched.recorder;
   }
 
