@@ -1,4 +1,5 @@
 // What models are asked and say is recorded, by whichever protocol and thread.
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,7 +10,7 @@ import { createApiKey, createServer } from '@onlite/server';
 
 import { PREDICTION, V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
 import { encode, type Message } from './protobuf';
-import { call, fixture, json, post, type Call } from './support';
+import { call, fixture, json, post, root, type Call } from './support';
 import { addVersion, adds, temporaryFolder } from './versions-support';
 import { logged, serveWatched } from './watch-support';
 
@@ -197,6 +198,23 @@ describe('a model that is watched', () => {
       }
     },
   );
+});
+
+describe('a server that watches nothing', () => {
+  it('loads nothing of onlite/watch', () => {
+    const loaded = (watch: string): number => {
+      const file = JSON.stringify(fixture('identity_float32.onnx'));
+      const code = `const { createServer } = require('@onlite/server');
+        const server = createServer();
+        server.load({ name: 'm', version: '1', file: ${file}, serving: ${watch} })
+          .then(() => server.close())
+          .then(() => console.log(Object.keys(require.cache)
+            .filter((each) => /dist.watch.index/.test(each)).length));`;
+      return Number(execFileSync(process.execPath, ['-e', code], { cwd: root }).toString());
+    };
+    expect(loaded('{}')).toBe(0);
+    expect(loaded('{ watch: {} }')).toBe(1);
+  });
 });
 
 describe('POST /watch/models/NAME/labels', () => {
