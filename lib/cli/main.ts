@@ -79,6 +79,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'report',
+    {
+      summary: 'make a page of how a model does from the logs that onlite/watch writes',
+      load: async () => (await import('./log-report/index.js')).report,
+    },
+  ],
+  [
     'encrypt',
     {
       summary: 'encrypt a model, which sessions read given its key',

@@ -64,6 +64,7 @@ td small{display:block;color:var(--soft);font-size:.8rem;white-space:normal;min-
 .words td,.words thead th{text-align:left}
 .bars tbody th{min-width:8rem}.bars .bar{width:45%;text-align:left}
 .bar rect{fill:var(--s1)}
+.mark{stroke:var(--text);stroke-width:1.5;stroke-dasharray:4 3;fill:none}.threshold{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:6 4;fill:none}
 .signed{min-width:8rem}.signed rect{fill:var(--s2)}.signed.against rect{fill:var(--s1)}.signed line{stroke:var(--soft)}
 .signs tbody th{min-width:6rem}.signs td:last-child{width:45%}
 .pictures{display:flex;flex-wrap:wrap;gap:1rem}.pictures figcaption{flex-basis:100%}

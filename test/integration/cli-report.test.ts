@@ -1,0 +1,176 @@
+// The page of a model's history in a real browser, as its readers see it.
+/// <reference lib="dom" />
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { launch, type Browser } from 'puppeteer-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { browserRemedy, findBrowser } from './chromium';
+import { onlite } from './cli-support';
+import { writeHistory, type History } from './watch-logs';
+
+const folder = mkdtempSync(join(tmpdir(), 'onlite-report-'));
+const page = join(folder, 'page.html');
+let history: History;
+beforeAll(async () => {
+  history = await writeHistory(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Report {
+  model: string;
+  from: number;
+  to: number;
+  rows: number;
+  unread: number;
+  labelled: number;
+  modelVersions: { version: string; from: number; rows: number; quality: { accuracy: number } }[];
+  errors: {
+    kind: string;
+    count: number;
+    firstSeen: number;
+    lastSeen: number;
+    example: { requestId: string };
+    unusual: { name: string; deviations: number }[];
+  }[];
+  drift: { features: { name: string; drifted: boolean }[] };
+  spanMs: number;
+  spans: {
+    time: number;
+    rows: number;
+    errors: Record<string, number>;
+    latencyMs: { p50: number; p99: number };
+    quality: { version: string; rows: number; accuracy: number }[];
+    drift?: Record<string, number>;
+  }[];
+}
+
+const HOUR = 3_600_000;
+
+describe('onlite report', () => {
+  it('finds in logs what has happened, and when', () => {
+    const options = ['--labels', history.labels, '--profile', history.profile, '--min-rows', '20'];
+    const { status, stdout, stderr } = onlite([
+      'report',
+      history.logs,
+      ...options,
+      '--output',
+      page,
+      '--json',
+    ]);
+    expect(status, stderr).toBe(0);
+    const report = JSON.parse(stdout) as Report;
+    const { start } = history;
+    expect(report).toMatchObject({ model: 'flowers', from: start, rows: 1440, unread: 1 });
+    expect(report.spanMs).toBe(HOUR / 4);
+    expect(report.spans.reduce((sum, { rows }) => sum + rows, 0)).toBe(1440);
+    expect(report.spans.every(({ rows }) => rows === 30)).toBe(true);
+    expect(report.modelVersions.map(({ version, from }) => [version, from])).toEqual([
+      ['1', start],
+      ['2', start + 6 * HOUR],
+    ]);
+    const [first, second] = report.modelVersions;
+    expect(first!.quality.accuracy).toBeCloseTo(0.9, 1);
+    // Every second row has its label, every fourth is wrong: half of those that are labelled.
+    expect(second!.quality.accuracy).toBeCloseTo(0.5, 1);
+    const [timeouts, failures] = report.errors;
+    expect(timeouts).toMatchObject({ kind: 'ERR_TIMEOUT', count: 24, firstSeen: start + 2 * HOUR });
+    expect(timeouts!.lastSeen).toBeLessThan(start + 3 * HOUR);
+    expect(failures).toMatchObject({ kind: 'ERR_RUN_FAILED', example: { requestId: 'r1358' } });
+    expect(failures!.unusual[0]).toMatchObject({ name: 'width' });
+    expect(failures!.unusual[0]!.deviations).toBeGreaterThan(50);
+    const drifted = report.spans.filter(({ drift }) => (drift?.['length'] ?? 0) > 1);
+    expect(Math.min(...drifted.map(({ time }) => time))).toBe(start + 8 * HOUR);
+    expect(drifted).toHaveLength(16);
+    expect(report.drift.features.find(({ name }) => name === 'length')!.drifted).toBe(true);
+    const late = report.spans.at(-1)!;
+    expect(late.latencyMs.p50).toBeGreaterThan(report.spans[0]!.latencyMs.p50);
+    expect(late.quality.map(({ version }) => version)).toEqual(['2']);
+    expect(readFileSync(page, 'utf8')).not.toMatch(/<script|https?:|<failed>/);
+  });
+
+  it('prints the same as text, without labels and a profile too', () => {
+    const { status, stdout, stderr } = onlite(['report', history.logs]);
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/ERR_TIMEOUT +24 +2026-11-26 10:00 UTC/);
+    expect(stdout).toMatch(/rows +1440, 2026-11-26 08:00 UTC to 2026-11-26 19:59 UTC/);
+    expect(stdout).not.toContain('Drift');
+  });
+
+  it.each([
+    [[], 2, 'LOGS'],
+    [['none.jsonl'], 1, "cannot read 'none.jsonl'"],
+    [['LABELS'], 1, 'no rows'],
+    [['LOGS', '--model', 'trees'], 1, "no rows of 'trees'"],
+    [['LOGS', '--labels', 'PROFILE'], 1, '--labels'],
+    [['LOGS', '--profile', 'LABELS'], 1, 'is not JSON'],
+  ])('says what is wrong: %j', (args, code, message) => {
+    const { logs, labels, profile } = history;
+    const files: Record<string, string> = { LOGS: logs, LABELS: labels, PROFILE: profile };
+    const { status, stderr } = onlite(['report', ...args.map((word) => files[word] ?? word)]);
+    expect(status).toBe(code);
+    expect(stderr).toContain(message);
+  });
+});
+
+const executablePath = findBrowser();
+// In CI the browser is installed, so that its absence is a failure there.
+const skipped = executablePath === undefined && process.env['CI'] === undefined;
+if (skipped) console.warn(`test/integration/cli-report.test.ts is skipped: ${browserRemedy}`);
+
+describe.skipIf(skipped)(skipped ? browserRemedy : 'the page', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    if (executablePath === undefined) throw new Error(browserRemedy);
+    // The page has no scripts and no network, so nothing is lost without the sandbox, which
+    // Chromium cannot set up as root.
+    const env = { ...process.env, LD_PRELOAD: undefined };
+    browser = await launch({ executablePath, headless: true, args: ['--no-sandbox'], env });
+  });
+  afterAll(async () => browser.close());
+
+  it.each([
+    ['light', 1100],
+    ['dark', 390],
+  ] as const)('is drawn in the %s scheme, %i pixels wide', async (scheme, width) => {
+    const tab = await browser.newPage();
+    const problems: string[] = [];
+    const requests: string[] = [];
+    tab.on('console', (message) => problems.push(message.text()));
+    tab.on('pageerror', (error) => problems.push(String(error)));
+    tab.on('request', (request) => requests.push(request.url()));
+    await tab.setViewport({ width, height: 900 });
+    await tab.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+    await tab.goto(pathToFileURL(page).href, { waitUntil: 'networkidle0' });
+    expect(problems).toEqual([]);
+    expect(requests).toEqual([pathToFileURL(page).href]);
+    const titles = await tab.$$eval('main h2', (elements) =>
+      elements.map((element) => element.textContent),
+    );
+    expect(titles.slice(0, 8)).toEqual([
+      'Requests',
+      'Errors by kind',
+      'Accuracy',
+      'Drift',
+      'Latency',
+      'Versions',
+      'Errors',
+      'Drift by feature',
+    ]);
+    // All charts have one time axis: the mark of version 2 is at one place in all of them.
+    const marks = await tab.$$eval('svg.chart .mark', (elements) =>
+      elements.map((element) => element.getAttribute('d')?.split(' ')[0]),
+    );
+    expect(marks).toHaveLength(5);
+    expect(new Set(marks).size).toBe(1);
+    // What is too wide is scrolled in its own place.
+    const widths = await tab.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    expect(widths[0]).toBe(widths[1]);
+    const picture = await tab.screenshot({ fullPage: true });
+    expect(picture.length).toBeGreaterThan(50_000);
+    await tab.close();
+  });
+});
