@@ -2,6 +2,7 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
+import { requireCount } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
 import { barsOf } from './bars';
 import { encodePng, readPng, type Pixels } from './png';
@@ -24,6 +25,11 @@ import {
 export interface TensorBoardWriterOptions {
   /** How long records may wait in memory, in milliseconds. Default 10,000. */
   readonly flushMs?: number;
+  /**
+   * Bytes of records that may wait for the disk; what finds no room is dropped and counted. Default
+   * 16 MiB.
+   */
+  readonly maxWaitingBytes?: number;
   /** Appended to the file's name. */
   readonly suffix?: string;
 }
@@ -41,7 +47,7 @@ export interface HistogramOptions extends EventOptions {
   readonly bars?: number;
 }
 
-/** Records in memory from which on they are written at once. */
+/** Bytes in memory from which on they are written at once. */
 const FLUSH_BYTES = 1 << 16;
 
 /** Files of one process that are made in the same second have numbers. */
@@ -51,6 +57,7 @@ let filesMade = 0;
  * Writes what TensorBoard shows (`tensorboard --logdir DIRECTORY`): scalars, histograms, texts, images,
  * hyperparameters and the layout of its custom charts. Nothing is read or written before the first
  * record; a record costs the caller its encoding, the disk is waited for by `flush` and `close` alone.
+ * Memory is bounded: records that a slow disk leaves no room for are dropped and counted.
  *
  * The files are TensorFlow's: TFRecords of `Event` messages with masked CRC-32C.
  */
@@ -58,9 +65,13 @@ export class TensorBoardWriter {
   readonly #directory: string;
   readonly #flushMs: number;
   readonly #suffix: string;
+  readonly #maxWaitingBytes: number;
   readonly #steps = new Map<string, number>();
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
+  /** Bytes on their way to the disk. */
+  #leavingBytes = 0;
+  #dropped = 0;
   #file: FileHandle | null = null;
   #path: string | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -73,7 +84,9 @@ export class TensorBoardWriter {
     if (typeof directory !== 'string' || directory === '') {
       throw invalidArgument('directory', 'a path', directory);
     }
-    const { flushMs = 10_000, suffix = '' } = options;
+    const { flushMs = 10_000, suffix = '', maxWaitingBytes = 16 << 20 } = options;
+    requireCount(maxWaitingBytes, 'maxWaitingBytes');
+    this.#maxWaitingBytes = maxWaitingBytes;
     if (!(flushMs >= 0)) throw invalidArgument('flushMs', 'milliseconds from 0 on', flushMs);
     this.#directory = directory;
     this.#flushMs = flushMs;
@@ -83,6 +96,11 @@ export class TensorBoardWriter {
   /** The file that is written; null before the first record has reached it. */
   get path(): string | null {
     return this.#path;
+  }
+
+  /** Records that found no room while the disk was slow, or that it did not take. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** A number over time: of single precision in the file. */
@@ -167,6 +185,12 @@ export class TensorBoardWriter {
     this.#steps.set(tag, step);
     const seconds = (options.time?.getTime() ?? Date.now()) / 1000;
     const record = tfRecord(summaryEvent(values, step, seconds));
+    const waiting = this.#waitingBytes + this.#leavingBytes;
+    // One record always finds room in an empty queue.
+    if (this.#failure || (waiting > 0 && waiting + record.byteLength > this.#maxWaitingBytes)) {
+      this.#dropped++;
+      return;
+    }
     this.#waiting.push(record);
     this.#waitingBytes += record.byteLength;
     if (this.#waitingBytes >= FLUSH_BYTES) this.#writeOut();
@@ -178,18 +202,24 @@ export class TensorBoardWriter {
     this.#timer = null;
     if (this.#waiting.length === 0) return;
     const bytes = Buffer.concat(this.#waiting);
+    const records = this.#waiting.length;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    this.#writing = this.#writing.then(() => this.#append(bytes));
+    this.#leavingBytes += bytes.byteLength;
+    this.#writing = this.#writing.then(async () => {
+      await this.#append(bytes, records);
+      this.#leavingBytes -= bytes.byteLength;
+    });
   }
 
-  async #append(bytes: Buffer): Promise<void> {
-    if (this.#failure) return;
+  async #append(bytes: Buffer, records: number): Promise<void> {
     try {
+      if (this.#failure) throw this.#failure;
       this.#file ??= await this.#open();
       await this.#file.appendFile(bytes);
     } catch (error) {
-      this.#failure = new OnliteError(
+      this.#dropped += records;
+      this.#failure ??= new OnliteError(
         'ERR_RUN_FAILED',
         `${this.#path ?? this.#directory}: cannot be written: ${(error as Error).message}`,
         { cause: error },

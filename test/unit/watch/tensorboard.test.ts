@@ -59,6 +59,22 @@ describe('a writer', () => {
     expect(steps).toEqual([0, 1, 0, 2]);
   });
 
+  it('drops and counts what a slow disk leaves no room for', async () => {
+    const writer = new TensorBoardWriter(folder, { maxWaitingBytes: 200_000 });
+    const text = 'x'.repeat(1000);
+    // The disk is not waited for: nothing leaves before the program does.
+    for (let step = 0; step < 1000; step++) writer.text('note', text, { step });
+    const { dropped } = writer;
+    expect(dropped).toBeGreaterThan(780);
+    expect(dropped).toBeLessThan(850);
+    await writer.flush();
+    writer.text('note', text, { step: 1000 });
+    await writer.close();
+    expect(writer.dropped).toBe(dropped);
+    expect(records(writer.path!)).toHaveLength(1 + 1001 - dropped);
+    expect(() => new TensorBoardWriter(folder, { maxWaitingBytes: 0 })).toThrow('maxWaitingBytes');
+  });
+
   it('says what is wrong, and what the disk does not take', async () => {
     const writer = new TensorBoardWriter(folder);
     const wrong: [() => void, string][] = [
