@@ -21,6 +21,8 @@ export async function writeOutput(option: string, file: string, content: string)
 /** How what a command found is shown; the page's code is loaded where a page is asked for. */
 interface Renderers<Document> {
   readonly text: (document: Document) => string;
+  /** Where else it goes. */
+  readonly publish?: (document: Document) => Promise<void>;
   readonly page: () => Promise<{ readonly renderReport: (document: Document) => string }>;
 }
 
@@ -31,13 +33,14 @@ interface Renderers<Document> {
 export async function deliver<Document extends { readonly holds: boolean }>(
   { save, report }: { readonly save?: string; readonly report?: string },
   document: Document,
-  { text, page }: Renderers<Document>,
+  { text, page, publish }: Renderers<Document>,
 ): Promise<CommandResult> {
   if (save !== undefined) await writeOutput('save', save, `${toJson(document)}\n`);
   if (report !== undefined) {
     const { renderReport } = await page();
     await writeOutput('report', report, renderReport(document));
   }
+  await publish?.(document);
   return {
     json: document,
     text: () => text(document),

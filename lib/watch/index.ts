@@ -72,6 +72,15 @@ export { watch, WatchedSession, type WatchedRunOptions } from './live/watched-se
 export { type PayloadEventCounts, type PayloadEventOptions } from './log/payload-events';
 export { type Redaction, type RedactionOptions } from './log/redaction';
 export { type RotationOptions } from './log/rotated-file';
+export {
+  MlflowClient,
+  type MlflowFile,
+  type MlflowMetric,
+  type MlflowModelVersion,
+  type MlflowOptions,
+  type MlflowRun,
+} from './mlflow/client';
+export { resolveModel, type ResolvedModel, type ResolveModelOptions } from './mlflow/resolve-model';
 export { type ColumnProfile, type NumberProfile } from './profile/column-profile';
 export {
   Profiler,

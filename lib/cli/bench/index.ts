@@ -13,11 +13,13 @@ import { keysOf, labelsOf } from './setting';
 import { sideBySide } from './side-by-side';
 import { histogramLines } from './terminal-histogram';
 import { renderText } from './text';
+import { publishedRuns } from './published';
 import type { Command } from '../command';
 import { documentHead } from '../document';
 import { readModels } from '../model-file';
 import { toJson } from '../output';
 import { writeOutput } from '../output-file';
+import { parsePublishOptions, publish, publishHelp, publishOptions } from '../publish';
 
 /** Exit codes beyond the common ones. */
 const REGRESSION = 3;
@@ -120,6 +122,7 @@ export const bench: Command = {
     '  --report FILE.html   write a page with charts; it needs nothing but a browser',
     '  --hdr FILE           write an HdrHistogram log (interval log, format 1.3, V2 histograms,',
     "                       nanoseconds): an interval for each block, tagged by the setting's number",
+    ...publishHelp,
     '  -h, --help           print this',
     '',
     'A verdict is faster or slower where the 95 % bootstrap interval of the ratio of medians, over',
@@ -149,9 +152,11 @@ export const bench: Command = {
     save: { type: 'string' },
     report: { type: 'string' },
     hdr: { type: 'string' },
+    ...publishOptions,
   },
   async run(args) {
     const options = parseBenchOptions(args);
+    const publishing = parsePublishOptions(args);
     const { document, outcomes } = await runBench(options);
     if (options.save !== undefined)
       await writeOutput('save', options.save, `${toJson(document)}\n`);
@@ -163,6 +168,7 @@ export const bench: Command = {
       const latencies = outcomes.map(({ results }) => pooledLatency(results));
       await writeOutput('report', options.report, renderReport(document, latencies));
     }
+    await publish(publishing, document, publishedRuns(document), options.report);
     const histogram = ({ label }: MeasuredSetting): string[] => {
       if (!process.stdout.isTTY) return [];
       const index = document.settings.findIndex((setting) => setting.label === label);

@@ -19,11 +19,13 @@ import { randomSamples, readSamples } from '../feeds/sample-set';
 import type { SampleSet } from '../feeds/samples';
 import { readModels } from '../model-file';
 import { deliver } from '../output-file';
+import { parsePublishOptions, publish, publishHelp, publishOptions } from '../publish';
 import type { ComparedModel, CompareDocument } from './document';
 import { parseCompareOptions, type CompareCommand } from './options';
 import { measureSpeed, type Speed } from './speed';
 import { renderText } from './text';
 import { judge } from './verdict';
+import { publishedRuns } from './published';
 
 const RANDOM_SAMPLES = 10;
 
@@ -219,6 +221,7 @@ export const compare: Command = {
     '  --json               print JSON',
     '  --save FILE          write that JSON to a file as well',
     '  --report FILE.html   write a page; it needs nothing but a browser',
+    ...publishHelp,
     '  -h, --help           print this',
     '',
     'Exit code: 0 compared, 1 failed, 2 wrong command line, 3 a limit is not held.',
@@ -245,10 +248,13 @@ export const compare: Command = {
     'min-speedup': { type: 'string' },
     save: { type: 'string' },
     report: { type: 'string' },
+    ...publishOptions,
   },
   async run(args) {
     const command = parseCompareOptions(args);
+    const publishing = parsePublishOptions(args);
     return deliver(command, await compareAll(command), {
+      publish: (document) => publish(publishing, document, publishedRuns(document), command.report),
       text: renderText,
       page: () => import('./report.js'),
     });

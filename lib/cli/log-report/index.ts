@@ -6,10 +6,12 @@ import { documentHead } from '../document';
 import { invalid } from '../feeds/files';
 import { grouped, toJson } from '../output';
 import { writeOutput } from '../output-file';
+import { parsePublishOptions, publish, publishHelp, publishOptions } from '../publish';
 import type { ReportDocument } from './document';
 import { History } from './history';
 import { jsonLines, loggedRow, logFiles, readLabelFile, type LoggedRow } from './read';
 import { renderText } from './text';
+import { publishedRuns } from './published';
 
 interface ReportCommand {
   readonly logs: readonly string[];
@@ -102,6 +104,7 @@ export const report: Command = {
     '  --model NAME         of logs of several models',
     '  --json               print JSON',
     '  --save FILE          write that JSON to a file as well',
+    ...publishHelp.map((line) => line.replace('--report', '--output')),
     '  -h, --help           print this',
   ].join('\n'),
   options: {
@@ -111,6 +114,7 @@ export const report: Command = {
     'min-rows': { type: 'string' },
     model: { type: 'string' },
     save: { type: 'string' },
+    ...publishOptions,
   },
   async run(args) {
     const logs = args.positionals;
@@ -118,6 +122,7 @@ export const report: Command = {
     const [labels, profile] = [text(args, 'labels'), text(args, 'profile')];
     const inputs = [labels, profile].filter((file) => file !== undefined);
     checkOutputs(args, ['output', 'save'], [...logs, ...inputs]);
+    const publishing = parsePublishOptions(args);
     const document = await makeReport({
       logs,
       minRows: wholeNumber(args, 'min-rows', 1) ?? 100,
@@ -131,6 +136,7 @@ export const report: Command = {
       const { renderReport } = await import('./page.js');
       await writeOutput('output', output, renderReport(document));
     }
+    await publish(publishing, document, publishedRuns(document), output);
     return { json: document, text: () => renderText(document) };
   },
 };

@@ -15,10 +15,12 @@ import { readSplit, samplesUsed } from '../guard/samples';
 import { interrupted } from '../interrupted';
 import { describeModel } from '../model-file';
 import { deliver } from '../output-file';
+import { parsePublishOptions, publish, publishHelp, publishOptions } from '../publish';
 import type { QuantizeDocument } from './document';
 import { parseQuantizeOptions, type QuantizeCommand } from './options';
 import { renderText } from './text';
 import { inLayout } from './transformers-layout';
+import { publishedRuns } from './published';
 
 function progressText({ stage, name = '', done, total, remainingMs }: QuantizeProgress): string {
   const share = total === undefined || total === 0 ? 0 : done / total;
@@ -126,6 +128,9 @@ export const quantize: Command = {
       '1; 0 for weight-only and float16',
       'without those last figures of latency and memory',
     ),
+    '',
+    'Where else it goes:',
+    ...publishHelp,
   ].join('\n'),
   options: {
     data: { type: 'string' },
@@ -147,10 +152,13 @@ export const quantize: Command = {
     'block-size': { type: 'string' },
     exclude: { type: 'string', multiple: true },
     ...guardOptions,
+    ...publishOptions,
   },
   async run(args) {
     const command = parseQuantizeOptions(args);
+    const publishing = parsePublishOptions(args);
     return deliver(command, await quantizeAll(command), {
+      publish: (document) => publish(publishing, document, publishedRuns(document), command.report),
       text: renderText,
       page: () => import('./report.js'),
     });

@@ -35,7 +35,12 @@ export function providersFolder(): string {
   return join(dataFolder(), 'providers');
 }
 
-function dataFolder(): string {
+/**
+ * The user's place for what onlite keeps: ONLITE_DATA_PATH, else the system's.
+ *
+ * @throws OnliteError as {@link providersFolder}
+ */
+export function dataFolder(): string {
   const given = environmentVariable('ONLITE_DATA_PATH');
   if (given !== undefined) return absolutePath(given);
   switch (process.platform) {
