@@ -124,13 +124,13 @@ export const quantize: Command = {
     '                       goes into onnx/, by the name of IN and D, beside quantize_config.json',
     '  --exclude NODE       a node that stays float; more than once for more',
     '',
+    'Where else it goes:',
+    ...publishHelp,
+    '',
     ...guardHelp(
       '1; 0 for weight-only and float16',
       'without those last figures of latency and memory',
     ),
-    '',
-    'Where else it goes:',
-    ...publishHelp,
   ].join('\n'),
   options: {
     data: { type: 'string' },
