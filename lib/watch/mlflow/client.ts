@@ -251,7 +251,9 @@ export class MlflowClient {
     });
     if (response.ok) return response;
     const words = (await response.text().catch(() => '')).slice(0, 2000);
-    const isMissing = response.status === 404 || words.includes('RESOURCE_DOES_NOT_EXIST');
+    // Of an alias that is not there MLflow says 400, and so in words alone.
+    const isMissing =
+      response.status === 404 || /RESOURCE_DOES_NOT_EXIST|alias \S+ not found/.test(words);
     throw new OnliteError(
       isMissing ? 'ERR_MODEL_NOT_FOUND' : 'ERR_RUN_FAILED',
       `MLflow ${what}: ${response.status} ${messageOf(words)}`,
