@@ -61,6 +61,7 @@ const userImportsOnly = {
 /** Rooms that are an entry point beside `onlite` each. */
 const entryPoints = [
   'bench',
+  'convert',
   'electron',
   'metrics',
   'onnxruntime',
@@ -82,6 +83,7 @@ const forbiddenImports = {
   'formats/**/*.ts': ['engine', ...entryPoints, 'cli', 'index'],
   'engine/**/*.ts': [...entryPoints, 'cli', 'index'],
   'bench/**/*.ts': ['formats', ...others('bench'), 'cli'],
+  'convert/**/*.ts': [...others('convert', 'bench', 'optimize'), 'cli'],
   'electron/**/*.ts': ['engine', 'formats', ...others('electron'), 'cli', 'index'],
   'metrics/**/*.ts': ['formats', ...others('metrics'), 'cli'],
   'onnxruntime/**/*.ts': ['formats', ...others('onnxruntime'), 'cli'],

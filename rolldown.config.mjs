@@ -66,6 +66,7 @@ const onlite = {
     'security/index': 'lib/security/index.ts',
     'watch/index': 'lib/watch/index.ts',
     'watch/parquet-worker': 'lib/watch/log/parquet-worker.ts',
+    'convert/index': 'lib/convert/index.ts',
     'cli/main': 'lib/cli/main.ts',
     'cli/bench/worker': 'lib/cli/bench/worker.ts',
     'cli/doctor/probe-process': 'lib/cli/doctor/probe-process.ts',

@@ -58,6 +58,13 @@ const COMMANDS: ReadonlyMap<string, { summary: string; load: () => Promise<Comma
     },
   ],
   [
+    'convert',
+    {
+      summary: 'make an ONNX or TensorFlow Lite model of one of another framework',
+      load: async () => (await import('./convert/index.js')).convert,
+    },
+  ],
+  [
     'profile',
     {
       summary: 'say what inputs and predictions are like where all is well, to find drift by',

@@ -33,6 +33,10 @@ export function layOutPackage(folder, addons) {
   makeEmpty(folder);
   layOutScripts(at('dist'), join(folder, 'dist'), packageJson());
   layOutDocuments(folder);
+  // What `onlite convert` runs in Python, with its locks.
+  copyFiles(at('converters'), join(folder, 'converters'), (path) =>
+    /^[\w/]+\.(py|txt)$/.test(path),
+  );
   layOutSource(join(folder, 'source'));
   const built = addons ?? [hostPlatform()];
   for (const platform of built) {

@@ -60,7 +60,8 @@ async function printed(source: string, ...options: string[]): Promise<unknown> {
 
 describe('what is packed', () => {
   it('has no tests, benchmarks or scripts of development', () => {
-    const others = files.filter((path) => !/^(dist|docs|source|prebuilds|addon)\//.test(path));
+    const folders = /^(dist|docs|source|prebuilds|addon|converters)\//;
+    const others = files.filter((path) => !folders.test(path));
     expect(others.sort()).toEqual([
       'CHANGELOG.md',
       'LICENSE',
@@ -70,6 +71,21 @@ describe('what is packed', () => {
     ]);
     const unwanted = /^source\/native\/(test|abi)\/|\.test\.|\/\./;
     expect(files.filter((path) => unwanted.test(path))).toEqual([]);
+  });
+
+  it('has the programs of the converters in Python, and a lock for each environment', () => {
+    const converters = files.filter((path) => path.startsWith('converters/'));
+    expect(converters).toEqual(
+      (listFiles(join(root, 'converters')) as string[])
+        .filter((path) => /\.(py|txt)$/.test(path))
+        .map((path) => `converters/${path}`),
+    );
+    const environments = JSON.parse(
+      readFileSync(join(root, 'converters/environments.json'), 'utf8'),
+    );
+    for (const name of Object.keys(environments)) {
+      expect(converters).toContain(`converters/locks/${name}.txt`);
+    }
   });
 
   it('has what a build from source needs', () => {

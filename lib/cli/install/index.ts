@@ -17,7 +17,7 @@ import {
   removeLeftovers,
   replaceFolder,
   workPrefix,
-} from './folders';
+} from '../../convert/environment/folders';
 import { distributions, type Distribution } from './packages';
 import { missingPip, unpackPackages } from './pip';
 import { missingFor, type Missing } from './requirements';

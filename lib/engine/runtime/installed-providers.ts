@@ -27,18 +27,19 @@ const maxDependencies = 256;
 const installableName = /^[a-z0-9-]+$/;
 
 /**
- * Where `onlite install` puts providers: ONLITE_DATA_PATH, else the system's place for a user's data.
+ * Where `onlite install` puts providers, in the {@link dataFolder}.
  *
- * @throws OnliteError ERR_UNSUPPORTED for a user who has no home, if ONLITE_DATA_PATH is not set.
+ * @throws OnliteError ERR_UNSUPPORTED as that says
  */
 export function providersFolder(): string {
   return join(dataFolder(), 'providers');
 }
 
 /**
- * The user's place for what onlite keeps: ONLITE_DATA_PATH, else the system's.
+ * Where onlite keeps what a user has had it fetch: ONLITE_DATA_PATH, else the system's place for a
+ * user's data.
  *
- * @throws OnliteError as {@link providersFolder}
+ * @throws OnliteError ERR_UNSUPPORTED for a user who has no home, if ONLITE_DATA_PATH is not set.
  */
 export function dataFolder(): string {
   const given = environmentVariable('ONLITE_DATA_PATH');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-import { OnliteError } from '../../errors';
+import { OnliteError, type OnliteErrorCode } from '../../errors';
 import { isMissing } from '../../files';
 
 /**
@@ -10,10 +10,14 @@ import { isMissing } from '../../files';
  *
  * @param doing - e.g. 'write to /a/folder'
  */
-export function refused(doing: string, cause: unknown): OnliteError {
+export function refused(
+  doing: string,
+  cause: unknown,
+  code: OnliteErrorCode = 'ERR_PROVIDER_UNAVAILABLE',
+): OnliteError {
   if (cause instanceof OnliteError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new OnliteError('ERR_PROVIDER_UNAVAILABLE', `cannot ${doing}: ${why}`, { cause });
+  return new OnliteError(code, `cannot ${doing}: ${why}`, { cause });
 }
 
 /**
