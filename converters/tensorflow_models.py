@@ -103,7 +103,8 @@ class Converter:
             shape = shapes.pop(tensor.name, None) or list(tensor.shape)
             specs[tensor.name] = tf.TensorSpec(shape, tensor.dtype, name=tensor.name)
         self._refuse_unknown(shapes, specs)
-        names = list(model.output_names)
+        # A Sequential has no names of its outputs; a Functional gives them those of the layers.
+        names = list(getattr(model, "output_names", None) or [model.layers[-1].name])
         if len(set(names)) < len(names):
             names = [f"{name}_{index}" for index, name in enumerate(names)]
         inputs = list(specs)

@@ -22,7 +22,7 @@ const TOPICS = {
     'errors',
     'metrics',
   ],
-  'From training to production': ['optimize', 'quantize', 'prune', 'compare', 'security'],
+  'From training to production': ['convert', 'optimize', 'quantize', 'prune', 'compare', 'security'],
   Serving: ['serve', 'versions', 'deploy', 'monitoring', 'watch'],
   'In other programs': ['electron', 'bundling', 'migrating', 'programs'],
   Reference: ['command-line', 'architecture'],
@@ -38,6 +38,7 @@ const ENTRY_POINTS = [
   'lib/optimize/index.ts',
   'lib/security/index.ts',
   'lib/watch/index.ts',
+  'lib/convert/index.ts',
   'server/lib/index.ts',
   'server/lib/client/index.ts',
 ];

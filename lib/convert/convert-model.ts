@@ -254,8 +254,7 @@ async function convertIn(
 
 /**
  * Converts a model: Keras (.keras, .h5) and SavedModel to TensorFlow Lite or ONNX, scikit-learn
- * (.skops, .joblib, pickles), PyTorch (.pt2, TorchScript) to ONNX, and TensorFlow Lite and ONNX to each
- * other. The field's converters do it, in a Python environment of their own. The converted model is run
+ * (.skops, .joblib, pickles), PyTorch (.pt2, TorchScript) and TensorFlow Lite to ONNX. The field's converters do it, in a Python environment of their own. The converted model is run
  * beside the original, and written where their outputs agree. The same source gives the same bytes.
  *
  * @param target - a file of .tflite or .onnx; by default the source's name, in the working directory

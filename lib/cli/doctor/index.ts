@@ -1,3 +1,9 @@
+import {
+  environmentState,
+  pythonFor,
+  type Environment,
+} from '../../convert/environment/environment';
+import { environmentNames } from '../../convert/environment/lock';
 import type { Int8Support } from '../../cpu';
 import type { ProviderDevice } from '../../engine/runtime/provider-devices';
 import type { RuntimeInfo } from '../../engine/runtime/runtime-info';
@@ -74,6 +80,41 @@ const installedRow = ({ name, version, devices, failure }: InstalledState): stri
   failure?.message ?? (devices.map(deviceText).join(', ') || 'can be used; lists no device'),
 ];
 
+/** A converter's environment: what is there, or what it takes to have it. */
+interface ConverterState extends Environment {
+  /** Of the Python that it would be made with. */
+  readonly pythonVersion?: string;
+  /** Why it cannot be made. */
+  readonly failure?: string;
+}
+
+function converterStates(): ConverterState[] {
+  return environmentNames.flatMap((name): ConverterState[] => {
+    let state: Environment;
+    try {
+      state = environmentState(name);
+    } catch {
+      // A bundle has no converters, and a user without a home no place for them.
+      return [];
+    }
+    if (state.python !== undefined) return [state];
+    const python = pythonFor(name);
+    if (python instanceof Error) return [{ ...state, failure: python.message }];
+    return [{ ...state, pythonVersion: python.version }];
+  });
+}
+
+function converterRow(state: ConverterState): string[] {
+  const { name, folder, python, bytes, downloadBytes, pythonVersion, failure } = state;
+  if (python !== undefined) {
+    const size = bytes === undefined ? '' : `, ${byteSize(bytes)}`;
+    return [name, `in ${folder}${size}`];
+  }
+  if (downloadBytes === undefined) return [name, 'no packages for this platform'];
+  const download = `onlite convert would download ${byteSize(downloadBytes)}`;
+  return [name, failure ?? `${download}, for Python ${pythonVersion ?? ''}`];
+}
+
 function problemText(problems: readonly Problem[]): string {
   if (problems.length === 0) return `\n${green('No problems found.')}\n`;
   const lines = problems.map(({ severity, problem, remedy }) => {
@@ -91,7 +132,8 @@ export const doctor: Command = {
     'Prints what onlite runs on (Node, platform, C library, processor features, container limits),',
     'which runtime libraries were found and tried, and each problem with its remedy. Each library',
     'that is found is loaded, in a process of its own, and so are the addon and the providers that',
-    '`onlite install` has brought.',
+    '`onlite install` has brought. Of the converters of `onlite convert` it tells which environment is',
+    'there, and what each other one would download.',
     '',
     'Exit code: 1 if a problem is an error (no runtime can be loaded), 0 with warnings or without.',
     '',
@@ -107,12 +149,14 @@ export const doctor: Command = {
     const examination = await examine();
     const { addon, runtimes, installedProviders = [] } = examination;
     const problems = findProblems(machine, examination);
+    const converters = converterStates();
     return {
       json: {
         machine,
         ...('cause' in addon
           ? { addonError: addon }
           : { onlite: { ...addon, runtimes, installedProviders } }),
+        converters,
         problems,
       },
       text: () =>
@@ -124,6 +168,7 @@ export const doctor: Command = {
           installedProviders.length > 0
             ? section('Installed providers', installedProviders.map(installedRow))
             : '',
+          section('Converters', converters.map(converterRow)),
           problemText(problems),
         ].join(''),
       exitCode: problems.some(({ severity }) => severity === 'error') ? 1 : 0,

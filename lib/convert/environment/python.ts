@@ -22,14 +22,15 @@ const TIMEOUT_MS = 30_000;
 
 /** What the Python of a command is; undefined where that is none. */
 export function describePython(command: string, ...args: readonly string[]): Python | undefined {
-  const { status, stdout } = spawnSync(command, [...args, '-I', '-c', ASK], {
-    encoding: 'utf8',
-    timeout: TIMEOUT_MS,
-    windowsHide: true,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  if (status !== 0) return undefined;
   try {
+    // Throws where Node's permissions let nothing be started.
+    const { status, stdout } = spawnSync(command, [...args, '-I', '-c', ASK], {
+      encoding: 'utf8',
+      timeout: TIMEOUT_MS,
+      windowsHide: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    if (status !== 0) return undefined;
     const [path, version, hasVenv] = JSON.parse(stdout.trim()) as [unknown, unknown, unknown];
     if (typeof path !== 'string' || typeof version !== 'string') return undefined;
     return { path, version, hasVenv: hasVenv === true };

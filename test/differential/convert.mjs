@@ -1,0 +1,126 @@
+// The real converters on small models that are made here: what they write agrees with the original and
+// is the same each time, and what they cannot convert is named. The environments (419 MB to download
+// for sklearn and tensorflow, 3 GB more for torch on Linux) are made on first use in build/converters.
+// usage: convert.mjs [--torch] [--python PYTHON] [sklearn|tensorflow|torch…]: by default without torch
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { InferenceSession } from 'onlite';
+import { convertModel, makeEnvironment } from 'onlite/convert';
+
+import { runOrThrow } from './python.mjs';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const build = join(here, '../../build');
+process.env.ONLITE_DATA_PATH ??= build;
+const models = join(build, 'convert-models');
+const written = join(build, 'converted');
+
+const trust = { trust: true };
+/** Source, target, options; and the code and words of a conversion that is refused. */
+const CASES = {
+  sklearn: [
+    ['forest.skops', 'forest.onnx', trust],
+    ['forest.joblib', 'forest-joblib.onnx', trust],
+    ['words.joblib', 'words.onnx', trust],
+    ['ridge.skops', 'ridge.onnx'],
+    ['forest.joblib', 'x.onnx', {}, 'ERR_UNSUPPORTED', /a pickle.* runs code/],
+  ],
+  tensorflow: [
+    ['cnn.keras', 'cnn.tflite'],
+    ['cnn.keras', 'cnn.onnx'],
+    ['cnn.h5', 'cnn-h5.tflite'],
+    ['cnn.keras', 'cnn-16.tflite', { float16: true }],
+    ['two.keras', 'two.tflite'],
+    ['two.keras', 'two.onnx'],
+    ['signatures', 'signatures.tflite'],
+    ['signatures', 'signatures.onnx'],
+    ['signatures', 'embed.onnx', { signature: 'embed' }],
+    ['mobilenet.keras', 'mobilenet.tflite'],
+    ['mobilenet.keras', 'mobilenet.onnx'],
+    // And back.
+    ['../converted/cnn.tflite', 'cnn-back.onnx'],
+    ['../converted/mobilenet.tflite', 'mobilenet-back.onnx'],
+    ['lbeta', 'lbeta.tflite', {}, 'ERR_UNSUPPORTED', /no operator for Lgamma/],
+    ['lbeta', 'lbeta.onnx', {}, 'ERR_UNSUPPORTED', /tf2onnx has no converter for Lgamma/],
+    ['signatures', 'x.onnx', { signature: 'y' }, 'ERR_INVALID_ARGUMENT', /embed, serving_default/],
+  ],
+  torch: [
+    ['net.pt2', 'net-exported.onnx'],
+    ['net.pt', 'net.onnx', { shapes: { image: { dims: [1, 3, 8, 8] } }, dynamicBatch: true }],
+    ['net.pt', 'x.onnx', {}, 'ERR_INVALID_ARGUMENT', /the inputs are image; give each/],
+    ['weights.pt', 'x.onnx', {}, 'ERR_UNSUPPORTED', /no TorchScript/],
+  ],
+};
+
+const digest = (file) => createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12);
+
+async function refused([source, target, options, code, words]) {
+  const error = await convertModel(join(models, source), join(written, target), options).then(
+    () => undefined,
+    (reason) => reason,
+  );
+  if (error?.code !== code || !words.test(error.message)) {
+    throw new Error(`expected ${code} ${words}, got ${error?.code}: ${error?.message}`);
+  }
+  return error.message;
+}
+
+async function converted([source, target, options = {}]) {
+  const file = join(written, target);
+  const { check, values } = await convertModel(join(models, source), file, options);
+  if (!check.holds) throw new Error(`the outputs do not agree: ${JSON.stringify(check.outputs)}`);
+  for (const { name, converted: other } of values) {
+    if (other.name !== name) throw new Error(`'${name}' has become '${other.name}'`);
+  }
+  const first = digest(file);
+  await convertModel(join(models, source), file, options);
+  if (digest(file) !== first) throw new Error('a second conversion gives other bytes');
+  const session = await InferenceSession.create(file);
+  await session.release();
+  const errors = check.outputs.map(({ name, maxError, agreement }) =>
+    maxError === undefined
+      ? `${name} ${100 * agreement} % alike`
+      : `${name} ±${maxError.toPrecision(2)}`,
+  );
+  return `${first}, ${check.samples} samples: ${errors.join(', ')}`;
+}
+
+const { values: chosen, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { torch: { type: 'boolean' }, python: { type: 'string' } },
+});
+mkdirSync(models, { recursive: true });
+mkdirSync(written, { recursive: true });
+let failed = 0;
+let passed = 0;
+for (const [environment, cases] of Object.entries(CASES)) {
+  const isAsked =
+    positionals.length === 0 ? environment !== 'torch' : positionals.includes(environment);
+  if (!isAsked && !(environment === 'torch' && chosen.torch)) continue;
+  const python = chosen.python ?? (await makeEnvironment(environment));
+  const [[first]] = cases;
+  if (!existsSync(join(models, first))) {
+    runOrThrow(python, [join(here, 'convert.py'), environment, models]);
+  }
+  for (const one of cases) {
+    const [source, target, options] = one;
+    if (chosen.python !== undefined) one[2] = { ...options, python };
+    const start = performance.now();
+    try {
+      const found = await (one.length > 3 ? refused(one) : converted(one));
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
+      console.log(`ok ${source} → ${target} (${seconds} s): ${found}`);
+      passed++;
+    } catch (error) {
+      failed++;
+      console.log(`FAILED ${source} → ${target}: ${error.message}\n${error.cause?.message ?? ''}`);
+    }
+  }
+}
+rmSync(written, { recursive: true, force: true });
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

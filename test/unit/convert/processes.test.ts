@@ -1,0 +1,158 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+
+import { cleanEnvironment, startChild } from '../../../lib/convert/child';
+import { ConverterProcess } from '../../../lib/convert/converter-process';
+import { describePython, findPython } from '../../../lib/convert/environment/python';
+import { withProcessLock } from '../../../lib/convert/environment/process-lock';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'onlite-processes-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+it('one process at a time has the lock, and what a killed one has left is taken over', async () => {
+  const file = join(folder, 'lock');
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  writeFileSync(file, String(pid));
+  let inside = 0;
+  let most = 0;
+  const waited: string[] = [];
+  const work = async (name: string): Promise<void> =>
+    withProcessLock(
+      file,
+      async () => {
+        most = Math.max(most, ++inside);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        inside--;
+      },
+      { onWait: () => waited.push(name) },
+    );
+  await Promise.all([work('a'), work('b'), work('c')]);
+  expect(most).toBe(1);
+  expect(waited.length).toBeGreaterThan(0);
+  expect(existsSync(file)).toBe(false);
+});
+
+it('a program is ended with those that it has started', async () => {
+  const file = join(folder, 'pid');
+  const script =
+    "const { spawn } = require('node:child_process');" +
+    "const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);" +
+    `require('node:fs').writeFileSync(${JSON.stringify(file)}, String(child.pid));`;
+  const controller = new AbortController();
+  const child = startChild(process.execPath, ['-e', `${script} setInterval(() => {}, 1000)`], {
+    env: cleanEnvironment({}),
+    stdio: ['ignore', 'ignore', 'ignore'],
+    signal: controller.signal,
+    what: 'the test',
+  });
+  await vi.waitUntil(() => existsSync(file) && readFileSync(file, 'utf8') !== '', 10_000);
+  const grandchild = Number(readFileSync(file, 'utf8'));
+  expect(isAlive(grandchild)).toBe(true);
+  controller.abort();
+  await expect(child.ended).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
+  await vi.waitUntil(() => !isAlive(grandchild), 10_000);
+});
+
+it('a program that is not there is told of', async () => {
+  const child = startChild(join(folder, 'none'), [], {
+    env: {},
+    stdio: ['ignore', 'ignore', 'ignore'],
+    what: 'the test',
+  });
+  await expect(child.ended).rejects.toMatchObject({ code: 'ERR_RUN_FAILED' });
+});
+
+it('what changes Python is not passed on', () => {
+  vi.stubEnv('PYTHONPATH', '/elsewhere');
+  vi.stubEnv('TF_USE_LEGACY_KERAS', '1');
+  const env = cleanEnvironment({ A: 'b' });
+  vi.unstubAllEnvs();
+  expect(env).toMatchObject({ PATH: process.env['PATH'], A: 'b' });
+  expect(Object.keys(env).filter((name) => /^(PYTHON|TF_)/.test(name))).toEqual([]);
+});
+
+const python = describePython('python3');
+
+describe.runIf(python)('a program in Python', () => {
+  const converters = fileURLToPath(new URL('../../../converters/', import.meta.url));
+  const start = (body: string): ConverterProcess => {
+    const program = join(folder, 'program.py');
+    writeFileSync(
+      program,
+      `import sys\nsys.path.insert(0, ${JSON.stringify(converters)})\n` +
+        'from common import Failure, serve\n' +
+        `class Converter:\n    def __init__(self, progress):\n        progress("loading")\n` +
+        `    def convert(self, request):\n        ${body}\n` +
+        'serve(Converter)\n',
+    );
+    return new ConverterProcess({
+      python: python!.path,
+      program,
+      folder,
+      onStage: () => undefined,
+    });
+  };
+
+  it.each([
+    ['print("noise"); return {"twice": request["x"] * 2}', { twice: 42 }],
+    ['return {"text": "\u00e4\\n"}', { text: '\u00e4\n' }],
+  ])('answers, whatever it prints: %s', async (body, expected) => {
+    const converter = start(body);
+    expect(await converter.ask('convert', { x: 21 })).toEqual(expected);
+    await converter.close();
+  });
+
+  it.each([
+    ['raise Failure("operator", "no Foo", layers=["l"])', 'ERR_UNSUPPORTED', /^no Foo \(at l\)$/],
+    ['raise KeyError("x")', 'ERR_RUN_FAILED', /^the converter failed: KeyError/],
+    ['sys.exit(3)', 'ERR_RUN_FAILED', /^the converter failed: SystemExit: 3$/],
+    ['import os; os._exit(7)', 'ERR_RUN_FAILED', /^the converter ended with 7$/],
+  ])('fails: %s', async (body, code, message) => {
+    const converter = start(body);
+    const failure = converter.ask('convert', {});
+    await expect(failure).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await converter.close();
+  });
+
+  it('ends when nobody is there to ask it any more', () => {
+    const program = join(folder, 'waits.py');
+    writeFileSync(
+      program,
+      `import sys\nsys.path.insert(0, ${JSON.stringify(converters)})\n` +
+        'from common import serve\nserve(lambda progress: None)\n',
+    );
+    // Standard input is empty: it has ended.
+    const { signal, status } = spawnSync(python!.path, [program], { input: '', timeout: 30_000 });
+    expect([signal, status]).toEqual([null, 1]);
+  });
+});
+
+it('says what to install where there is no Python that fits', () => {
+  expect(() => findPython(['2.9'])).toThrow(
+    expect.objectContaining({
+      code: 'ERR_RUNTIME_NOT_FOUND',
+      message: expect.stringMatching(
+        /Python 2\.9, which is needed for this alone: .*; install Python/,
+      ),
+    }),
+  );
+});
