@@ -246,9 +246,15 @@ export class MlflowClient {
       },
       ...(body === undefined ? {} : { body, duplex: 'half' as const }),
     };
-    const response = await fetch(url, request).catch((error: unknown) => {
-      throw this.#failure(what, error);
-    });
+    const response = await fetch(url, request)
+      .catch((error: unknown) => {
+        // The server may have closed a connection that was idle; asking again changes nothing.
+        if (method !== 'GET' || request.signal?.aborted === true) throw error;
+        return fetch(url, request);
+      })
+      .catch((error: unknown) => {
+        throw this.#failure(what, error);
+      });
     if (response.ok) return response;
     const words = (await response.text().catch(() => '')).slice(0, 2000);
     // Of an alias that is not there MLflow says 400, and so in words alone.
