@@ -127,11 +127,12 @@ class Converter:
         used = set()
         for key, function in self._loaded.signatures.items():
             specs = {}
-            for name, spec in function.structured_input_signature[1].items():
+            for name, spec in sorted(function.structured_input_signature[1].items()):
                 shape = shapes.get(name) or spec.shape
                 used.add(name)
                 specs[name] = tf.TensorSpec(shape, spec.dtype, name=name)
-            outputs = dict(function.structured_outputs)
+            # A file has them in no order: that of a protobuf map, which differs each time.
+            outputs = dict(sorted(function.structured_outputs.items()))
             found[key] = Signature(specs, outputs, lambda values, call=function: call(**values))
         if not found:
             raise Failure(
