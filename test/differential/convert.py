@@ -61,7 +61,7 @@ def tensorflow(path):
                     gamma + noise(gamma.shape, [index, 1]) * 0.5,
                     beta + noise(beta.shape, [index, 2]) - 0.5,
                     mean,
-                    variance * 0.05,
+                    variance * 0.5,
                 ]
             )
     mobilenet.save(path("mobilenet.keras"))
