@@ -72,6 +72,9 @@ export class LabelJoin {
   readonly #maxPending: number;
   readonly #maxAgeMs: number;
   readonly #pending = new Map<string, JoinedRow>();
+  /** Goes on where it was: a new one would step over all that has left since the map last grew. */
+  #inOrder = this.#pending.entries();
+  #oldest: readonly [id: string, row: JoinedRow] | undefined;
   readonly #onJoined: (row: JoinedRow, label: number | string) => void;
   #scores = 0;
   #joined = 0;
@@ -177,12 +180,25 @@ export class LabelJoin {
   }
 
   #expire(now: number): void {
-    for (const [id, { time }] of this.#pending) {
+    for (let oldest = this.#first(); oldest !== undefined; oldest = this.#first()) {
+      const [id, { time }] = oldest;
       const haveRoom = this.#pending.size <= this.#maxPending && this.#scores <= MOST_SCORES;
       if (haveRoom && now - time <= this.#maxAgeMs) return;
       this.#forget(id);
       this.#expired++;
     }
+  }
+
+  /** What has waited longest. */
+  #first(): readonly [id: string, row: JoinedRow] | undefined {
+    if (this.#pending.size === 0) return undefined;
+    // It may have left, or have begun anew behind the others.
+    while (this.#oldest === undefined || this.#pending.get(this.#oldest[0]) !== this.#oldest[1]) {
+      const next = this.#inOrder.next();
+      if (next.done === true) this.#inOrder = this.#pending.entries();
+      else this.#oldest = next.value;
+    }
+    return this.#oldest;
   }
 
   #forget(requestId: string): void {

@@ -98,3 +98,28 @@ it('says which journal it cannot use', async () => {
     message: expect.stringContaining(path) as string,
   });
 });
+
+it('forgets the oldest first, where ids leave, come again and fill the room many times', async () => {
+  const labels = await LabelJoin.open({ maxPending: 50 }, () => undefined);
+  // A map that is walked from its beginning each time is the reference.
+  const expected = new Map<string, boolean>();
+  let expired = 0;
+  for (let index = 0; index < 5000; index++) {
+    const id = String((index * 7919) % 173);
+    expected.delete(id);
+    expected.set(id, true);
+    labels.predicted(row(id));
+    if (expected.size > 50) {
+      expected.delete(expected.keys().next().value!);
+      expired++;
+    }
+    const labelled = String((index * 31) % 173);
+    if (index % 3 === 0) expect(labels.label(labelled, 1)).toBe(expected.delete(labelled));
+    if (index % 1000 === 999) {
+      for (const each of [...expected.keys()])
+        expect(labels.label(each, 1)).toBe(expected.delete(each));
+    }
+    expect(labels.counts).toMatchObject({ pending: expected.size, expired });
+  }
+  await labels.close();
+});
