@@ -132,6 +132,18 @@ function timeOf({ time = Date.now() }: StartedRequest): number {
   throw invalidArgument('time', 'milliseconds since 1970', time);
 }
 
+/** Rows of one request that are read while others wait: each becomes an object or more. */
+const MOST_ROWS = 10_000;
+
+/** @throws OnliteError ERR_UNSUPPORTED */
+function requireFewRows(rows: number): true {
+  if (rows <= MOST_ROWS) return true;
+  throw new OnliteError(
+    'ERR_UNSUPPORTED',
+    `inputs: ${rows} rows, and of more than ${MOST_ROWS} none is looked at`,
+  );
+}
+
 const ignore: EndRequest = () => undefined;
 
 /**
@@ -235,6 +247,9 @@ export class ModelWatch {
       return ignore;
     }
     this.#requests++;
+    if (this.#guarded(() => requireFewRows(rowCount(request.inputs))) !== true) {
+      return ({ outputs }) => this.#recent.add(outputs === undefined);
+    }
     const rows = this.#guarded(() => this.#features.read(request.inputs)) ?? [];
     const event = this.#guarded(() =>
       this.#events?.request(request.inputs, request.requestId, timeOf(request)),

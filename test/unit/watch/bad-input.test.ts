@@ -52,6 +52,23 @@ function profile(): ReferenceProfile {
 }
 
 describe('a request', () => {
+  it('is not read where it has so many rows that others would wait for it', async () => {
+    const model = await opened();
+    const all = (rows: number): RowTensors => ({
+      x: tensor('float32', [rows, 1], new Float32Array(rows)),
+    });
+    model.record({ requestId: 'a', inputs: all(10_000), outputs: all(10_000) });
+    expect(model.report()).toMatchObject({ unread: 0, rows: 10_000, labels: { pending: 10_000 } });
+    model.record({ requestId: 'b', inputs: all(10_001), outputs: all(10_001) });
+    expect(model.report()).toMatchObject({
+      unread: 1,
+      requests: 2,
+      rows: 10_000,
+      labels: { pending: 10_000 },
+      lastFailure: 'inputs: 10001 rows, and of more than 10000 none is looked at',
+    });
+  });
+
   it('may have no rows', async () => {
     const model = await opened();
     const none = { x: tensor('float32', [0, 3], []), y: tensor('float32', [0, 2], []) };
