@@ -1,7 +1,8 @@
 // The real converters on small models that are made here: what they write agrees with the original and
 // is the same each time, and what they cannot convert is named. The environments (419 MB to download
 // for sklearn and tensorflow, 3 GB more for torch on Linux) are made on first use in build/converters.
-// usage: convert.mjs [--torch] [--python PYTHON] [sklearn|tensorflow|torch…]: by default without torch
+// usage: convert.mjs [--torch] [--python PYTHON] [--only WORDS] [sklearn|tensorflow|torch…]: by default
+// without torch; --only: cases whose 'source → target' has these words
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,8 +45,8 @@ const CASES = {
     // And back.
     ['../converted/cnn.tflite', 'cnn-back.onnx'],
     ['../converted/mobilenet.tflite', 'mobilenet-back.onnx'],
-    ['lbeta', 'lbeta.tflite', {}, 'ERR_UNSUPPORTED', /no operator for Lgamma/],
-    ['lbeta', 'lbeta.onnx', {}, 'ERR_UNSUPPORTED', /tf2onnx has no converter for Lgamma/],
+    ['igamma', 'igamma.tflite', {}, 'ERR_UNSUPPORTED', /no operator for Igamma/],
+    ['igamma', 'igamma.onnx', {}, 'ERR_UNSUPPORTED', /tf2onnx has no converter for Igamma/],
     ['signatures', 'x.onnx', { signature: 'y' }, 'ERR_INVALID_ARGUMENT', /embed, serving_default/],
   ],
   torch: [
@@ -91,7 +92,11 @@ async function converted([source, target, options = {}]) {
 
 const { values: chosen, positionals } = parseArgs({
   allowPositionals: true,
-  options: { torch: { type: 'boolean' }, python: { type: 'string' } },
+  options: {
+    torch: { type: 'boolean' },
+    python: { type: 'string' },
+    only: { type: 'string', default: '' },
+  },
 });
 mkdirSync(models, { recursive: true });
 mkdirSync(written, { recursive: true });
@@ -108,6 +113,7 @@ for (const [environment, cases] of Object.entries(CASES)) {
   }
   for (const one of cases) {
     const [source, target, options] = one;
+    if (!`${source} → ${target}`.includes(chosen.only)) continue;
     if (chosen.python !== undefined) one[2] = { ...options, python };
     const start = performance.now();
     try {
@@ -121,6 +127,7 @@ for (const [environment, cases] of Object.entries(CASES)) {
     }
   }
 }
-rmSync(written, { recursive: true, force: true });
+// What one case has written is another's source.
+if (chosen.only === '') rmSync(written, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
