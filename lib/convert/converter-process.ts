@@ -16,6 +16,17 @@ type Message =
       readonly traceback: string;
     };
 
+/** Undefined for what a Python prints before the program has taken standard output for itself. */
+function messageOf(line: string): Message | undefined {
+  try {
+    const message: unknown = JSON.parse(line);
+    const isMessage = typeof message === 'object' && message !== null && 'event' in message;
+    return isMessage ? (message as Message) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -50,18 +61,26 @@ const SETTINGS = {
   KERAS_BACKEND: 'tensorflow',
 };
 
+/** What a program that is killed leaves is in its folder, which goes with the conversion. */
+function foldersIn(folder: string): Record<string, string> {
+  const names = ['KERAS_HOME', 'MPLCONFIGDIR', 'TMPDIR', 'TEMP', 'TMP'];
+  return Object.fromEntries(names.map((name) => [name, folder]));
+}
+
 /** A converter's program in Python, which is asked by lines of JSON. */
 export class ConverterProcess {
   readonly #child: Child;
   readonly #onStage: ((stage: string) => void) | undefined;
   #waiting: Waiting | undefined;
+  /** Why there are no more answers. */
+  #over: { readonly error: unknown } | undefined;
   #log = '';
 
   constructor({ python, program, folder, signal, onStage }: ConverterOptions) {
     this.#onStage = onStage;
     this.#child = startChild(python, ['-s', program], {
       cwd: folder,
-      env: cleanEnvironment({ ...SETTINGS, KERAS_HOME: folder, MPLCONFIGDIR: folder }),
+      env: cleanEnvironment({ ...SETTINGS, ...foldersIn(folder) }),
       stdio: ['pipe', 'pipe', 'pipe'],
       signal,
       what: 'the conversion',
@@ -74,14 +93,19 @@ export class ConverterProcess {
     });
     if (stdout) createInterface({ input: stdout }).on('line', (line) => this.#hear(line));
     this.#child.ended.then(
-      (code) => this.#settle(undefined, this.#died(code)),
-      (error: unknown) => this.#settle(undefined, error),
+      (code) => this.#end(this.#died(code)),
+      (error: unknown) => this.#end(error),
     );
   }
 
   /** What the program and its libraries have printed, the end of it. */
   get log(): string {
     return this.#log;
+  }
+
+  /** When the program has ended, however it has. */
+  get ended(): Promise<unknown> {
+    return this.#child.ended.catch(() => undefined);
   }
 
   /**
@@ -93,21 +117,21 @@ export class ConverterProcess {
   async ask(method: string, request: object): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
-      this.#child.process.stdin?.write(`${JSON.stringify({ method, ...request })}\n`);
+      // It may have ended while nobody waited.
+      if (this.#over) this.#settle(undefined, this.#over.error);
+      else this.#child.process.stdin?.write(`${JSON.stringify({ method, ...request })}\n`);
     });
   }
 
   /** Ends the program. */
   async close(): Promise<void> {
     this.#child.kill();
-    await this.#child.ended.catch(() => undefined);
+    await this.ended;
   }
 
   #hear(line: string): void {
-    let message: Message;
-    try {
-      message = JSON.parse(line) as Message;
-    } catch {
+    const message = messageOf(line);
+    if (message === undefined) {
       this.#log = `${this.#log}${line}\n`.slice(-LOG_LENGTH);
       return;
     }
@@ -127,6 +151,11 @@ export class ConverterProcess {
         this.#settle(undefined, failureOf(facts));
       }
     }
+  }
+
+  #end(error: unknown): void {
+    this.#over = { error };
+    this.#settle(undefined, error);
   }
 
   #settle(result: unknown, error: unknown): void {

@@ -133,6 +133,37 @@ describe.runIf(python)('a program in Python', () => {
     await converter.close();
   });
 
+  it('says so where it has ended before it is asked', async () => {
+    const body = 'import os, threading; threading.Timer(0.1, os._exit, [9]).start()';
+    const converter = start(body);
+    await converter.ask('convert', {});
+    // Its end is heard of while nobody waits for an answer.
+    await converter.ended;
+    await expect(converter.ask('run', {})).rejects.toMatchObject({
+      code: 'ERR_RUN_FAILED',
+      message: 'the converter ended with 9',
+    });
+  });
+
+  it.each(['null', '5', '"x"', '[]', '{}'])(
+    'takes no line for an answer that is none: %s',
+    async (line) => {
+      const program = join(folder, 'noisy.py');
+      const answer = '{"event": "result", "result": 1}';
+      writeFileSync(program, `input()\nprint(${JSON.stringify(line)})\nprint('${answer}')\n`);
+      const converter = new ConverterProcess({ python: python!.path, program, folder });
+      expect(await converter.ask('convert', {})).toBe(1);
+      expect(converter.log).toContain(line);
+      await converter.close();
+    },
+  );
+
+  it('leaves its temporary files in its folder', async () => {
+    const converter = start('import tempfile; return tempfile.gettempdir()');
+    expect(await converter.ask('convert', {})).toBe(folder);
+    await converter.close();
+  });
+
   it('ends when nobody is there to ask it any more', () => {
     const program = join(folder, 'waits.py');
     writeFileSync(
