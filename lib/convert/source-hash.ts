@@ -19,10 +19,12 @@ async function addFile(hash: Hash, path: string): Promise<void> {
 
 async function filesOf(folder: string): Promise<string[]> {
   const files: string[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) files.push(...(await filesOf(path)));
-    else files.push(path);
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    // Links are followed, as by those who read the model: caches have links in the place of files.
+    const found = await stat(path);
+    if (found.isDirectory()) files.push(...(await filesOf(path)));
+    else if (found.isFile()) files.push(path);
   }
   return files;
 }
@@ -37,7 +39,11 @@ export async function sourceHash(source: string): Promise<string> {
     await addFile(hash, source);
     return hash.digest('hex');
   }
-  const names = (await filesOf(source)).map((path) => relative(source, path).split(sep).join('/'));
+  const files = await filesOf(source).catch((cause: unknown) => {
+    const reason = isError(cause) ? cause.message : String(cause);
+    throw unreadable(`cannot read '${source}': ${reason}`, cause);
+  });
+  const names = files.map((path) => relative(source, path).split(sep).join('/'));
   for (const name of names.sort()) {
     const own = createHash('sha256');
     await addFile(own, join(source, name));
