@@ -1,5 +1,6 @@
 """scikit-learn's estimators and pipelines to ONNX, by skl2onnx."""
 
+import os
 import pickle
 import re
 
@@ -7,7 +8,8 @@ from common import Failure, described, load_samples, save_onnx, save_samples, se
 
 
 def load(source, trust):
-    if source.endswith(".skops"):
+    extension = os.path.splitext(source)[1].lower()
+    if extension == ".skops":
         import skops.io
 
         unknown = skops.io.get_untrusted_types(file=source)
@@ -24,7 +26,7 @@ def load(source, trust):
             "a pickle, which joblib's files are too, runs code when it is opened",
             "give --trust if you know who has made it, or save the model with skops.io.dump",
         )
-    if source.endswith(".joblib"):
+    if extension == ".joblib":
         import joblib
 
         return joblib.load(source)

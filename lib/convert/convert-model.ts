@@ -1,4 +1,4 @@
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 
 import { throwIfAborted } from '../abort';
@@ -273,8 +273,7 @@ export async function convertModel(
   const checked = checkConvertOptions(options);
   const plan = await planConversion(source, target);
   refuseOtherOptions(plan, checked);
-  const isFile = (await stat(source)).isFile();
-  if (isFile) await checkPaths(source, plan.target);
+  await checkPaths(source, plan.target);
   const folder = await makeTemporaryFolder('onlite-convert-');
   try {
     return await convertIn(folder, plan, checked);

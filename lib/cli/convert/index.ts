@@ -67,6 +67,12 @@ async function converted(command: ConvertCommand, target: string): Promise<Conve
   }
 }
 
+async function plain(command: ConvertCommand, target: string): Promise<CommandResult> {
+  const result = await converted(command, target);
+  const exitCode = result.check.holds ? 0 : NOT_HELD;
+  return { json: result, text: () => renderText(result), exitCode };
+}
+
 /** What was converted goes on to `onlite quantize`, which writes the target. */
 async function quantized(command: ConvertCommand, target: string): Promise<CommandResult> {
   const { quantize: method = 'auto', data, samples, threads } = command;
@@ -163,13 +169,10 @@ export const convert: Command = {
   async run(args) {
     const command = parseConvertOptions(args);
     const { target } = await planConversion(command.source, command.target);
-    if (command.quantize !== undefined) return quantized(command, target);
-    const result = await converted(command, target);
-    if (command.save !== undefined) await writeOutput('save', command.save, `${toJson(result)}\n`);
-    return {
-      json: result,
-      text: () => renderText(result),
-      exitCode: result.check.holds ? 0 : NOT_HELD,
-    };
+    const result = await (command.quantize === undefined ? plain : quantized)(command, target);
+    if (command.save !== undefined) {
+      await writeOutput('save', command.save, `${toJson(result.json)}\n`);
+    }
+    return result;
   },
 };
