@@ -1,11 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { readProfile } from 'onlite/watch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { onlite } from './cli-support';
+import { model, onlite } from './cli-support';
 import { root } from './support';
 
 const digits = (name: string): string => join(root, 'test/fixtures/digits', name);
@@ -54,6 +54,22 @@ describe('onlite profile', () => {
     expect(printed.features).toHaveLength(64);
     expect(printed.features[63]).toMatchObject({ name: 'image[63]', sampled: 20 });
     expect(readFileSync(output, 'utf8')).toContain('"sample":[');
+  });
+
+  it('quantises real values of JSON lines as the model takes them', async () => {
+    const data = join(folder, 'real.jsonl');
+    const image = (value: number): number[][][] =>
+      Array.from({ length: 16 }, () => Array.from({ length: 16 }, () => [value, value, value]));
+    writeFileSync(data, [0.5, -0.5].map((value) => JSON.stringify([image(value)])).join('\n'));
+    const output = join(folder, 'quantised.json');
+    const options = ['--model', model('conv_int8.tflite'), '--output', output];
+    const { status, stderr } = onlite(['profile', data, ...options]);
+    expect(status, stderr).toBe(0);
+    const profile = await readProfile(output);
+    const { numbers } = profile.features.find(({ name }) => name === 'x.channel0.mean')!;
+    // Half of the input's scale, 0.0281, is what quantising may change.
+    expect(Math.abs(numbers!.min + 0.5)).toBeLessThan(0.0141);
+    expect(Math.abs(numbers!.max - 0.5)).toBeLessThan(0.0141);
   });
 
   it.each([

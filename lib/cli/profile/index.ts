@@ -1,9 +1,11 @@
 import { InferenceSession } from '../../engine/session/session';
 import { OnliteError } from '../../errors';
+import { Contender } from '../../optimize/compare/contender';
 import { Profiler, type ReferenceProfile } from '../../watch/profile/reference-profile';
 import { FeatureReader } from '../../watch/rows/feature-reader';
 import { PredictionReader, type WatchedTask } from '../../watch/rows/prediction-reader';
 import { withQuantization } from '../../watch/rows/real-values';
+import type { RowTensors } from '../../watch/rows/row';
 import { choice, given, text, wholeNumber } from '../arguments';
 import { ProgressLine, progressBar } from '../bench/progress';
 import { UsageError, type Command, type ParsedArguments } from '../command';
@@ -62,15 +64,17 @@ async function makeProfile(
     const inputs = withQuantization(session.inputMetadata);
     const outputsOf = withQuantization(session.outputMetadata);
     const profiler = new Profiler();
+    // Samples may be real values where the model takes quantised ones.
+    const itself = new Contender(session, session);
     const count = Math.min(set.count, command.samples ?? Infinity);
     let task: WatchedTask = 'classification';
     for (let index = 0; index < count; index++) {
-      const feeds = await set.sample(index);
+      const feeds = itself.feeds(await set.sample(index));
       const result = await session.run(feeds, { signal: interruption.signal });
       const outputs = outputsOf(result);
       task = predictions.taskOf(outputs);
       const values = predictions.read(outputs);
-      for (const [row, found] of features.read(inputs(feeds)).entries()) {
+      for (const [row, found] of features.read(inputs(feeds as RowTensors)).entries()) {
         profiler.add(found, values[row]?.value);
       }
       line.show(`${progressBar((index + 1) / count)} ${index + 1}/${count} samples`);
