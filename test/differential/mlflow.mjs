@@ -46,7 +46,7 @@ async function withServer(use) {
   for (const stream of [server.stdout, server.stderr]) stream.on('data', (text) => (said += text));
   const address = `http://127.0.0.1:${port}`;
   try {
-    const deadline = Date.now() + 120_000;
+    const deadline = Date.now() + 300_000;
     for (;;) {
       const isUp = await fetch(`${address}/health`).then(
         (response) => response.ok,
