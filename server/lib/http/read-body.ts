@@ -87,9 +87,11 @@ export function readBody(
     const body = parts.body();
     if (encoding === undefined) done(body);
     else {
-      decompress(body.bytes(), encoding, maxBytes, share)
-        .finally(() => body.release())
-        .then(done, fail);
+      // Where it is given up, a thread may be reading the bytes: they are the garbage collector's then.
+      decompress(body.bytes(), encoding, maxBytes, share).then((unpacked) => {
+        body.release();
+        done(unpacked);
+      }, fail);
     }
   });
   const gone = (): void => {
