@@ -24,7 +24,7 @@ import {
 } from './config';
 import type { CloseOptions, DrainOptions } from './close-options';
 import { ManagementServer } from './manage/server';
-import { ModelError, ModelRepository, type ModelSource, type Watches } from './models';
+import { checkSource, ModelError, ModelRepository, type ModelSource, type Watches } from './models';
 import { secureContext, type TlsOptions } from './tls';
 import { RequestCounts, Transport, metricsPages, sharedRequestCounts } from './metrics';
 import { Observer } from './observe/observer';
@@ -232,8 +232,13 @@ export class ModelServer implements AsyncDisposable {
     await this.#pool?.setTls(tls);
   }
 
-  /** Loads a model's file and serves it. @throws OnliteError as `InferenceSession.create` */
+  /**
+   * Loads a model's file and serves it.
+   *
+   * @throws OnliteError ERR_INVALID_ARGUMENT for an option that there is not; as `InferenceSession.create`
+   */
   async load(source: ModelSource): Promise<void> {
+    checkSource(source);
     await this.#files.add({ source });
   }
 

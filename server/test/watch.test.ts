@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { OnliteError } from 'onlite';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { createApiKey, createServer } from '@onlite/server';
 
@@ -156,6 +156,74 @@ describe('a model that is watched', () => {
     // 90 ± 5 standard deviations.
     expect(logged(log).length).toBeGreaterThan(50);
     expect(logged(log).length).toBeLessThan(130);
+  });
+
+  it('gives a name to a request whose own is longer than those of labels', async () => {
+    const log = newFolder();
+    const { server, port } = await serveWatched({ log: { folder: log } });
+    for (const length of [512, 513]) {
+      const id = 'i'.repeat(length);
+      const body = { id, inputs: [{ ...tensor, data: row }] };
+      const reply = await call(port, '/v2/models/rows/infer', post(body));
+      expect([reply.status, json(reply)]).toEqual([200, expect.objectContaining({ id })]);
+    }
+    await server.close();
+    expect(logged(log).map(({ requestId }) => requestId?.length)).toEqual([512, 36]);
+  });
+
+  it('takes no option that there is not', async () => {
+    const server = createServer();
+    const source = { name: 'rows', version: '1', file: fixture('identity_float32.onnx') };
+    const wrong = [
+      [
+        { ...source, watch: {} },
+        "source: expected one of file, name, serving, session, version, got 'watch'",
+      ],
+      [
+        { ...source, serving: { wacth: {} } },
+        "source.serving: expected one of classLabels, defaultSignature, isolation, maxRunMs, timeoutMs, watch, got 'wacth'",
+      ],
+      [null, 'source: expected an object'],
+    ] as const;
+    for (const [options, message] of wrong) {
+      await expect(server.load(options as never)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+        message,
+      });
+    }
+    expect(server.models.names).toEqual([]);
+    await server.close();
+  });
+
+  it('is watched as before where what it is to be watched by from now on is wrong', async () => {
+    const kept = newFolder();
+    const { server, port } = await serveWatched({
+      log: { folder: kept },
+      labels: { folder: kept },
+    });
+    const file = fixture('identity_float32.onnx');
+    const blocked = newFolder();
+    writeFileSync(blocked, '');
+    const wrong = [
+      { log: { folder: kept }, labels: { folder: kept }, drift: {} },
+      { log: { folder: kept }, labels: { folder: blocked } },
+    ];
+    for (const watch of wrong) {
+      await expect(
+        server.load({ name: 'rows', version: '1', file, serving: { watch } }),
+      ).rejects.toThrow(OnliteError);
+    }
+    const body = { id: 'after', inputs: [{ ...tensor, data: row }] };
+    expect((await call(port, '/v2/models/rows/infer', post(body))).status).toBe(200);
+    await vi.waitFor(async () => {
+      const labels = post([{ requestId: 'after', label: 1 }]);
+      expect(json(await call(port, '/watch/models/rows/labels', labels))).toEqual({
+        joined: 1,
+        unmatched: 0,
+      });
+    });
+    await server.close();
+    expect(logged(kept).map(({ requestId }) => requestId)).toEqual(['after']);
   });
 
   it('is not served where it cannot be watched as it is configured', async () => {

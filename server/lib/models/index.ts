@@ -15,7 +15,13 @@ export { type Lease } from './lease';
 export { FAILURE_REASONS, ModelCounts, type FailureReason } from './model-counts';
 export { PreparationError, type Prepare } from './preparation';
 export { OUTCOMES, positionOf, type Outcome } from './outcomes';
-export { type RecordedRun, type Recorder, type WatchedVersion, type Watches } from './recorder';
+export {
+  LONGEST_ID,
+  type RecordedRun,
+  type Recorder,
+  type WatchedVersion,
+  type Watches,
+} from './recorder';
 export { PROTOCOLS, indexOfProtocol, type ProtocolName } from './protocols';
 export { type KeyReader } from './route';
 export {
@@ -45,3 +51,4 @@ export {
   type Tolerance,
   type Traffic,
 } from './traffic';
+export { checkSource } from './check-source';

@@ -4,7 +4,7 @@ import type { RowTensor } from 'onlite/watch';
 import { exchangeUnderWay, type Exchange } from './exchange';
 import { disposeBound, type Bindings, type Bound, type InputShapes } from './bindings';
 import { NOBODY, type Caller } from './caller';
-import type { RecordedRun, Recorder } from './recorder';
+import { LONGEST_ID, type RecordedRun, type Recorder } from './recorder';
 import { tooLate } from './run-queue';
 import type { ServedModel } from './served-model';
 import type { ShadowRun } from './shadowing';
@@ -126,6 +126,8 @@ export class Lease {
 
   /** Keeps what it fails with. */
   #noting(run: () => Promise<void> | undefined): Promise<void> | undefined {
+    // One by which no label can come is not kept until it would.
+    if ((this.requestId?.length ?? 0) > LONGEST_ID) this.requestId = undefined;
     this.requestId ??= this.#exchange?.nameIt();
     const fail = (error: unknown): never => {
       this.#failure = error;

@@ -3,6 +3,9 @@ import type { RowTensor } from 'onlite/watch';
 import type { Lease } from './lease';
 import type { WatchConfig } from './watch-config';
 
+/** Letters of a request's id, and of a class, that labels may name. */
+export const LONGEST_ID = 512;
+
 /** What of a request is recorded; it can be sent to another thread if its tensors are copies. */
 export interface RecordedRun {
   readonly requestId: string | undefined;

@@ -152,17 +152,26 @@ export class LocalWatches implements Watches {
       before.users++;
       return before.recorder;
     }
-    // Two may not have one journal.
-    await before?.watch.close();
     // Loaded when something is watched: most servers need none of it.
     const { ModelWatch } = await import('onlite/watch');
-    const watch = await ModelWatch.open({
-      ...optionsOf(name, version, config),
-      onAlert: (state) => this.#onAlert({ name, version }, state),
-    });
+    const options = optionsOf(name, version, config);
+    const onAlert = (state: AlertState): void => this.#onAlert({ name, version }, state);
+    const { path: journal } = options.labels ?? {};
+    // Two may not have one journal. What is wrong with the other options is found before one is without.
+    const isShared = journal !== undefined && before?.journal === journal;
+    if (isShared) {
+      const tried = await ModelWatch.open({ ...options, labels: {} });
+      await tried.close();
+      await before.watch.close();
+    }
+    const watch = await ModelWatch.open({ ...options, onAlert });
+    if (!isShared) await before?.watch.close();
     const { sample = 1 } = config;
     const users = (before?.users ?? 0) + 1;
-    const watched = new WatchedVersion({ name, version, watch, sample, config: text, users });
+    const watched = new WatchedVersion({
+      ...{ name, version, watch, sample, config: text, users },
+      ...(journal !== undefined && { journal }),
+    });
     this.#watched.set(key, watched);
     this.#start();
     return watched.recorder;

@@ -54,7 +54,7 @@ export class RemoteWatches implements Watches {
       inputs: copied(inputs, buffers),
       outputs: outputs && copied(outputs, buffers),
     };
-    const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, textBytes(copy));
     this.#underWay++;
     this.#bytes += bytes;
     const over = (): void => {
@@ -77,4 +77,14 @@ function copied(
     copies[name] = { type, dims: [...dims], data: copy, ...(quantization && { quantization }) };
   }
   return copies;
+}
+
+/** What strings take. */
+function textBytes({ inputs, outputs }: RecordedRun): number {
+  let bytes = 0;
+  for (const { data } of [...Object.values(inputs), ...Object.values(outputs ?? {})]) {
+    if (ArrayBuffer.isView(data)) continue;
+    for (const text of data as ArrayLike<string> & Iterable<string>) bytes += 16 + 2 * text.length;
+  }
+  return bytes;
 }

@@ -24,6 +24,8 @@ export class WatchedVersion {
   readonly recorder: Recorder;
   /** What it was opened with. */
   readonly config: string;
+  /** The file of what waits for labels, where there is one. */
+  readonly journal: string | undefined;
   /** Models that are recorded by it: where a version takes the place of the same one there are two for a time. */
   users: number;
   #dropped = 0;
@@ -36,12 +38,14 @@ export class WatchedVersion {
     readonly watch: ModelWatch;
     readonly sample: number;
     readonly config: string;
+    readonly journal?: string;
     readonly users: number;
   }) {
     this.name = of.name;
     this.version = of.version;
     this.watch = of.watch;
     this.config = of.config;
+    this.journal = of.journal;
     this.users = of.users;
     this.recorder = new SoonRecorder(of.sample, (run) => this.record(run));
   }

@@ -1,3 +1,4 @@
+import { LONGEST_ID } from '../../models';
 import type { Label } from '../../watch/local-watches';
 import { RequestError, badRequest } from '../errors';
 import { JSON_TYPE, jsonAnswer, type Body } from '../request';
@@ -6,8 +7,6 @@ import type { Handler, Protocol, WireContext } from '../route';
 /** What is read at once by the thread that answers other requests, too. */
 const MOST_LABELS = 10_000;
 const MOST_BYTES = 4 << 20;
-/** Of an id, and of a class. */
-const MOST_LETTERS = 512;
 
 /** True labels of what models were asked, for those that are watched. */
 export function labels({ label }: WireContext): Protocol {
@@ -57,15 +56,15 @@ function readLabel(value: unknown, index: number): Label {
   const { requestId, label, ...others } = value as Record<string, unknown>;
   const [other] = Object.keys(others);
   if (other !== undefined) throw badRequest(`${path}.${other.slice(0, 60)}`, 'is not known');
-  if (typeof requestId !== 'string' || requestId === '' || requestId.length > MOST_LETTERS) {
-    throw badRequest(`${path}.requestId`, `expected a string of 1 to ${MOST_LETTERS} letters`);
+  if (typeof requestId !== 'string' || requestId === '' || requestId.length > LONGEST_ID) {
+    throw badRequest(`${path}.requestId`, `expected a string of 1 to ${LONGEST_ID} letters`);
   }
   const isNumber = typeof label === 'number' && Number.isFinite(label);
-  const isText = typeof label === 'string' && label.length <= MOST_LETTERS;
+  const isText = typeof label === 'string' && label.length <= LONGEST_ID;
   if (!isNumber && !isText) {
     throw badRequest(
       `${path}.label`,
-      `expected a finite number, or a string of at most ${MOST_LETTERS} letters`,
+      `expected a finite number, or a string of at most ${LONGEST_ID} letters`,
     );
   }
   return { requestId, label };
