@@ -32,7 +32,12 @@ export class RemoteWatches implements Watches {
 
   attach({ name, version, serving: { watch } }: WatchedVersion): Recorder | undefined {
     if (watch === undefined) return undefined;
-    return new SoonRecorder(watch.sample ?? 1, (run) => this.#send(name, version, run));
+    const key = JSON.stringify([name, version]);
+    return new SoonRecorder(
+      watch.sample ?? 1,
+      (run) => this.#send(name, version, run),
+      () => this.#dropped.set(key, (this.#dropped.get(key) ?? 0) + 1),
+    );
   }
 
   close(): Promise<void> {

@@ -10,15 +10,18 @@ const MOST_WAITING = 64;
 export class SoonRecorder implements Recorder {
   readonly #sample: number;
   readonly #record: (run: RecordedRun) => void;
+  readonly #lose: () => void;
   #waiting: [lease: Lease, end: () => void][] = [];
 
   /**
    * @param sample - share of the requests that are looked at
-   * @param record - has to be done with the tensors when it returns; does not throw
+   * @param record - has to be done with the tensors when it returns
+   * @param lose - told of a request that could not be recorded, for want of memory for example
    */
-  constructor(sample: number, record: (run: RecordedRun) => void) {
+  constructor(sample: number, record: (run: RecordedRun) => void, lose: () => void) {
     this.#sample = sample;
     this.#record = record;
+    this.#lose = lose;
   }
 
   samples(): boolean {
@@ -44,6 +47,8 @@ export class SoonRecorder implements Recorder {
   #read(lease: Lease, end: () => void): void {
     try {
       this.#record(lease.recorded);
+    } catch {
+      this.#lose();
     } finally {
       end();
     }

@@ -47,7 +47,11 @@ export class WatchedVersion {
     this.config = of.config;
     this.journal = of.journal;
     this.users = of.users;
-    this.recorder = new SoonRecorder(of.sample, (run) => this.record(run));
+    this.recorder = new SoonRecorder(
+      of.sample,
+      (run) => this.record(run),
+      () => (this.#dropped += 1),
+    );
   }
 
   /** @param dropped - requests before it that were not recorded */
