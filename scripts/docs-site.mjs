@@ -1,12 +1,13 @@
 // npm run docs [-- --out FOLDER]: the documentation as a static site with a search, by default in
 // build/site: the topics of docs/ and the reference of every entry point. A link that leads nowhere,
 // in a document or a comment, fails it.
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { Application } from 'typedoc';
 
+import { packedText } from './lib/packed-documents.mjs';
 import { at } from './lib/project.mjs';
 
 /** docs/ by topic, in the order in which one would read it. */
@@ -50,17 +51,13 @@ const ENTRY_POINTS = [
   'server/lib/client/index.ts',
 ];
 
-/** Links to files of the repository, which the site does not have, become their names. */
-function withoutFiles(text, from) {
-  return text.replace(/\[([^\]]+)\]\(([^)#\s]+)(#[^)]*)?\)/g, (link, label, target) => {
-    if (/^[a-z]+:/.test(target)) return link;
-    const path = join(dirname(from), target);
-    if (!existsSync(at(path))) throw new Error(`${from}: there is no ${path}`);
-    if (/^docs[\\/][\w-]+\.md$/.test(path)) return link;
-    const name = `\`${path.replaceAll('\\', '/')}\``;
-    return label === name ? name : `${label} (${name})`;
-  });
-}
+const documents = new Set(
+  Object.values(TOPICS)
+    .flat()
+    .map((name) => `docs/${name}.md`),
+);
+/** Links to files that the site does not have become their words. */
+const onSite = (text, path) => packedText(text, path, documents, {});
 
 /** A document as typedoc wants it: its title and topic in front. */
 function prepared(name, group) {
@@ -69,7 +66,7 @@ function prepared(name, group) {
   const title = /^# (.+)\n/.exec(text)?.[1];
   if (title === undefined) throw new Error(`${path}: expected to begin with '# Title'`);
   const matter = `---\ntitle: ${JSON.stringify(title)}\ngroup: ${group}\n---\n`;
-  return matter + withoutFiles(text, path);
+  return matter + onSite(text, path);
 }
 
 const { values } = parseArgs({ options: { out: { type: 'string' } } });
@@ -87,7 +84,7 @@ for (const [group, names] of Object.entries(TOPICS)) {
 }
 writeFileSync(
   join(folder, '..', 'README.md'),
-  withoutFiles(readFileSync(at('README.md'), 'utf8'), 'README.md'),
+  onSite(readFileSync(at('README.md'), 'utf8'), 'README.md'),
 );
 const app = await Application.bootstrap({
   name: 'onlite',
