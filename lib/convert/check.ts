@@ -38,7 +38,7 @@ export interface ConversionCheck {
   readonly outputs: readonly OutputCheck[];
   /** Outputs that could not be compared, such as sequences. */
   readonly notCompared: readonly string[];
-  /** Every output is within its limit, and there is one. */
+  /** Every output is within its limit, there is one, and none of the source's is missing. */
   readonly holds: boolean;
 }
 
@@ -168,7 +168,8 @@ export async function checkConversion(
     samples: samples.length,
     outputs,
     notCompared: all.map(({ name }) => name).filter((name) => !isCompared.has(name)),
-    holds: outputs.length > 0 && outputs.every(({ holds }) => holds),
+    // An output that the conversion has lost is not what was asked for.
+    holds: outputs.length > 0 && referenceOnly.length === 0 && outputs.every(({ holds }) => holds),
   };
 }
 
