@@ -117,9 +117,9 @@ let round = 0;
 /** What the watch says of each version that has labels. */
 async function tellHowItIs() {
   round += 1;
+  const drifts = await metrics(server, 'onlite_watch_drifted');
   for (const { labels, value } of await metrics(server, 'onlite_watch_accuracy')) {
     const { version } = labels;
-    const drifts = await metrics(server, 'onlite_watch_drifted');
     const own = drifts.filter(({ labels: { version: of } }) => of === version);
     const drifted = own.filter(({ value: is }) => is === 1).length;
     console.log(
@@ -140,15 +140,13 @@ async function traffic(file, prefix) {
   // Whoever looks at the pictures takes longer.
   await sleep(500);
   const { joined } = await tellLabels(server, answers);
-  const byVersion = Object.groupBy?.(answers, ({ version }) => version) ?? grouped(answers);
-  for (const [version, some] of Object.entries(byVersion)) {
+  for (const [version, some] of Object.entries(grouped(answers))) {
     console.log(
       `${some.length} requests to version ${version}: ${share(right(some), some.length)} right`,
     );
   }
   console.log(`${joined} labels have come later, and found their predictions`);
   await tellHowItIs();
-  return answers;
 }
 
 function grouped(answers) {
