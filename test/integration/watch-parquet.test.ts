@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,6 +74,25 @@ describe('a log of Parquet files', () => {
     });
     const failed = rows.find(({ requestId }) => requestId === 'r50');
     expect(failed).toMatchObject({ prediction: null, error: expect.any(String) as string });
+  });
+
+  it('is whole when a program that does nothing else closes it', () => {
+    const script = `
+      const { ModelWatch } = require('onlite/watch');
+      const x = { type: 'float32', dims: [1], data: [1] };
+      (async () => {
+        const log = { path: process.argv[1], format: 'parquet', maxBytes: 200 };
+        const watch = await ModelWatch.open({ model: 'a', log });
+        for (let request = 0; request < 3; request++) {
+          watch.record({ inputs: { x }, outputs: { y: x } });
+          await watch.flush();
+        }
+        await watch.close();
+        console.log('closed');
+      })();`;
+    const args = ['-e', script, join(folder, 'alone.jsonl')];
+    expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).toBe('closed\n');
+    expect(of('.parquet').length).toBeGreaterThan(0);
   });
 
   it.each([

@@ -6,7 +6,7 @@ import { packageRoot } from '../../package';
 
 /**
  * Makes a file of JSON lines into a Parquet file on a thread of its own, and removes it. It stays
- * where that fails.
+ * where that fails. The process does not end by itself meanwhile: who closes the log waits for it.
  *
  * @throws OnliteError ERR_UNSUPPORTED where a bundler has taken onlite apart
  */
@@ -18,8 +18,6 @@ export function toParquet(jsonl: string, parquet: string): Promise<void> {
   const worker = new Worker(join(root, 'dist', 'watch', 'parquet-worker.js'), {
     workerData: { jsonl, parquet },
   });
-  // A program that has nothing else to do may end: what is left is a file of JSON lines.
-  worker.unref();
   return new Promise((resolve, reject) => {
     worker.once('error', reject);
     worker.once('exit', () => resolve());
