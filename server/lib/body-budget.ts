@@ -1,3 +1,4 @@
+import { Members } from './members';
 import { Overloaded } from './models';
 import { RequestError } from './wire/errors';
 
@@ -66,7 +67,7 @@ export class BodyBudget {
   readonly #units: number;
   readonly #isShared: () => boolean;
   /** In the order that they began to hold something. */
-  readonly #holders = new Set<BodyShare>();
+  readonly #holders = new Members<BodyShare>();
   readonly #waiting = new Map<BodyShare, Waiting>();
   readonly #ofModel = new Map<string, number>();
   #overdrawn: BodyShare | undefined;
@@ -147,7 +148,7 @@ export class BodyBudget {
 
   #mayOverdraw(share: BodyShare): boolean {
     if (this.#overdrawn === share) return true;
-    const [oldest] = this.#holders;
+    const { oldest } = this.#holders;
     if ((oldest !== undefined && oldest !== share) || this.#sum(1) > 0) return false;
     this.#overdrawn = share;
     Atomics.store(this.#rows, this.#row + 1, 1);

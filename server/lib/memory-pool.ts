@@ -55,3 +55,19 @@ export function releaseParts(parts: readonly Uint8Array[]): void {
     if (part.length >= LEAST_PART) releaseBytes(part);
   }
 }
+
+/** V8 begins to collect all of its heap when so much more lies outside of it than at its last collection. */
+const TOO_MUCH_OUTSIDE = 80 << 20;
+
+/**
+ * Has the garbage collector look at the whole heap, in steps, between which others have their turns. After a great many
+ * objects have gone at once that were there for long it would else wait for the heap to have grown by as much again.
+ */
+export function collectSoon(): void {
+  try {
+    // It is not written to, so that it is only a number.
+    releaseBytes(Buffer.allocUnsafeSlow(TOO_MUCH_OUTSIDE));
+  } catch {
+    // Where there is no room for that, collections are frequent.
+  }
+}

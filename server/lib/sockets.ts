@@ -1,6 +1,8 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TlsOptions as NodeTlsOptions } from 'node:tls';
 
+import { collectSoon } from './memory-pool';
+import { Members } from './members';
 import { HANDSHAKE_MS, secureContext, type TlsOptions } from './tls';
 
 /** What a server that speaks TLS is made with. */
@@ -23,30 +25,45 @@ export function setTls(server: Server, tls: TlsOptions): void {
 /** Of a server, now. */
 export interface Connections {
   /** Those with which TLS is not agreed yet among them, which Node does not count. */
-  readonly all: ReadonlySet<Socket>;
+  readonly all: Iterable<Socket>;
   /** Those with which TLS is not agreed yet. */
-  readonly inHandshake: ReadonlySet<Socket>;
+  readonly inHandshake: Iterable<Socket>;
 }
+
+/** So many fewer connections than there were leave much behind: some 10 KB each. */
+const MANY = 1000;
+
+/** Others that are about to go are waited for. */
+const EBB_MS = 1000;
 
 /**
  * The connections of a new server from now on. One that comes to no terms is ended: what it would be told
  * would be said without TLS.
  */
 export function connectionsOf(server: Server): Connections {
-  const all = new Set<Socket>();
-  const inHandshake = new Set<Socket>();
+  const all = new Members<Socket>();
+  const inHandshake = new Members<Socket>();
   // What TLS is agreed with is another object, of the same two ends.
   const byRemote = new Map<string | undefined, Socket>();
   const hasTls = 'setSecureContext' in server;
+  let peak = 0;
+  let ebb: NodeJS.Timeout | undefined;
+  const collect = (): void => {
+    ebb = undefined;
+    peak = all.size;
+    collectSoon();
+  };
   server.on('connection', (socket: Socket) => {
-    const remote = remoteOf(socket);
     all.add(socket);
+    const remote = hasTls ? remoteOf(socket) : undefined;
     if (hasTls) {
       inHandshake.add(socket);
       byRemote.set(remote, socket);
     }
+    peak = Math.max(peak, all.size);
     socket.once('close', () => {
       all.delete(socket);
+      if (peak - all.size >= MANY) ebb ??= setTimeout(collect, EBB_MS).unref();
       inHandshake.delete(socket);
       if (byRemote.get(remote) === socket) byRemote.delete(remote);
     });

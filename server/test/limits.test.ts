@@ -67,6 +67,17 @@ describe('a connection', () => {
     expect((await call(port, '/v2/health/live')).status).toBe(200);
   });
 
+  it('that never said anything is closed without a word, and hundreds at once hold nobody up', async () => {
+    await start({ timeouts: { headersMs: 500 } });
+    const silent = Array.from({ length: 300 }, () => say('').all);
+    const answers: number[] = [];
+    let left = silent.length;
+    for (const all of silent) void all.then(() => (left -= 1));
+    while (left > 0) answers.push((await call(port, '/v2/health/live')).status);
+    expect(new Set(answers)).toEqual(new Set([200]));
+    expect(new Set(await Promise.all(silent))).toEqual(new Set(['']));
+  });
+
   it('with more than 16 KiB of header fields is told so', async () => {
     await start({});
     const { all } = say(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`);

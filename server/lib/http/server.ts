@@ -5,6 +5,8 @@ import type { Duplex } from 'node:stream';
 
 import type { HttpHandler } from './handler';
 import { hasRequest, refuseRest } from './refusals';
+import { InSlices } from './in-slices';
+import { Members } from '../members';
 import { LAST_REQUEST_MS, connectionsOf, tlsServerOptions, type Connections } from '../sockets';
 import type { TlsOptions } from '../tls';
 
@@ -24,6 +26,8 @@ export interface HttpTimeouts {
   readonly requestMs?: number;
 }
 
+const CHECK_MS = 500;
+
 /** Told of the status of what was no request. */
 export type Refused = (status: number) => void;
 
@@ -40,8 +44,9 @@ export function createHttpServer(
     // Node takes no longer one than for the whole.
     headersTimeout: requestMs > 0 ? Math.min(headersMs, requestMs) : headersMs,
     requestTimeout: requestMs,
-    // The two above act only when connections are looked at: by default every 30 s.
-    connectionsCheckingInterval: 2000,
+    // The two above act only when connections are looked at: by default every 30 s. The more often, the fewer
+    // have become too slow since.
+    connectionsCheckingInterval: CHECK_MS,
     noDelay: true,
   };
   const server =
@@ -60,10 +65,10 @@ export function createHttpServer(
 const connections = new WeakMap<WebServer, Connections>();
 
 /** Connections on which nothing was asked yet: Node does not count them among the idle ones. */
-const unused = new WeakMap<WebServer, Set<Socket>>();
+const unused = new WeakMap<WebServer, Members<Socket>>();
 
 function rememberUnused(server: WebServer, event: 'connection' | 'secureConnection'): void {
-  const sockets = new Set<Socket>();
+  const sockets = new Members<Socket>();
   unused.set(server, sockets);
   server.on(event, (socket: Socket) => {
     sockets.add(socket);
@@ -93,23 +98,23 @@ export function serveWith(
     refused(417);
     response.writeHead(417, { 'Content-Type': 'application/json' }).end(body);
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
-    refuse(error, socket, refused),
-  );
+  const tooSlow = new InSlices<Duplex>((socket) => refuse(socket, '408 Request Timeout', refused));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET') socket.destroy();
+    // Node finds all of them at once: thousands of one moment would hold up those that are as they should be.
+    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') tooSlow.add(socket);
+    else if (error.code === 'HPE_HEADER_OVERFLOW')
+      refuse(socket, '431 Request Header Fields Too Large', refused);
+    else refuse(socket, '400 Bad Request', refused);
+  });
 }
 
-/** What is not HTTP, too long or too slow, in the words of the status alone. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex, refused: Refused): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/** What is not HTTP, too long or too slow, in the words of the status alone; to one that never spoke, without words. */
+function refuse(socket: Duplex, status: string, refused: Refused): void {
+  if (!socket.writable || ('bytesRead' in socket && socket.bytesRead === 0)) {
     socket.destroy();
     return;
   }
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request';
   const code = Number.parseInt(status);
   if (!refuseRest(socket, code)) refused(code);
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);

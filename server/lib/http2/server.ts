@@ -101,6 +101,6 @@ export class Http2Server {
   }
 }
 
-function destroyAll(sockets: ReadonlySet<Socket>): void {
+function destroyAll(sockets: Iterable<Socket>): void {
   for (const socket of sockets) socket.destroy();
 }

@@ -1,3 +1,5 @@
+import { Members } from '../members';
+
 /** A run that is watched. */
 export interface WatchedRun {
   readonly since: number;
@@ -20,7 +22,7 @@ const MOST_KNOWN = 4096;
 export class Watchdog {
   readonly #maxRunMs: number;
   readonly #tell: (problem: string | undefined) => void;
-  readonly #runs = new Set<WatchedRun>();
+  readonly #runs = new Members<WatchedRun>();
   readonly #timer: NodeJS.Timeout;
   #isBarking = false;
 
