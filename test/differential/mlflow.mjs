@@ -102,6 +102,44 @@ async function checkModels(trackingUri) {
     await rejects(resolveModel(uri, options), { code: 'ERR_MODEL_NOT_FOUND' }, uri);
 }
 
+/** The server's command follows an alias of the registry. */
+async function checkServer(trackingUri) {
+  const command = join(here, '..', '..', 'server', 'dist', 'cli', 'main.js');
+  const child = spawn(
+    process.execPath,
+    [command, 'models:/digits@champion', '--rest-port', '0', '--no-grpc', '--json'],
+    {
+      env: {
+        ...process.env,
+        MLFLOW_TRACKING_URI: trackingUri,
+        ONLITE_DATA_PATH: join(folder, 'data'),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  try {
+    const [line] = await once(child.stdout, 'data');
+    const { url, models } = JSON.parse(line.toString());
+    deepEqual(models, [{ name: 'digits', version: '1', state: 'AVAILABLE' }]);
+    const response = await fetch(`${trackingUri}/api/2.0/mlflow/registered-models/alias`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'digits', alias: 'champion', version: '2' }),
+    });
+    ok(response.ok, await response.text());
+    const deadline = Date.now() + 120_000;
+    let versions;
+    do {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      ({ versions } = await (await fetch(`${url}/v2/models/digits`)).json());
+    } while (versions.join() !== '2' && Date.now() < deadline);
+    deepEqual(versions, ['2']);
+  } finally {
+    child.kill();
+    await once(child, 'exit');
+  }
+}
+
 async function checkRuns(trackingUri) {
   const client = new MlflowClient({ trackingUri });
   const run = await client.startRun('latency', { name: 'first', tags: { by: 'onlite' } });
@@ -161,6 +199,8 @@ try {
   await withServer(async (address) => {
     await checkModels(address);
     console.log('models of a registry are brought and run');
+    await checkServer(address);
+    console.log('the server follows an alias of the registry');
     await checkRuns(address);
     await checkCommand(address);
     console.log('MLflow has the runs, metrics, parameters and artefacts');

@@ -2,6 +2,7 @@ import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import type { Effective, ModelConfig, ModelLimits, ServerConfig } from '../config';
+import { isInRegistry, registeredName } from '../models';
 import { OBSERVE_HELP, observeOptions, readObserveOptions } from './observe-options';
 import {
   SECURITY_HELP,
@@ -18,7 +19,8 @@ export const HELP = `Usage: onlite-server [MODEL…] [options]
        onlite-server keys add|list|remove FILE …  makes the keys of --api-keys
 
 Serves ONNX and TensorFlow Lite models: MODEL is a file, or NAME=FILE. By default each is called by its
-file's name and is version 1.
+file's name and is version 1. models:/NAME@ALIAS, models:/NAME/latest and models:/NAME/VERSION are models of the
+MLflow registry at MLFLOW_TRACKING_URI; where an alias moves, the server follows.
 
   --model-base-path DIR   models in DIR/<name>/<version>/model.onnx or model.tflite, watched for changes
   --model-name NAME       DIR is the folder of this one model, whose versions are in it; or the name of MODEL
@@ -251,7 +253,8 @@ function parse(args: readonly string[]) {
 function namedFile(text: string, name: string | undefined): [name: string, { path: string }] {
   const match = /^([\w.-]+)=(.+)$/.exec(text);
   if (match?.[1] !== undefined && match[2] !== undefined) return [match[1], { path: match[2] }];
-  return [name ?? basename(text, extname(text)), { path: text }];
+  const own = isInRegistry(text) ? registeredName(text) : basename(text, extname(text));
+  return [name ?? own, { path: text }];
 }
 
 function versionPolicy(text: string): NonNullable<ModelConfig['versionPolicy']> {

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 
+import { isInRegistry } from '../models';
 import { readJsonFile } from './json-file';
 import { described, merged, type Effective, type Layer } from './layers';
 import { normalised, withFolders, type ModelConfig } from './model-config';
@@ -150,7 +151,7 @@ function fromFile(file: string): ServerConfig {
     name,
     {
       ...(own && { config: withFolders(own, absolute) }),
-      ...(path !== undefined && { path: absolute(path) }),
+      ...(path !== undefined && { path: isInRegistry(path) ? path : absolute(path) }),
     },
   ]);
   return {

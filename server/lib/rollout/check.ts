@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { ConfigError, modelSettings, type EffectiveConfig, type Problem } from '../config';
-import { scanModels, scanVersions, type VersionFolder } from '../models';
+import { isInRegistry, scanModels, scanVersions, type VersionFolder } from '../models';
 import { readState } from './state-file';
 import { TESTS_FILE, checkTestsFile } from './test-vectors';
 
@@ -51,7 +51,8 @@ export function checkConfigured({ server, layers }: EffectiveConfig): readonly P
   for (const [name, { path }] of Object.entries(models)) {
     if (path === undefined) continue;
     attempt(path, () => {
-      if (statSync(path).isDirectory()) checkModel(name, path, scanVersions(name, path));
+      if (isInRegistry(path)) modelSettings(name, undefined, layers);
+      else if (statSync(path).isDirectory()) checkModel(name, path, scanVersions(name, path));
       else modelSettings(name, undefined, layers).servingOf(dirname(path));
     });
   }

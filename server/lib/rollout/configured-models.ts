@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { modelSettings, type EffectiveConfig, type ModelLayers } from '../config';
-import type { ModelRepository } from '../models';
+import { fromRegistry, isInRegistry, mayMove, type ModelRepository } from '../models';
 import type { FileSource } from './file-source';
 import { FolderWatch, type FolderChange, type FolderOptions } from './folder-watch';
 import { preparation } from './prepare';
@@ -25,6 +25,9 @@ interface Wanted {
 /** The version of a model that is a file. */
 const ONLY_VERSION = '1';
 
+/** Registries are other people's servers. */
+const LEAST_ASK_MS = 10_000;
+
 /** Serves what a configuration names, and follows the next one: what both have goes on. */
 export class ConfiguredModels {
   readonly #settings: ConfiguredSettings;
@@ -34,6 +37,10 @@ export class ConfiguredModels {
   #wanted: Wanted = { folders: new Map(), files: new Map() };
   /** Folders that are named no more, of models that are still to be loaded from elsewhere. */
   #left: FolderWatch[] = [];
+  /** What was last wrong with models of registries. */
+  readonly #refused = new Map<string, string>();
+  #timer: NodeJS.Timeout | undefined;
+  #asking: Promise<void> | undefined;
 
   constructor(settings: ConfiguredSettings) {
     this.#settings = settings;
@@ -50,6 +57,8 @@ export class ConfiguredModels {
    */
   async follow(config: EffectiveConfig): Promise<void> {
     const { onChange } = this.#settings;
+    clearInterval(this.#timer);
+    await this.#asking;
     const wanted = wantedOf(config, { onChange, onLook: () => this.#release() });
     const failures: unknown[] = [];
     const attempt = (work: () => Promise<void>) =>
@@ -66,6 +75,7 @@ export class ConfiguredModels {
       await attempt(() => this.#load(name, path, config.layers));
     }
     await this.#leave(wanted);
+    this.#askRegistries(config);
     if (failures.length > 0) throw failures[0];
   }
 
@@ -81,7 +91,43 @@ export class ConfiguredModels {
     }
   }
 
-  async #load(name: string, file: string, layers: ModelLayers): Promise<void> {
+  /** Looks now and then what addresses that may move stand for. */
+  #askRegistries({ server, layers }: EffectiveConfig): void {
+    const moving = [...this.#wanted.files].filter(
+      ([, path]) => isInRegistry(path) && mayMove(path),
+    );
+    const pollMs = server.pollSeconds * 1000;
+    if (moving.length === 0 || pollMs === 0) return;
+    const ask = async (): Promise<void> => {
+      for (const [name, path] of moving) {
+        try {
+          await this.#load(name, path, layers);
+          this.#refused.delete(name);
+        } catch (error) {
+          this.#tellRefused(name, error);
+        }
+      }
+    };
+    this.#timer = setInterval(
+      () => {
+        this.#asking ??= ask().finally(() => (this.#asking = undefined));
+      },
+      Math.max(pollMs, LEAST_ASK_MS),
+    ).unref();
+  }
+
+  /** Once, as long as the same is wrong. */
+  #tellRefused(name: string, error: unknown): void {
+    const text = String(error);
+    if (this.#refused.get(name) === text) return;
+    this.#refused.set(name, text);
+    this.#settings.onChange({ name, version: '', event: 'failed', error });
+  }
+
+  async #load(name: string, path: string, layers: ModelLayers): Promise<void> {
+    const { path: file, version } = isInRegistry(path)
+      ? await fromRegistry(path)
+      : { path, version: ONLY_VERSION };
     const settings = modelSettings(name, undefined, layers);
     const state = JSON.stringify([file, settings.fingerprint]);
     const { book, files, onChange } = this.#settings;
@@ -89,15 +135,18 @@ export class ConfiguredModels {
     if (this.#files.get(name) === state) return;
     const { session } = settings;
     const serving = settings.servingOf(dirname(file));
-    const source = { name, version: ONLY_VERSION, file, session, serving };
+    const source = { name, version, file, session, serving };
+    const isFirst = !this.#files.has(name);
     try {
       await files.addIfWanted({ source, prepare: preparation(settings, undefined) });
     } catch (error) {
       // Where there is no old one, nothing goes on.
-      if (this.#files.has(name)) onChange({ name, version: ONLY_VERSION, event: 'failed', error });
+      if (!isFirst) onChange({ name, version, event: 'failed', error });
       throw error;
     }
+    files.keepOnly(name, version);
     this.#files.set(name, state);
+    if (!isFirst && isInRegistry(path)) onChange({ name, version, event: 'loaded' });
   }
 
   async #leave(wanted: Wanted): Promise<void> {
@@ -133,6 +182,8 @@ export class ConfiguredModels {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#asking;
     await Promise.all(this.folders.map((folder) => folder.stop()));
   }
 }
@@ -152,8 +203,11 @@ function wantedOf(
   if (modelBasePath !== undefined) add(modelBasePath, modelName);
   for (const [name, { path }] of Object.entries(models)) {
     if (path === undefined) continue;
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) add(path, name);
+    if (isFolder(path)) add(path, name);
     else files.set(name, path);
   }
   return { folders, files };
 }
+
+const isFolder = (path: string): boolean =>
+  !isInRegistry(path) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

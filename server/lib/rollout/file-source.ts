@@ -71,6 +71,14 @@ export class FileSource implements VersionSource {
     await Promise.all(files.map((file) => this.#unload(file)));
   }
 
+  /** Unloads all of a model but one version: not waited for, as requests under way have their own time. */
+  keepOnly(name: string, version: string): void {
+    const files = this.#files.get(name) ?? [];
+    const isKept = ({ source }: KnownFile): boolean => source.version === version;
+    this.#files.set(name, files.filter(isKept));
+    for (const file of files) if (!isKept(file)) void this.#unload(file);
+  }
+
   async #load(file: KnownFile): Promise<void> {
     file.model = await this.#models.load(file.source, file.prepare);
   }

@@ -1,0 +1,94 @@
+// Models that are named by their address in an MLflow registry. test/differential/mlflow.mjs asks a real one.
+import { createServer as createHttp, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { createServer, type FolderChange, type ModelServer } from '@onlite/server';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { adds, answered, temporaryFolder } from './versions-support';
+import { call } from './support';
+
+/** What version 1, 2 and 3 of the model are: they add their number, and the third is broken. */
+const files: Record<string, Uint8Array> = { 1: adds(1), 2: adds(2), 3: Buffer.from('no model') };
+let champion = '1';
+let registry: Server;
+let server: ModelServer;
+let changes: FolderChange[];
+
+beforeEach(async () => {
+  champion = '1';
+  changes = [];
+  registry = createHttp((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://registry');
+    const version = /\/([123])\//.exec(`${pathname}${searchParams.get('path') ?? ''}/`)?.[1] ?? '';
+    const reply = (value: unknown): void => void response.end(JSON.stringify(value));
+    response.setHeader('content-type', 'application/json');
+    if (pathname.endsWith('registered-models/alias')) {
+      reply({ model_version: { name: 'sum', version: champion } });
+    } else if (pathname.endsWith('get-download-uri')) {
+      reply({ artifact_uri: `mlflow-artifacts:/sum/${searchParams.get('version')}` });
+    } else if (pathname.endsWith('/artifacts')) {
+      reply({ files: [{ path: 'model.onnx', is_dir: false }] });
+    } else response.end(files[version]);
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => registry.once('listening', resolve));
+  vi.stubEnv('ONLITE_DATA_PATH', temporaryFolder());
+  vi.stubEnv('MLFLOW_TRACKING_URI', `http://127.0.0.1:${(registry.address() as AddressInfo).port}`);
+  server = createServer({ onChange: (change) => changes.push(change) });
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await server.close();
+  registry.closeAllConnections();
+  await new Promise((resolve) => registry.close(resolve));
+});
+
+async function servedVersion(port: number): Promise<readonly string[]> {
+  const { text } = await call(port, '/v2/models/sum');
+  return (JSON.parse(text) as { versions: string[] }).versions;
+}
+
+describe('a model of a registry', () => {
+  it('is served under its version there; where its alias moves, that version takes its place', async () => {
+    await server.configure({ server: { models: { sum: { path: 'models:/sum@champion' } } } });
+    const { port } = await server.listen(0);
+    expect(await servedVersion(port)).toEqual(['1']);
+    expect(await answered(port, 'sum')).toBe(1);
+    champion = '2';
+    await server.reload();
+    expect(await servedVersion(port)).toEqual(['2']);
+    expect(await answered(port, 'sum')).toBe(2);
+    expect(changes).toEqual([{ name: 'sum', version: '2', event: 'loaded' }]);
+    champion = '1';
+    await server.reload();
+    expect(await answered(port, 'sum')).toBe(1);
+  });
+
+  it('that is broken leaves the one before serving', async () => {
+    await server.configure({ server: { models: { sum: { path: 'models:/sum@champion' } } } });
+    const { port } = await server.listen(0);
+    champion = '3';
+    await expect(server.reload()).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
+    expect(changes).toMatchObject([{ name: 'sum', version: '3', event: 'failed' }]);
+    expect(await answered(port, 'sum')).toBe(1);
+  });
+
+  it('of a number that was fetched before needs no registry', async () => {
+    await server.configure({ server: { models: { sum: { path: 'models:/sum/2' } } } });
+    await server.close();
+    registry.closeAllConnections();
+    await new Promise((resolve) => registry.close(resolve));
+    server = createServer({});
+    await server.configure({ server: { models: { sum: { path: 'models:/sum/2' } } } });
+    const { port } = await server.listen(0);
+    expect(await answered(port, 'sum')).toBe(2);
+  });
+
+  it('that nobody answers for is told of', async () => {
+    vi.stubEnv('MLFLOW_TRACKING_URI', 'http://127.0.0.1:9');
+    const configured = server.configure({
+      server: { models: { sum: { path: 'models:/sum@champion' } } },
+    });
+    await expect(configured).rejects.toMatchObject({ code: 'ERR_RUN_FAILED' });
+  });
+});
