@@ -301,6 +301,8 @@ describe('connections', () => {
     ['pings', frame(6, 0, 0, Buffer.alloc(8))],
     ['settings', settings],
     ['priorities', frame(2, 0, 1, Buffer.of(0, 0, 0, 0, 16))],
+    ['room for more', frame(8, 0, 0, Buffer.of(0, 0, 0, 1))],
+    ['farewells', frame(7, 0, 0, Buffer.alloc(8))],
     ['frames of no known type', frame(99, 0, 0, Buffer.alloc(3))],
   ])('that send %s and nothing else are ended', async (_, idle) => {
     const frames = Array.from({ length: 2000 }, () => idle);

@@ -38,7 +38,7 @@ const RESETS_AT_ONCE = 1000;
 const RESETS_PER_SECOND = 200;
 
 /**
- * Frames that ask for nothing (pings, settings, priorities, empty data) while nothing else comes or goes. Between
+ * Frames that ask for nothing (pings, settings, priorities, room, farewells, empty data) while nothing else comes or goes. Between
  * requests and their answers clients send as many as they like: they measure connections by pings.
  */
 const IDLE_FRAMES_AT_ONCE = 1000;
@@ -319,10 +319,13 @@ export class Http2Connection implements FrameHandler {
         this.#takePing(flags, stream, payload);
         return;
       case Frame.goAway:
+        this.#countIdleFrame();
         checkFrame(stream === 0, payload.length >= 8);
         // The client opens no more streams: it hangs up itself when it has the answers.
         return;
       case Frame.windowUpdate:
+        // Room for what nobody sends; what is sent makes the count begin anew.
+        this.#countIdleFrame();
         this.#takeWindowUpdate(stream, payload);
         return;
       default:
