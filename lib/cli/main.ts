@@ -3,7 +3,7 @@
 import { OnliteError } from '../errors';
 import { packageVersion } from '../package';
 import { parseCommandLine } from './arguments';
-import { UsageError, type Command } from './command';
+import { UsageError, type Command, type ParsedArguments } from './command';
 import { bold, printable, toJson } from './output';
 
 /** Loaded when asked for: `onlite info` must not pay for, or need, what `onlite run` needs. */
@@ -214,6 +214,24 @@ function report(error: unknown, json: boolean, command: Command | undefined): nu
   return isUsage ? 2 : 1;
 }
 
+/** With the files of models that are named by their address in an MLflow registry, for all commands alike. */
+async function fromRegistry(parsed: ParsedArguments): Promise<ParsedArguments> {
+  const isAddress = (text: string): boolean => text.startsWith('models:/');
+  if (!parsed.positionals.some(isAddress)) return parsed;
+  const { resolveModel } = await import('../watch/index.js');
+  const positionals: string[] = [];
+  for (const text of parsed.positionals) {
+    if (!isAddress(text)) {
+      positionals.push(text);
+      continue;
+    }
+    const { name, version, path } = await resolveModel(text);
+    process.stderr.write(`${printable(`${text}: version ${version} of ${name}, ${path}`)}\n`);
+    positionals.push(path);
+  }
+  return { ...parsed, positionals };
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...args] = argv;
   // Before parsing: a wrong command line must be reported as JSON too.
@@ -245,7 +263,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${bold(usageLine(command))}\n\n${command.help}\n`);
       return 0;
     }
-    const result = await command.run(parsed);
+    const result = await command.run(await fromRegistry(parsed));
     process.stdout.write(json ? `${toJson(result.json)}\n` : `${result.text().trimEnd()}\n`);
     return result.exitCode ?? 0;
   } catch (error) {

@@ -1,6 +1,6 @@
 // Models out of a real MLflow server, and runs, metrics, parameters and artefacts into it.
 // usage: mlflow.mjs [--python PYTHON]
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -193,6 +193,19 @@ async function checkCommand(trackingUri) {
   equal(reference.parameters.reference, 'true');
   ok(Object.keys(candidate.metrics).some((key) => key.endsWith('/max_error')));
   deepEqual(candidate.artefacts, ['onlite-compare.html', 'onlite-compare.json']);
+
+  const environment = {
+    ...process.env,
+    MLFLOW_TRACKING_URI: trackingUri,
+    ONLITE_DATA_PATH: join(folder, 'data'),
+  };
+  const info = spawnSync(process.execPath, [main, 'info', 'models:/small/1', '--json'], {
+    encoding: 'utf8',
+    env: environment,
+  });
+  equal(info.status, 0, info.stderr);
+  match(info.stderr, /^models:\/small\/1: version 1 of small, /);
+  match(JSON.parse(info.stdout).path, /\.tflite$/);
 }
 
 try {
