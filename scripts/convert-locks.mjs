@@ -40,6 +40,11 @@ function lock(name, { python, uv }) {
   writeFileSync(input, `${environments[name].requirements.join('\n')}\n`);
   const args = ['pip', 'compile', '--quiet', '--universal', '--python-version', '3.10'];
   args.push('--only-binary', ':all:', '--system-certs', '--format', 'pylock.toml');
+  // In the place of what a package asks for, such as TensorFlow with a GPU.
+  const { overrides = [] } = environments[name];
+  const overriding = join(work, `${name}.overrides`);
+  writeFileSync(overriding, `${overrides.join('\n')}\n`);
+  args.push('--override', overriding);
   run(uv, [...args, '--output-file', resolved, input]);
   const text = run(python, [at('scripts/lib/convert_lock.py'), resolved]);
   writeFileSync(at(`converters/locks/${name}.txt`), text);

@@ -100,7 +100,20 @@ function refuseOtherOptions({ kind, format }: Plan, options: ConvertOptions): vo
   if (format !== 'tflite') refuse('float16', 'the target is no TensorFlow Lite model');
   if (kind !== 'saved-model') refuse('signature', 'the source is no SavedModel');
   if (kind !== 'torchscript') refuse('dynamicBatch', 'the source is no TorchScript model');
-  if (isOnlites(kind)) refuse('shapes', 'the source has the shapes of its inputs');
+  if (kind === 'tflite') refuse('shapes', 'the source has the shapes of its inputs');
+}
+
+/** A session whose open dimensions have the sizes that were asked for. */
+function withShapes(session: InferenceSession, { shapes = {} }: ConvertOptions): Runnable {
+  const inputMetadata = session.inputMetadata.map((input) => {
+    const dims = Object.hasOwn(shapes, input.name) ? shapes[input.name]?.dims : undefined;
+    return input.isTensor && dims ? { ...input, shape: dims } : input;
+  });
+  return {
+    inputMetadata,
+    outputMetadata: session.outputMetadata,
+    run: (feeds, options) => session.run(feeds, options),
+  };
 }
 
 /** One signature of a session, as a session. */
@@ -164,11 +177,12 @@ async function check(finished: string, work: Work): Promise<Checked> {
     if (isOnlites(plan.kind)) {
       const original = await InferenceSession.create(plan.source, settings);
       try {
-        const samples = await samplesFor(original, options);
-        const expected = await runSession(original, samples, signal);
-        const sides = { signature: '', source: original, expected, converted: session };
+        const source = withShapes(original, options);
+        const samples = await samplesFor(source, options);
+        const expected = await runSession(source, samples, signal);
+        const sides = { signature: '', source, expected, converted: session };
         const found = await checkConversion(sides, samples, limits, signal);
-        return { check: found, values: valuesOf('', original, session) };
+        return { check: found, values: valuesOf('', source, session) };
       } finally {
         await original.release();
       }
@@ -254,8 +268,9 @@ async function convertIn(
 
 /**
  * Converts a model: Keras (.keras, .h5) and SavedModel to TensorFlow Lite or ONNX, scikit-learn
- * (.skops, .joblib, pickles), PyTorch (.pt2, TorchScript) and TensorFlow Lite to ONNX. The field's converters do it, in a Python environment of their own. The converted model is run
- * beside the original, and written where their outputs agree. The same source gives the same bytes.
+ * (.skops, .joblib, pickles) and PyTorch (.pt2, TorchScript) to ONNX, and ONNX and TensorFlow Lite to
+ * each other. The field's converters do it, in a Python environment of their own. The converted model is
+ * run beside the original, and written where their outputs agree. The same source gives the same bytes.
  *
  * @param target - a file of .tflite or .onnx; by default the source's name, in the working directory
  * @throws OnliteError ERR_MODEL_NOT_FOUND, ERR_MODEL_INVALID; ERR_INVALID_ARGUMENT; ERR_RUNTIME_NOT_FOUND

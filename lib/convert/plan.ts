@@ -58,8 +58,7 @@ const ROUTES: Readonly<
   'torch-export': [['onnx', 'torch', 'torch_models.py']],
   torchscript: [['onnx', 'torch', 'torch_models.py']],
   tflite: [['onnx', 'tensorflow', 'tensorflow_models.py']],
-  // onnx2tf's pinned packages cannot be installed together with one set of wheels (docs/convert.md).
-  onnx: [],
+  onnx: [['tflite', 'onnx2tf', 'onnx_models.py']],
 };
 
 const NAMES: Readonly<Record<SourceKind, string>> = {

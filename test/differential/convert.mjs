@@ -1,7 +1,8 @@
 // The real converters on small models that are made here: what they write agrees with the original and
-// is the same each time, and what they cannot convert is named. The environments (419 MB to download
-// for sklearn and tensorflow, 3 GB more for torch on Linux) are made on first use in build/converters.
-// usage: convert.mjs [--torch] [--python PYTHON] [--only WORDS] [sklearn|tensorflow|torch…]: by default
+// is the same each time, and what they cannot convert is named. The environments (804 MB to download
+// for sklearn, tensorflow and onnx2tf, 3 GB more for torch on Linux) are made on first use in
+// build/converters.
+// usage: convert.mjs [--torch] [--python PYTHON] [--only WORDS] [sklearn|tensorflow|onnx2tf|torch…]: by default
 // without torch; --only: cases whose 'source → target' has these words
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -19,6 +20,15 @@ const build = join(here, '../../build');
 process.env.ONLITE_DATA_PATH ??= build;
 const models = join(build, 'convert-models');
 const written = join(build, 'converted');
+
+const { values: chosen, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    torch: { type: 'boolean' },
+    python: { type: 'string' },
+    only: { type: 'string', default: '' },
+  },
+});
 
 const trust = { trust: true };
 /** Source, target, options; and the code and words of a conversion that is refused. */
@@ -49,6 +59,37 @@ const CASES = {
     ['igamma', 'igamma.onnx', {}, 'ERR_UNSUPPORTED', /tf2onnx has no converter for Igamma/],
     ['signatures', 'x.onnx', { signature: 'y' }, 'ERR_INVALID_ARGUMENT', /embed, serving_default/],
   ],
+  onnx2tf: [
+    ['cnn.onnx', 'cnn-onnx.tflite'],
+    ['cnn.onnx', 'cnn-onnx-16.tflite', { float16: true }],
+    ['mlp.onnx', 'mlp.tflite'],
+    ['residual.onnx', 'residual.tflite'],
+    ['attention.onnx', 'attention.tflite'],
+    [
+      'attention.onnx',
+      'attention-fixed.tflite',
+      { shapes: { ids: { dims: [1, 6] }, extra: { dims: [1, 6, 16] } } },
+    ],
+    ['../converted/mobilenet.onnx', 'mobilenet-onnx.tflite'],
+    // And back.
+    ['../converted/cnn-onnx.tflite', 'cnn-onnx-back.onnx'],
+    ['../converted/mobilenet-onnx.tflite', 'mobilenet-onnx-back.onnx'],
+    [
+      'det.onnx',
+      'x.tflite',
+      {},
+      'ERR_UNSUPPORTED',
+      /MatrixDeterminant, .* of Det \(at \/net\/d\/Det/,
+    ],
+    ['own.onnx', 'x.tflite', {}, 'ERR_UNSUPPORTED', /no converter for MyOwn \(at \/net\/y\/MyOwn/],
+    [
+      'cnn.onnx',
+      'x.tflite',
+      { shapes: { x: { dims: [1] } } },
+      'ERR_INVALID_ARGUMENT',
+      /--shape x: the inputs are image/,
+    ],
+  ],
   torch: [
     ['net.pt2', 'net-exported.onnx'],
     ['net.pt', 'net.onnx', { shapes: { image: { dims: [1, 3, 8, 8] } }, dynamicBatch: true }],
@@ -56,6 +97,26 @@ const CASES = {
     ['weights.pt', 'x.onnx', {}, 'ERR_UNSUPPORTED', /no TorchScript/],
   ],
 };
+
+const consent = () => true;
+
+/** The Python with which an environment's models are made. */
+const pythonOf = async (environment) => chosen.python ?? (await makeEnvironment(environment));
+
+/** Has a source that is not there made: by the script, or by the case whose target it is. */
+async function ensure(source) {
+  if (existsSync(join(models, source))) return;
+  for (const [environment, cases] of Object.entries(CASES)) {
+    const before = cases.find(([, target]) => `../converted/${target}` === source);
+    if (before) {
+      await ensure(before[0]);
+      const options = { ...before[2], consent };
+      await convertModel(join(models, before[0]), join(models, source), options);
+    } else if (cases.some(([from]) => from === source)) {
+      runOrThrow(await pythonOf(environment), [join(here, 'convert.py'), environment, models]);
+    }
+  }
+}
 
 const digest = (file) => createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12);
 
@@ -72,7 +133,7 @@ async function refused([source, target, options, code, words]) {
 
 async function converted([source, target, options = {}]) {
   const file = join(written, target);
-  const { check, values } = await convertModel(join(models, source), file, options);
+  const { check, values } = await convertModel(join(models, source), file, { ...options, consent });
   if (!check.holds) throw new Error(`the outputs do not agree: ${JSON.stringify(check.outputs)}`);
   for (const { name, converted: other } of values) {
     if (other.name !== name) throw new Error(`'${name}' has become '${other.name}'`);
@@ -90,14 +151,6 @@ async function converted([source, target, options = {}]) {
   return `${first}, ${check.samples} samples: ${errors.join(', ')}`;
 }
 
-const { values: chosen, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    torch: { type: 'boolean' },
-    python: { type: 'string' },
-    only: { type: 'string', default: '' },
-  },
-});
 mkdirSync(models, { recursive: true });
 mkdirSync(written, { recursive: true });
 let failed = 0;
@@ -106,17 +159,14 @@ for (const [environment, cases] of Object.entries(CASES)) {
   const isAsked =
     positionals.length === 0 ? environment !== 'torch' : positionals.includes(environment);
   if (!isAsked && !(environment === 'torch' && chosen.torch)) continue;
-  const python = chosen.python ?? (await makeEnvironment(environment));
-  const [[first]] = cases;
-  if (!existsSync(join(models, first))) {
-    runOrThrow(python, [join(here, 'convert.py'), environment, models]);
-  }
+  const python = await pythonOf(environment);
   for (const one of cases) {
     const [source, target, options] = one;
     if (!`${source} → ${target}`.includes(chosen.only)) continue;
     if (chosen.python !== undefined) one[2] = { ...options, python };
     const start = performance.now();
     try {
+      await ensure(source);
       const found = await (one.length > 3 ? refused(one) : converted(one));
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       console.log(`ok ${source} → ${target} (${seconds} s): ${found}`);

@@ -1,4 +1,4 @@
-"""Makes the models of convert.mjs. usage: convert.py sklearn|tensorflow|torch FOLDER"""
+"""Makes the models of convert.mjs. usage: convert.py sklearn|tensorflow|onnx2tf|torch FOLDER"""
 
 import os
 import sys
@@ -90,6 +90,117 @@ def tensorflow(path):
     tf.saved_model.save(module, path("igamma"), signatures=module.unsupported)
 
 
+def onnx2tf(path):
+    import numpy
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    random = numpy.random.default_rng(1)
+    value = helper.make_tensor_value_info
+    real, whole = TensorProto.FLOAT, TensorProto.INT64
+
+    def weights(name, *size):
+        return numpy_helper.from_array((0.3 * random.standard_normal(size)).astype("float32"), name)
+
+    def save(name, nodes, inputs, outputs, tensors=(), domain=""):
+        graph = helper.make_graph(nodes, "graph", inputs, outputs, tensors)
+        opsets = [helper.make_opsetid("", 17)]
+        if domain:
+            opsets.append(helper.make_opsetid(domain, 1))
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        onnx.checker.check_model(model)
+        onnx.save(model, path(name))
+
+    def node(kind, inputs, outputs, **attributes):
+        # As PyTorch calls them.
+        return helper.make_node(kind, inputs, outputs, name=f"/net/{outputs[0]}/{kind}", **attributes)
+
+    save(
+        "cnn.onnx",
+        [
+            node("Conv", ["image", "w", "b"], ["c"], pads=[1, 1, 1, 1]),
+            node("Relu", ["c"], ["features"]),
+            node("MaxPool", ["features"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+            node("Flatten", ["p"], ["f"]),
+            node("Gemm", ["f", "w2", "b2"], ["logits"]),
+            node("Softmax", ["logits"], ["digit"]),
+        ],
+        [value("image", real, ["batch", 3, 8, 8])],
+        # One is of pictures; its sizes are all the same, which tells nothing of their order.
+        [value("digit", real, ["batch", 10]), value("features", real, ["batch", 8, 8, 8])],
+        [weights("w", 8, 3, 3, 3), weights("b", 8), weights("w2", 128, 10), weights("b2", 10)],
+    )
+    save(
+        "mlp.onnx",
+        [
+            node("Concat", ["left", "onnx::right:0"], ["joined"], axis=1),
+            node("MatMul", ["joined", "w"], ["a"]),
+            node("Tanh", ["a"], ["t"]),
+            node("Gemm", ["t", "w2", "b2"], ["/value"]),
+            node("Sigmoid", ["t"], ["probability 1"]),
+        ],
+        [value("left", real, ["batch", 4]), value("onnx::right:0", real, ["batch", 3])],
+        [value("probability 1", real, ["batch", 5]), value("/value", real, ["batch", 2])],
+        [weights("w", 7, 5), weights("w2", 5, 2), weights("b2", 2)],
+    )
+    # Three channels and no open batch, where onnx2tf by itself would fetch pictures.
+    save(
+        "residual.onnx",
+        [
+            node("Conv", ["input.1", "w"], ["c"], strides=[2, 2], pads=[1, 1, 1, 1]),
+            node("Clip", ["c", "zero", "six"], ["stem"]),
+            node("Conv", ["stem", "deep"], ["d"], pads=[1, 1, 1, 1], group=8),
+            node("HardSwish", ["d"], ["h"]),
+            node("Conv", ["h", "point"], ["e"]),
+            node("Add", ["e", "stem"], ["sum"]),
+            node("GlobalAveragePool", ["sum"], ["g"]),
+            node("Flatten", ["g"], ["f"]),
+            node("Gemm", ["f", "w2"], ["output"], transB=1),
+        ],
+        [value("input.1", real, [1, 3, 32, 32])],
+        [value("output", real, [1, 10])],
+        [
+            *(weights("w", 8, 3, 3, 3), weights("deep", 8, 1, 3, 3), weights("point", 8, 8, 1, 1)),
+            weights("w2", 10, 8),
+            numpy_helper.from_array(numpy.float32(0), "zero"),
+            numpy_helper.from_array(numpy.float32(6), "six"),
+        ],
+    )
+    save(
+        "attention.onnx",
+        [
+            node("Gather", ["words", "ids"], ["x"]),
+            node("Add", ["x", "extra"], ["y"]),
+            node("LayerNormalization", ["y", "scale", "bias"], ["n"], axis=-1),
+            *(node("MatMul", ["n", each], [f"n{each}"]) for each in ("q", "k", "v")),
+            node("Transpose", ["nk"], ["t"], perm=[0, 2, 1]),
+            node("MatMul", ["nq", "t"], ["s"]),
+            node("Softmax", ["s"], ["p"], axis=-1),
+            node("MatMul", ["p", "nv"], ["o"]),
+            node("Add", ["o", "y"], ["states"]),
+        ],
+        [value("ids", whole, ["batch", "length"]), value("extra", real, ["batch", "length", 16])],
+        [value("states", real, ["batch", "length", 16])],
+        [
+            *(weights("words", 4, 16), weights("scale", 16), weights("bias", 16)),
+            *(weights(name, 16, 16) for name in "qkv"),
+        ],
+    )
+    save(
+        "det.onnx",
+        [node("Det", ["x"], ["d"]), node("Neg", ["d"], ["y"])],
+        [value("x", real, [1, 3, 3])],
+        [value("y", real, [1])],
+    )
+    save(
+        "own.onnx",
+        [node("MyOwn", ["x"], ["y"], domain="example")],
+        [value("x", real, [1, 3])],
+        [value("y", real, [1, 3])],
+        domain="example",
+    )
+
+
 def torch(path):
     import torch
 
@@ -115,6 +226,6 @@ def torch(path):
 if __name__ == "__main__":
     kind, folder = sys.argv[1:]
     os.makedirs(folder, exist_ok=True)
-    {"sklearn": sklearn, "tensorflow": tensorflow, "torch": torch}[kind](
+    {"sklearn": sklearn, "tensorflow": tensorflow, "onnx2tf": onnx2tf, "torch": torch}[kind](
         lambda name: os.path.join(folder, name)
     )

@@ -110,6 +110,7 @@ export const convert: Command = {
     '                                                 to .onnx by tf2onnx',
     '  scikit-learn (.skops, .joblib, .pkl)           to .onnx by skl2onnx',
     '  PyTorch (.pt2, TorchScript .pt)                to .onnx by torch.onnx',
+    '  .onnx                                          to .tflite by onnx2tf',
     '  .tflite                                        to .onnx by tf2onnx',
     '',
     'The converters need Python 3.10 to 3.13. Their packages are fetched on first use, each in an',

@@ -6,7 +6,7 @@ import { OnliteError } from '../../errors';
 import { packageRoot } from '../../package';
 
 /** What the environments of converters are called. */
-export const environmentNames = ['sklearn', 'tensorflow', 'torch'] as const;
+export const environmentNames = ['sklearn', 'tensorflow', 'onnx2tf', 'torch'] as const;
 
 /** One of {@link environmentNames}. */
 export type EnvironmentName = (typeof environmentNames)[number];

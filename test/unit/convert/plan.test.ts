@@ -27,6 +27,7 @@ it.each([
   ['b.skops', undefined, 'sklearn', 'b.onnx', 'sklearn'],
   ['c.pt2', undefined, 'torch-export', 'c.onnx', 'torch'],
   ['saved', undefined, 'saved-model', 'saved.tflite', 'tensorflow'],
+  ['e.onnx', undefined, 'onnx', 'e.tflite', 'onnx2tf'],
   // By its first bytes, whatever it is called.
   ['g', undefined, 'tflite', 'g.onnx', 'tensorflow'],
 ])('%s to %s is converted', async (source, target, kind, written, environment) => {
@@ -40,7 +41,7 @@ it.each([
   ['saved/saved_model.pb', undefined, 'ERR_MODEL_INVALID', /expected the SavedModel's folder/],
   ['none', undefined, 'ERR_MODEL_NOT_FOUND', /cannot read/],
   ['b.skops', 'x.tflite', 'ERR_UNSUPPORTED', /no converter from a model of scikit-learn to Tensor/],
-  ['e.onnx', undefined, 'ERR_UNSUPPORTED', /no converter from an ONNX model to TensorFlow Lite/],
+  ['e.onnx', 'x.onnx', 'ERR_UNSUPPORTED', /no converter from an ONNX model to ONNX/],
   ['a.keras', 'x.zip', 'ERR_INVALID_ARGUMENT', /ends with \.onnx or \.tflite, got 'x\.zip'/],
 ])('%s to %s is refused', async (source, target, code, message) => {
   const refusal = planConversion(join(folder, source), target);
