@@ -1,6 +1,8 @@
 // The whole life of a model: trained in Keras, converted, quantised, signed, served, watched, trained again
 // when the world has changed, rolled out, and rolled back.
-// usage: npm run example:life [-- --epochs N] [--out FOLDER] [--mlflow URI]
+// usage: npm run example:life [-- --epochs N] [--small] [--yes] [--out FOLDER] [--mlflow URI]
+// --small: a shorter training, fewer requests and no speeds, for a machine that only sees that it works;
+// --yes: fetches Python's packages without asking
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { copyFileSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,18 +13,22 @@ import { fileURLToPath } from 'node:url';
 import { TensorBoardWriter } from 'onlite/watch';
 
 import { ask, metrics, pictures, right, share, tellLabels } from '../digits.mjs';
-import { onlite, python, serve, title } from './steps.mjs';
+import { environments, must, onlite, python, serve, title } from './steps.mjs';
 
 const { values } = parseArgs({
   options: {
-    epochs: { type: 'string', default: '20' },
+    epochs: { type: 'string' },
+    small: { type: 'boolean' },
+    yes: { type: 'boolean' },
     out: { type: 'string', default: fileURLToPath(new URL('out', import.meta.url)) },
     mlflow: { type: 'string' },
   },
 });
+const { small = false, epochs = small ? '5' : '20' } = values;
 const out = (...parts) => join(values.out, ...parts);
 /** Of a picture, as Keras has it. */
 const SHAPE = [8, 8, 1];
+await environments(['sklearn', 'tensorflow'], values);
 const started = performance.now();
 rmSync(values.out, { recursive: true, force: true });
 for (const folder of ['work', 'models/digits', 'watch'])
@@ -32,7 +38,7 @@ const work = (name) => out('work', name);
 // ---------------------------------------------------------------------------------------------------
 title('Train a network that reads digits, in Keras');
 await python('sklearn', 'data.py', out('work'));
-await python('tensorflow', 'train.py', work('digits.keras'), values.epochs, work('train.npz'));
+await python('tensorflow', 'train.py', work('digits.keras'), epochs, work('train.npz'));
 
 title('Convert it: to TensorFlow Lite, and to ONNX. Each is run beside the original');
 onlite('convert', work('digits.keras'), work('digits.tflite'), '--dynamic-batch', '--yes');
@@ -54,7 +60,8 @@ for (const [format, from] of Object.entries({
 
 title('Compare them: accuracy, speed, size');
 const models = [work('digits.tflite'), quantized.tflite, work('digits.onnx'), quantized.onnx];
-process.stdout.write(onlite('compare', ...models, '--data', work('test.npz')));
+const speeds = small ? ['--no-speed'] : [];
+process.stdout.write(onlite('compare', ...models, '--data', work('test.npz'), ...speeds));
 
 // ---------------------------------------------------------------------------------------------------
 title('Keep it safe: encrypted, and signed by its owner');
@@ -135,7 +142,8 @@ async function tellHowItIs() {
 
 /** Requests, then their labels, then what the watch makes of them. */
 async function traffic(file, prefix) {
-  const answers = await ask(server, pictures(file), prefix, SHAPE);
+  const chosen = pictures(file).slice(0, small ? 150 : Infinity);
+  const answers = await ask(server, chosen, prefix, SHAPE);
   asked.push(...answers);
   // Whoever looks at the pictures takes longer.
   await sleep(500);
@@ -147,7 +155,10 @@ async function traffic(file, prefix) {
   }
   console.log(`${joined} labels have come later, and found their predictions`);
   await tellHowItIs();
+  return answers;
 }
+
+const accuracy = (answers) => right(answers) / answers.length;
 
 function grouped(answers) {
   const groups = {};
@@ -155,18 +166,25 @@ function grouped(answers) {
   return groups;
 }
 
-await traffic(work('live.npz'), 'monday');
+const monday = await traffic(work('live.npz'), 'monday');
+must(accuracy(monday) > 0.8, 'version 1 has learned to read');
 
 // ---------------------------------------------------------------------------------------------------
 title('The world changes: another scanner, whose pictures are pale and shifted');
-await traffic(work('shifted.npz'), 'tuesday');
+const tuesday = await traffic(work('shifted.npz'), 'tuesday');
+must(accuracy(tuesday) < 0.5, 'version 1 does not read the new pictures');
+const alerts = await metrics(server, 'onlite_watch_alert');
+must(
+  alerts.some(({ value }) => value === 1),
+  'the watch has noticed',
+);
 
 title('Go on training with what was labelled since, and make version 2 the same way');
 await python(
   'tensorflow',
   'train.py',
   work('digits-2.keras'),
-  String(Math.ceil(Number(values.epochs) / 2)),
+  String(Math.ceil(Number(epochs) / 2)),
   ...[work('train.npz'), work('shifted-train.npz')],
   ...['--from', work('digits.keras')],
 );
@@ -186,13 +204,19 @@ title('A canary: version 2 has 10 % of the requests');
 // Files that were written just now are not read.
 await sleep(3000);
 manage('canary', 'digits', '2', '10');
-await traffic(work('shifted.npz'), 'wednesday');
+const wednesday = await traffic(work('shifted.npz'), 'wednesday');
+must(new Set(wednesday.map(({ version }) => version)).size === 2, 'both versions answer');
 
 title(
   'It reads the new pictures: promote it. All requests are its own, and none has failed meanwhile',
 );
 manage('promote', 'digits');
-await traffic(work('shifted.npz'), 'thursday');
+const thursday = await traffic(work('shifted.npz'), 'thursday');
+must(
+  thursday.every(({ version }) => version === '2'),
+  'version 2 has all requests',
+);
+must(accuracy(thursday) > 0.7, 'version 2 reads the new pictures');
 
 title('And back again, as one would in the night: one command, no restart');
 manage('rollback', 'digits', '1');

@@ -1,6 +1,7 @@
 // What the steps of main.mjs are made of: commands, and the server.
 import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { createInterface as createDialog } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 
 import { environmentState, makeEnvironment } from 'onlite/convert';
@@ -36,13 +37,38 @@ export const onliteJson = (...args) => JSON.parse(onlite(...args, '--json'));
 
 const short = (text) => text.split('/').at(-1) || text;
 
+async function mayFetch(question) {
+  if (!process.stdin.isTTY) return false;
+  const dialog = createDialog({ input: process.stdin, output: process.stdout });
+  const answer = await dialog.question(`${question} [y/N] `);
+  dialog.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+/** Has those environments of `onlite convert` made that are missing, where one has said yes to it. */
+export async function environments(names, { yes = false }) {
+  const missing = names.map(environmentState).filter(({ python: program }) => !program);
+  if (missing.length === 0) return;
+  const bytes = missing.reduce((sum, { downloadBytes }) => sum + downloadBytes, 0);
+  const what = `Python's packages of ${missing.map(({ name }) => name).join(' and ')}`;
+  const question = `${what} are not there, ${(bytes / 1e6).toFixed(0)} MB. Fetch them, once?`;
+  if (!yes && !(await mayFetch(question)))
+    throw new Error(`${what} are missing (--yes fetches them)`);
+  for (const { name } of missing) {
+    const start = performance.now();
+    await makeEnvironment(name);
+    console.log(`${name} made in ${((performance.now() - start) / 1000).toFixed(0)} s`);
+  }
+}
+
+/** What has come out is what this page says; else the program ends. */
+export function must(holds, what) {
+  if (!holds) throw new Error(`expected that ${what}`);
+}
+
 /** A script of Python with the packages of one of `onlite convert`'s environments. */
 export async function python(environment, script, ...args) {
-  let { python: program } = environmentState(environment);
-  if (program === undefined) {
-    console.log(`making the environment '${environment}' of onlite convert, once`);
-    program = await makeEnvironment(environment);
-  }
+  const { python: program } = environmentState(environment);
   console.log(`\x1b[2m$ python ${[script, ...args].map(short).join(' ')}\x1b[0m`);
   process.stdout.write(run(program, [path(script), ...args]));
 }
