@@ -89,7 +89,7 @@ export {
   type ProfileOptions,
   type ReferenceProfile,
 } from './profile/reference-profile';
-export { FeatureReader, type FeatureOptions } from './rows/feature-reader';
+export { FeatureReader, type FeatureOptions, type FeatureTable } from './rows/feature-reader';
 export {
   PredictionReader,
   type PredictionOptions,
@@ -102,6 +102,12 @@ export {
   type RowTensor,
   type RowTensors,
 } from './rows/row';
+export {
+  RequestSampler,
+  type SampleOptions,
+  type SkippedError,
+  type SkippedRequests,
+} from './sample/request-sampler';
 export {
   measureStability,
   type AnswerSpread,

@@ -110,7 +110,7 @@ export class ModelServer implements AsyncDisposable {
     this.#observer = new Observer({ counts, log, accessLog, audit });
     this.#access = options.access && new Access(options.access);
     const { models } = this;
-    const watches = new LocalWatches(alertsTo(log), () => models.loaded());
+    const watches = new LocalWatches(alertsTo(log), () => models.loaded(), workers);
     models.watches = of?.watches ?? watches;
     const { stateFile, onChange = () => undefined } = options;
     this.#book = new TrafficBook(models);

@@ -82,7 +82,7 @@ async function feed({ port }: Running): Promise<WatchReport & Pick<ModelWatch, '
     '/watch/models/rows/labels',
     post(labels, { 'content-type': 'application/json' }),
   );
-  expect(told.text).toBe('{"joined":400,"unmatched":1}');
+  expect(told.text).toBe('{"joined":400,"unmatched":1,"unsampled":0}');
   return { ...watch.report(), bins: watch.bins };
 }
 
@@ -99,12 +99,15 @@ function expectedOf(report: WatchReport & Pick<ModelWatch, 'bins'>): Samples {
   // One has failed, which the other has not been told of.
   set('requests_total', report.requests + 1);
   set('rows_total', report.rows + 1);
-  for (const reason of ['busy', 'unread', 'log', 'journal']) set('lost_total', 0, { reason });
+  set('skipped_total', 0);
+  for (const reason of ['busy', 'unread', 'log', 'journal', 'events']) {
+    set('lost_total', 0, { reason });
+  }
   set('errors_total', 1, { kind: 'ERR_TIMEOUT' });
   for (const fault of ['nan', 'infinite', 'saturated', 'constant'] as const) {
     set('outputs_total', report.outputs[fault], { fault });
   }
-  for (const outcome of ['joined', 'unmatched', 'expired'] as const) {
+  for (const outcome of ['joined', 'unmatched', 'unsampled', 'expired'] as const) {
     set('labels_total', report.labels[outcome], { outcome });
   }
   set('labels_pending', 0);

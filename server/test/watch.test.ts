@@ -220,6 +220,7 @@ describe('a model that is watched', () => {
       expect(json(await call(port, '/watch/models/rows/labels', labels))).toEqual({
         joined: 1,
         unmatched: 0,
+        unsampled: 0,
       });
     });
     await server.close();
@@ -307,9 +308,9 @@ describe('POST /watch/models/NAME/labels', () => {
     );
     const labels = ['a', 'b/0', 'b/1', 'b'].map((requestId) => ({ requestId, label: 1 }));
     const tell = async (body: unknown) => json(await call(port, path, post(body, typed)));
-    await expect.poll(() => tell([labels[0]])).toEqual({ joined: 1, unmatched: 0 });
-    expect(await tell(labels)).toEqual({ joined: 2, unmatched: 2 });
-    expect(await tell([])).toEqual({ joined: 0, unmatched: 0 });
+    await expect.poll(() => tell([labels[0]])).toEqual({ joined: 1, unmatched: 0, unsampled: 0 });
+    expect(await tell(labels)).toEqual({ joined: 2, unmatched: 2, unsampled: 0 });
+    expect(await tell([])).toEqual({ joined: 0, unmatched: 0, unsampled: 0 });
     await server.close();
   });
 
@@ -336,7 +337,7 @@ describe('POST /watch/models/NAME/labels', () => {
     await first.server.close();
     const { server, port } = await serveWatched({ labels: { folder: labels } });
     const reply = await call(port, path, post([{ requestId: 'a', label: 2 }], typed));
-    expect(json(reply)).toEqual({ joined: 1, unmatched: 0 });
+    expect(json(reply)).toEqual({ joined: 1, unmatched: 0, unsampled: 0 });
     await server.close();
   });
 

@@ -19,10 +19,12 @@ const SUM_TOLERANCE = 0.05;
 
 /** What a row looks like: probabilities are not negative and sum to 1. */
 export function scoreKind(scores: ArrayLike<number>): ScoreKind {
-  const row = Array.from(scores);
-  const sum = row.reduce((total, score) => total + score, 0);
-  const isDistribution = row.every((score) => score >= 0) && Math.abs(sum - 1) <= SUM_TOLERANCE;
-  return isDistribution ? 'probabilities' : 'logits';
+  let sum = 0;
+  for (const score of Array.from(scores)) {
+    if (!(score >= 0)) return 'logits';
+    sum += score;
+  }
+  return Math.abs(sum - 1) <= SUM_TOLERANCE ? 'probabilities' : 'logits';
 }
 
 /** Logarithms of the probabilities at a temperature, by a softmax that cannot overflow. */

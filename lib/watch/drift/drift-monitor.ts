@@ -1,7 +1,9 @@
 import { invalidArgument } from '../../errors';
 import { openBinOf, type ColumnProfile } from '../profile/column-profile';
 import type { ReferenceProfile } from '../profile/reference-profile';
+import type { FeatureTable } from '../rows/feature-reader';
 import type { FeatureValue, Row } from '../rows/row';
+import { uniform, type Drawn } from '../sample/uniform';
 import {
   columnDrift,
   isMethodFor,
@@ -32,7 +34,7 @@ export interface FeatureDrift extends ColumnDrift {
 }
 
 export interface DriftReport {
-  /** Rows in the window. */
+  /** Rows of the window that are compared: of a sample those that are as probable as each other. */
   readonly rows: number;
   /** Of each feature of which there are values, in the reference as well as in the window. */
   readonly features: readonly FeatureDrift[];
@@ -42,7 +44,7 @@ export interface DriftReport {
   readonly driftedShare: number;
 }
 
-/** How many of all values so far fell into each of the reference's bins. */
+/** How many of all values so far fell into each of the reference's bins; of a sample, as many as they stand for. */
 export interface BinCounts {
   readonly name: string;
   /** What the bins are called: upper edges, or categories; the last is for all else. */
@@ -55,10 +57,48 @@ export interface BinCounts {
 /** Categories beyond these share a bin. */
 const MOST_BINS = 20;
 
+/** What the rows of a window stand for. */
+class Draws {
+  readonly size: number;
+  readonly #rows: Drawn[] = [];
+  #next = 0;
+  #weight = 1;
+  #areEqual = true;
+  #places: readonly number[] | undefined;
+
+  constructor(size: number) {
+    this.size = size;
+  }
+
+  add(weight: number): void {
+    if (this.#rows.length === 0) this.#weight = weight;
+    // Where all are of one weight, which most are for good, there is nothing to look at.
+    if (weight !== this.#weight) this.#areEqual = false;
+    this.#rows[this.#next] = { weight, draw: Math.random() };
+    this.#next = (this.#next + 1) % this.size;
+    this.#places = undefined;
+  }
+
+  /** How many rows are compared. */
+  get rows(): number {
+    return this.places?.length ?? this.#rows.length;
+  }
+
+  /** Where the rows are that are as probable as each other; undefined for everywhere. */
+  get places(): readonly number[] | undefined {
+    if (this.#areEqual) return undefined;
+    this.#places ??= uniform(this.#rows.map((row, place) => ({ ...row, place }))).map(
+      ({ place }) => place,
+    );
+    return this.#places;
+  }
+}
+
 /** The window of one column, and its counts. */
 class Column {
   readonly profile: ColumnProfile;
   readonly #window: FeatureValue[] = [];
+  readonly #draws: Draws;
   readonly #size: number;
   readonly #bins: readonly string[];
   readonly #counts: number[];
@@ -67,9 +107,10 @@ class Column {
   readonly #places: ReadonlyMap<string, number>;
   #next = 0;
 
-  constructor(profile: ColumnProfile, size: number) {
+  constructor(profile: ColumnProfile, draws: Draws) {
     this.profile = profile;
-    this.#size = size;
+    this.#draws = draws;
+    this.#size = draws.size;
     const { numbers, categories = [] } = profile;
     this.#known = new Set(categories.map(([value]) => value));
     const named = categories.slice(0, MOST_BINS);
@@ -91,11 +132,17 @@ class Column {
     return { name, bins: this.#bins, counts: [...this.#counts], reference: this.#reference };
   }
 
-  add(value: FeatureValue): void {
+  /** One that the draws have been told of as well. */
+  add(value: FeatureValue, weight: number): void {
     this.#window[this.#next] = value;
     this.#next = (this.#next + 1) % this.#size;
     const bin = this.#binOf(value);
-    if (bin >= 0) this.#counts[bin] = (this.#counts[bin] ?? 0) + 1;
+    if (bin >= 0) this.#counts[bin] = (this.#counts[bin] ?? 0) + weight;
+  }
+
+  /** The window, or those of it that are as probable as each other. */
+  get #current(): readonly FeatureValue[] {
+    return this.#draws.places?.map((place) => this.#window[place] ?? null) ?? this.#window;
   }
 
   /** −1 for what is missing. */
@@ -125,8 +172,8 @@ class Column {
 
   #values(): FeatureValue[] {
     if (this.profile.numbers)
-      return this.#window.map((value) => (typeof value === 'number' ? value : null));
-    return this.#window.map((value) => (value === null ? null : String(value)));
+      return this.#current.map((value) => (typeof value === 'number' ? value : null));
+    return this.#current.map((value) => (value === null ? null : String(value)));
   }
 
   #outOfRange(): number {
@@ -136,11 +183,12 @@ class Column {
       if (!numbers) return !this.#known.has(String(value));
       return typeof value !== 'number' || value < numbers.min || value > numbers.max;
     };
-    return this.#window.filter(isOut).length / this.#window.length;
+    const current = this.#current;
+    return current.filter(isOut).length / current.length;
   }
 
   #stabilityIndex(): number {
-    const bins = this.#window.map((value) => this.#binOf(value)).filter((bin) => bin >= 0);
+    const bins = this.#current.map((value) => this.#binOf(value)).filter((bin) => bin >= 0);
     const shares = new Float64Array(this.#bins.length);
     for (const bin of bins) shares[bin] = (shares[bin] ?? 0) + 1 / bins.length;
     return populationStabilityIndex(Float64Array.from(this.#reference), shares);
@@ -202,10 +250,14 @@ function requireOptions(
  */
 export class DriftMonitor {
   readonly #options: DriftOptions;
-  readonly #window: number;
   readonly #minRows: number;
   readonly #columns: readonly Column[];
   readonly #predictions: Column | null;
+  readonly #draws: Draws;
+  readonly #predicted: Draws;
+  /** Where the columns' features are in a table of such names. */
+  #names: readonly string[] | undefined;
+  #places: readonly number[] = [];
   #rows = 0;
 
   constructor(profile: ReferenceProfile, options: DriftOptions = {}) {
@@ -219,15 +271,46 @@ export class DriftMonitor {
     const columns = [...profile.features, ...(profile.predictions ? [profile.predictions] : [])];
     requireOptions(options, columns);
     this.#options = options;
-    this.#window = window;
     this.#minRows = minRows;
-    this.#columns = profile.features.map((column) => new Column(column, window));
-    this.#predictions = profile.predictions ? new Column(profile.predictions, window) : null;
+    this.#draws = new Draws(window);
+    this.#columns = profile.features.map((column) => new Column(column, this.#draws));
+    this.#predicted = new Draws(window);
+    this.#predictions = profile.predictions
+      ? new Column(profile.predictions, this.#predicted)
+      : null;
   }
 
-  add(row: Row, prediction?: number | string): void {
-    for (const column of this.#columns) column.add(row[column.profile.name] ?? null);
-    if (prediction !== undefined) this.#predictions?.add(prediction);
+  /** @param weight - how many rows it stands for, where it is one of a sample */
+  add(row: Row, prediction?: number | string, weight = 1): void {
+    for (const column of this.#columns) {
+      const { name } = column.profile;
+      column.add((Object.hasOwn(row, name) ? row[name] : null) ?? null, weight);
+    }
+    this.#added(prediction, weight);
+  }
+
+  /** The same of a row of a table. @internal */
+  addOf(table: FeatureTable, row: number, prediction?: number | string, weight = 1): void {
+    const { names, values } = table;
+    if (names !== this.#names) {
+      const places = new Map(names.map((name, index) => [name, index]));
+      this.#places = this.#columns.map(({ profile: { name } }) => places.get(name) ?? -1);
+      this.#names = names;
+    }
+    const from = row * names.length;
+    for (let index = 0; index < this.#columns.length; index++) {
+      const place = this.#places[index] ?? -1;
+      this.#columns[index]?.add(place < 0 ? null : (values[from + place] ?? null), weight);
+    }
+    this.#added(prediction, weight);
+  }
+
+  #added(prediction: number | string | undefined, weight: number): void {
+    this.#draws.add(weight);
+    if (prediction !== undefined) {
+      this.#predicted.add(weight);
+      this.#predictions?.add(prediction, weight);
+    }
     this.#rows++;
   }
 
@@ -256,11 +339,11 @@ export class DriftMonitor {
   }
 
   get #hasEnough(): boolean {
-    return Math.min(this.#rows, this.#window) >= this.#minRows;
+    return Math.min(this.#rows, this.#draws.rows) >= this.#minRows;
   }
 
   #summed(all: readonly (FeatureDrift | null)[]): DriftReport {
-    const rows = Math.min(this.#rows, this.#window);
+    const { rows } = this.#draws;
     const features = all.filter((feature) => feature !== null);
     const predictions = this.#predictions && this.#drift(this.#predictions);
     const drifted = features.filter((feature) => feature.drifted).length;

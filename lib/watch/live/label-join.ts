@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 
 import { requireCount } from '../../checks';
 import { OnliteError, invalidArgument } from '../../errors';
+import { Pause } from '../log/pause';
 import type { Prediction } from '../rows/row';
 
 export interface LabelOptions {
@@ -26,6 +27,8 @@ export interface JoinedRow {
   /** When it was predicted, in milliseconds since 1970. */
   readonly time: number;
   readonly prediction: Prediction;
+  /** How many rows it stands for, where it is one of a sample. Default 1. */
+  readonly weight?: number;
 }
 
 export interface JoinCounts {
@@ -34,6 +37,8 @@ export interface JoinCounts {
   readonly joined: number;
   /** Labels whose prediction is not known, or no more. */
   readonly unmatched: number;
+  /** Labels of requests that were not looked at, as far as it is known. */
+  readonly unsampled: number;
   /** Predictions whose label did not come in time. */
   readonly expired: number;
   /** Lines of the journal that could not be written, or not be read again. */
@@ -45,15 +50,29 @@ const DAY = 86_400_000;
 /** Scores of all that waits: 64 MiB of them. */
 const MOST_SCORES = 8 << 20;
 
+/** So many lines are not waited with for others. */
+const ENOUGH_LINES = 1000;
+
 type Entry =
-  readonly ['p', string, string, number, Prediction] | readonly ['l', string, number | string];
+  | readonly ['p', string, string, number, Prediction, number?]
+  | readonly ['l', string, number | string];
+
+function entryOf({ requestId, version, time, prediction, weight = 1 }: JoinedRow): Entry {
+  return weight === 1
+    ? ['p', requestId, version, time, prediction]
+    : ['p', requestId, version, time, prediction, weight];
+}
 
 function isEntry(value: unknown): value is Entry {
   if (!Array.isArray(value) || typeof value[1] !== 'string') return false;
   if (value[0] === 'l') return ['number', 'string'].includes(typeof value[2]);
-  const { value: predicted, scores } = (value[4] ?? {}) as Partial<Prediction>;
+  const { value: predicted, scores, classes } = (value[4] ?? {}) as Partial<Prediction>;
   const areScores = Array.isArray(scores) && scores.every((score) => typeof score === 'number');
   if (scores !== undefined && !areScores) return false;
+  const areClasses =
+    Array.isArray(classes) && classes.every((each) => ['number', 'string'].includes(typeof each));
+  if (classes !== undefined && !areClasses) return false;
+  if (value[5] !== undefined && !(typeof value[5] === 'number' && value[5] >= 1)) return false;
   return (
     value[0] === 'p' &&
     typeof value[2] === 'string' &&
@@ -79,6 +98,7 @@ export class LabelJoin {
   #scores = 0;
   #joined = 0;
   #unmatched = 0;
+  #unsampled = 0;
   #expired = 0;
   #lost = 0;
   #lines = 0;
@@ -87,6 +107,7 @@ export class LabelJoin {
   #isCut = false;
   #waiting: string[] = [];
   #writing: Promise<void> | null = null;
+  readonly #pause = new Pause();
   #file: FileHandle | null = null;
 
   private constructor(
@@ -135,6 +156,7 @@ export class LabelJoin {
       pending: this.#pending.size,
       joined: this.#joined,
       unmatched: this.#unmatched,
+      unsampled: this.#unsampled,
       expired: this.#expired,
       lost: this.#lost,
     };
@@ -147,13 +169,18 @@ export class LabelJoin {
 
   predicted(row: JoinedRow): void {
     this.#remember(row);
-    this.#write(['p', row.requestId, row.version, row.time, row.prediction]);
+    this.#write(entryOf(row));
   }
 
-  /** Whether the prediction is known. */
-  label(requestId: string, label: number | string): boolean {
+  /**
+   * Whether the prediction is known.
+   *
+   * @param wasLeftOut - whether the request is one that was not looked at, if it is not
+   */
+  label(requestId: string, label: number | string, wasLeftOut = (): boolean => false): boolean {
     if (!this.#settle(requestId, label)) {
-      this.#unmatched++;
+      if (wasLeftOut()) this.#unsampled++;
+      else this.#unmatched++;
       return false;
     }
     this.#write(['l', requestId, label]);
@@ -162,7 +189,9 @@ export class LabelJoin {
 
   /** Settles when the journal has all that was said so far. */
   async flush(): Promise<void> {
-    while (this.#writing) await this.#writing;
+    await this.#pause.hurry(async () => {
+      while (this.#writing) await this.#writing;
+    });
   }
 
   async close(): Promise<void> {
@@ -240,16 +269,17 @@ export class LabelJoin {
       this.#settle(entry[1], entry[2]);
       return;
     }
-    const [, requestId, version, time, prediction] = entry;
-    this.#remember({ requestId, version, time, prediction });
+    const [, requestId, version, time, prediction, weight] = entry;
+    this.#remember({
+      ...{ requestId, version, time, prediction },
+      ...(weight !== undefined && { weight }),
+    });
   }
 
   /** The journal with what waits and nothing else, in the place of the old one at once. */
   async #rewrite(path: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
-    const lines = [...this.#pending.values()].map((row) =>
-      JSON.stringify(['p', row.requestId, row.version, row.time, row.prediction]),
-    );
+    const lines = [...this.#pending.values()].map((row) => JSON.stringify(entryOf(row)));
     const temporary = `${path}.new`;
     const file = await open(temporary, 'w', 0o640);
     try {
@@ -279,11 +309,12 @@ export class LabelJoin {
     if (this.#waiting.length >= this.#maxPending) this.#lost++;
     else this.#waiting.push(JSON.stringify(entry));
     this.#writing ??= this.#drain(this.#path);
+    if (this.#waiting.length >= ENOUGH_LINES) this.#pause.end();
   }
 
   async #drain(path: string): Promise<void> {
-    await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
+      await this.#pause.wait();
       const lines = this.#waiting;
       this.#waiting = [];
       try {

@@ -7,6 +7,7 @@ import {
   type DriftOptions,
   type DriftReport,
 } from '../drift/drift-monitor';
+import { LogLines } from '../log/log-line';
 import { loadParquetWriter } from '../log/parquet';
 import { toParquet } from '../log/parquet-thread';
 import {
@@ -17,13 +18,25 @@ import {
 import { Redactor, type RedactionOptions } from '../log/redaction';
 import { RotatedFile, type RotationOptions } from '../log/rotated-file';
 import { readProfile, requireProfile, type ReferenceProfile } from '../profile/reference-profile';
-import { FeatureReader, rowCount, type FeatureOptions } from '../rows/feature-reader';
+import {
+  FeatureReader,
+  rowCount,
+  rowOf,
+  type FeatureOptions,
+  type FeatureTable,
+} from '../rows/feature-reader';
 import {
   PredictionReader,
   type PredictionOptions,
   type WatchedTask,
 } from '../rows/prediction-reader';
 import type { Prediction, Row, RowTensors } from '../rows/row';
+import { LeftOut } from '../sample/left-out';
+import {
+  RequestSampler,
+  type SampleOptions,
+  type SkippedRequests,
+} from '../sample/request-sampler';
 import { Alerts, type AlertRule, type AlertState } from './alerts';
 import { ErrorKinds, errorKind, unusualFeatures, type ErrorKind } from './error-kinds';
 import { LabelJoin, type JoinCounts, type LabelOptions } from './label-join';
@@ -42,13 +55,11 @@ export interface PredictionLogOptions extends RotationOptions {
   readonly redact?: RedactionOptions;
 }
 
-export interface WatchOptions {
+export interface WatchOptions extends SampleOptions {
   /** What the model is called in logs and metrics. */
   readonly model: string;
   /** Default `1`; each recorded request may name its own. */
   readonly version?: string;
-  /** Share of the requests that are looked at, 0 to 1. Default 1. */
-  readonly sample?: number;
   readonly features?: FeatureOptions;
   readonly prediction?: PredictionOptions;
   readonly log?: PredictionLogOptions;
@@ -76,6 +87,8 @@ export interface StartedRequest {
   readonly inputs: RowTensors;
   /** Milliseconds since 1970. Default: now. */
   readonly time?: number;
+  /** How many requests this is one of, where somebody else has sampled them. Default: the watch does. */
+  readonly weight?: number;
 }
 
 /** How a request ended. */
@@ -106,7 +119,9 @@ export interface WatchReport {
   /** Requests that were looked at, and those that the sample left out. */
   readonly requests: number;
   readonly skipped: number;
+  /** Of those that were looked at. */
   readonly rows: number;
+  /** Of all requests; examples have features where they were looked at. */
   readonly errors: readonly ErrorKind[];
   readonly outputs: OutputHealth;
   /** Null without a profile, or while there are too few rows. */
@@ -144,7 +159,18 @@ function requireFewRows(rows: number): true {
   );
 }
 
-const ignore: EndRequest = () => undefined;
+/** What is known of a request that is looked at when it has ended. */
+interface Looked {
+  readonly weight: number;
+  readonly table: FeatureTable;
+  readonly latencyMs: number;
+}
+
+const NOTHING: FeatureTable = { names: [], rows: 0, values: [] };
+const NO_LABELS = { pending: 0, joined: 0, unmatched: 0, unsampled: 0, expired: 0, lost: 0 };
+
+/** Of a run that failed with nothing. */
+const UNKNOWN = 'not known';
 
 /**
  * Watches what a model is asked and what it says. Recording a request never waits for the disk and
@@ -153,13 +179,15 @@ const ignore: EndRequest = () => undefined;
 export class ModelWatch {
   readonly model: string;
   readonly #version: string;
-  readonly #sample: number;
+  readonly #sampler: RequestSampler;
+  readonly #leftOut = new LeftOut();
   readonly #features: FeatureReader;
   readonly #predictions: PredictionReader;
   readonly #health = new OutputHealthCounter();
   readonly #errors = new ErrorKinds();
   readonly #quality: QualityWindows;
   readonly #redactor: Redactor;
+  readonly #lines: LogLines;
   readonly #log: RotatedFile | null;
   readonly #events: PayloadEvents | undefined;
   readonly #since = Date.now();
@@ -177,20 +205,19 @@ export class ModelWatch {
   #lastFailure: string | undefined;
 
   private constructor(options: WatchOptions) {
-    const { model, version = '1', sample = 1, qualityWindow = 1000, confidence = 0.95 } = options;
+    const { model, version = '1', qualityWindow = 1000, confidence = 0.95 } = options;
     if (typeof model !== 'string' || model === '') throw invalidArgument('model', 'a name', model);
-    if (!(sample >= 0 && sample <= 1))
-      throw invalidArgument('sample', 'a share from 0 to 1', sample);
     requireCount(qualityWindow, 'qualityWindow');
     requireConfidence(confidence);
     this.model = model;
     this.#version = version;
-    this.#sample = sample;
+    this.#sampler = new RequestSampler(options);
     this.#features = new FeatureReader(options.features);
     this.#predictions = new PredictionReader(options.prediction);
     if (options.prediction?.task) this.#task = options.prediction.task;
     this.#quality = new QualityWindows(qualityWindow, confidence);
     this.#redactor = new Redactor(options.log?.redact);
+    this.#lines = new LogLines(model, this.#redactor);
     const { log } = options;
     if (log && (typeof log.path !== 'string' || log.path === '')) {
       throw invalidArgument('log.path', 'a path', log.path);
@@ -223,7 +250,8 @@ export class ModelWatch {
     }
     if (alerts !== undefined) watch.#watchAlerts(alerts, onAlert);
     watch.#labels = await LabelJoin.open(labels, (row, label) => {
-      watch.#quality.add(row.version, { prediction: row.prediction, label, time: row.time });
+      const { version, prediction, time, weight = 1 } = row;
+      watch.#quality.add(version, { prediction, label, time, weight });
     });
     if (alerts !== undefined) {
       watch.#timer = setInterval(() => {
@@ -242,31 +270,62 @@ export class ModelWatch {
    * @returns what is to be told how it ended
    */
   start(request: StartedRequest): EndRequest {
-    if (this.#sample < 1 && Math.random() >= this.#sample) {
-      this.#skipped++;
-      return ignore;
+    const weight = request.weight ?? this.#sampler.next();
+    const isOwn = request.weight === undefined;
+    if (weight === 0) {
+      return ({ outputs, error }) => {
+        this.#sampler.passed(request.requestId, outputs ? undefined : (error ?? UNKNOWN));
+        if (this.#sampler.isFull) this.#settle();
+      };
     }
     this.#requests++;
     if (this.#guarded(() => requireFewRows(rowCount(request.inputs))) !== true) {
-      return ({ outputs }) => this.#recent.add(outputs === undefined);
+      return (end) => this.#endUnread(request, end);
     }
-    const rows = this.#guarded(() => this.#features.read(request.inputs)) ?? [];
-    const event = this.#guarded(() =>
-      this.#events?.request(request.inputs, request.requestId, timeOf(request)),
-    );
+    const table = this.#guarded(() => this.#features.table(request.inputs)) ?? NOTHING;
+    const event = this.#events && this.#guarded(() => this.#sendRequest(request));
+    if (event === undefined) this.#events?.pass();
     const begin = performance.now();
     return (end) => {
-      const latencyMs = end.latencyMs ?? performance.now() - begin;
-      this.#guarded(() => this.#end(request, rows, { ...end, latencyMs }));
+      const now = performance.now();
+      const latencyMs = end.latencyMs ?? now - begin;
+      this.#guarded(() => this.#end(request, { weight, table, latencyMs }, end));
+      if (isOwn) this.#sampler.looked(request.inputs, end.outputs, now);
       if (event === undefined) return;
       const { version = this.#version } = request;
       this.#events?.response(event, { name: this.model, version }, end, Date.now());
     };
   }
 
+  #sendRequest(request: StartedRequest): string | undefined {
+    return this.#events?.request(request.inputs, request.requestId, timeOf(request));
+  }
+
+  /** One whose rows are too many still fails or does not. */
+  #endUnread(request: StartedRequest, { outputs, error = UNKNOWN }: RequestEnd): void {
+    const { requestId, time = Date.now() } = request;
+    this.#events?.pass();
+    this.#recent.add(outputs === undefined);
+    if (outputs !== undefined) return;
+    this.#errors.add(error, time, { ...(requestId === undefined ? {} : { requestId }) });
+  }
+
   /** A request that has ended. */
   record(request: StartedRequest & RequestEnd): void {
     this.start(request)(request);
+  }
+
+  /** Requests that somebody else has left out: those that failed are counted, labels of theirs told apart. */
+  skip({ count, ids, errors }: SkippedRequests): void {
+    this.#skipped += count;
+    this.#leftOut.add(ids);
+    this.#recent.addAll(count, Math.min(errors.length, count));
+    for (const { error, time } of errors) this.#errors.add(error, time);
+  }
+
+  #settle(): void {
+    const skipped = this.#sampler.takeSkipped();
+    if (skipped) this.skip(skipped);
   }
 
   /** What is in a request is nothing to throw for. */
@@ -291,7 +350,13 @@ export class ModelWatch {
     if (typeof label !== 'string' && !Number.isFinite(label)) {
       throw invalidArgument('label', 'a finite number or a string', label);
     }
-    return this.#labels?.label(requestId, label) ?? false;
+    return this.#labels?.label(requestId, label, () => this.leftOut(requestId)) ?? false;
+  }
+
+  /** Whether such a request is one of those that were not looked at lately, as far as it is known. */
+  leftOut(requestId: string): boolean {
+    this.#settle();
+    return this.#leftOut.has(requestId);
   }
 
   /** Whether a prediction waits for the label of such a request. */
@@ -309,6 +374,7 @@ export class ModelWatch {
   }
 
   #reportWith(drift: DriftReport | null): WatchReport {
+    this.#settle();
     const quality = this.#quality.report(this.#task);
     return {
       model: this.model,
@@ -320,7 +386,7 @@ export class ModelWatch {
       outputs: this.#health.counts,
       drift,
       quality,
-      labels: this.#labels?.counts ?? { pending: 0, joined: 0, unmatched: 0, expired: 0, lost: 0 },
+      labels: this.#labels?.counts ?? NO_LABELS,
       alerts: this.#alerts?.look({ quality, drift, recent: this.#recent.counts }) ?? [],
       log: this.#logCounts(),
       events: this.#events?.counts ?? { sent: 0, dropped: 0 },
@@ -354,21 +420,26 @@ export class ModelWatch {
     });
   }
 
-  #end(request: StartedRequest, rows: readonly Row[], end: RequestEnd): void {
+  #end(request: StartedRequest, looked: Looked, end: RequestEnd): void {
     const time = timeOf(request);
-    this.#rows += rows.length;
+    const { weight, table } = looked;
+    this.#rows += table.rows;
     this.#recent.add(end.outputs === undefined);
     if (end.outputs === undefined) {
-      this.#addError(request, rows[0] ?? {}, end.error, time);
-      this.#logRows(request, end, time, rows, []);
+      this.#addError(request, table.rows > 0 ? rowOf(table, 0) : {}, end.error, time);
+      this.#logRows(request, looked, end.error, time, []);
       return;
     }
-    this.#health.add(end.outputs, rowCount(end.outputs));
+    this.#health.add(end.outputs, rowCount(end.outputs), weight);
     this.#task = this.#predictions.taskOf(end.outputs);
     const predictions = this.#predictions.read(end.outputs);
-    for (const [index, row] of rows.entries()) this.#drift?.add(row, predictions[index]?.value);
-    this.#await(request, time, predictions);
-    this.#logRows(request, end, time, rows, predictions);
+    if (this.#drift) {
+      for (let row = 0; row < table.rows; row++) {
+        this.#drift.addOf(table, row, predictions[row]?.value, weight);
+      }
+    }
+    this.#await(request, time, predictions, weight);
+    this.#logRows(request, looked, end.error, time, predictions);
   }
 
   #logCounts(): LogCounts {
@@ -385,40 +456,35 @@ export class ModelWatch {
     });
   }
 
-  #await(request: StartedRequest, time: number, predictions: readonly Prediction[]): void {
+  #await(
+    request: StartedRequest,
+    time: number,
+    predictions: readonly Prediction[],
+    weight: number,
+  ): void {
     const { requestId, version = this.#version } = request;
     if (requestId === undefined) return;
     for (const [row, prediction] of predictions.entries()) {
       // A row with NaN says nothing that could be right; `outputs` counts it.
       if (typeof prediction.value === 'number' && !Number.isFinite(prediction.value)) continue;
       const id = predictions.length === 1 ? requestId : `${requestId}/${row}`;
-      this.#labels?.predicted({ requestId: id, version, time, prediction });
+      this.#labels?.predicted({ requestId: id, version, time, prediction, weight });
     }
   }
 
   #logRows(
     { requestId, version = this.#version }: StartedRequest,
-    { latencyMs, error }: RequestEnd,
+    { weight, table, latencyMs }: Looked,
+    error: unknown,
     time: number,
-    rows: readonly Row[],
     predictions: readonly Prediction[],
   ): void {
-    for (const [index, row] of rows.entries()) {
-      const prediction = predictions[index];
-      this.#log?.append(
-        JSON.stringify({
-          time: new Date(time).toISOString(),
-          requestId:
-            requestId !== undefined && rows.length > 1 ? `${requestId}/${index}` : requestId,
-          model: this.model,
-          version,
-          features: this.#redactor.row(row),
-          prediction: prediction?.value,
-          scores: prediction?.scores,
-          latencyMs,
-          error: error === undefined ? undefined : errorKind(error),
-        }),
-      );
+    if (!this.#log) return;
+    const kind = error === undefined ? undefined : errorKind(error);
+    for (let row = 0; row < table.rows; row++) {
+      const id = requestId !== undefined && table.rows > 1 ? `${requestId}/${row}` : requestId;
+      const of = { requestId: id, version, time, latencyMs, error: kind, weight };
+      this.#log.append(this.#lines.line(of, table, row, predictions[row]));
     }
   }
 }

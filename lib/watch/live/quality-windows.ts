@@ -4,6 +4,7 @@ import {
   type LabelledRow,
   type LiveQuality,
 } from '../accuracy/live-quality';
+import { uniform, type Drawn } from '../sample/uniform';
 import type { WatchedTask } from '../rows/prediction-reader';
 
 /** How good one version's last labelled rows were. */
@@ -18,7 +19,7 @@ export interface VersionQuality {
 /** Of more versions than these the one that was labelled longest ago is forgotten. */
 const MOST_VERSIONS = 10;
 
-interface TimedRow extends LabelledRow {
+interface TimedRow extends LabelledRow, Drawn {
   readonly time: number;
 }
 
@@ -37,9 +38,10 @@ export class QualityWindows {
     this.#confidence = confidence;
   }
 
-  add(version: string, row: TimedRow): void {
+  /** @param row - `weight`: how many rows it stands for, where it is one of a sample. Default 1 */
+  add(version: string, { weight = 1, ...row }: Omit<TimedRow, keyof Drawn> & Partial<Drawn>): void {
     const rows = this.#versions.get(version) ?? [];
-    rows.push(row);
+    rows.push({ ...row, weight, draw: Math.random() });
     // In one go now and then: to shift an array at each row would cost its length.
     if (rows.length >= 2 * this.#size) rows.splice(0, rows.length - this.#size);
     this.#versions.delete(version);
@@ -52,7 +54,7 @@ export class QualityWindows {
   /** @param task - not known before the first request: then fractions are no classes */
   report(task?: WatchedTask): VersionQuality[] {
     return [...this.#versions].map(([version, all]) => {
-      const rows = all.slice(-this.#size);
+      const rows = uniform(all.slice(-this.#size));
       const times = rows.map(({ time }) => time);
       const isRegression = task ? task === 'regression' : rows.some(isFraction);
       const measure = isRegression ? regressionQuality : classificationQuality;

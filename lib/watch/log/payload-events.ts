@@ -23,6 +23,8 @@ export interface PayloadEventOptions {
   readonly maxElements?: number;
   /** Events that wait to be sent; more are dropped and counted. Default 100, as KServe's. */
   readonly maxWaiting?: number;
+  /** Bytes of the bodies that wait or are on their way. Default 16 MiB. */
+  readonly maxWaitingBytes?: number;
   /** Milliseconds for one event. Default 10,000. */
   readonly timeoutMs?: number;
 }
@@ -58,7 +60,7 @@ interface PayloadEvent {
   readonly id: string;
   readonly type: string;
   readonly time: string;
-  readonly body: string;
+  readonly body: Buffer<ArrayBuffer>;
 }
 
 const printed = (_key: string, value: unknown): unknown =>
@@ -77,8 +79,10 @@ export class PayloadEvents {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #maxElements: number;
   readonly #maxWaiting: number;
+  readonly #maxWaitingBytes: number;
   readonly #timeoutMs: number;
   #waiting: PayloadEvent[] = [];
+  #bytes = 0;
   readonly #underWay = new Set<Promise<void>>();
   #sent = 0;
   #dropped = 0;
@@ -88,7 +92,7 @@ export class PayloadEvents {
   /** @throws OnliteError ERR_INVALID_ARGUMENT for wrong options */
   constructor(model: string, options: PayloadEventOptions) {
     const { url, mode = 'all', maxElements = 10_000, maxWaiting = 100 } = options;
-    const { timeoutMs = 10_000 } = options;
+    const { timeoutMs = 10_000, maxWaitingBytes = 16 << 20 } = options;
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
       throw invalidArgument('events.url', 'a URL of http: or https:', url);
     }
@@ -97,6 +101,7 @@ export class PayloadEvents {
     }
     requireCount(maxElements, 'events.maxElements');
     requireCount(maxWaiting, 'events.maxWaiting');
+    requireCount(maxWaitingBytes, 'events.maxWaitingBytes');
     requireCount(timeoutMs, 'events.timeoutMs');
     this.#url = url;
     this.#wants = new Set([
@@ -120,6 +125,7 @@ export class PayloadEvents {
     }
     this.#maxElements = maxElements;
     this.#maxWaiting = maxWaiting;
+    this.#maxWaitingBytes = maxWaitingBytes;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -137,6 +143,11 @@ export class PayloadEvents {
     const id = requestId ?? randomUUID();
     this.#add(REQUEST, id, time, () => ({ id, inputs: this.#tensors(inputs) }));
     return id;
+  }
+
+  /** A request of which nothing is sent, nor of its answer. */
+  pass(): void {
+    this.#dropped += this.#wants.size;
   }
 
   /** What was answered, or the error. */
@@ -170,8 +181,13 @@ export class PayloadEvents {
       return;
     }
     try {
-      const text = JSON.stringify(body(), printed);
+      const text = Buffer.from(JSON.stringify(body(), printed));
+      if (this.#bytes + text.length > this.#maxWaitingBytes) {
+        this.#dropped += 1;
+        return;
+      }
       this.#waiting.push({ id, type, time: new Date(time).toISOString(), body: text });
+      this.#bytes += text.length;
     } catch (error) {
       this.#lose(error);
       return;
@@ -185,6 +201,7 @@ export class PayloadEvents {
       if (event === undefined) return;
       const posted: Promise<void> = this.#post(event).finally(() => {
         this.#underWay.delete(posted);
+        this.#bytes -= event.body.length;
         this.#send();
       });
       this.#underWay.add(posted);

@@ -27,21 +27,40 @@ export class Redactor {
   constructor(options: RedactionOptions = {}) {
     const { rules = {}, key = randomBytes(32) } = options;
     for (const [name, rule] of Object.entries(rules)) {
-      if (!kinds.includes(rule)) throw invalidArgument(`redact.${name}`, kinds.join(', '), rule);
+      if (!kinds.includes(rule))
+        throw invalidArgument(`log.redact.rules.${name}`, kinds.join(', '), rule);
     }
     this.#rules = new Map(Object.entries(rules).filter(([name]) => name !== '*'));
     this.#others = rules['*'];
+    const isKey = typeof key === 'string' || key instanceof Uint8Array;
+    if (!isKey || key.length === 0) throw invalidArgument('log.redact.key', 'bytes or a text', key);
     this.#key = key;
   }
 
   row(row: Row): Row {
-    if (this.#rules.size === 0 && this.#others === undefined) return row;
-    const kept: Record<string, FeatureValue> = {};
-    for (const [name, value] of Object.entries(row)) {
-      const rule = this.#rules.get(name) ?? this.#others;
-      if (rule !== 'drop') kept[name] = rule === undefined ? value : this.#redacted(value, rule);
-    }
-    return kept;
+    if (this.#isEmpty) return row;
+    const kept = Object.entries(row).filter(([name]) => this.writes(name));
+    return Object.fromEntries(kept.map(([name, value]) => [name, this.value(name, value)]));
+  }
+
+  /** Whether anything is written of a feature. */
+  writes(name: string): boolean {
+    return this.#ruleOf(name) !== 'drop';
+  }
+
+  /** What is written of a feature of which something is. */
+  value(name: string, value: FeatureValue): FeatureValue {
+    if (this.#isEmpty) return value;
+    const rule = this.#ruleOf(name);
+    return rule === undefined ? value : this.#redacted(value, rule);
+  }
+
+  get #isEmpty(): boolean {
+    return this.#rules.size === 0 && this.#others === undefined;
+  }
+
+  #ruleOf(name: string): Redaction | undefined {
+    return this.#rules.get(name) ?? this.#others;
   }
 
   #redacted(value: FeatureValue, rule: Redaction): FeatureValue {

@@ -3,6 +3,7 @@ import { basename, dirname, extname, join } from 'node:path';
 
 import { requireCount } from '../../checks';
 import { OnliteError } from '../../errors';
+import { Pause } from './pause';
 
 export interface RotationOptions {
   /** A file that would become longer is closed and renamed. Default 64 MiB. */
@@ -12,6 +13,9 @@ export interface RotationOptions {
   /** Lines that wait for the disk; more are dropped and counted. Default 4 MiB. */
   readonly maxWaitingBytes?: number;
 }
+
+/** So many bytes are not waited with for others. */
+const ENOUGH_BYTES = 256 << 10;
 
 /** Makes a renamed file into another one, whose name it is given, and removes it. */
 export type Archive = (file: string, archived: string) => Promise<void>;
@@ -28,8 +32,8 @@ function rotatedName(path: string, date: Date, count: number): string {
 
 /**
  * Lines appended to a file that is renamed when it is long enough. Appending never waits and never
- * throws for the disk: lines wait in bounded memory, what finds no room, or cannot be written, is
- * dropped and counted.
+ * throws for the disk: lines wait in bounded memory, those of a tenth of a second for each other; what
+ * finds no room, or cannot be written, is dropped and counted.
  */
 export class RotatedFile {
   readonly path: string;
@@ -42,6 +46,7 @@ export class RotatedFile {
   #bytes = 0;
   #rotations = 0;
   #draining: Promise<void> | null = null;
+  readonly #pause = new Pause();
   #isClosed = false;
   #written = 0;
   #dropped = 0;
@@ -86,11 +91,14 @@ export class RotatedFile {
     this.#waiting.push(line);
     this.#waitingBytes += bytes;
     this.#draining ??= this.#drain();
+    if (this.#waitingBytes >= Math.min(ENOUGH_BYTES, this.#maxWaitingBytes / 2)) this.#pause.end();
   }
 
   /** Settles when all lines so far are written or dropped. */
   async flush(): Promise<void> {
-    await this.#draining;
+    await this.#pause.hurry(async () => {
+      await this.#draining;
+    });
   }
 
   async close(): Promise<void> {
@@ -102,9 +110,8 @@ export class RotatedFile {
   }
 
   async #drain(): Promise<void> {
-    // Lines of one turn of the event loop go together.
-    await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
+      await this.#pause.wait();
       const lines = this.#waiting;
       this.#waiting = [];
       try {

@@ -12,6 +12,21 @@ export type ElementReader = (index: number) => FeatureValue;
 export const isReadable = (type: string): boolean =>
   type === 'string' || isNumeric(type as ElementType);
 
+const direct: ReadonlySet<string> = new Set([
+  'float32',
+  'float64',
+  'int8',
+  'uint8',
+  'int16',
+  'uint16',
+  'int32',
+  'uint32',
+]);
+
+/** Whether a tensor's memory has its elements as numbers, as they are meant. */
+export const isDirect = ({ type, data, quantization }: RowTensor): boolean =>
+  quantization === undefined && direct.has(type) && ArrayBuffer.isView(data);
+
 /** real = scale × (quantised − zero point), of the tensor or of the index on an axis. */
 function realReader(
   { data, dims }: RowTensor,
@@ -32,6 +47,10 @@ function realReader(
  */
 export function elementReader(tensor: RowTensor, path: string): ElementReader {
   const { type, data, quantization } = tensor;
+  if (isDirect(tensor)) {
+    const numbers = data as ArrayLike<number>;
+    return (index) => numbers[index] ?? NaN;
+  }
   if (type === 'string') return (index) => String(data[index]);
   // Of a tensor it needs no more than there is here.
   const read = numberReader(tensor as unknown as Tensor<ElementType>);

@@ -1,3 +1,4 @@
+import { setOwn } from '../../checks';
 import type { Quantization, ValueMetadata } from '../../engine/session/metadata';
 import type { RowTensors } from './row';
 
@@ -15,19 +16,19 @@ export function withQuantization(metadata: readonly ValueMetadata[]): WithQuanti
   }
   if (known.size === 0) return (values) => values;
   return (values) => {
-    const all = { ...values };
+    const all: Record<string, RowTensors[string]> = { ...values };
     for (const [name, quantization] of known) {
       const tensor = all[name];
       if (!Array.isArray((tensor as typeof tensor | null)?.dims) || !tensor) continue;
       const { type, dims } = tensor;
-      all[name] = {
+      setOwn(all, name, {
         type,
         dims,
         quantization,
         get data() {
           return tensor.data;
         },
-      };
+      });
     }
     return all;
   };

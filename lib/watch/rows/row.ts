@@ -12,6 +12,8 @@ export interface Prediction {
   readonly value: number | string;
   /** Of each class, where the model gives them: probabilities. Not of more than 2048 classes. */
   readonly scores?: readonly number[];
+  /** What the scores are of, where that is known: `classes[i]` of `scores[i]`. */
+  readonly classes?: readonly (number | string)[];
 }
 
 /** A tensor as rows are read from it. */
@@ -28,7 +30,12 @@ export type RowTensors = Readonly<Record<string, RowTensor>>;
 
 /** Those of the values that are tensors. */
 export function tensorsOf(values: RowTensors): [name: string, tensor: RowTensor][] {
-  const isTensor = (value: Partial<RowTensor> | null | undefined): boolean =>
-    Array.isArray(value?.dims);
-  return Object.entries(values).filter(([, value]) => isTensor(value));
+  const tensors: [string, RowTensor][] = [];
+  for (const name of Object.keys(values)) {
+    const value = values[name];
+    if (value !== undefined && isTensor(value)) tensors.push([name, value]);
+  }
+  return tensors;
 }
+
+const isTensor = (value: Partial<RowTensor> | null): boolean => Array.isArray(value?.dims);

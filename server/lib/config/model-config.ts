@@ -77,11 +77,24 @@ export function withFolders(config: ModelConfig, absolute: (path: string) => str
     ...config,
     watch: {
       ...watch,
-      ...(log && { log: { ...log, folder: absolute(log.folder) } }),
+      ...(log && { log: logWithFolders(log, absolute) }),
       ...(labels && {
         labels: { ...labels, ...(folder !== undefined && { folder: absolute(folder) }) },
       }),
     },
+  };
+}
+
+type LogConfig = NonNullable<WatchConfig['log']>;
+
+function logWithFolders(log: LogConfig, absolute: (path: string) => string): LogConfig {
+  const { keyFile, ...redact } = log.redact ?? {};
+  return {
+    ...log,
+    folder: absolute(log.folder),
+    ...(log.redact && {
+      redact: { ...redact, ...(keyFile !== undefined && { keyFile: absolute(keyFile) }) },
+    }),
   };
 }
 

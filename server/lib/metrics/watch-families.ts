@@ -76,31 +76,40 @@ const ofBins =
 
 const families = [
   family('requests_total', 'Requests that were looked at.', ({ report }) => one(report.requests)),
+  family(
+    'skipped_total',
+    'Requests that were not looked at, but for whether they failed.',
+    ({ report }) => one(report.skipped),
+  ),
   family('rows_total', 'Rows of those requests.', ({ report }) => one(report.rows)),
   family(
     'lost_total',
-    'What could not be recorded, by why: requests that came too fast from other threads or could not be understood, lines of the log and of the journal of labels.',
+    'What could not be recorded, by why: requests that came too fast from other threads or could not be understood, lines of the log and of the journal of labels, and events that were not taken.',
     ({ report, dropped }) => [
       [{ reason: 'busy' }, dropped],
       [{ reason: 'unread' }, report.unread],
       [{ reason: 'log' }, report.log.dropped],
       [{ reason: 'journal' }, report.labels.lost],
+      [{ reason: 'events' }, report.events.dropped],
     ],
   ),
   family('errors_total', 'Runs that failed, by kind.', ({ report }) =>
     report.errors.map(({ kind, count }) => [{ kind }, count]),
   ),
-  family('outputs_total', 'Rows with faulty outputs, by fault.', ({ report: { outputs } }) =>
-    (['nan', 'infinite', 'saturated', 'constant'] as const).map((fault) => [
-      { fault },
-      outputs[fault],
-    ]),
+  family(
+    'outputs_total',
+    'Rows with faulty outputs, by fault; of a sample, as many as they stand for.',
+    ({ report: { outputs } }) =>
+      (['nan', 'infinite', 'saturated', 'constant'] as const).map((fault) => [
+        { fault },
+        outputs[fault],
+      ]),
   ),
   family(
     'labels_total',
-    'True labels that were joined to their predictions, those without one, and predictions whose label did not come in time.',
+    'True labels that were joined to their predictions, those without one, those of requests that were not looked at, and predictions whose label did not come in time.',
     ({ report: { labels } }) =>
-      (['joined', 'unmatched', 'expired'] as const).map((outcome) => [
+      (['joined', 'unmatched', 'unsampled', 'expired'] as const).map((outcome) => [
         { outcome },
         labels[outcome],
       ]),
@@ -187,7 +196,7 @@ const families = [
   ),
   family(
     'feature_bin_total',
-    "Values by the reference's bins: their upper edges, or categories.",
+    "Values by the reference's bins: their upper edges, or categories; of a sample, as many as they stand for.",
     ofBins('counts'),
   ),
   family('feature_bin_reference', "The reference's shares of the same bins.", ofBins('reference')),

@@ -14,6 +14,11 @@ export class Exchange {
   /** What it runs the model with; the first one, where a shadow takes another. */
   lease: Lease | undefined;
 
+  /** The client's name for it, if it has a proper one. */
+  get givenId(): string | undefined {
+    return undefined;
+  }
+
   /** What a label will name it by: the client's name, or one that the client is told of; undefined if it is not. */
   nameIt(): string | undefined {
     return undefined;

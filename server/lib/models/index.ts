@@ -19,6 +19,7 @@ export {
   LONGEST_ID,
   type RecordedRun,
   type Recorder,
+  type RunError,
   type WatchedVersion,
   type Watches,
 } from './recorder';

@@ -4,9 +4,10 @@ import type { RowTensor } from 'onlite/watch';
 import { exchangeUnderWay, type Exchange } from './exchange';
 import { disposeBound, type Bindings, type Bound, type InputShapes } from './bindings';
 import { NOBODY, type Caller } from './caller';
-import { LONGEST_ID, type RecordedRun, type Recorder } from './recorder';
+import { LONGEST_ID, type RecordedRun, type Recorder, type RunError } from './recorder';
 import { tooLate } from './run-queue';
 import type { ServedModel } from './served-model';
+import { setOwn } from './set-own';
 import type { ShadowRun } from './shadowing';
 import type { Signature } from './signature';
 
@@ -27,8 +28,10 @@ export class Lease {
   ranUntil = 0;
   /** What the client calls the request in its body, where the protocol has a place for that. */
   requestId: string | undefined;
-  /** Where the model is watched, and the request is one that is looked at. */
+  /** Where the model is watched. */
   readonly #recorder: Recorder | undefined;
+  /** How many requests it is one of where it is looked at, else 0. */
+  readonly #weight: number = 0;
   readonly #exchange: Exchange | undefined;
   #failure: unknown;
   #isReleased = false;
@@ -50,8 +53,9 @@ export class Lease {
     const exchange = exchangeUnderWay();
     if (exchange === undefined) return;
     exchange.lease ??= this;
-    if (model.recorder?.samples() !== true) return;
+    if (model.recorder === undefined) return;
     this.#recorder = model.recorder;
+    this.#weight = model.recorder.samples();
     this.#exchange = exchange;
   }
 
@@ -128,7 +132,7 @@ export class Lease {
   #noting(run: () => Promise<void> | undefined): Promise<void> | undefined {
     // One by which no label can come is not kept until it would.
     if ((this.requestId?.length ?? 0) > LONGEST_ID) this.requestId = undefined;
-    this.requestId ??= this.#exchange?.nameIt();
+    if (this.#weight > 0) this.requestId ??= this.#exchange?.nameIt();
     const fail = (error: unknown): never => {
       this.#failure = error;
       throw error;
@@ -295,13 +299,22 @@ export class Lease {
     if (this.#isReleased) return;
     this.#isReleased = true;
     if (this.#recorder === undefined || this.askedAt === 0) this.#end();
-    else this.#recorder.take(this, () => this.#end());
+    else if (this.#weight > 0) this.#recorder.take(this, () => this.#end());
+    else {
+      this.#recorder.passed(this.requestId ?? this.#exchange?.givenId, this.#error);
+      this.#end();
+    }
+  }
+
+  get #error(): RunError | undefined {
+    const isDone = this.#failure === undefined && this.ranUntil > 0;
+    return isDone ? undefined : errorOf(this.#failure);
   }
 
   /** What it was asked and what it said, in tensors that are there until its recorder has it end. @internal */
   get recorded(): RecordedRun {
     const { inputs, outputs } = this.signature;
-    const isDone = this.#failure === undefined && this.ranUntil > 0;
+    const error = this.#error;
     const { startedAt = this.#started } = this.#exchange ?? {};
     const until = this.ranUntil > 0 ? this.ranUntil : performance.now();
     const present = inputs.filter((_, index) => this.has(index));
@@ -310,10 +323,12 @@ export class Lease {
       time: Math.round(performance.timeOrigin + startedAt),
       latencyMs: until - startedAt,
       inputs: readable(present, (name) => this.#tensor(this.#bound.io.inputs, name)),
-      outputs: isDone
-        ? readable(outputs, (name) => this.#tensor(this.#bound.io.outputs, name))
-        : undefined,
-      error: isDone ? undefined : errorOf(this.#failure),
+      outputs:
+        error === undefined
+          ? readable(outputs, (name) => this.#tensor(this.#bound.io.outputs, name))
+          : undefined,
+      error,
+      weight: this.#weight,
     };
   }
 
@@ -332,12 +347,12 @@ function readable(
   const tensors: Record<string, RowTensor> = {};
   for (const { name, quantization } of values) {
     const { type, dims, data } = tensorOf(name);
-    tensors[name] = { type, dims, data, ...(quantization && { quantization }) };
+    setOwn(tensors, name, { type, dims, data, ...(quantization && { quantization }) });
   }
   return tensors;
 }
 
-function errorOf(error: unknown): RecordedRun['error'] {
+function errorOf(error: unknown): RunError {
   if (!(error instanceof Error)) return { message: String(error), code: 'other' };
   const { code, name, message } = error as Error & { code?: unknown };
   return { message, code: typeof code === 'string' ? code : name };

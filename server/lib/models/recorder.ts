@@ -15,13 +15,22 @@ export interface RecordedRun {
   readonly inputs: Readonly<Record<string, RowTensor>>;
   /** Undefined of a run that failed. */
   readonly outputs: Readonly<Record<string, RowTensor>> | undefined;
-  readonly error: { readonly message: string; readonly code: string } | undefined;
+  readonly error: RunError | undefined;
+  /** How many requests it is one of. */
+  readonly weight: number;
+}
+
+export interface RunError {
+  readonly message: string;
+  readonly code: string;
 }
 
 /** Records what a version is asked and what it says. */
 export interface Recorder {
-  /** Whether a request is one of those that are looked at. */
-  samples(): boolean;
+  /** How many requests the next one is one of, if it is looked at; else 0. */
+  samples(): number;
+  /** One that is not looked at has ended. */
+  passed(requestId: string | undefined, error: RunError | undefined): void;
   /**
    * Reads it, soon or at once, and calls `end`: until then its tensors are its own.
    *

@@ -58,7 +58,7 @@ export abstract class ObservedRequest extends Exchange {
   abstract readonly remote: string | undefined;
 
   /** The client's name for it, if it has a proper one. */
-  get givenId(): string | undefined {
+  override get givenId(): string | undefined {
     return requestIdOf(this.header('x-request-id'));
   }
 

@@ -14,10 +14,11 @@ export function watchedVersion(
   const state = watched?.states.find((each) => each.name === name && each.version === version);
   if (state === undefined) return {};
   const { report, dropped } = state;
-  const { since, requests, rows, unread, outputs, labels, log, alerts, errors } = report;
+  const { since, requests, skipped, rows, unread, outputs, labels, log, events } = report;
+  const { alerts, errors } = report;
   const quality = report.quality.find((each) => each.version === version);
   const watch = {
-    ...{ since, requests, rows, dropped, unread, outputs, labels, log, alerts },
+    ...{ since, requests, skipped, rows, dropped, unread, outputs, labels, log, events, alerts },
     errors: errors.map(({ kind, count, firstSeen, lastSeen, example: { message, unusual } }) => ({
       ...{ kind, count, firstSeen, lastSeen, message },
       ...(unusual && { unusual }),

@@ -3,8 +3,9 @@ import type { AuditEntry } from '../logs/audit';
 import type { LogLevel } from '../logs/server-log';
 import type { ServerOptions } from '../server-options';
 import type { TlsOptions } from '../tls';
-import type { RecordedRun, SharedModel, Traffic, VersionStatus } from '../models';
+import type { SharedModel, Traffic, VersionStatus } from '../models';
 import type { Label } from '../watch/local-watches';
+import type { Told } from '../watch/watched-version';
 
 /** What a thread of a server is made with. */
 export interface ThreadData {
@@ -97,8 +98,7 @@ export type Question =
       readonly kind: 'record';
       readonly name: string;
       readonly version: string;
-      readonly run: RecordedRun;
-      readonly dropped: number;
+      readonly told: Told;
     }
   | { readonly kind: 'label'; readonly name: string; readonly labels: readonly Label[] }
   /** How what is watched does. */

@@ -216,8 +216,8 @@ export class ThreadPool implements RepositoryMirror {
       case 'unload':
         return control?.[question.kind](question.name);
       case 'record': {
-        const { name, version, run, dropped } = question;
-        watches.record(name, version, run, dropped);
+        const { name, version, told } = question;
+        watches.record(name, version, told);
         return undefined;
       }
       case 'label':

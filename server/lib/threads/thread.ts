@@ -58,9 +58,9 @@ const server = ModelServer.ofThread(
     counts,
     bodies,
     control: { load: (name) => change('load', name), unload: (name) => change('unload', name) },
-    watches: new RemoteWatches(async (name, version, run, dropped, buffers) => {
-      await ask({ kind: 'record', name, version, run, dropped }, buffers);
-    }),
+    watches: new RemoteWatches(async (name, version, told, buffers) => {
+      await ask({ kind: 'record', name, version, told }, buffers);
+    }, threads),
     watched: async () => (await ask({ kind: 'watched' })) as WatchOverview,
     label: async (name, labels) => (await ask({ kind: 'label', name, labels })) as Labelled,
   },

@@ -1,17 +1,18 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { AlertState, WatchOptions } from 'onlite/watch';
+import { OnliteError } from 'onlite';
+import type { AlertState, RedactionOptions, WatchOptions } from 'onlite/watch';
 
 import {
   ModelError,
-  type RecordedRun,
   type Recorder,
   type WatchConfig,
   type WatchedVersion as OfVersion,
   type Watches,
 } from '../models';
 import { History, type HistoryPoint, type LoadedVersion, type Mark } from './history';
-import { WatchedVersion, type WatchState } from './watched-version';
+import { WatchedVersion, type Told, type WatchState } from './watched-version';
 
 /** A true label, by the request's id; of one of several rows by `id/row`. */
 export interface Label {
@@ -24,6 +25,8 @@ export interface Labelled {
   readonly joined: number;
   /** Those whose prediction is not known, or no more. */
   readonly unmatched: number;
+  /** Those of requests that were not looked at. */
+  readonly unsampled: number;
 }
 
 /** How what is watched does, and did before; it can be sent to another thread. */
@@ -45,9 +48,28 @@ export type AlertTold = (
 const keyOf = ({ name, version }: Pick<OfVersion, 'name' | 'version'>): string =>
   JSON.stringify([name, version]);
 
+type Redact = NonNullable<NonNullable<WatchConfig['log']>['redact']>;
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT for a file that cannot be read, or is empty */
+async function withKey({ keyFile, ...redact }: Redact): Promise<RedactionOptions> {
+  if (keyFile === undefined) return redact;
+  try {
+    const key = (await readFile(keyFile, 'utf8')).trim();
+    if (key !== '') return { ...redact, key };
+  } catch (cause) {
+    const message = `watch.log.redact.keyFile: ${keyFile} cannot be read`;
+    throw new OnliteError('ERR_INVALID_ARGUMENT', message, { cause });
+  }
+  throw new OnliteError('ERR_INVALID_ARGUMENT', `watch.log.redact.keyFile: ${keyFile} is empty`);
+}
+
 /** A folder of its own for each version; names have no slashes, nor do they begin with a dot. */
-function optionsOf(name: string, version: string, config: WatchConfig): WatchOptions {
-  const { log, labels, ...rest } = config;
+async function optionsOf(
+  name: string,
+  version: string,
+  config: WatchConfig,
+): Promise<WatchOptions> {
+  const { log, labels, sample: _share, maxRowsPerSecond: _most, ...rest } = config;
   const file = (folder: string, each: string): string =>
     join(folder, encodeURIComponent(name), version, each);
   const { folder, ...join_ } = labels ?? {};
@@ -55,9 +77,13 @@ function optionsOf(name: string, version: string, config: WatchConfig): WatchOpt
     ...rest,
     model: name,
     version,
-    // What is recorded has been drawn already.
-    sample: 1,
-    ...(log && { log: { ...log, path: file(log.folder, 'predictions.jsonl') } }),
+    ...(log && {
+      log: {
+        ...log,
+        path: file(log.folder, 'predictions.jsonl'),
+        ...(log.redact && { redact: await withKey(log.redact) }),
+      },
+    }),
     labels: { ...join_, ...(folder !== undefined && { path: file(folder, 'labels.jsonl') }) },
   };
 }
@@ -69,15 +95,20 @@ function optionsOf(name: string, version: string, config: WatchConfig): WatchOpt
 export class LocalWatches implements Watches {
   readonly #onAlert: AlertTold;
   readonly #loaded: () => readonly LoadedVersion[];
+  readonly #threads: number;
   readonly #history = new History();
   #timer: NodeJS.Timeout | undefined;
   readonly #watched = new Map<string, WatchedVersion>();
   /** The last change of each: one is opened when the one before is closed. */
   readonly #changes = new Map<string, Promise<unknown>>();
 
-  /** @param loaded - all versions that there are, watched or not */
-  constructor(onAlert: AlertTold, loaded: () => readonly LoadedVersion[]) {
+  /**
+   * @param loaded - all versions that there are, watched or not
+   * @param threads - that answer requests
+   */
+  constructor(onAlert: AlertTold, loaded: () => readonly LoadedVersion[], threads = 1) {
     this.#onAlert = onAlert;
+    this.#threads = threads;
     this.#loaded = loaded;
   }
 
@@ -103,8 +134,8 @@ export class LocalWatches implements Watches {
   }
 
   /** One that another thread has read; of a version that is no more it is nothing. */
-  record(name: string, version: string, run: RecordedRun, dropped: number): void {
-    this.#watched.get(keyOf({ name, version }))?.record(run, dropped);
+  record(name: string, version: string, told: Told): void {
+    this.#watched.get(keyOf({ name, version }))?.take(told);
   }
 
   /** Tells true labels to whichever version has made the prediction. @throws ModelError not-found */
@@ -113,12 +144,16 @@ export class LocalWatches implements Watches {
     if (watches.length === 0) {
       throw new ModelError('not-found', `no version of a model '${name}' is watched`);
     }
-    let joined = 0;
+    for (const watched of watches) watched.settle();
+    let [joined, unsampled] = [0, 0];
     for (const { requestId, label } of labels) {
-      const watched = watches.find(({ watch }) => watch.awaits(requestId)) ?? watches[0];
-      if (watched?.watch.label(requestId, label) === true) joined++;
+      const watched = watches.find(({ watch }) => watch.awaits(requestId));
+      const leftOut = watched ?? watches.find(({ watch }) => watch.leftOut(requestId));
+      (leftOut ?? watches[0])?.watch.label(requestId, label);
+      if (watched) joined++;
+      else if (leftOut) unsampled++;
     }
-    return { joined, unmatched: labels.length - joined };
+    return { joined, unmatched: labels.length - joined - unsampled, unsampled };
   }
 
   /** How all of them do; undefined where nothing is watched. */
@@ -153,8 +188,9 @@ export class LocalWatches implements Watches {
       return before.recorder;
     }
     // Loaded when something is watched: most servers need none of it.
-    const { ModelWatch } = await import('onlite/watch');
-    const options = optionsOf(name, version, config);
+    const { ModelWatch, RequestSampler } = await import('onlite/watch');
+    const sampler = new RequestSampler(config, this.#threads);
+    const options = await optionsOf(name, version, config);
     const onAlert = (state: AlertState): void => this.#onAlert({ name, version }, state);
     const { path: journal } = options.labels ?? {};
     // Two may not have one journal. What is wrong with the other options is found before one is without.
@@ -166,10 +202,9 @@ export class LocalWatches implements Watches {
     }
     const watch = await ModelWatch.open({ ...options, onAlert });
     if (!isShared) await before?.watch.close();
-    const { sample = 1 } = config;
     const users = (before?.users ?? 0) + 1;
     const watched = new WatchedVersion({
-      ...{ name, version, watch, sample, config: text, users },
+      ...{ name, version, watch, sampler, config: text, users },
       ...(journal !== undefined && { journal }),
     });
     this.#watched.set(key, watched);

@@ -1,17 +1,20 @@
+import type { RequestSampler } from 'onlite/watch';
+
 import type { RecordedRun, Recorder, WatchedVersion, Watches } from '../models';
+import { setOwn } from '../models/set-own';
 import { SoonRecorder } from './soon';
+import type { Told } from './watched-version';
 
 /** Requests that were sent to the first thread and not recorded there yet; more are left out. */
 const MOST_UNDER_WAY = 256;
 /** And their bytes. */
 const MOST_BYTES = 64 << 20;
 
-/** Records a request in the first thread, and how many were left out before it; resolves when it has. */
+/** Has the first thread record what it is told; resolves when it has. */
 export type RecordThere = (
   name: string,
   version: string,
-  run: RecordedRun,
-  dropped: number,
+  told: Told,
   buffers: readonly ArrayBuffer[],
 ) => Promise<void>;
 
@@ -21,9 +24,12 @@ export class RemoteWatches implements Watches {
   #underWay = 0;
   #bytes = 0;
   readonly #dropped = new Map<string, number>();
+  readonly #threads: number;
 
-  constructor(record: RecordThere) {
+  /** @param threads - that answer requests */
+  constructor(record: RecordThere, threads: number) {
     this.#record = record;
+    this.#threads = threads;
   }
 
   open(): Promise<undefined> {
@@ -32,11 +38,15 @@ export class RemoteWatches implements Watches {
 
   attach({ name, version, serving: { watch } }: WatchedVersion): Recorder | undefined {
     if (watch === undefined) return undefined;
+    // Loaded where something is watched: most servers need none of it.
+    const { RequestSampler } = require('onlite/watch') as typeof import('onlite/watch');
     const key = JSON.stringify([name, version]);
+    const sampler = new RequestSampler(watch, this.#threads);
     return new SoonRecorder(
-      watch.sample ?? 1,
-      (run) => this.#send(name, version, run),
+      sampler,
+      (run) => this.#send(name, version, sampler, run),
       () => this.#dropped.set(key, (this.#dropped.get(key) ?? 0) + 1),
+      () => this.#send(name, version, sampler),
     );
   }
 
@@ -44,29 +54,31 @@ export class RemoteWatches implements Watches {
     return Promise.resolve();
   }
 
-  #send(name: string, version: string, run: RecordedRun): void {
+  /** @param run - where there is one to be recorded beside those that were left out */
+  #send(name: string, version: string, sampler: RequestSampler, run?: RecordedRun): void {
     const key = JSON.stringify([name, version]);
-    const dropped = this.#dropped.get(key) ?? 0;
+    const before = this.#dropped.get(key) ?? 0;
     if (this.#underWay >= MOST_UNDER_WAY || this.#bytes >= MOST_BYTES) {
-      this.#dropped.set(key, dropped + 1);
+      if (run) this.#dropped.set(key, before + 1);
       return;
     }
     this.#dropped.delete(key);
     const buffers: ArrayBuffer[] = [];
-    const { inputs, outputs } = run;
-    const copy = {
+    const copy = run && {
       ...run,
-      inputs: copied(inputs, buffers),
-      outputs: outputs && copied(outputs, buffers),
+      inputs: copied(run.inputs, buffers),
+      outputs: run.outputs && copied(run.outputs, buffers),
     };
-    const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, textBytes(copy));
+    const text = copy ? textBytes(copy) : 0;
+    const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, text);
     this.#underWay++;
     this.#bytes += bytes;
     const over = (): void => {
       this.#underWay--;
       this.#bytes -= bytes;
     };
-    this.#record(name, version, copy, dropped, buffers).then(over, over);
+    const told = { run: copy, skipped: sampler.takeSkipped(), dropped: before };
+    this.#record(name, version, told, buffers).then(over, over);
   }
 }
 
@@ -79,7 +91,10 @@ function copied(
   for (const [name, { type, dims, data, quantization }] of Object.entries(tensors)) {
     const copy = (data as Float32Array).slice();
     if (ArrayBuffer.isView(copy)) buffers.push(copy.buffer);
-    copies[name] = { type, dims: [...dims], data: copy, ...(quantization && { quantization }) };
+    setOwn(copies, name, {
+      ...{ type, dims: [...dims], data: copy },
+      ...(quantization && { quantization }),
+    });
   }
   return copies;
 }

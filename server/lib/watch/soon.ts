@@ -1,4 +1,6 @@
-import type { Lease, RecordedRun, Recorder } from '../models';
+import type { RequestSampler } from 'onlite/watch';
+
+import type { Lease, RecordedRun, Recorder, RunError } from '../models';
 
 /** Requests whose tensors are held until they are read; what comes on top is read at once. */
 const MOST_WAITING = 64;
@@ -8,24 +10,37 @@ const MOST_WAITING = 64;
  * that has answered is on its way.
  */
 export class SoonRecorder implements Recorder {
-  readonly #sample: number;
+  readonly #sampler: RequestSampler;
   readonly #record: (run: RecordedRun) => void;
   readonly #lose: () => void;
+  readonly #tell: () => void;
   #waiting: [lease: Lease, end: () => void][] = [];
 
   /**
-   * @param sample - share of the requests that are looked at
+   * @param sampler - chooses the requests that are looked at
    * @param record - has to be done with the tensors when it returns
    * @param lose - told of a request that could not be recorded, for want of memory for example
+   * @param tell - tells of those that the sampler has left out
    */
-  constructor(sample: number, record: (run: RecordedRun) => void, lose: () => void) {
-    this.#sample = sample;
+  constructor(
+    sampler: RequestSampler,
+    record: (run: RecordedRun) => void,
+    lose: () => void,
+    tell: () => void,
+  ) {
+    this.#sampler = sampler;
     this.#record = record;
     this.#lose = lose;
+    this.#tell = tell;
   }
 
-  samples(): boolean {
-    return this.#sample === 1 || Math.random() < this.#sample;
+  samples(): number {
+    return this.#sampler.next();
+  }
+
+  passed(requestId: string | undefined, error: RunError | undefined): void {
+    this.#sampler.passed(requestId, error);
+    if (this.#sampler.isFull) this.#tell();
   }
 
   take(lease: Lease, end: () => void): void {
@@ -46,7 +61,9 @@ export class SoonRecorder implements Recorder {
 
   #read(lease: Lease, end: () => void): void {
     try {
-      this.#record(lease.recorded);
+      const run = lease.recorded;
+      this.#record(run);
+      this.#sampler.looked(run.inputs, run.outputs);
     } catch {
       this.#lose();
     } finally {

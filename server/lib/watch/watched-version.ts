@@ -1,6 +1,12 @@
-import type { BinCounts, ModelWatch, WatchReport } from 'onlite/watch';
+import type {
+  BinCounts,
+  ModelWatch,
+  RequestSampler,
+  SkippedRequests,
+  WatchReport,
+} from 'onlite/watch';
 
-import type { RecordedRun, Recorder } from '../models';
+import type { RecordedRun, Recorder, RunError } from '../models';
 import { SoonRecorder } from './soon';
 
 /** How a version that is watched does; it can be sent to another thread. */
@@ -12,6 +18,17 @@ export interface WatchState {
   /** Requests that were not recorded, because too many were under way from other threads. */
   readonly dropped: number;
 }
+
+/** What a thread tells of a version that it answers for. It can be sent to another one if its tensors are copies. */
+export interface Told {
+  readonly run?: RecordedRun | undefined;
+  /** Those that its sample has left out. */
+  readonly skipped?: SkippedRequests | undefined;
+  /** Requests that were not recorded, because too many were under way. */
+  readonly dropped: number;
+}
+
+const asError = ({ message, code }: RunError): Error => Object.assign(new Error(message), { code });
 
 /** Comparing with the reference takes its time: who asks sooner is told the same. */
 const MOST_AGE_MS = 1000;
@@ -28,6 +45,7 @@ export class WatchedVersion {
   readonly journal: string | undefined;
   /** Models that are recorded by it: where a version takes the place of the same one there are two for a time. */
   users: number;
+  readonly #sampler: RequestSampler;
   #dropped = 0;
   #state: Promise<WatchState> | undefined;
   #askedAt = 0;
@@ -36,7 +54,7 @@ export class WatchedVersion {
     readonly name: string;
     readonly version: string;
     readonly watch: ModelWatch;
-    readonly sample: number;
+    readonly sampler: RequestSampler;
     readonly config: string;
     readonly journal?: string;
     readonly users: number;
@@ -48,23 +66,39 @@ export class WatchedVersion {
     this.journal = of.journal;
     this.users = of.users;
     this.recorder = new SoonRecorder(
-      of.sample,
-      (run) => this.record(run),
+      of.sampler,
+      (run) => this.#record(run),
       () => (this.#dropped += 1),
+      () => this.settle(),
     );
+    this.#sampler = of.sampler;
   }
 
-  /** @param dropped - requests before it that were not recorded */
-  record({ requestId, time, latencyMs, inputs, outputs, error }: RecordedRun, dropped = 0): void {
+  /** What another thread tells. */
+  take({ run, skipped, dropped }: Told): void {
     this.#dropped += dropped;
+    if (skipped) this.#skip(skipped);
+    if (run) this.#record(run);
+  }
+
+  /** Requests of this thread that were left out are counted from now on. */
+  settle(): void {
+    const skipped = this.#sampler.takeSkipped();
+    if (skipped) this.#skip(skipped);
+  }
+
+  #record({ requestId, time, latencyMs, inputs, outputs, error, weight }: RecordedRun): void {
     this.watch.record({
-      inputs,
-      time,
-      latencyMs,
+      ...{ inputs, time, latencyMs, weight },
       ...(requestId !== undefined && { requestId }),
       ...(outputs && { outputs }),
-      ...(error && { error: Object.assign(new Error(error.message), { code: error.code }) }),
+      ...(error && { error: asError(error) }),
     });
+  }
+
+  #skip({ count, ids, errors }: SkippedRequests): void {
+    const made = errors.map(({ error, time }) => ({ error: asError(error as RunError), time }));
+    this.watch.skip({ count, ids, errors: made });
   }
 
   /** Of a second ago at most. */
@@ -79,6 +113,7 @@ export class WatchedVersion {
 
   async #make(): Promise<WatchState> {
     const { name, version, watch } = this;
+    this.settle();
     const report = await watch.reportInTurns();
     return { name, version, report, bins: watch.bins, dropped: this.#dropped };
   }

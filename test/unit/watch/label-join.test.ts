@@ -38,7 +38,14 @@ it('joins labels to predictions by their ids', async () => {
   expect(labels.label('a', 4)).toBe(false);
   expect(labels.label('c', 'cat')).toBe(false);
   expect(joined).toEqual([['a', 4]]);
-  expect(labels.counts).toEqual({ pending: 1, joined: 1, unmatched: 2, expired: 0, lost: 0 });
+  expect(labels.counts).toEqual({
+    pending: 1,
+    joined: 1,
+    unmatched: 2,
+    unsampled: 0,
+    expired: 0,
+    lost: 0,
+  });
   await labels.close();
 });
 

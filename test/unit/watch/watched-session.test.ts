@@ -163,7 +163,7 @@ it('refuses options that are wrong', async () => {
     [{ drift: {}, profile: undefined }, 'drift'],
     [{ profile: {} }, 'profile'],
     [{ confidence: 1 }, 'confidence'],
-    [{ log: { path: 'x', redact: { rules: { a: 'hide' } } } }, 'redact.a'],
+    [{ log: { path: 'x', redact: { rules: { a: 'hide' } } } }, 'log.redact.rules.a'],
   ];
   for (const [change, path] of wrong) {
     const made = watch(session, { model: 'digits', ...change });
