@@ -65,7 +65,7 @@ const least = (values) => Math.min(...values);
  * A row's fields of `value`, which the least times give, and of what single rounds gave. Where the median of
  * these would be judged otherwise, the machine was too busy to tell.
  */
-function fromRounds(value, rounds, rest) {
+export function fromRounds(value, rounds, rest) {
   const { interval, min, max } = spread(rounds);
   const [low, high] = interval;
   return { value, interval: [Math.min(low, value), Math.max(high, value)], min, max, ...rest };

@@ -14,6 +14,7 @@ import { Load } from '../serve/load.mjs';
 import { endServers, preparePeers, startOnlite, startServers } from '../serve/peers.mjs';
 import { needProc, residentBytes } from '../serve/processes.mjs';
 import { binaryRequest, floatInputs } from '../serve/requests.mjs';
+import { watched } from '../serve/watched.mjs';
 
 export const name = 'serve';
 export const description =
@@ -194,6 +195,8 @@ export async function run(context) {
     await overTheNetwork(context, load);
     await mobileNet(context, load);
     await twoThreads(context, load);
+    const { add } = models();
+    await watched(context, load, { add }, (server) => addLoad(server));
   } finally {
     load.end();
   }

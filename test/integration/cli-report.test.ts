@@ -1,9 +1,18 @@
 // The page of a model's history in a real browser, as its readers see it.
 /// <reference lib="dom" />
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 import { launch, type Browser } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,6 +58,21 @@ interface Report {
 }
 
 const HOUR = 3_600_000;
+const root = join(import.meta.dirname, '../..');
+
+/** A log as a Parquet file, by the watch itself: a file that is renamed becomes one. */
+async function writeParquet(lines: string, parquet: string): Promise<void> {
+  const worker = new Worker(join(root, 'dist/watch/parquet-worker.js'), {
+    workerData: { jsonl: copyOf(lines), parquet },
+  });
+  await once(worker, 'exit');
+}
+
+/** What the worker removes. */
+function copyOf(file: string): string {
+  copyFileSync(file, `${file}.copy`);
+  return `${file}.copy`;
+}
 
 describe('onlite report', () => {
   it('finds in logs what has happened, and when', () => {
@@ -98,6 +122,32 @@ describe('onlite report', () => {
     expect(stdout).toMatch(/ERR_TIMEOUT +24 +2026-11-26 10:00 UTC/);
     expect(stdout).toMatch(/rows +1440, 2026-11-26 08:00 UTC to 2026-11-26 19:59 UTC/);
     expect(stdout).not.toContain('Drift');
+  });
+
+  it('reads what has become Parquet as it was, and passes over lines without an end', async () => {
+    const all = readdirSync(history.logs).filter((name) => name.startsWith('predictions'));
+    const text = all.map((name) => readFileSync(join(history.logs, name), 'utf8')).join('');
+    const lines = join(folder, 'lines.jsonl');
+    // 9 MiB that are no row, and rows that stand for several.
+    const long = '{"a":"'.padEnd(9 << 20, 'x');
+    const sampled = text.replaceAll(/"latencyMs":/g, '"weight":2.5,"latencyMs":');
+    writeFileSync(lines, `${sampled}${long}\n`);
+    const parquet = join(folder, 'lines.parquet');
+    await writeParquet(join(folder, 'lines.jsonl'), parquet);
+    const options = ['--labels', history.labels, '--profile', history.profile, '--json'];
+    const [asLines, asParquet] = [lines, parquet].map((file) => {
+      const { status, stdout, stderr } = onlite(['report', file, ...options]);
+      expect(status, stderr).toBe(0);
+      const { modelVersions, errors, spans, drift, unread } = JSON.parse(stdout) as Report;
+      return { modelVersions, errors, spans, drift, unread };
+    });
+    expect(asLines!.unread).toBe(1);
+    expect(asParquet).toEqual({ ...asLines, unread: 0 });
+    expect(asLines!.spans.reduce((sum, { rows }) => sum + rows, 0)).toBe(1440 * 2.5);
+    const broken = join(folder, 'broken.parquet');
+    writeFileSync(broken, 'PAR1 and no more');
+    const { status, stderr } = onlite(['report', broken]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`cannot read '${broken}'`)]);
   });
 
   it.each([

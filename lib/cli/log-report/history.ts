@@ -1,4 +1,4 @@
-import { meanInterval, wilsonInterval } from '../../watch/accuracy/interval';
+import { momentsInterval, wilsonInterval } from '../../watch/accuracy/interval';
 import {
   classificationQuality,
   regressionQuality,
@@ -7,6 +7,7 @@ import {
 import { DriftMonitor } from '../../watch/drift/drift-monitor';
 import { unusualFeatures } from '../../watch/live/error-kinds';
 import type { ReferenceProfile } from '../../watch/profile/reference-profile';
+import { uniform, type Drawn } from '../../watch/sample/uniform';
 import type { ErrorHistory, ReportDocument, Span, SpanQuality, VersionHistory } from './document';
 import type { LoggedRow } from './read';
 
@@ -37,15 +38,57 @@ const CONFIDENCE = 0.95;
 /** Rows of a span that are compared with the profile. */
 const DRIFT_WINDOW = 1000;
 
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+/** A quantile of values in their order, each of which counts as often as its weight says. */
+function quantile(sorted: readonly (readonly [value: number, weight: number])[], share: number) {
+  const total = sorted.reduce((sum, [, weight]) => sum + weight, 0);
+  let below = 0;
+  for (const [value, weight] of sorted) {
+    below += weight;
+    if (below > share * total) return value;
+  }
+  return sorted.at(-1)?.[0] ?? NaN;
+}
+
+/** How right the labelled rows of one version are, without the rows. */
+class Rightness {
+  #rows = 0;
+  #weight = 0;
+  #squares = 0;
+  #hits = 0;
+  #mean = 0;
+  #deviations = 0;
+
+  add({ prediction, label }: LabelledRow, weight: number): void {
+    this.#rows++;
+    this.#weight += weight;
+    this.#squares += weight * weight;
+    if (prediction.value === label) this.#hits += weight;
+    // West, Updating mean and variance estimates: an improved method, 1979.
+    const error = Math.abs(Number(prediction.value) - Number(label));
+    const distance = error - this.#mean;
+    this.#mean += (distance * weight) / this.#weight;
+    this.#deviations += weight * distance * (error - this.#mean);
+  }
+
+  quality(version: string, isRegression: boolean): SpanQuality {
+    // As many rows of one weight say as much (Kish, Survey sampling, 1965).
+    const rows = this.#weight ** 2 / this.#squares;
+    if (isRegression) {
+      const variance = (this.#deviations / this.#weight) * (rows / (rows - 1));
+      const interval = momentsInterval({ rows, mean: this.#mean, variance }, CONFIDENCE);
+      return { version, rows: this.#rows, meanAbsoluteError: this.#mean, interval };
+    }
+    const accuracy = this.#hits / this.#weight;
+    const interval = wilsonInterval(accuracy * rows, rows, CONFIDENCE);
+    return { version, rows: this.#rows, accuracy, interval };
+  }
 }
 
 class SpanCounter {
   readonly #time: number;
   readonly #errors = new Map<string, number>();
-  readonly #latencies: number[] = [];
-  readonly #labelled = new Map<string, LabelledRow[]>();
+  readonly #latencies: [value: number, weight: number][] = [];
+  readonly #labelled = new Map<string, Rightness>();
   readonly #drift: DriftMonitor | undefined;
   #rows = 0;
 
@@ -55,23 +98,23 @@ class SpanCounter {
     this.#drift = profile && new DriftMonitor(profile, { window, minRows });
   }
 
-  add({ error, latencyMs, features, prediction }: LoggedRow): void {
-    this.#rows++;
-    if (error !== undefined) this.#errors.set(error, (this.#errors.get(error) ?? 0) + 1);
-    else this.#drift?.add(features, prediction);
+  add({ error, latencyMs, features, prediction, weight }: LoggedRow): void {
+    this.#rows += weight;
+    if (error !== undefined) this.#errors.set(error, (this.#errors.get(error) ?? 0) + weight);
+    else this.#drift?.add(features, prediction, weight);
     if (latencyMs !== undefined && this.#latencies.length < MOST_LATENCIES) {
-      this.#latencies.push(latencyMs);
+      this.#latencies.push([latencyMs, weight]);
     }
   }
 
-  label(version: string, row: LabelledRow): void {
-    const rows = this.#labelled.get(version) ?? [];
-    this.#labelled.set(version, rows);
-    rows.push(row);
+  label(version: string, row: LabelledRow, weight: number): void {
+    const rightness = this.#labelled.get(version) ?? new Rightness();
+    this.#labelled.set(version, rightness);
+    rightness.add(row, weight);
   }
 
   span(isRegression: boolean): Span {
-    const sorted = this.#latencies.sort((a, b) => a - b);
+    const sorted = this.#latencies.sort(([a], [b]) => a - b);
     const [p50, p90, p99] = [0.5, 0.9, 0.99].map((share) => quantile(sorted, share)) as [
       number,
       number,
@@ -86,8 +129,8 @@ class SpanCounter {
       rows: this.#rows,
       errors: Object.fromEntries(this.#errors),
       ...(sorted.length > 0 ? { latencyMs: { p50, p90, p99 } } : {}),
-      quality: [...this.#labelled].map(([version, rows]) =>
-        spanQuality(version, rows, isRegression),
+      quality: [...this.#labelled].map(([version, rightness]) =>
+        rightness.quality(version, isRegression),
       ),
       ...(drift
         ? {
@@ -100,34 +143,15 @@ class SpanCounter {
   }
 }
 
-function spanQuality(
-  version: string,
-  rows: readonly LabelledRow[],
-  isRegression: boolean,
-): SpanQuality {
-  if (isRegression) {
-    const errors = rows.map(({ prediction, label }) =>
-      Math.abs(Number(prediction.value) - Number(label)),
-    );
-    const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
-    const interval = meanInterval(errors, CONFIDENCE);
-    return { version, rows: rows.length, meanAbsoluteError: mean, interval };
-  }
-  const hits = rows.filter(({ prediction, label }) => prediction.value === label).length;
-  return {
-    version,
-    rows: rows.length,
-    accuracy: hits / rows.length,
-    interval: wilsonInterval(hits, rows.length, CONFIDENCE),
-  };
-}
+/** One of a sample. */
+interface LabelledDraw extends LabelledRow, Drawn {}
 
 interface Version {
   from: number;
   to: number;
   rows: number;
   errors: number;
-  readonly labelled: LabelledRow[];
+  readonly labelled: LabelledDraw[];
 }
 
 /** What the second reading of logs makes of their rows, whatever their order. */
@@ -171,7 +195,7 @@ export class History {
     span.add(row);
     const version = this.#addVersion(row);
     if (row.error !== undefined) this.#addError(row, row.error);
-    else this.#drift?.add(row.features, row.prediction);
+    else this.#drift?.add(row.features, row.prediction, row.weight);
     this.#join(row, version, span);
   }
 
@@ -182,7 +206,8 @@ export class History {
     const measure = this.#isFraction ? regressionQuality : classificationQuality;
     const versions = [...this.#versions].map(([version, item]): VersionHistory => {
       const { labelled, ...about } = item;
-      const quality = labelled.length > 0 ? { quality: measure(labelled, CONFIDENCE) } : {};
+      const quality =
+        labelled.length > 0 ? { quality: measure(uniform(labelled), CONFIDENCE) } : {};
       return { version, ...about, ...quality };
     });
     const drift = this.#drift?.report();
@@ -197,14 +222,14 @@ export class History {
     };
   }
 
-  #addVersion({ version, time, error }: LoggedRow): Version {
+  #addVersion({ version, time, error, weight }: LoggedRow): Version {
     const known = this.#versions.get(version);
     const item = known ?? { from: time, to: time, rows: 0, errors: 0, labelled: [] };
     if (!known) this.#versions.set(version, item);
     item.from = Math.min(item.from, time);
     item.to = Math.max(item.to, time);
-    item.rows++;
-    if (error !== undefined) item.errors++;
+    item.rows += weight;
+    if (error !== undefined) item.errors += weight;
     return item;
   }
 
@@ -221,14 +246,14 @@ export class History {
     this.#errors.set(kind, {
       ...latest,
       kind,
-      count: (before?.count ?? 0) + 1,
+      count: (before?.count ?? 0) + row.weight,
       firstSeen: Math.min(before?.firstSeen ?? time, time),
       lastSeen: Math.max(before?.lastSeen ?? time, time),
     });
   }
 
   #join(
-    { requestId, prediction, scores, version: name }: LoggedRow,
+    { requestId, prediction, scores, version: name, weight }: LoggedRow,
     version: Version,
     span: SpanCounter,
   ): void {
@@ -239,8 +264,8 @@ export class History {
     // Fractions are no classes.
     if (typeof prediction === 'number' && !Number.isInteger(prediction)) this.#isFraction = true;
     const row = { prediction: { value: prediction, ...(scores ? { scores } : {}) }, label };
-    span.label(name, row);
-    version.labelled.push(row);
+    span.label(name, row, weight);
+    version.labelled.push({ ...row, weight, draw: Math.random() });
     // In one go now and then: to shift an array at each row would cost its length.
     if (version.labelled.length >= 2 * MOST_LABELLED) {
       version.labelled.splice(0, version.labelled.length - MOST_LABELLED);

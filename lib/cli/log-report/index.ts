@@ -93,8 +93,8 @@ export const report: Command = {
   summary: 'make a page of how a model does from the logs that onlite/watch writes',
   usage: 'LOGS… [options]',
   help: [
-    'Reads logs of predictions (.jsonl, or folders of them, rotated ones too) and shows on one time axis',
-    'requests, errors by kind, accuracy by version, drift by feature and latency, with marks where',
+    'Reads logs of predictions (.jsonl, .parquet, or folders of them, rotated ones too) and shows on one axis',
+    'of time requests, errors by kind, accuracy by version, drift by feature and latency, with marks where',
     'versions changed.',
     '',
     '  --output FILE.html   write a page; it needs nothing but a browser',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import type { FeatureValue } from '../../watch/rows/row';
 import { invalid } from '../feeds/files';
+import { parquetLines } from './read-parquet';
 
 /** A line of the log of predictions that onlite/watch writes. */
 export interface LoggedRow {
@@ -18,33 +19,49 @@ export interface LoggedRow {
   readonly latencyMs?: number;
   /** What the error is counted as. */
   readonly error?: string;
+  /** How many rows it stands for. */
+  readonly weight: number;
 }
 
-/** The logs' files: those of a folder that end in `.jsonl`, in the order of their names. */
+const isLog = (name: string): boolean => name.endsWith('.jsonl') || name.endsWith('.parquet');
+
+/** The logs' files: those of a folder that end in `.jsonl` or `.parquet`, in the order of their names. */
 export async function logFiles(paths: readonly string[]): Promise<string[]> {
   const files: string[] = [];
   for (const path of paths) {
     try {
       if (!(await stat(path)).isDirectory()) files.push(path);
       else {
-        const names = (await readdir(path)).filter((name) => name.endsWith('.jsonl')).sort();
+        const names = (await readdir(path)).filter(isLog).sort();
         files.push(...names.map((name) => join(path, name)));
       }
     } catch (cause) {
       throw invalid(`cannot read '${path}'`, cause);
     }
   }
-  if (files.length === 0) throw invalid(`${paths.join(', ')}: no .jsonl files`);
+  if (files.length === 0) throw invalid(`${paths.join(', ')}: no .jsonl or .parquet files`);
   return files;
 }
 
+/** Of a longer line nothing is kept: none that onlite/watch writes is. */
+const LONGEST_LINE = 8 << 20;
+
+/** What stands for a line that is too long. */
+const TOO_LONG = '…';
+
 async function* linesOf(file: string): AsyncGenerator<string> {
   let rest = '';
+  let isTooLong = false;
   try {
     for await (const chunk of createReadStream(file, 'utf8')) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
+      const [first = '', ...others] = String(chunk).split('\n');
+      isTooLong ||= rest.length + first.length > LONGEST_LINE;
+      rest = isTooLong ? TOO_LONG : rest + first;
+      for (const line of others) {
+        yield rest;
+        rest = line;
+        isTooLong = false;
+      }
     }
   } catch (cause) {
     throw invalid(`cannot read '${file}'`, cause);
@@ -52,8 +69,15 @@ async function* linesOf(file: string): AsyncGenerator<string> {
   yield rest;
 }
 
-/** The JSON of each line of a file; undefined for a line that has none, as the last one may. */
+/**
+ * What the lines of a file say, or the rows of one of Parquet; undefined for a line that says nothing, as the
+ * last one may, or is longer than 8 MiB.
+ */
 export async function* jsonLines(file: string): AsyncGenerator {
+  if (file.endsWith('.parquet')) {
+    yield* parquetLines(file);
+    return;
+  }
   for await (const line of linesOf(file)) {
     if (line.trim() === '') continue;
     let value: unknown;
@@ -87,6 +111,7 @@ export function loggedRow(value: unknown): LoggedRow | undefined {
     model: line.model,
     version: isText(line.version) ? line.version : '1',
     features,
+    weight: typeof line.weight === 'number' && line.weight >= 1 ? line.weight : 1,
     ...(isText(line.requestId) ? { requestId: line.requestId } : {}),
     ...(isValue(line.prediction) ? { prediction: line.prediction } : {}),
     ...(isNumbers(line.scores) ? { scores: line.scores } : {}),

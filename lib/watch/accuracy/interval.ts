@@ -25,6 +25,15 @@ export function meanInterval(values: readonly number[], confidence: number): Int
   if (n < 2) return [-Infinity, Infinity];
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
-  const half = normalQuantile((1 + confidence) / 2) * Math.sqrt(variance / n);
+  return momentsInterval({ rows: n, mean, variance }, confidence);
+}
+
+/** The same of values whose mean and variance are known. */
+export function momentsInterval(
+  { rows, mean, variance }: { rows: number; mean: number; variance: number },
+  confidence: number,
+): Interval {
+  if (rows < 2) return [-Infinity, Infinity];
+  const half = normalQuantile((1 + confidence) / 2) * Math.sqrt(variance / rows);
   return [mean - half, mean + half];
 }

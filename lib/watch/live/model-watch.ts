@@ -287,10 +287,9 @@ export class ModelWatch {
     if (event === undefined) this.#events?.pass();
     const begin = performance.now();
     return (end) => {
-      const now = performance.now();
-      const latencyMs = end.latencyMs ?? now - begin;
+      const latencyMs = end.latencyMs ?? performance.now() - begin;
       this.#guarded(() => this.#end(request, { weight, table, latencyMs }, end));
-      if (isOwn) this.#sampler.looked(request.inputs, end.outputs, now);
+      if (isOwn) this.#sampler.looked(request.inputs, end.outputs, request.time);
       if (event === undefined) return;
       const { version = this.#version } = request;
       this.#events?.response(event, { name: this.model, version }, end, Date.now());

@@ -95,6 +95,7 @@ export async function writeParquet(jsonl: string, parquet: string): Promise<numb
       add(`features.${name}`, value);
     }
     add('prediction', row['prediction']);
+    if (row['weight'] !== undefined) add('weight', row['weight']);
     rows += 1;
   }
   for (const column of others.values()) column.fill(rows);

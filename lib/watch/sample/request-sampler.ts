@@ -57,7 +57,7 @@ export class RequestSampler {
   #estimated = 0;
   /** With more of them the stride grows before the period is over. */
   #allowed: number;
-  #since = performance.now();
+  #since: number | undefined;
   #skipped = 0;
   #ids = new Uint32Array(64);
   #named = 0;
@@ -89,14 +89,19 @@ export class RequestSampler {
     return this.#left-- === this.#chosen ? this.#stride / this.#share : 0;
   }
 
-  /** One that was chosen is looked at: what that costs counts. */
-  looked(inputs: RowTensors, outputs?: RowTensors, now = performance.now()): void {
+  /**
+   * One that was chosen is looked at: what that costs counts.
+   *
+   * @param now - milliseconds since 1970; what is recorded later has its own
+   */
+  looked(inputs: RowTensors, outputs?: RowTensors, now = Date.now()): void {
     if (this.#limit === Infinity) return;
     const rows = costOf(inputs, outputs);
     this.#looked += rows;
     this.#estimated += rows * this.#stride;
-    const elapsed = now - this.#since;
-    if (elapsed >= PERIOD_MS) {
+    const elapsed = now - (this.#since ??= now);
+    if (elapsed < 0) this.#since = now;
+    else if (elapsed >= PERIOD_MS) {
       const perSecond = (this.#estimated * 1000) / elapsed;
       this.#nextStride = Math.min(Math.max(1, Math.ceil(perSecond / this.#limit)), MOST_STRIDE);
       this.#since = now;

@@ -26,7 +26,7 @@ afterEach(() => vi.restoreAllMocks());
 
 /** Requests of so many rows a second each, one second after the other; what is looked at of each second. */
 function seconds(sampler: RequestSampler, rates: readonly number[], rows = 1): number[][] {
-  const start = performance.now();
+  const start = Date.now();
   return rates.map((rate, second) => {
     const weights: number[] = [];
     for (let index = 0; index < rate; index++) {
@@ -58,11 +58,24 @@ describe('a sampler', () => {
     for (const weight of looked[4]!.slice(10)) expect(Math.abs(weight - 50)).toBeLessThan(3);
   });
 
+  it('goes by the time that is told, and takes a clock that is set back', () => {
+    const sampler = new RequestSampler({ maxRowsPerSecond: 10 });
+    const inputs = { x: tensor([1], 1) };
+    for (let minute = 100; minute > 0; minute--) {
+      expect(sampler.next()).toBe(1);
+      sampler.looked(inputs, undefined, minute * 60_000);
+    }
+    for (let minute = 0; minute < 100; minute++) {
+      expect(sampler.next()).toBe(1);
+      sampler.looked(inputs, undefined, minute * 60_000);
+    }
+  });
+
   it('counts what requests cost: their rows, and the elements of large ones', () => {
     const many = seconds(new RequestSampler({ maxRowsPerSecond: 100 }), [100, 100, 100], 50);
     expect(many[2]!.length * 50).toBeLessThanOrEqual(150);
     const sampler = new RequestSampler({ maxRowsPerSecond: 100 });
-    const start = performance.now();
+    const start = Date.now();
     const image = { x: tensor(new Array<number>(150_528).fill(0)) };
     let looked = 0;
     for (let index = 0; index < 100; index++) {
