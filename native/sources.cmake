@@ -10,6 +10,7 @@ set(ONLITE_CORE_SOURCES
   native/core/histogram.cc
   native/core/histogram_layout.cc
   native/core/histogram_snapshot.cc
+  native/core/low_priority.cc
   native/core/numbers/decimal.cc
   native/core/numbers/decimal_to_float.cc
   native/core/numbers/element_readers.cc
@@ -46,6 +47,7 @@ set(ONLITE_RUNTIMES_SOURCES
   native/runtimes/ort/library.cc
   native/runtimes/ort/model_info.cc
   native/runtimes/ort/model_scan.cc
+  native/runtimes/ort/pool_threads.cc
   native/runtimes/ort/provider_devices.cc
   native/runtimes/ort/providers.cc
   native/runtimes/ort/request.cc

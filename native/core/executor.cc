@@ -157,6 +157,8 @@ thread_local Executor::Worker* current_worker = nullptr;
 
 Executor::Worker* Executor::Current() { return current_worker; }
 
+void Executor::WorkFor(Worker* worker) { current_worker = worker; }
+
 void Executor::SpawnThread(std::function<void()> body) { std::thread(std::move(body)).detach(); }
 
 Executor::Executor(size_t threads, Spawn spawn)

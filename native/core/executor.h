@@ -127,6 +127,10 @@ class Executor {
   /// The record of the calling thread; null if it is no executor's.
   static Worker* Current();
 
+  /// The calling thread works at the task of another one, which waits for it: that one's record is
+  /// its own, too, as long as it lives.
+  static void WorkFor(Worker* worker);
+
   /// The worker's task, which goes on until this has returned, was told to stop. Any thread.
   static void Watch(Worker* worker);
 

@@ -67,7 +67,9 @@ class Runtime {
   virtual Status Load(const std::vector<LibraryCandidate>& candidates) = 0;
   virtual RuntimeDescription Describe() const = 0;
   /// Needs a loaded library. Blocks for as long as the runtime takes. The source is
-  /// taken over: its bytes may be freed before the end.
+  /// taken over: its bytes may be freed before the end. Within RunAtLowPriority no thread of the
+  /// session's is left with that priority; what cannot be created so is created at the ordinary
+  /// one.
   virtual Status CreateSession(ModelSource source, const SessionOptions& options,
                                std::unique_ptr<Session>* session) = 0;
 

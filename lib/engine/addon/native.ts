@@ -110,6 +110,8 @@ export interface NativeSessionOptions {
   maxQueue: number;
   maxQueueBytes: number;
   latency: boolean;
+  /** Load on a thread of a low priority. */
+  lowLoadPriority: boolean;
   /** Runs that take less are made by the calling thread; 0 for none. */
   inlineNs: number;
   /** How many of 100 do, 50 to 99. */

@@ -117,6 +117,13 @@ export interface SessionOptions {
   /** Run once on zeros before `create` resolves; see {@link InferenceSession.warmUp}. */
   warmUp?: boolean;
   /**
+   * `'low'`: load on a thread of lower priority than the process's others have, so that runs of other sessions go
+   * on as if nothing was loaded; on a busy machine it takes longer. The session's own threads have the ordinary
+   * priority. Without effect where that could not be seen to: for ONNX providers other than `'cpu'`, and with
+   * `customOps` or `session.intra_op_thread_affinities`. Default `'normal'`.
+   */
+  loadPriority?: 'normal' | 'low';
+  /**
    * Aborting rejects `create` at once with ERR_CANCELLED. ONNX Runtime stops loading as soon as
    * it can; TensorFlow Lite goes on, and what it has loaded is freed.
    */
@@ -198,6 +205,7 @@ export const sessionOptionKeys: ReadonlySet<string> = new Set<keyof SessionOptio
   'latency',
   'name',
   'warmUp',
+  'loadPriority',
   'signal',
   'timeoutMs',
   'externalData',
@@ -231,6 +239,11 @@ const optimizationLevels = new Map([
 const executionModes = new Map([
   ['sequential', false],
   ['parallel', true],
+]);
+
+const loadPriorities = new Map([
+  ['normal', false],
+  ['low', true],
 ]);
 
 const path = 'options';
@@ -295,6 +308,7 @@ function nativeOptions(options: Unchecked): NativeSessionOptions {
       optionalInteger(options, 'maxQueueBytes', path, 0, Number.MAX_SAFE_INTEGER) ??
       defaultQueueBytes,
     latency: optionalBoolean(options, 'latency', path) ?? true,
+    lowLoadPriority: optionalChoice(options, 'loadPriority', path, loadPriorities) ?? false,
     ...inlineLimits(options['inline']),
     parallelExecution: optionalChoice(options, 'executionMode', path, executionModes) ?? false,
     freeDimensionOverrides: freeDimensions(options['freeDimensionOverrides']),

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/aligned_buffer.h"
+#include "core/low_priority.h"
 #include "napi/convert/batch_options.h"
 #include "napi/convert/errors.h"
 #include "napi/convert/object_reader.h"
@@ -125,10 +126,11 @@ class CreateJob final : public Job {
   bool record_latency = true;
   int64_t inline_ns = 0;
   int inline_percentile = 99;
+  bool low_priority = false;
   Executor* executor = nullptr;
 
   Status Execute() override {
-    ONLITE_RETURN_IF_ERROR(Read());
+    ONLITE_RETURN_IF_ERROR(AtItsPriority([this] { return Read(); }));
     Engine engine{};
     ONLITE_RETURN_IF_ERROR(DetectEngine(source.bytes, &engine));
     Runtime& runtime = RuntimeOf(engine);
@@ -136,7 +138,9 @@ class CreateJob final : public Job {
     auto core = std::make_shared<SessionCore>();
     const auto model_bytes = static_cast<int64_t>(source.bytes.size);
     const bool is_mapped = source.map_files;
-    ONLITE_RETURN_IF_ERROR(runtime.CreateSession(std::move(source), options, &core->session));
+    // What is made besides, such as the threads of the library and of the executor, is for all.
+    ONLITE_RETURN_IF_ERROR(AtItsPriority(
+        [&] { return runtime.CreateSession(std::move(source), options, &core->session); }));
     core->info = core->session->info();
     if (batching) ONLITE_RETURN_IF_ERROR(CheckBatching(core->info));
     core->queue = executor->CreateQueue(core->info.concurrency, max_queue, max_queue_bytes);
@@ -171,6 +175,14 @@ class CreateJob final : public Job {
   }
 
  private:
+  template <typename Work>
+  Status AtItsPriority(const Work& work) const {
+    if (!low_priority) return work();
+    Status status;
+    RunAtLowPriority([&] { status = work(); });
+    return status;
+  }
+
   static Status Cancelled() { return {ErrorCode::kCancelled, "loading was cancelled"}; }
 
   Status Read() {
@@ -200,6 +212,7 @@ Napi::Value CreateSession(const Napi::CallbackInfo& info) {
   if (options.Has("batching")) job->batching = ReadBatchOptions(env, options.Get("batching"));
   job->record_latency = options.OptionalBool("latency").value_or(true);
   job->inline_ns = options.Int("inlineNs", 0);
+  job->low_priority = options.Bool("lowLoadPriority");
   job->inline_percentile = std::clamp(options.Int("inlinePercentile", 99), 50, 99);
   const ObjectReader candidates(env, info[3], "candidates");
   job->candidates = {ReadCandidates(env, candidates.Get("onnxruntime")),

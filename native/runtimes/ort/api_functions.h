@@ -150,6 +150,10 @@
   F(174, void, ReleaseTensorRTProviderOptions, (OrtTensorRTProviderOptionsV2*))                   \
   F(192, OrtStatus*, HasValue, (const OrtValue*, int*))                                           \
   F(194, OrtStatus*, GetTensorMemoryInfo, (const OrtValue*, const OrtMemoryInfo**))               \
+  F(196, OrtStatus*, SessionOptionsSetCustomCreateThreadFn,                                       \
+    (OrtSessionOptions*, CustomCreateThreadFunction*))                                            \
+  F(198, OrtStatus*, SessionOptionsSetCustomJoinThreadFn,                                         \
+    (OrtSessionOptions*, CustomJoinThreadFunction*))                                              \
   F(202, OrtStatus*, SynchronizeBoundInputs, (OrtIoBinding*))                                     \
   F(203, OrtStatus*, SynchronizeBoundOutputs, (OrtIoBinding*))                                    \
   F(204, OrtStatus*, SessionOptionsAppendExecutionProvider_CUDA_V2,                               \

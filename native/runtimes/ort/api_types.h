@@ -6,6 +6,7 @@
 // so that our pointer types are the same types as the vendor's (check:abi).
 struct OrtAllocator;
 struct OrtCUDAProviderOptionsV2;
+struct OrtCustomHandleType;
 struct OrtEnv;
 struct OrtEpDevice;
 struct OrtHardwareDevice;
@@ -144,5 +145,13 @@ enum MemoryType : int {
   kMemoryCpuOutput = -1,
   kMemoryDefault = 0,
 };
+
+/// A thread of a session's pool that the program makes; null where it could not.
+using CustomThreadHandle = const OrtCustomHandleType*;
+/// What such a thread is to do.
+using ThreadWorkerFunction = void(void* argument);
+using CustomCreateThreadFunction = CustomThreadHandle(void* options, ThreadWorkerFunction* work,
+                                                      void* argument);
+using CustomJoinThreadFunction = void(CustomThreadHandle thread);
 
 }  // namespace onlite::ort

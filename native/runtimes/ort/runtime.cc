@@ -4,10 +4,12 @@
 #include <mutex>
 #include <utility>
 
+#include "core/low_priority.h"
 #include "runtimes/dynamic_library.h"
 #include "runtimes/ort/create_session.h"
 #include "runtimes/ort/environment.h"
 #include "runtimes/ort/library.h"
+#include "runtimes/ort/pool_threads.h"
 #include "runtimes/ort/provider_devices.h"
 #include "runtimes/ort/providers.h"
 
@@ -42,14 +44,14 @@ class OnnxRuntimeLibrary final : public Runtime {
 
   Status CreateSession(ModelSource source, const SessionOptions& options,
                        std::unique_ptr<Session>* session) override {
-    ort::Environment environment;
-    ONLITE_RETURN_IF_ERROR(Loaded(&environment));
-    ONLITE_RETURN_IF_ERROR(ort::CreateOrtSession(environment, std::move(source), options, session));
-    if (ort::UsesCuda((*session)->info().providers)) {
-      // Only then can its tensors be copied. Without it nothing else is missing.
-      static_cast<void>(RegisterLibrary(ort::kCudaName, ort::CudaLibraryBeside(Describe().path)));
+    Status status;
+    const auto create = [&] { status = Create(std::move(source), options, session); };
+    if (ort::MakesOtherThreads(options)) {
+      RunAtOrdinaryPriority(create);
+    } else {
+      create();
     }
-    return Status::Ok();
+    return status;
   }
 
   Status RegisterLibrary(const std::string& name, const std::string& path) {
@@ -66,6 +68,18 @@ class OnnxRuntimeLibrary final : public Runtime {
   }
 
  private:
+  Status Create(ModelSource source, const SessionOptions& options,
+                std::unique_ptr<Session>* session) {
+    ort::Environment environment;
+    ONLITE_RETURN_IF_ERROR(Loaded(&environment));
+    ONLITE_RETURN_IF_ERROR(ort::CreateOrtSession(environment, std::move(source), options, session));
+    if (ort::UsesCuda((*session)->info().providers)) {
+      // Only then can its tensors be copied. Without it nothing else is missing.
+      static_cast<void>(RegisterLibrary(ort::kCudaName, ort::CudaLibraryBeside(Describe().path)));
+    }
+    return Status::Ok();
+  }
+
   Status Loaded(ort::Environment* environment) const {
     const std::lock_guard lock(mutex_);
     if (!description_.loaded) {

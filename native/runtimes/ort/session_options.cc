@@ -1,8 +1,10 @@
 #include "runtimes/ort/session_options.h"
 
+#include "core/low_priority.h"
 #include "runtimes/default_threads.h"
 #include "runtimes/ort/custom_ops.h"
 #include "runtimes/ort/path.h"
+#include "runtimes/ort/pool_threads.h"
 #include "runtimes/ort/status.h"
 
 namespace onlite::ort {
@@ -22,6 +24,7 @@ Status SetThreads(const SessionOptions& options, bool global_pools, OrtSessionOp
   if (global_pools && !own_pools) {
     return Configured(api.DisablePerSessionThreads(handle), "threads");
   }
+  if (IsAtLowPriority()) ONLITE_RETURN_IF_ERROR(MakePoolThreadsOrdinary(handle));
   const int intra_op =
       options.intra_op_threads > 0 ? options.intra_op_threads : DefaultThreadCount();
   ONLITE_RETURN_IF_ERROR(

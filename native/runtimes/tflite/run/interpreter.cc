@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "core/low_priority.h"
 #include "runtimes/tflite/run/tensors.h"
 #include "runtimes/tflite/xnnpack/delegate.h"
 
@@ -28,8 +29,13 @@ Status Interpreter::Create(const Model& model, const InterpreterSettings& settin
     api.InterpreterOptionsAddDelegate(options.get(), settings.observer->delegate());
   }
   if (settings.xnnpack) {
-    ONLITE_RETURN_IF_ERROR(CreateXnnpackDelegate(model.library(), settings.threads,
-                                                 settings.weights, &created->delegate_));
+    // It makes the threads of the runs here, and packs the weights later.
+    Status made;
+    RunAtOrdinaryPriority([&] {
+      made = CreateXnnpackDelegate(model.library(), settings.threads, settings.weights,
+                                   &created->delegate_);
+    });
+    ONLITE_RETURN_IF_ERROR(made);
     api.InterpreterOptionsAddDelegate(options.get(), created->delegate_.get());
   }
   created->handle_ =
