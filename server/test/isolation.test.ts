@@ -1,12 +1,12 @@
 // Models in processes of their own, which crash; and runs that do not end.
-import { execFileSync, spawn } from 'node:child_process';
+import childProcess, { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 
 import { status } from '@grpc/grpc-js';
 import { createServer, type ModelServer, type ServerOptions } from '@onlite/server';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { HEALTH, V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
 import { decode, encode } from './protobuf';
@@ -166,6 +166,33 @@ describe('a model in a process of its own', () => {
     expect((await ask(steps(2))).status).toBe(200);
   });
 
+  it('is loaded at low priority beside another version, and not when it is started again', async () => {
+    const priorities: unknown[] = [];
+    const { fork } = childProcess;
+    vi.spyOn(childProcess, 'fork').mockImplementation((...how: Parameters<typeof fork>) => {
+      const child = fork(...how);
+      const send = child.send.bind(child) as (...what: unknown[]) => boolean;
+      child.send = (order: Order, ...more: unknown[]) => {
+        if (order.kind === 'load') priorities.push(order.model.options.loadPriority);
+        return send(order, ...more);
+      };
+      return child;
+    });
+    try {
+      await start({ loop: { file: 'control_while.tflite', serving: isolated } });
+      const file = fixture('control_while.tflite');
+      const serving = { isolation: 'process' } as const;
+      await server.load({ name: 'loop', version: '2', file, serving });
+      const second = server.models.find('loop', '2');
+      process.kill(second.pid ?? 0, 'SIGKILL');
+      await until(() => second.problem !== undefined);
+      await until(() => second.problem === undefined);
+      expect(priorities).toEqual([undefined, 'low', undefined]);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
   it('is started again where the system could not start a process once', async () => {
     await start({ loop: { file: 'control_while.tflite', serving: isolated } });
     const model = server.models.find('loop');
@@ -282,6 +309,12 @@ describe('a model in a process of its own', () => {
     }
   });
 });
+
+/** What a process of a model is told to do. */
+interface Order {
+  readonly kind: string;
+  readonly model: { readonly options: { readonly loadPriority?: string } };
+}
 
 /** A request that nobody waits for to be answered. */
 function begin(request: Call): void {

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createServer, type ModelServer } from '@onlite/server';
-import { afterEach, expect, it } from 'vitest';
+import { InferenceSession } from 'onlite';
+import { afterEach, expect, it, vi } from 'vitest';
 
 import { call, fixture, json, post } from './support';
 import { addVersion, adds, answered, temporaryFolder } from './versions-support';
@@ -73,3 +74,35 @@ it("takes TensorFlow Serving's names of batching", async () => {
   expect(sizes.reduce((sum, [size, count]) => sum + Number(size) * count, 0)).toBe(8);
   expect(sizes.some(([size]) => Number(size) > 1)).toBe(true);
 });
+
+it.each([undefined, 'normal', 'low'] as const)(
+  'loads beside a version that is served at low priority, unless it is told otherwise: %s',
+  async (loadPriority) => {
+    const create = vi.spyOn(InferenceSession, 'create');
+    const asked = (): unknown[] =>
+      create.mock.calls.map(([, options]) => (options as { loadPriority?: string }).loadPriority);
+    server = createServer();
+    const load = (name: string, version: string) =>
+      server.load({
+        name,
+        version,
+        file: fixture('identity_float32.onnx'),
+        ...(loadPriority && { session: { loadPriority } }),
+      });
+    try {
+      await load('model', '1');
+      await load('other', '1');
+      await load('model', '2');
+      await load('model', '2');
+      const first = loadPriority;
+      const beside = loadPriority ?? 'low';
+      expect(asked()).toEqual([first, first, beside, beside]);
+      await server.models.unload('model', '1');
+      await server.models.unload('model', '2');
+      await load('model', '3');
+      expect(asked().at(-1)).toBe(first);
+    } finally {
+      create.mockRestore();
+    }
+  },
+);

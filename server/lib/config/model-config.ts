@@ -48,6 +48,7 @@ export interface ModelConfig {
   readonly graphOptimizationLevel?: SessionOptions['graphOptimizationLevel'];
   readonly freeDimensionOverrides?: Readonly<Record<string, number>>;
   readonly externalDataLinks?: boolean;
+  readonly loadPriority?: 'normal' | 'low';
   readonly batching?: {
     readonly maxBatchSize?: number;
     readonly max_batch_size?: number;
@@ -129,6 +130,7 @@ const SESSION_KEYS = [
   'graphOptimizationLevel',
   'freeDimensionOverrides',
   'externalDataLinks',
+  'loadPriority',
 ] as const;
 
 /** What sessions of the model are made with, of a configuration that is {@link normalised}. */

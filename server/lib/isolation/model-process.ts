@@ -65,6 +65,7 @@ export class ModelProcess {
   #problem: string | undefined = 'its process is being started';
   #ready: { done: () => void; fail: (error: Error) => void } | undefined;
   #nextId = 0;
+  #hasStarted = false;
   #restarts = 0;
   #startedAt = 0;
   #killedFor: string | undefined;
@@ -122,7 +123,11 @@ export class ModelProcess {
       if (child.pid === undefined) this.#ended(child, error.message);
     });
     child.once('exit', (code, signal) => this.#ended(child, signal ?? `exit code ${code}`));
-    const { decrypt, ...options } = this.#model.options;
+    const { decrypt, loadPriority, ...rest } = this.#model.options;
+    // Where it takes the place of one that has ended, nobody answers meanwhile.
+    const isFirst = !this.#hasStarted;
+    this.#hasStarted = true;
+    const options = { ...rest, ...(isFirst && loadPriority && { loadPriority }) };
     const asksForKey = typeof decrypt === 'function';
     const sendable = asksForKey || decrypt === undefined ? options : { ...options, decrypt };
     const model = { model: this.#model.model, options: sendable };

@@ -155,9 +155,8 @@ export class ModelRepository {
         await this.#tell(entry);
       }
       const trusted = this.#trustedKeys && (await readTrusted(source.file, this.#trustedKeys));
-      const decrypt = this.#decrypt;
       const model = await ServedModel.load(
-        decrypt === undefined ? source : { ...source, session: { decrypt, ...source.session } },
+        { ...source, session: { ...this.#sessionDefaults(source), ...source.session } },
         this.#pool,
         this.#limits,
         this.#threads,
@@ -179,6 +178,15 @@ export class ModelRepository {
       await this.#tell(entry);
       throw error;
     }
+  }
+
+  #sessionDefaults({ name }: ModelSource): SessionOptions {
+    const decrypt = this.#decrypt;
+    return {
+      ...(decrypt !== undefined && { decrypt }),
+      // Requests for another version, or the same one, are answered meanwhile.
+      ...(this.#routes.has(name) && { loadPriority: 'low' }),
+    };
   }
 
   /** What it is watched for goes on where a version takes the place of the same one. */
