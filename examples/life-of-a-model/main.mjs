@@ -25,6 +25,7 @@ const { values } = parseArgs({
   },
 });
 const { small = false, epochs = small ? '5' : '20' } = values;
+const speeds = small ? ['--no-speed'] : [];
 const out = (...parts) => join(values.out, ...parts);
 /** Of a picture, as Keras has it. */
 const SHAPE = [8, 8, 1];
@@ -45,7 +46,7 @@ onlite('convert', work('digits.keras'), work('digits.tflite'), '--dynamic-batch'
 onlite('convert', work('digits.keras'), work('digits.onnx'), '--dynamic-batch', '--yes');
 
 title('Simplify the one, and quantise both to int8. A guard says whether they may be shipped');
-onlite('optimize', work('digits.onnx'), work('digits.simple.onnx'));
+onlite('optimize', work('digits.onnx'), work('digits.simple.onnx'), ...speeds);
 const quantized = {};
 for (const [format, from] of Object.entries({
   tflite: 'digits.tflite',
@@ -60,7 +61,6 @@ for (const [format, from] of Object.entries({
 
 title('Compare them: accuracy, speed, size');
 const models = [work('digits.tflite'), quantized.tflite, work('digits.onnx'), quantized.onnx];
-const speeds = small ? ['--no-speed'] : [];
 process.stdout.write(onlite('compare', ...models, '--data', work('test.npz'), ...speeds));
 
 // ---------------------------------------------------------------------------------------------------
