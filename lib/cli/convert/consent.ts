@@ -14,6 +14,11 @@ export async function askConsent({ name, folder, downloadBytes }: Environment): 
         `would be fetched once, into ${printable(folder)}.\nFetch them? [y/N] `,
     );
     return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    // Ctrl+C and Ctrl+D are no.
+    if ((error as { code?: unknown }).code !== 'ABORT_ERR') throw error;
+    process.stderr.write('\n');
+    return false;
   } finally {
     terminal.close();
   }

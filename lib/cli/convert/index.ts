@@ -78,7 +78,12 @@ async function quantized(command: ConvertCommand, target: string): Promise<Comma
   const { quantize: method = 'auto', data, samples, threads } = command;
   return withTemporaryFolder('onlite-convert-', async (folder) => {
     const float = join(folder, basename(target));
-    const result = await converted(command, float);
+    const made = await converted(command, float);
+    const notes = [
+      ...made.notes,
+      "the target's size is that of the float model, before onlite quantize",
+    ];
+    const result = { ...made, notes, target: { ...made.target, path: target } };
     const text = (): string => renderText(result);
     if (!result.written) return { json: result, text, exitCode: NOT_HELD };
     const { quantize } = await import('../quantize/index.js');
