@@ -1,6 +1,8 @@
 // What models are asked and say is recorded, by whichever protocol and thread.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { OnliteError } from 'onlite';
@@ -157,6 +159,32 @@ describe('a model that is watched', () => {
     expect(logged(log).length).toBeGreaterThan(50);
     expect(logged(log).length).toBeLessThan(130);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'counts what it does not look at, and tells labels of that, in each thread',
+    async () => {
+      const { server, port } = await serveWatched({ sample: 0 }, { workers: 3 });
+      const ids = Array.from({ length: 60 }, (_, index) => `r${index}`);
+      for (const id of ids) {
+        const late = id.endsWith('7') ? { 'x-request-timeout-ms': '0' } : {};
+        const headers = { 'x-request-id': id, connection: 'close', ...late };
+        await call(port, '/v1/models/rows:predict', post({ instances: [row] }, headers));
+      }
+      const unnamed = await call(port, '/v1/models/rows:predict', post({ instances: [row] }));
+      expect(unnamed.headers).not.toHaveProperty('x-request-id');
+      const text = async (): Promise<string> => (await call(port, '/metrics', {})).text;
+      const of = 'model="rows",version="1"';
+      await expect
+        .poll(text, { timeout: 10_000 })
+        .toContain(`onlite_watch_skipped_total{${of}} 61\n`);
+      expect(await text()).toContain(`onlite_watch_errors_total{${of},kind="ERR_TIMEOUT"} 6\n`);
+      expect(await text()).toContain(`onlite_watch_requests_total{${of}} 0\n`);
+      const labels = ['r3', 'r59/0', 'never'].map((requestId) => ({ requestId, label: 1 }));
+      const reply = await call(port, '/watch/models/rows/labels', post(labels));
+      expect(json(reply)).toEqual({ joined: 0, unmatched: 1, unsampled: 2 });
+      await server.close();
+    },
+  );
 
   it('gives a name to a request whose own is longer than those of labels', async () => {
     const log = newFolder();
@@ -412,5 +440,80 @@ describe('watch in configurations', () => {
     expect(json({ text: JSON.stringify(server.config?.layers.defaults) } as never)).toMatchObject({
       watch: { log: { folder: log } },
     });
+  });
+
+  it('has events, Parquet and a key of digests that outlives a restart', async () => {
+    const base = newFolder();
+    const events: Record<string, unknown>[] = [];
+    const sink = createHttpServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        const body = JSON.parse(Buffer.concat(parts).toString()) as object;
+        events.push({
+          ...body,
+          type: request.headers['ce-type'],
+          token: request.headers['x-token'],
+        });
+        response.end();
+      });
+    });
+    await new Promise<void>((done) => sink.listen(0, '127.0.0.1', done));
+    const url = `http://127.0.0.1:${(sink.address() as AddressInfo).port}/`;
+    addVersion(join(base, 'models', 'sum'), 1, { 'model.onnx': adds(1) });
+    writeFileSync(join(base, 'key'), 'a key that nobody knows\n');
+    const watch = {
+      maxRowsPerSecond: 100,
+      prediction: { classes: ['a', 'b'] },
+      events: { url, headers: { 'X-Token': 't' }, maxElements: 10, maxWaitingBytes: 100_000 },
+      log: {
+        ...{ folder: 'log', format: 'parquet', maxFiles: 3 },
+        redact: { rules: { x: 'hash' }, keyFile: 'key' },
+      },
+    };
+    const file = join(base, 'server.json');
+    writeFileSync(file, JSON.stringify({ modelBasePath: 'models', defaults: { watch } }));
+    for (const id of ['first', 'second']) {
+      const server = createServer();
+      await server.configure({ file });
+      const { port } = await server.listen(0);
+      const body = { id, inputs: [{ name: 'x', shape: [1], datatype: 'FP32', data: [4] }] };
+      expect(await call(port, '/v2/models/sum/infer', post(body))).toMatchObject({ status: 200 });
+      await server.close();
+    }
+    sink.close();
+    const rows = logged(join(base, 'log'), 'sum', '1');
+    expect(rows.map(({ requestId }) => requestId)).toEqual(['first', 'second']);
+    expect(rows[0]!.features['x']).toMatch(/^[0-9a-f]{16}$/);
+    expect(rows[1]!.features).toEqual(rows[0]!.features);
+    expect(events.map(({ id, type, token }) => [id, type, token])).toEqual(
+      ['first', 'second'].flatMap((id) =>
+        ['request', 'response'].map((kind) => [id, `org.kubeflow.serving.inference.${kind}`, 't']),
+      ),
+    );
+    writeFileSync(join(base, 'key'), '');
+    const server = createServer();
+    await server.configure({ file }).catch(() => undefined);
+    const { port } = await server.listen(0);
+    const status = await call(port, '/v1/models/sum', {});
+    expect(status.text).toContain('keyFile');
+    await server.close();
+  });
+
+  it.each([
+    [{ events: {} }, 'url'],
+    [{ events: { url: 'ftp://a' } }, 'url'],
+    [{ events: { url: 'http://a', mode: 'none' } }, 'mode'],
+    [{ log: { folder: 'l', format: 'csv' } }, 'format'],
+    [{ maxRowsPerSecond: 0 }, 'maxRowsPerSecond'],
+    [{ prediction: { classes: [] } }, 'classes'],
+  ])('names what is wrong with %j', async (watch, name) => {
+    const base = newFolder();
+    addVersion(join(base, 'models', 'sum'), 1, { 'model.onnx': adds(1) });
+    const file = join(base, 'server.json');
+    writeFileSync(file, JSON.stringify({ modelBasePath: 'models', defaults: { watch } }));
+    const server = createServer();
+    await expect(server.configure({ file })).rejects.toThrow(name);
+    await server.close();
   });
 });

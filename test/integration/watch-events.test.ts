@@ -103,6 +103,27 @@ describe('payload events', () => {
     await watch.flush();
   });
 
+  it('wait in bounded memory, and are counted where a request is not read', async () => {
+    const { url } = await sink();
+    const watch = await open({ url, maxWaiting: 1000, maxWaitingBytes: 1000 });
+    for (let request = 0; request < 100; request++) watch.record({ inputs: { x }, outputs: { y } });
+    const { dropped } = watch.report().events;
+    expect(dropped).toBeGreaterThan(180);
+    await watch.flush();
+    expect(watch.report().events).toEqual({ sent: 200 - dropped, dropped });
+    watch.record({ inputs: { x }, outputs: { y } });
+    await watch.flush();
+    expect(watch.report().events).toEqual({ sent: 202 - dropped, dropped });
+    const many = { type: 'float32', dims: [10_001, 1], data: new Float32Array(10_001) };
+    watch.record({ inputs: { many }, outputs: { many } });
+    watch.record({ inputs: { many }, error: Object.assign(new Error('no'), { code: 'ERR_BUSY' }) });
+    expect(watch.report()).toMatchObject({
+      unread: 2,
+      events: { dropped: dropped + 4 },
+      errors: [{ kind: 'ERR_BUSY', count: 1 }],
+    });
+  });
+
   it('go to nobody where nobody listens', async () => {
     const watch = await open({ url: 'http://127.0.0.1:9/' });
     watch.record({ inputs: { x }, outputs: { y } });
@@ -115,6 +136,7 @@ describe('payload events', () => {
     [{ url: 'none' }, /events\.url/],
     [{ url: 'http://a', mode: 'some' }, /events\.mode/],
     [{ url: 'http://a', maxWaiting: 0 }, /events\.maxWaiting/],
+    [{ url: 'http://a', maxWaitingBytes: -1 }, /events\.maxWaitingBytes/],
     [{ url: 'http://a', namespace: 'a\r\nb' }, /Ce-Namespace/],
     [{ url: 'http://a', headers: { 'X-A': 'ü' } }, /X-A/],
   ])('say what is wrong with %o', async (options, message) => {

@@ -6,6 +6,7 @@ import {
 import { regressionMetrics, type RegressionMetrics } from '../../optimize/measures/regression';
 import type { Prediction } from '../rows/row';
 import { meanInterval, wilsonInterval, type Interval } from './interval';
+import { scorePlaces } from './score-places';
 import { areaUnderCurve, expectedCalibrationError, logLoss } from './scores';
 
 /** A row whose true label has come. */
@@ -40,20 +41,20 @@ function inOrder(values: Iterable<number | string>): (number | string)[] {
 }
 
 function scoreMetrics(
-  labels: readonly (number | string)[],
-  scores: readonly (readonly number[] | undefined)[],
+  rows: readonly LabelledRow[],
 ): Pick<LiveClassification, 'logLoss' | 'auc' | 'calibrationError'> {
+  const scores = rows.map(({ prediction }) => prediction.scores);
   const classes = scores[0]?.length ?? 0;
   const areScored = scores.every((row): row is readonly number[] => row?.length === classes);
-  const areClasses = labels.every((label) => typeof label === 'number' && label < classes);
-  if (classes === 0 || !areScored || !areClasses) return {};
-  const numbers = labels as readonly number[];
-  const rows = scores;
-  const auc = areaUnderCurve(numbers, rows);
+  if (classes === 0 || !areScored) return {};
+  const placeOf = scorePlaces(rows, classes);
+  const places = rows.map(({ label }) => placeOf(label));
+  if (!places.every((place): place is number => place !== undefined)) return {};
+  const auc = areaUnderCurve(places, scores);
   return {
-    logLoss: logLoss(numbers, rows),
+    logLoss: logLoss(places, scores),
     ...(Number.isNaN(auc) ? {} : { auc }),
-    calibrationError: expectedCalibrationError(numbers, rows),
+    calibrationError: expectedCalibrationError(places, scores),
   };
 }
 
@@ -77,10 +78,7 @@ export function classificationQuality(
     ...metrics,
     labels: names,
     accuracyInterval: wilsonInterval(hits, rows.length, confidence),
-    ...scoreMetrics(
-      labels,
-      rows.map(({ prediction }) => prediction.scores),
-    ),
+    ...scoreMetrics(rows),
   };
 }
 

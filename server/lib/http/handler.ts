@@ -164,7 +164,7 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
 function nameRequest(response: ServerResponse, seen: HttpRequest, status: number): void {
   const { headers } = seen;
   if (headers['x-request-id'] !== undefined || status >= 500 || seen.isNamed) {
-    response.setHeader('X-Request-Id', seen.identity.requestId);
+    response.setHeader('X-Request-Id', seen.requestId);
   }
   if (headers['traceparent'] === undefined) return;
   const { trace, spanId } = seen.identity;

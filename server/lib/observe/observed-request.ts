@@ -11,20 +11,24 @@ export interface Change {
   parameters?: object;
 }
 
-/** What a request is known by elsewhere. */
+/** What a request is known by in traces. */
 class Identity {
-  readonly requestId: string;
   readonly trace: TraceContext | undefined;
   readonly traceId: string | undefined;
   /** What those who are called on behalf of the request, and logs, know it by within its trace. */
   readonly spanId: string;
+  readonly #request: ObservedRequest;
 
   constructor(request: ObservedRequest) {
     const { span } = request;
-    this.requestId = request.givenId ?? crypto.randomUUID();
+    this.#request = request;
     this.trace = readTraceparent(request.header('traceparent'));
     this.traceId = span?.traceId ?? this.trace?.traceId;
     this.spanId = span?.spanId ?? newSpanId();
+  }
+
+  get requestId(): string {
+    return this.#request.requestId;
   }
 }
 
@@ -41,6 +45,7 @@ export abstract class ObservedRequest extends Exchange {
   /** Its client is told what it is called. */
   isNamed = false;
   #identity: Identity | undefined;
+  #requestId: string | undefined;
 
   constructor(transport: number, protocol: ProtocolName) {
     super();
@@ -62,6 +67,12 @@ export abstract class ObservedRequest extends Exchange {
     return requestIdOf(this.header('x-request-id'));
   }
 
+  /** The client's name for it, or one that is made. */
+  get requestId(): string {
+    this.#requestId ??= this.givenId ?? crypto.randomUUID();
+    return this.#requestId;
+  }
+
   /** Made when it is asked for: most requests are never told of. */
   get identity(): Identity {
     this.#identity ??= new Identity(this);
@@ -71,7 +82,7 @@ export abstract class ObservedRequest extends Exchange {
   /** Where the client has not named it, the answer has the name that was made. */
   override nameIt(): string | undefined {
     this.isNamed = true;
-    return this.identity.requestId;
+    return this.requestId;
   }
 
   /** What of it is in each line of the log that is about it. */

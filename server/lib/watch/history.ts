@@ -41,6 +41,10 @@ export interface LoadedVersion {
 
 const MOST_POINTS = 300;
 const MOST_MARKS = 100;
+/** Of all points together, about 16 MiB. */
+const MOST_VERSION_POINTS = 20_000;
+/** Of one point; of more versions there are the first ones. */
+const MOST_VERSIONS = 500;
 const MOST_LINES = 6;
 const FIRST_INTERVAL_MS = 1000;
 
@@ -97,9 +101,10 @@ export class History {
       at,
       residentBytes: process.memoryUsage.rss(),
       cpuSeconds: (user + system) / 1e6,
-      versions: states.map(pointOf),
+      versions: states.slice(0, MOST_VERSIONS).map(pointOf),
     });
-    if (this.#points.length <= MOST_POINTS) return;
+    const versions = this.#points.reduce((sum, point) => sum + point.versions.length, 0);
+    if (this.#points.length <= MOST_POINTS && versions <= MOST_VERSION_POINTS) return;
     this.#points = this.#points.filter((_, index) => index % 2 === 0);
     this.#intervalMs *= 2;
   }

@@ -5,6 +5,9 @@ import type { Lease, RecordedRun, Recorder, RunError } from '../models';
 /** Requests whose tensors are held until they are read; what comes on top is read at once. */
 const MOST_WAITING = 64;
 
+/** Those that were left out are told of so late at most, unless they are very many. */
+const TELL_MS = 1000;
+
 /**
  * Reads requests after their answers were sent: those of one turn of the event loop are read in the next one, when what
  * that has answered is on its way.
@@ -14,6 +17,7 @@ export class SoonRecorder implements Recorder {
   readonly #record: (run: RecordedRun) => void;
   readonly #lose: () => void;
   readonly #tell: () => void;
+  #timer: NodeJS.Timeout | undefined;
   #waiting: [lease: Lease, end: () => void][] = [];
 
   /**
@@ -41,6 +45,10 @@ export class SoonRecorder implements Recorder {
   passed(requestId: string | undefined, error: RunError | undefined): void {
     this.#sampler.passed(requestId, error);
     if (this.#sampler.isFull) this.#tell();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#tell();
+    }, TELL_MS).unref();
   }
 
   take(lease: Lease, end: () => void): void {

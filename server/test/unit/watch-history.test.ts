@@ -1,4 +1,5 @@
 // What is kept of the past is bounded, and reaches back to the beginning.
+import type { WatchReport } from 'onlite/watch';
 import { describe, expect, it } from 'vitest';
 
 import { History } from '../../lib/watch/history';
@@ -17,6 +18,21 @@ describe('the history of what is watched', () => {
     expect(times.at(-1)).toBeGreaterThan(4_900_000);
     const apart = times.slice(1).map((at, index) => at - times[index]!);
     expect(new Set(apart).size).toBe(1);
+  });
+
+  it('has as much of hundreds of models as of few', () => {
+    const history = new History();
+    const report = { requests: 1, quality: [], drift: null, errors: [] } as unknown as WatchReport;
+    const states = Array.from({ length: 800 }, (_, index) => ({
+      ...{ name: `m${index}`, version: '1', report, bins: [], dropped: 0 },
+    }));
+    for (let second = 0; second < 2000; second++) history.look(second * 1000, states, []);
+    const { points } = history;
+    const versions = points.reduce((sum, point) => sum + point.versions.length, 0);
+    expect(versions).toBeLessThanOrEqual(20_000);
+    expect(points.length).toBeGreaterThan(15);
+    expect([points[0]!.at, points[0]!.versions.length]).toEqual([0, 500]);
+    expect(points.at(-1)!.at).toBeGreaterThan(1_800_000);
   });
 
   it('marks where versions changed, and no more than so many times', () => {
