@@ -1,8 +1,16 @@
 // What deploy/ says, beside what the server does. `npm run test:deploy` has the tools that read it.
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { createServer } from '@onlite/server';
 import { Profiler, writeProfile } from 'onlite/watch';
@@ -10,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 
 import { call, fixture, json, listening, post, root, serve, type Running } from './support';
+import { adds } from './versions-support';
 
 const scripts = new URL('../../scripts/', import.meta.url);
 const { deployCopies } = await import(new URL('deploy-copies.mjs', scripts).href);
@@ -47,6 +56,9 @@ beforeAll(async () => {
   const errors = { measure: 'errorShare', above: 0.1 } as const;
   const watch = { profile, drift: { minRows: 1 }, alerts: { errors } };
   await server.load({ name: 'watched', version: '1', file, serving: { watch } });
+  const price = join(dirname(profile), 'price.onnx');
+  writeFileSync(price, adds(1));
+  await server.load({ name: 'price', version: '1', file: price, serving: { watch: {} } });
   await server.manager.canary('sum', { version: '2', percent: 50 });
   await server.manager.shadow('sum', { version: '1', percent: 50 });
 });
@@ -76,6 +88,14 @@ describe('files of deploy/', () => {
     expect(container.image).toBe(`onlite-server:${version}`);
   });
 
+  it('have a panel for what a model that is watched does', () => {
+    const { panels } = JSON.parse(read('grafana/onlite.json')) as { panels: Panel[] };
+    const titles = panels.map(({ title }) => title);
+    expect(titles).toEqual(
+      expect.arrayContaining(['Accuracy', 'Drift by feature', 'Errors by kind', 'Faulty outputs']),
+    );
+  });
+
   it('have panels beside each other on the dashboard, each with its number', () => {
     const { panels } = JSON.parse(read('grafana/onlite.json')) as { panels: Panel[] };
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
@@ -93,6 +113,8 @@ describe('files of deploy/', () => {
 });
 
 describe('what is asked of Prometheus', () => {
+  /** What rules record it by. */
+  const OF_RULES = ['model', 'version', 'feature', 'bin'];
   /** What a server has of its own, and what Prometheus and its operator add to it. */
   const TARGET = ['namespace', 'job', 'pod', 'instance', 'le'];
   const recorded = new Set(
@@ -106,10 +128,24 @@ describe('what is asked of Prometheus', () => {
     expect((await call(running.port, '/v1/models/sum:predict', post(body))).status).toBe(200);
     const rows = { inputs: [[1, 2, 3]] };
     expect((await call(running.port, '/v1/models/gathered:predict', post(rows))).status).toBe(200);
-    expect((await call(running.port, '/v1/models/watched:predict', post(rows))).status).toBe(200);
+    const ask = (id: string, more = {}) =>
+      call(running.port, '/v1/models/watched:predict', post(rows, { 'x-request-id': id, ...more }));
+    expect((await ask('right')).status).toBe(200);
+    expect((await ask('late', { 'x-request-timeout-ms': '0' })).status).toBe(504);
+    const numbers = post({ instances: [4] }, { 'x-request-id': 'right' });
+    expect((await call(running.port, '/v1/models/price:predict', numbers)).status).toBe(200);
+    for (const model of ['watched', 'price']) {
+      await vi.waitFor(async () => {
+        const labels = post([{ requestId: 'right', label: 2 }]);
+        const { text: told } = await call(running.port, `/watch/models/${model}/labels`, labels);
+        expect(told).toContain('"joined":1');
+      });
+    }
     const text = await vi.waitFor(async () => {
       const { text: all } = await call(running.port, '/metrics');
-      expect(all).toContain('onlite_watch_stability_index');
+      for (const name of ['stability_index', 'accuracy', 'errors_total', 'mean_absolute_error']) {
+        expect(all).toContain(`onlite_watch_${name}{`);
+      }
       return all;
     });
     for (const [, name] of text.matchAll(/^# TYPE (\S+) /gm)) families.set(name!, new Set());
@@ -129,13 +165,12 @@ describe('what is asked of Prometheus', () => {
     const spelt = expression.replace(TWO_NAMES, '$1$2$4{$5} $1$3$4{$5}');
     for (const [, name, selector = ''] of spelt.matchAll(/(onlite[_:][\w:]*)(?:\{(.*?)\})?/g)) {
       names++;
-      if (recorded.has(name!))
-        for (const label of ['model', 'version', 'feature', 'bin']) known.add(label);
       const family = families.get(name!) ?? families.get(name!.replace(/_(bucket|sum|count)$/, ''));
       expect(family !== undefined || recorded.has(name!), name).toBe(true);
-      for (const label of family ?? []) known.add(label);
+      const own = family ?? (recorded.has(name!) ? OF_RULES : []);
+      for (const label of own) known.add(label);
       for (const [, label] of selector.matchAll(/(\w+)\s*[=!]/g)) {
-        expect([...TARGET, ...(family ?? [])], name).toContain(label);
+        expect([...TARGET, ...own], name).toContain(label);
       }
     }
     expect(names + Number(expression.startsWith('up{'))).toBeGreaterThan(0);
