@@ -45,7 +45,8 @@ export class SoonRecorder implements Recorder {
   passed(requestId: string | undefined, error: RunError | undefined): void {
     this.#sampler.passed(requestId, error);
     if (this.#sampler.isFull) this.#tell();
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#tell();
     }, TELL_MS).unref();
