@@ -95,6 +95,40 @@ async function longSteps(): Promise<number> {
   }
 }
 
+/** Requests of known length that wait behind others without end. */
+async function crowd(
+  count: number,
+): Promise<{ ends: (() => void)[]; many: Promise<Reply>[]; limit: number }> {
+  const limit = await longSteps();
+  for (let run = 0; run < 10; run++) await ask(steps(limit));
+  const ends = await occupy();
+  const many = Array.from({ length: count }, () => ask(steps(limit)));
+  await until(async () => (await waiting()) === count);
+  return { ends, many, limit };
+}
+
+/** A connection on which something is written, and waited for. */
+function dialogue(text: string): {
+  write: (more: string | Buffer) => void;
+  says: (what: RegExp) => Promise<string>;
+} {
+  const socket = connect(port, '127.0.0.1');
+  open.push(socket);
+  socket.on('error', () => undefined);
+  let said = '';
+  socket.on('data', (bytes) => (said += bytes.toString('latin1')));
+  socket.write(text);
+  return {
+    write: (more) => void socket.write(more),
+    says: async (what) => {
+      await until(() => Promise.resolve(what.test(said)));
+      const all = said;
+      said = '';
+      return all;
+    },
+  };
+}
+
 beforeEach(() => start());
 afterEach(async () => {
   for (const socket of open.splice(0)) socket.destroy();
@@ -148,12 +182,7 @@ describe('a deadline', () => {
   });
 
   it('that cannot be held is refused at once, with when to come again', async () => {
-    const limit = await longSteps();
-    for (let run = 0; run < 10; run++) await ask(steps(limit));
-    const end = await begin(steps(FOREVER));
-    await until(async () => Promise.resolve(server.models.find('loop').queue.underWay === 1));
-    const many = Array.from({ length: 20 }, () => ask(steps(limit)));
-    await until(async () => (await waiting()) === 20);
+    const { ends, many, limit } = await crowd(20);
     const refused = await ask(steps(limit, { timeout: 200_000 }));
     expect(refused.status).toBe(429);
     expect(refused.headers['retry-after']).toMatch(/^[1-9]\d*$/);
@@ -174,10 +203,52 @@ describe('a deadline', () => {
     // Who has the time has an answer.
     const patient = ask(steps(limit, { timeout: 170_000_000 }));
     await until(async () => (await waiting()) === 21);
-    end();
+    for (const end of ends) end();
     expect((await patient).status).toBe(200);
     for (const reply of await Promise.all(many)) expect(reply.status).toBe(200);
     expect(await notRun('refused')).toBe(2);
+  });
+
+  it('of a header is judged before the body is sent', async () => {
+    const { ends, many } = await crowd(30);
+    const head = (length: number, ...more: string[]): string =>
+      [
+        `POST ${path('loop')} HTTP/1.1`,
+        'Host: x',
+        'X-Request-Timeout-Ms: 200',
+        `Content-Length: ${length}`,
+        ...more,
+        '\r\n',
+      ].join('\r\n');
+    const kept = dialogue(head(500_000));
+    expect(await kept.says(/\r\n\r\n\{.*\}/)).toMatch(/^HTTP\/1.1 429 (?!.*connection: close)/is);
+    // Its body comes all the same, and what comes after it is answered.
+    kept.write(Buffer.alloc(500_000));
+    kept.write('GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(await kept.says(/live/)).toContain('HTTP/1.1 200 OK');
+    const asked = dialogue(head(500_000, 'Expect: 100-continue'));
+    expect(await asked.says(/\}$/)).toMatch(/^HTTP\/1.1 429 .*connection: close/is);
+    const large = dialogue(head(4 << 20));
+    expect(await large.says(/\}$/)).toMatch(/^HTTP\/1.1 429 .*connection: close/is);
+    expect(await notRun('refused')).toBe(3);
+    expect(
+      await metric(port, 'onlite_server_model_requests_total', { ...quiet, outcome: 'overloaded' }),
+    ).toBe(3);
+    for (const end of ends) end();
+    for (const reply of await Promise.all(many)) expect(reply.status).toBe(200);
+  });
+
+  it('of a header is not judged before the body where bodies have priorities', async () => {
+    expect((await ask(steps(2, { priority: 2 }))).status).toBe(200);
+    const { ends, many, limit } = await crowd(100);
+    const { intervalMs } = server.models.find('loop').queue.time;
+    const headers = { 'X-Request-Timeout-Ms': String(Math.ceil(50 * intervalMs)) };
+    expect((await ask(steps(limit, {}, headers))).status).toBe(429);
+    const urgent = ask(steps(2, { priority: 1 }, headers));
+    await until(async () => (await waiting()) === 101);
+    for (const end of ends) end();
+    expect((await urgent).status).toBe(200);
+    for (const reply of await Promise.all(many)) expect(reply.status).toBe(200);
   });
 
   it('is none that refuses everything after a run that was slow', async () => {
@@ -225,8 +296,7 @@ describe('priorities', () => {
   it('are those of Triton, and those of RFC 9218', async () => {
     const limit = await longSteps();
     for (let run = 0; run < 10; run++) await ask(steps(limit));
-    const end = await begin(steps(FOREVER));
-    await until(async () => Promise.resolve(server.models.find('loop').queue.underWay === 1));
+    const ends = await occupy();
     const order: string[] = [];
     const asked = async (name: string, parameters: object, headers = {}): Promise<void> => {
       const before = (await waiting()) ?? 0;
@@ -242,7 +312,7 @@ describe('priorities', () => {
     await asked('none', {});
     await asked('urgent', {}, { Priority: 'u=0' });
     await asked('second', { priority: 2 });
-    end();
+    for (const end of ends) end();
     await Promise.all(all);
     expect(order).toEqual(['urgent', 'second', 'none', 'background']);
   });

@@ -6,6 +6,7 @@ import type { Change } from '../observe/observed-request';
 import type { Observer } from '../observe/observer';
 import { GONE } from '../observe/outcome';
 import { printTraceparent } from '../logs/trace-context';
+import { Overloaded } from '../models';
 import { RequestError, failureOf, type WireFailure } from '../wire/errors';
 import { jsonAnswer, type Body, type WireAnswer } from '../wire/request';
 import type { Handler, Method, Protocol, Route } from '../wire/route';
@@ -69,6 +70,8 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
     const { url, path } = seen;
     let share: BodyShare | undefined;
     let making: Promise<WireAnswer> | undefined;
+    /** The connection is kept though nothing of the body was read. */
+    let mayLeave = false;
     const succeed = (answer: WireAnswer): void => finish(answer, undefined);
     const finish = (answer: WireAnswer, error: unknown): void => {
       observer.end(seen, response.destroyed ? GONE : answer.status, error);
@@ -91,8 +94,9 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       }
       const failure = failureOf(error);
       if (failure.internal !== undefined) settings.onError(failure.internal);
-      // What is left of the body would be taken for the next request.
-      if (!request.complete) {
+      // What is left of the body would be taken for the next request, unless Node throws it away.
+      const isLeft = mayLeave && error instanceof Overloaded;
+      if (!request.complete && !isLeft) {
         response.setHeader('Connection', 'close');
         lingerAfter(request);
       }
@@ -116,6 +120,15 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
         making = answer;
         answer.then(succeed, fail).catch(settings.onError);
       } else succeed(answer);
+    };
+    const beforeBody = (seen: HttpRequest, route: Route): void => {
+      if (route.beforeBody === undefined) return;
+      try {
+        observer.enter(seen);
+        route.beforeBody(seen);
+      } finally {
+        observer.leave();
+      }
     };
     /** Goes on once the caller was let through. */
     const admitted = (waited: Promise<void> | undefined, goOn: () => void): void => {
@@ -146,6 +159,12 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       const announced = announcedBody(request, maxBodyBytes);
       const model = route.ofAll === true ? ALL_MODELS : (names['model'] ?? settings.onlyModel());
       admitted(admit(seen, route.needs ?? 'infer', model), () => {
+        if (seen.deadline !== undefined && !announced.isEmpty) {
+          mayLeave =
+            !continues && announced.length !== undefined && announced.length <= LEFT_UNREAD;
+          beforeBody(seen, route);
+          mayLeave = false;
+        }
         if (continues) response.writeContinue();
         share = isCounted(announced)
           ? settings.bodies?.share(model ?? '', announced.length, seen.deadline)
@@ -183,6 +202,9 @@ function changeOf({ method, path, found }: HttpRequest): Change {
 
 /** Of what a client has written, in a line of the log. */
 const MOST_LETTERS = 200;
+
+/** A body of so many bytes costs less to throw away, as Node does, than another connection would. */
+const LEFT_UNREAD = 1 << 20;
 
 /** Bodies that are large, or may turn out to be. */
 const isCounted = ({ length, encoding }: AnnouncedBody): boolean =>

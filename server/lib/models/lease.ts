@@ -124,6 +124,7 @@ export class Lease {
   ): Promise<void> | undefined {
     this.askedAt = performance.now();
     this.ranFrom = this.askedAt;
+    if (priority !== caller.priority) this.model.queue.hasPrioritiesInBodies = true;
     const run = (): Promise<void> | undefined => this.#begin(caller, timeoutMs, priority);
     return this.#recorder === undefined ? run() : this.#noting(run);
   }

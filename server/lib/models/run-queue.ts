@@ -15,8 +15,14 @@ export interface QueueLimits {
   readonly maxQueueBytes: number;
 }
 
-/** Of shorter runs the session has the next ones already when one ends: hearing of its end takes as long. */
-const SHORT_MS = 10;
+/**
+ * Of shorter runs the session has the next ones already when one ends: a thread that is busy with requests hears of
+ * it a few milliseconds later, in which nothing would be run.
+ */
+const SHORT_MS = 100;
+
+/** What runs take varies: who has no more time than they took lately, all together, might be too late. */
+const MARGIN = 1.1;
 
 /** Between two looks for requests whose time is over. */
 const LOOK_MS = 5;
@@ -36,6 +42,8 @@ interface Waiting {
  */
 export class RunQueue {
   readonly time: ServiceTime;
+  /** Requests have had a priority in their bodies: that of others is not known by their headers alone. */
+  hasPrioritiesInBodies = false;
   readonly #limits: QueueLimits;
   readonly #statistics: RequestStatistics;
   /** Sets keep their order. By priority, the first first. */
@@ -72,6 +80,15 @@ export class RunQueue {
   }
 
   /**
+   * Refuses a request of which no more is known than its deadline, and the priority that its headers have.
+   *
+   * @throws Overloaded if others wait, and its turn would come too late
+   */
+  refuseLate({ deadline, priority }: Caller): void {
+    if (this.#count > 0 && !this.hasPrioritiesInBodies) this.#checkTime(deadline, priority);
+  }
+
+  /**
    * Waits for a place.
    *
    * @param bytes - of the request's tensors
@@ -101,7 +118,7 @@ export class RunQueue {
     if (deadline === undefined) return;
     let ahead = this.#underWay + 1;
     for (let level = 0; level < priority; level++) ahead += this.#waiting[level]?.size ?? 0;
-    const late = this.time.until(ahead) - (deadline - performance.now());
+    const late = MARGIN * this.time.until(ahead) - (deadline - performance.now());
     // Something is under way: where all are refused, what ends next says how long runs take now.
     if (late <= 0) return;
     this.#statistics.refused();
@@ -164,14 +181,28 @@ export class RunQueue {
     while (this.#count > 0 && this.#hasRoom) {
       const next = this.#first();
       if (next === undefined) return;
-      if (next.deadline !== undefined && next.deadline <= performance.now()) {
-        this.#expire(next);
+      const error = this.#tooLateFor(next);
+      if (error !== undefined) {
+        this.#expire(next, error);
         continue;
       }
       this.#remove(next);
       this.#underWay++;
       next.go();
     }
+  }
+
+  /** A run that would not end in time is not begun: it would be given up, and what it took be lost to others. */
+  #tooLateFor({ deadline }: Waiting): OnliteError | undefined {
+    if (deadline === undefined) return undefined;
+    const left = deadline - performance.now();
+    if (left <= 0) return tooLate();
+    // Of others that are run it will be known how long they take.
+    const isOnly = this.#underWay === 0 && this.#count === 1;
+    const ms = this.time.until(this.#underWay + 1);
+    if (isOnly || ms <= left) return undefined;
+    const what = `the run would take some ${Math.ceil(ms)} ms, which is past the request's deadline`;
+    return new OnliteError('ERR_TIMEOUT', what);
   }
 
   #first(): Waiting | undefined {
@@ -203,9 +234,9 @@ export class RunQueue {
     this.#drop(waiting, new OnliteError('ERR_CANCELLED', 'the client has left'));
   }
 
-  #expire(waiting: Waiting): void {
+  #expire(waiting: Waiting, error = tooLate()): void {
     this.#statistics.expired();
-    this.#drop(waiting, tooLate());
+    this.#drop(waiting, error);
   }
 
   /** One timer for all that wait. */

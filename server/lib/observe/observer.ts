@@ -40,7 +40,7 @@ export class Observer {
    */
   enter(request: ObservedRequest): RequestSpan | undefined {
     enterExchange(request);
-    return (request.span = beginSpan(request));
+    return (request.span ??= beginSpan(request));
   }
 
   leave(): void {

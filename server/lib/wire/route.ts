@@ -46,6 +46,12 @@ export interface Route {
   readonly methods: Readonly<Partial<Record<Method, Handler>>>;
   /** Whether a body of this type, in lower case and without parameters, is taken; all are by default. */
   readonly takes?: (type: string | undefined, parameters: string) => boolean;
+  /**
+   * Looks at a request with a deadline before anything of its body is read.
+   *
+   * @throws ModelError as the handler would
+   */
+  readonly beforeBody?: (request: Pick<WireRequest, 'names' | 'caller'>) => void;
   /** The query is part of the path, as in TensorFlow Serving. */
   readonly withQuery?: boolean;
   /** What a caller must be allowed where a server asks who calls. Default `infer`. */

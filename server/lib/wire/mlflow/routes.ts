@@ -1,5 +1,6 @@
 import { ModelError, type Lease, type ServedModel } from '../../models';
 import { badRequest } from '../errors';
+import { inTime } from '../in-time';
 import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
 import {
@@ -40,6 +41,7 @@ export function mlflow({ models, version, nonFinite }: WireContext): Protocol {
   };
   const named: Handler = (request) =>
     invoke(choose(request.names['model'] ?? '', request), request, nonFinite);
+  const beforeBody = inTime(models);
   return {
     name: 'mlflow',
     owns: (path) =>
@@ -53,8 +55,13 @@ export function mlflow({ models, version, nonFinite }: WireContext): Protocol {
         path: /^\/version$/,
         methods: { GET: () => ({ status: 200, type: 'text/plain; charset=utf-8', body: version }) },
       },
-      { path: /^\/invocations$/, methods: { POST: only }, takes },
-      { path: /^\/models\/(?<model>[^/]+)\/invocations$/, methods: { POST: named }, takes },
+      { path: /^\/invocations$/, methods: { POST: only }, takes, beforeBody },
+      {
+        path: /^\/models\/(?<model>[^/]+)\/invocations$/,
+        methods: { POST: named },
+        takes,
+        beforeBody,
+      },
     ],
   };
 }

@@ -13,6 +13,7 @@ import {
 import { forbidControl, type Handler, type Protocol, type Route, type WireContext } from '../route';
 import { LENGTH_HEADER, printAnswer, wantedOutputs } from './answer';
 import { indexEntry, modelConfig, modelMetadata, modelStatistics } from './describe';
+import { inTime } from '../in-time';
 import { runAndAnswer } from '../run-call';
 import { feedRaw } from '../tensors/raw';
 import { feed, planFeed } from './feed';
@@ -94,6 +95,7 @@ export function openInference(context: WireContext): Protocol {
         path: new RegExp(`${model}/infer$`),
         methods: { POST: (request) => infer(models, find(request), request, context.nonFinite) },
         takes: takesInfer,
+        beforeBody: inTime(models),
       },
       get(`${model}/ready$`, modelReady),
       get(`${model}/config$`, (request) => jsonAnswer(modelConfig(find(request)))),

@@ -1,5 +1,6 @@
 import type { ServedModel } from '../../models';
 import { RequestError, badRequest } from '../errors';
+import { inTime } from '../in-time';
 import { JSON_TYPE, headerOf, jsonAnswer, type WireAnswer, type WireRequest } from '../request';
 import type { Handler, Protocol, WireContext } from '../route';
 import { modelStatus, signatureMetadata } from './describe';
@@ -47,6 +48,7 @@ export function tensorflowServing({ models, nonFinite }: WireContext): Protocol 
   const post = (method: string, handler: Handler) => ({
     path: path(`:${method}`),
     methods: { POST: handler },
+    beforeBody: inTime(models),
     withQuery: true,
   });
   return {

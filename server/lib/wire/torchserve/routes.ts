@@ -1,4 +1,5 @@
 import type { Lease, ServedModel } from '../../models';
+import { inTime } from '../in-time';
 import type { NonFinite } from '../json/numbers';
 import { JsonReader } from '../json/reader';
 import { JSON_TYPE, headerOf, jsonAnswer, type WireAnswer, type WireRequest } from '../request';
@@ -41,6 +42,7 @@ export function torchServe({ models, nonFinite }: WireContext): Protocol {
       {
         path: /^\/predictions\/(?<model>[^/]+)(?:\/(?<version>[^/]+))?$/,
         methods: { POST: predictions, PUT: predictions },
+        beforeBody: inTime(models),
       },
     ],
   };
