@@ -10,8 +10,15 @@ export type TextValue = string | TextMessage;
 /** Deeper ones are no configuration. */
 const MAX_DEPTH = 32;
 
-const TOKEN =
-  /\s*(?:#[^\n]*(?:\n\s*|$))*([A-Za-z_][\w./]*|[+-]?[\d.][\w.+-]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[{}<>[\],:;]|$)/uy;
+const BLANK = /\s*/uy;
+
+/** One at a time, or the first letter of a string: what repeats alternatives needs a stack as long as the text. */
+const TOKEN = /[A-Za-z_][\w./]*|[+-]?[\d.][\w.+-]*|["'{}<>[\],:;]|$/uy;
+
+const NO_TOKEN = 'what is no token';
+
+/** Of what is not understood no more is shown. */
+const SHOWN = 60;
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' };
 
@@ -42,12 +49,42 @@ class Reader {
 
   #next(): string {
     const before = this.#token;
-    TOKEN.lastIndex = this.#position;
-    const match = TOKEN.exec(this.#text);
-    if (match?.[1] === undefined) throw this.#fail('what is no token');
-    this.#position = TOKEN.lastIndex;
-    this.#token = match[1];
+    this.#skipBlanks();
+    const [token] = this.#match(TOKEN) ?? [];
+    if (token === undefined) throw this.#fail(NO_TOKEN);
+    this.#token = token === '"' || token === "'" ? this.#string(token) : token;
     return before;
+  }
+
+  #match(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.#position;
+    const match = pattern.exec(this.#text);
+    if (match !== null) this.#position = pattern.lastIndex;
+    return match;
+  }
+
+  /** And comments. */
+  #skipBlanks(): void {
+    for (;;) {
+      this.#match(BLANK);
+      if (this.#text[this.#position] !== '#') return;
+      const end = this.#text.indexOf('\n', this.#position);
+      this.#position = end === -1 ? this.#text.length : end;
+    }
+  }
+
+  /** The rest of a string, with its quotes. */
+  #string(quote: string): string {
+    const start = this.#position - 1;
+    for (let at = this.#position; ; at++) {
+      if (this.#text[at] === '\\') at++;
+      else if (this.#text[at] === quote) {
+        this.#position = at + 1;
+        return this.#text.slice(start, this.#position);
+      }
+      const letter = this.#text[at];
+      if (letter === undefined || letter === '\n') throw this.#fail(NO_TOKEN);
+    }
   }
 
   #fail(what: string): Error {
@@ -66,7 +103,8 @@ class Reader {
     const fields = new Map<string, TextValue[]>();
     while (this.#token !== end) {
       const name = this.#next();
-      if (!/^[A-Za-z_]\w*$/.test(name)) throw this.#fail(`expected a field, got '${name}'`);
+      if (!/^[A-Za-z_]\w*$/.test(name))
+        throw this.#fail(`expected a field, got '${shortened(name)}'`);
       const values = fields.get(name) ?? [];
       fields.set(name, values);
       const hasColon = this.#skip(':');
@@ -86,7 +124,7 @@ class Reader {
     if (this.#skip('{')) return this.#message('}', depth + 1);
     if (this.#skip('<')) return this.#message('>', depth + 1);
     if (!mayBePlain || !/^[\w."'+-]/.test(this.#token)) {
-      throw this.#fail(`expected a value, got '${this.#token}'`);
+      throw this.#fail(`expected a value, got '${shortened(this.#token)}'`);
     }
     let value = this.#plain();
     // Strings that follow each other are one.
@@ -102,3 +140,7 @@ class Reader {
       .replaceAll(/\\(.)/gsu, (_, letter: string) => ESCAPES[letter] ?? letter);
   }
 }
+
+/** Enough of a text to know it by. */
+export const shortened = (text: string): string =>
+  text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;

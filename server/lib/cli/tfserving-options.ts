@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import { normalised, type ModelConfig, type ServerConfig } from '../config';
-import { readTextFormat, type TextMessage, type TextValue } from './text-format';
+import { readTextFormat, shortened, type TextMessage, type TextValue } from './text-format';
 import { UsageError } from './usage-error';
 
 /** What TensorFlow Serving's options mean here. */
@@ -249,7 +249,7 @@ function batchingOf(file: string | undefined): NonNullable<ModelConfig['batching
 function only(message: TextMessage, fields: readonly string[], path: string): void {
   const other = Object.keys(message).find((field) => !fields.includes(field));
   if (other === undefined) return;
-  throw new Error(`${path}${other}: is not known here; expected ${fields.join(', ')}`);
+  throw new Error(`${path}${shortened(other)}: is not known here; expected ${fields.join(', ')}`);
 }
 
 function one(message: TextMessage, field: string, path: string): TextMessage {
@@ -261,10 +261,20 @@ function asMessage(value: TextValue | undefined, path: string): TextMessage {
   throw new Error(`${path}: expected a message, got ${shown(value)}`);
 }
 
+/** Names, and paths as long as the system takes them. */
+const LONGEST_TEXT = 4096;
+
 function text(message: TextMessage, field: string, path: string): string {
   const [value, second] = message[field] ?? [];
-  if (typeof value === 'string' && second === undefined) return value;
-  throw new Error(`${path}${field}: expected one value`);
+  if (typeof value !== 'string' || second !== undefined) {
+    throw new Error(`${path}${field}: expected one value`);
+  }
+  if (value.length > LONGEST_TEXT) {
+    throw new Error(
+      `${path}${field}: expected no more than ${LONGEST_TEXT} characters, got ${value.length}`,
+    );
+  }
+  return value;
 }
 
 function version(value: TextValue): string {
@@ -278,4 +288,8 @@ function number(value: TextValue, path: string): number {
 }
 
 const shown = (value: TextValue | undefined): string =>
-  typeof value === 'string' ? `'${value}'` : value === undefined ? 'nothing' : 'a message';
+  typeof value === 'string'
+    ? `'${shortened(value)}'`
+    : value === undefined
+      ? 'nothing'
+      : 'a message';

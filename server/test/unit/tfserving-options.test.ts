@@ -6,6 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { readCommandLine } from '../../lib/cli/options';
 import { readTextFormat } from '../../lib/cli/text-format';
+import { servingOptions } from '../../lib/cli/tfserving-options';
+import { UsageError } from '../../lib/cli/usage-error';
 
 const folder = mkdtempSync(join(tmpdir(), 'onlite-serving-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -36,6 +38,36 @@ describe("protobuf's text format", () => {
   it('is refused after a comment in no more time than after another', () => {
     // Would not end if a comment could be read in more than one way.
     expect(() => readTextFormat(`${'# '.repeat(200)}\n@`)).toThrow('what is no token');
+  });
+
+  it.each([
+    ['a string', `a: "${'x'.repeat(20 << 20)}"`, 20 << 20],
+    ['escapes', `a: '${'\\n'.repeat(1 << 20)}'`, 1 << 20],
+    ['many strings', `a: ${'"x"'.repeat(1 << 20)}`, 1 << 20],
+    ['comments', `${'#\n'.repeat(4 << 20)} a: x`, 1],
+    ['blanks', `${' '.repeat(20 << 20)} a: x`, 1],
+    ['a name', `a: ${'x'.repeat(20 << 20)}`, 20 << 20],
+  ])('may have %s as long as memory is', (_, text, length) => {
+    const { a = [] } = readTextFormat(text);
+    expect(a.map((value) => (value as string).length)).toEqual([length]);
+  });
+
+  it('does not show all of what is too long', () => {
+    const long = 'x'.repeat(1 << 20);
+    for (const text of [
+      `"${long}"`,
+      long,
+      `${long} {}`,
+      `a: "${long}`,
+      `model_config_list { config { name: "${long}" base_path: "/" } }`,
+      `model_config_list { config { name: "a" base_path: "${long}" } }`,
+      `model_config_list { config { name: "a" base_path: "b" model_version_policy { ${long} {} } } }`,
+      `model_config_list { config { name: "a" base_path: "b" model_version_policy: "${long}" } }`,
+    ]) {
+      const asked = (): unknown => servingOptions([`--model_config_file=${file(text)}`]);
+      expect(asked).toThrow(UsageError);
+      expect(asked).toThrow(/^--model_config_file: [^]{1,300}$/);
+    }
   });
 
   it.each([
