@@ -11,6 +11,7 @@ import { createApiKey, createServer } from '@onlite/server';
 import { PREDICTION, V2, callGrpc, infer, input, newClient, raw } from './grpc-support';
 import { encode, type Message } from './protobuf';
 import { call, fixture, json, post, root, type Call } from './support';
+import { temporaryFolder } from './versions-support';
 import { logged, serveWatched } from './watch-support';
 
 const folder = temporaryFolder();
