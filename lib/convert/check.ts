@@ -29,6 +29,11 @@ export interface OutputCheck {
    * the same class first.
    */
   readonly agreement?: number;
+  /**
+   * Where not all of the original's real numbers are finite, the share that is; 0 shows nothing of the
+   * conversion, and does not hold.
+   */
+  readonly finite?: number;
   readonly holds: boolean;
 }
 
@@ -64,6 +69,7 @@ class OutputRecord {
   readonly #sums: OutputSums | undefined;
   #greatest = 0;
   #elements = 0;
+  #finite = 0;
   #same = 0;
 
   constructor(pair: MatchedValues, contender: Contender) {
@@ -87,7 +93,9 @@ class OutputRecord {
     if (this.#sums) {
       const one = outputValues(expected, reference as TensorValueMetadata);
       for (const value of one.values) {
-        if (Number.isFinite(value)) this.#greatest = Math.max(this.#greatest, Math.abs(value));
+        if (!Number.isFinite(value)) continue;
+        this.#greatest = Math.max(this.#greatest, Math.abs(value));
+        this.#finite++;
       }
       this.#sums.add(one, outputValues(actual, candidate as TensorValueMetadata));
       return;
@@ -118,7 +126,8 @@ class OutputRecord {
       meanError,
       limit,
       ...(agreement ? { agreement: agreement.top1 } : {}),
-      holds: maxError <= limit,
+      ...(this.#finite < this.#elements ? { finite: this.#finite / this.#elements } : {}),
+      holds: maxError <= limit && this.#finite > 0,
     };
   }
 }

@@ -16,7 +16,7 @@ function valueRow({ signature, end, name, source, converted }: ConvertedValue): 
 }
 
 function checkRow(check: OutputCheck): string[] {
-  const { signature, name, maxError, meanError, limit, agreement, holds } = check;
+  const { signature, name, maxError, meanError, limit, agreement, finite, holds } = check;
   return [
     signature,
     name,
@@ -24,6 +24,7 @@ function checkRow(check: OutputCheck): string[] {
     figure(meanError),
     figure(limit),
     percent(agreement),
+    percent(finite),
     holds ? '' : 'not held',
   ];
 }
@@ -46,7 +47,8 @@ export function renderText(result: ConvertResult): string {
     ...notes.map((note) => ['note', note]),
   ];
   const valueHeader = ['signature', '', 'name', 'in the source', 'converted', ''];
-  const header = ['signature', 'output', 'max error', 'mean error', 'allowed', 'agreement', ''];
+  const measures = ['max error', 'mean error', 'allowed', 'agreement', 'finite'];
+  const header = ['signature', 'output', ...measures, ''];
   const left = check.notCompared.join(', ');
   const verdict = check.holds
     ? green('The outputs agree.')
