@@ -6,7 +6,7 @@ import { dataFolder } from '../../engine/runtime/installed-providers';
 import { OnliteError } from '../../errors';
 import { startChild } from '../child';
 import { makeFolder, refused, removeFolder, removeLeftovers, workPrefix } from './folders';
-import { readLock, type EnvironmentName, type Lock } from './lock';
+import { convertersFolder, readLock, type EnvironmentName, type Lock } from './lock';
 import { withProcessLock } from './process-lock';
 import { findPython, type Python } from './python';
 
@@ -97,17 +97,18 @@ function pipEnvironment(temporary: string): NodeJS.ProcessEnv {
   };
 }
 
+/** Runs a module of a Python, which ends with this process: no `exit` is heard of a signal. */
 async function run(
-  program: string,
+  python: string,
   args: readonly string[],
   doing: string,
   { temporary, signal }: { readonly temporary: string; readonly signal: AbortSignal | undefined },
 ): Promise<void> {
   const env = pipEnvironment(temporary);
   // stdout is the program's that uses onlite; pip shows its progress, with sizes, on a terminal.
-  const child = startChild(program, args, {
+  const child = startChild(python, ['-I', join(convertersFolder(), 'tied.py'), ...args], {
     env,
-    stdio: ['ignore', 2, 'inherit'],
+    stdio: ['pipe', 2, 'inherit'],
     signal,
     what: 'making the environment',
   });
@@ -133,10 +134,10 @@ async function fill(
     const made = join(work, 'environment');
     mkdirSync(temporary);
     onStage?.('creating');
-    await run(python.path, ['-I', '-m', 'venv', made], 'python -m venv', { temporary, signal });
+    await run(python.path, ['venv', made], 'python -m venv', { temporary, signal });
     onStage?.('installing');
-    const install = ['-I', '-m', 'pip', 'install', '--no-deps', '--require-hashes'];
-    install.push('--only-binary=:all:', '--requirement', lock.file);
+    const install = ['pip', 'install', '--no-deps', '--require-hashes', '--only-binary=:all:'];
+    install.push('--requirement', lock.file);
     await run(programOf(made), install, 'pip install', { temporary, signal });
     const manifest = { lock: lock.sha256, python: python.version, bytes: await sizeOf(made) };
     await writeFile(join(made, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);

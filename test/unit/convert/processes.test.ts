@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -92,8 +92,56 @@ it('what changes Python is not passed on', () => {
 
 const python = describePython('python3');
 
+const converters = fileURLToPath(new URL('../../../converters/', import.meta.url));
+
+describe.runIf(python)('a module of Python that is tied to who has started it', () => {
+  const tied = ['-I', join(converters, 'tied.py')];
+
+  /** What it prints, and its exit code, with standard input open to its end. */
+  const run = async (...args: string[]): Promise<[string, number | null]> => {
+    const child = spawn(python!.path, [...tied, ...args], { stdio: ['pipe', 'pipe', 'ignore'] });
+    let printed = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return [printed, code];
+  };
+
+  it('has its arguments, its exit code and nothing to read', async () => {
+    const [printed, code] = await run('timeit', '-n1', '-r1', 'print("here")');
+    expect(printed).toMatch(/^here\n1 loop/);
+    expect(code).toBe(0);
+    expect((await run('timeit', 'fail'))[1]).toBe(1);
+    const [read] = await run(
+      'timeit',
+      '-n1',
+      '-r1',
+      '-s',
+      'import sys',
+      'print([sys.stdin.read()])',
+    );
+    expect(read).toMatch(/^\[''\]\n/);
+  });
+
+  it('ends when that is killed', async () => {
+    const file = join(folder, 'tied');
+    const wait =
+      'import os, subprocess, sys, time; ' +
+      'child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]); ' +
+      `open(${JSON.stringify(file)}, "w").write(f"{os.getpid()} {child.pid}."); time.sleep(600)`;
+    const script =
+      "const { spawn } = require('node:child_process');" +
+      `spawn(${JSON.stringify(python!.path)}, ${JSON.stringify([...tied, 'timeit', wait])},` +
+      "{ detached: true, stdio: ['pipe', 'ignore', 'inherit'] }); setInterval(() => {}, 1000)";
+    const parent = spawn(process.execPath, ['-e', script], { stdio: 'inherit' });
+    await vi.waitUntil(() => existsSync(file) && readFileSync(file, 'utf8').endsWith('.'), 20_000);
+    const pids = readFileSync(file, 'utf8').split(/[ .]/).slice(0, 2).map(Number);
+    expect(pids.map(isAlive)).toEqual([true, true]);
+    parent.kill('SIGKILL');
+    await vi.waitUntil(() => !pids.some(isAlive), 20_000);
+  });
+});
+
 describe.runIf(python)('a program in Python', () => {
-  const converters = fileURLToPath(new URL('../../../converters/', import.meta.url));
   const start = (body: string): ConverterProcess => {
     const program = join(folder, 'program.py');
     writeFileSync(
