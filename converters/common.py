@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import traceback
+import zipfile
 
 # What tf2onnx makes names unique with.
 NUMBERED = re.compile(r"__\d+(?![0-9A-Za-z])")
@@ -121,6 +122,25 @@ def save_samples(path, samples):
     )
 
 
+# Archives of models are of numbers, which cannot be packed by much.
+PACKED, UNPACKED = 20, 256 << 20
+
+
+def refuse_bomb(source):
+    """Keras', skops' and PyTorch's files are ZIP archives; zipfile unpacks no more than they declare."""
+    if not zipfile.is_zipfile(source):
+        return
+    with zipfile.ZipFile(source) as archive:
+        size = sum(each.file_size for each in archive.infolist())
+    packed = os.path.getsize(source)
+    if size > PACKED * packed + UNPACKED:
+        raise Failure(
+            "source",
+            f"the archive of {packed} bytes unpacks to {size}, which no model does",
+            "unpack and look at it, if you know who has made it, and pack it anew",
+        )
+
+
 def serve(make):
     """make: from a function that tells of progress, what has `convert` and `run`."""
     channel = Channel()
@@ -128,6 +148,8 @@ def serve(make):
     while True:
         request = channel.requests.get()
         try:
+            if request["method"] == "convert" and os.path.isfile(request.get("source", "")):
+                refuse_bomb(request["source"])
             if converter is None:
                 channel.progress("importing")
                 converter = make(channel.progress)

@@ -4,7 +4,16 @@ import os
 import pickle
 import re
 
-from common import Failure, described, load_samples, save_onnx, save_samples, serve, versions
+from common import (
+    Failure,
+    described,
+    load_samples,
+    rename_onnx,
+    save_onnx,
+    save_samples,
+    serve,
+    versions,
+)
 
 
 def load(source, trust):
@@ -32,6 +41,52 @@ def load(source, trust):
         return joblib.load(source)
     with open(source, "rb") as file:
         return pickle.load(file)
+
+
+def parts(estimator):
+    """An estimator, or the steps of a pipeline, those within others too."""
+    steps = getattr(estimator, "steps", None)
+    return [each for _, step in steps for each in parts(step)] if steps else [estimator]
+
+
+def columns(model):
+    """Name, type and known values of each column that a ColumnTransformer uses of a table; or None."""
+    from sklearn.compose import ColumnTransformer
+
+    first = parts(model)[0]
+    names = getattr(first, "feature_names_in_", None)
+    if not isinstance(first, ColumnTransformer) or names is None:
+        return None
+    found = {}
+    for name, part, _ in first.transformers_:
+        if isinstance(part, str) and part == "drop":
+            continue
+        indices = list(first._transformer_to_input_indices[name])
+        kinds = [("float32", None)] * len(indices)
+        for step in parts(part):
+            categories = getattr(step, "categories_", [])
+            if hasattr(step, "vocabulary_"):
+                kinds = [("string", list(step.vocabulary_)[:100])] * len(indices)
+            elif len(categories) == len(indices):
+                kinds = [kind_of(values) for values in categories]
+            else:
+                continue
+            break
+        for index, kind in zip(indices, kinds):
+            # Where several use one, what one knows of it holds for all.
+            if found.get(str(names[index]), ("float32", None)) == ("float32", None):
+                found[str(names[index])] = kind
+    order = {str(name): index for index, name in enumerate(names)}
+    return {name: found[name] for name in sorted(found, key=order.get)}
+
+
+def kind_of(categories):
+    kind = categories.dtype.kind
+    # Not what stands for a missing value.
+    known = [value for value in categories.tolist() if value is not None and value == value]
+    if kind in "OUST" and all(isinstance(value, str) for value in known):
+        return "string", known
+    return ("int64" if kind in "iu" else "float32"), known
 
 
 class Converter:
@@ -62,6 +117,10 @@ class Converter:
         types, inputs = self._inputs(model, options)
         self._progress("converting")
         converted = self._to_onnx(model, types, options)
+        if len(converted.graph.input) == len(inputs):
+            # skl2onnx puts underscores in the place of other characters.
+            names = [value.name for value in converted.graph.input]
+            rename_onnx(converted, dict(zip(names, (each["name"] for each in inputs))))
         save_onnx(converted, request["target"])
         outputs = [
             described(value.name, self._dtype(value), self._dims(value))
@@ -81,6 +140,9 @@ class Converter:
         from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
         shapes = options.get("shapes", {})
+        self._columns = columns(model)
+        if self._columns is not None:
+            return self._column_inputs(shapes)
         unknown = [name for name in shapes if name != "X"]
         if unknown:
             raise Failure("input", f"--shape {unknown[0]}: the only input is X")
@@ -98,6 +160,34 @@ class Converter:
             )
         batch = shapes["X"][0] if "X" in shapes else None
         return [("X", FloatTensorType([batch, width]))], [described("X", "float32", [batch, width])]
+
+    def _column_inputs(self, shapes):
+        from skl2onnx.common import data_types
+
+        kinds = {
+            "float32": data_types.FloatTensorType,
+            "int64": data_types.Int64TensorType,
+            "string": data_types.StringTensorType,
+        }
+        for name in shapes:
+            known = ", ".join(self._columns)
+            raise Failure("input", f"--shape {name}: the inputs are columns of one value a row: {known}")
+        types = [(name, kinds[kind]([None, 1])) for name, (kind, _) in self._columns.items()]
+        inputs = [
+            described(name, kind, [None, 1], **({"values": values} if values else {}))
+            for name, (kind, values) in self._columns.items()
+        ]
+        return types, inputs
+
+    def _table(self, sample):
+        """What the model takes: a table where its columns have names."""
+        if self._columns is None:
+            return sample["X"]
+        import pandas
+
+        values = {name: sample[name].reshape(-1) for name in self._columns}
+        texts = [name for name, (kind, _) in self._columns.items() if kind == "string"]
+        return pandas.DataFrame(values).astype({name: object for name in texts})
 
     def _to_onnx(self, model, types, options):
         from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
@@ -146,7 +236,7 @@ class Converter:
     def run(self, request):
         results = []
         for sample in load_samples(request["inputs"]):
-            values = sample["X"]
+            values = self._table(sample)
             found = {}
             for name in request["names"]:
                 method = self._method(name)

@@ -13,7 +13,7 @@ import { modelByteLength } from '../optimize/guard/byte-length';
 import { checkPaths } from '../optimize/guard/check-paths';
 import { checkConversion, joinChecks, type ConversionCheck } from './check';
 import { ConverterProcess } from './converter-process';
-import { endsOf, type Described } from './described';
+import { endsOf, type Described, type DescribedValue } from './described';
 import { environmentState, makeEnvironment } from './environment/environment';
 import { convertersFolder } from './environment/lock';
 import { givenPython } from './environment/python';
@@ -127,11 +127,16 @@ function signatureOf(session: InferenceSession, key: string, count: number): Run
   };
 }
 
-async function samplesFor(ends: Ends, options: ConvertOptions): Promise<Feeds[]> {
+async function samplesFor(
+  ends: Ends,
+  options: ConvertOptions,
+  described: readonly DescribedValue[] = [],
+): Promise<Feeds[]> {
   const { samples, count = DEFAULT_COUNT, seed = 0 } = options;
   const inputs = ends.inputMetadata;
   const found: Feeds[] = [];
-  const chosen = samples ? await samples(inputs) : randomSamples(inputs, { seed, count });
+  const known = new Map(described.flatMap(({ name, values }) => (values ? [[name, values]] : [])));
+  const chosen = samples ? await samples(inputs) : randomSamples(inputs, { seed, count }, known);
   for await (const feeds of chosen) found.push(feeds);
   if (found.length === 0) throw new OnliteError('ERR_INVALID_ARGUMENT', 'samples: there are none');
   return found;
@@ -193,7 +198,7 @@ async function check(finished: string, work: Work): Promise<Checked> {
     for (const [key, each] of signatures) {
       const source = endsOf(each);
       const converted = signatureOf(session, key, signatures.length);
-      const samples = await samplesFor(source, options);
+      const samples = await samplesFor(source, options, each.inputs);
       const expected = await runOriginal(converter, samples, {
         folder,
         signature: key,

@@ -7,6 +7,8 @@ export interface DescribedValue {
   readonly name: string;
   readonly type: string;
   readonly shape: readonly (number | null)[];
+  /** Those that the model knows: others may be an error to it. */
+  readonly values?: readonly (string | number)[];
 }
 
 /** What a converter's program says of a source and of what it has made. */

@@ -24,13 +24,16 @@ function randomTensor(
   { name, type, shape }: TensorValueMetadata,
   batch: number,
   next: () => number,
+  known: readonly (string | number)[] | undefined,
 ): TensorLike {
   const dims = shape.map((dim, axis) => {
     if (typeof dim === 'number') return dim;
     return axis === 0 ? batch : OPEN_SIZE;
   });
   const size = dims.reduce((product, dim) => product * dim, 1);
+  const any = (): string | number => known?.[Math.floor(next() * known.length)] ?? '';
   if (type === 'string') {
+    if (known) return new Tensor('string', Array.from({ length: size }, any).map(String), dims);
     const letter = (): string => String.fromCharCode(97 + Math.floor(next() * 26));
     return new Tensor('string', Array.from({ length: size }, letter), dims);
   }
@@ -41,9 +44,10 @@ function randomTensor(
     );
   }
   const isWhole = /^u?int|^bool$/.test(type);
-  const values = Float64Array.from({ length: size }, () =>
-    isWhole ? Math.floor(next() * INTEGERS) : 2 * next() - 1,
-  );
+  const values = Float64Array.from({ length: size }, () => {
+    if (known) return Number(any());
+    return isWhole ? Math.floor(next() * INTEGERS) : 2 * next() - 1;
+  });
   return tensorOfValues(values, dims, type, undefined);
 }
 
@@ -51,11 +55,13 @@ function randomTensor(
  * Random samples, the same for the same seed: numbers from −1 to 1, whole ones 0 or 1. Where the first
  * dimension of an input is open, so many of each batch size.
  *
+ * @param known - of inputs by name: the values that are drawn
  * @throws OnliteError ERR_UNSUPPORTED for inputs that are no tensors of numbers or texts
  */
 export function* randomSamples(
   inputs: readonly ValueMetadata[],
   { seed, count }: { readonly seed: number; readonly count: number },
+  known: ReadonlyMap<string, readonly (string | number)[]> = new Map(),
 ): Generator<Feeds> {
   const next = randomNumbers(seed);
   const isBatched = inputs.some((input) => input.isTensor && isOpen(input.shape[0]));
@@ -67,7 +73,7 @@ export function* randomSamples(
         if (!input.isTensor) {
           throw new OnliteError('ERR_UNSUPPORTED', `inputs.${input.name}: it is no tensor`);
         }
-        feeds[input.name] = randomTensor(input, batch, next);
+        feeds[input.name] = randomTensor(input, batch, next, known.get(input.name));
       }
       yield feeds;
     }

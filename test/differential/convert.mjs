@@ -1,5 +1,5 @@
 // The real converters on small models that are made here: what they write agrees with the original and
-// is the same each time, and what they cannot convert is named. The environments (804 MB to download
+// is the same each time, and what they cannot convert is named. The environments (818 MB to download
 // for sklearn, tensorflow and onnx2tf, 3 GB more for torch on Linux) are made on first use in
 // build/converters.
 // usage: convert.mjs [--torch] [--python PYTHON] [--only WORDS] [sklearn|tensorflow|onnx2tf|torch…]: by default
@@ -38,6 +38,7 @@ const CASES = {
     ['forest.joblib', 'forest-joblib.onnx', trust],
     ['words.joblib', 'words.onnx', trust],
     ['ridge.skops', 'ridge.onnx'],
+    ['columns.skops', 'columns.onnx', trust],
     ['forest.joblib', 'x.onnx', {}, 'ERR_UNSUPPORTED', /a pickle.* runs code/],
   ],
   tensorflow: [

@@ -23,6 +23,33 @@ def sklearn(path):
     joblib.dump(forest, path("forest.joblib"))
     names = RandomForestClassifier(5, random_state=0).fit(features, [f"kind {n}" for n in labels])
     joblib.dump(names, path("words.joblib"))
+    import numpy
+    import pandas
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+    random = numpy.random.default_rng(1)
+    table = pandas.DataFrame(
+        {
+            "age of person": random.uniform(18, 80, 200),
+            "ignored": 0,
+            "town": random.choice(["Aachen", "Bonn", "Z\u00fcrich"], 200),
+            "rooms": random.integers(1, 5, 200),
+            "income": random.uniform(0, 9, 200),
+        }
+    )
+    by_column = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), ["income", "age of person"]),
+            ("towns", OneHotEncoder(), ["town"]),
+            ("rooms", OrdinalEncoder(), ["rooms"]),
+        ]
+    )
+    truth = (table["income"] * table["rooms"] > 10) ^ (table["town"] == "Bonn")
+    columns = make_pipeline(by_column, LogisticRegression()).fit(table, truth)
+    skops.io.dump(columns, path("columns.skops"))
     digits, numbers = load_digits(return_X_y=True)
     skops.io.dump(Ridge().fit(digits, numbers), path("ridge.skops"))
 

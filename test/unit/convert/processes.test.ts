@@ -160,6 +160,23 @@ describe.runIf(python)('a program in Python', () => {
     });
   };
 
+  it('opens no archive that unpacks to more than a model has', async () => {
+    const [bomb, model] = [join(folder, 'bomb.keras'), join(folder, 'model.keras')];
+    const zip =
+      'import sys, zipfile\n' +
+      'for path, size in ((sys.argv[1], 400 << 20), (sys.argv[2], 200 << 20)):\n' +
+      '    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:\n' +
+      '        archive.writestr("model.weights.h5", bytes(size))\n';
+    expect(spawnSync(python!.path, ['-c', zip, bomb, model]).status).toBe(0);
+    const converter = start('return {}');
+    await expect(converter.ask('convert', { source: bomb })).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(/archive of \d+ bytes unpacks to 419430400/),
+    });
+    expect(await converter.ask('convert', { source: model })).toEqual({});
+    await converter.close();
+  });
+
   it.each([
     ['print("noise"); return {"twice": request["x"] * 2}', { twice: 42 }],
     ['return {"text": "\u00e4\\n"}', { text: '\u00e4\n' }],
