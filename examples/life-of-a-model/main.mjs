@@ -97,6 +97,8 @@ writeFileSync(
         digits: {
           config: {
             watch: {
+              // All requests, though they come as fast as they are answered.
+              sample: 1,
               log: { folder: 'watch' },
               labels: { folder: 'watch' },
               profile: 'profile.json',

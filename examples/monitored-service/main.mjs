@@ -51,6 +51,8 @@ await server.load({
   file: model,
   serving: {
     watch: {
+      // All requests, though they come as fast as they are answered.
+      sample: 1,
       log: { folder },
       labels: { folder },
       profile,
