@@ -53,7 +53,7 @@ async function samples(port: number, headers: Record<string, string> = {}): Prom
 
 /** All requests and their labels, to a server and to a watch of our own. */
 async function feed({ port }: Running): Promise<WatchReport & Pick<ModelWatch, 'bins'>> {
-  const watch = await ModelWatch.open({ model: 'rows', version: '1', profile });
+  const watch = await ModelWatch.open({ model: 'rows', version: '1', profile, sample: 1 });
   const wire = (row: readonly number[]) => [...Float32Array.from(row)];
   for (let from = 0; from < rows.length; from += 4) {
     const some = rows.slice(from, from + 4);
@@ -146,7 +146,7 @@ describe('metrics of a model that is watched', () => {
   it.each(process.platform === 'linux' ? [1, 3] : [1])(
     'are what a watch reports of the same rows, with %i threads',
     async (workers) => {
-      const running = await serveWatched({ profile: file }, { workers });
+      const running = await serveWatched({ profile: file, sample: 1 }, { workers });
       const report = await feed(running);
       expect(report.drift!.features.some(({ drifted }) => drifted)).toBe(true);
       const expected = expectedOf(report);

@@ -12,6 +12,7 @@ const open = (alerts: Readonly<Record<string, AlertRule>>, withProfile = true) =
   told.length = 0;
   return ModelWatch.open({
     model: 'm',
+    sample: 1,
     ...(withProfile && { profile, drift: { window: 10, minRows: 5 } }),
     qualityWindow: 10,
     alerts,

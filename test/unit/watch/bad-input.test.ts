@@ -39,7 +39,7 @@ const scores = (...values: number[]): RowTensors => ({
 });
 
 async function opened(options: Partial<WatchOptions> = {}): Promise<ModelWatch> {
-  return ModelWatch.open({ model: 'm', ...options });
+  return ModelWatch.open({ model: 'm', sample: 1, ...options });
 }
 
 /** Of numbers, of categories, and of values that are all missing. */
