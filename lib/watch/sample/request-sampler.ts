@@ -9,7 +9,7 @@ export interface SampleOptions {
   /**
    * Rows a second that are looked at: all of them while there are no more; of more a share, which is
    * found anew each second. A row with many elements counts as one for each 2,048 of its inputs' and
-   * outputs'. Default 500; where there is a `sample`, no limit.
+   * outputs'. Default 250; where there is a `sample`, no limit.
    */
   readonly maxRowsPerSecond?: number;
 }
@@ -29,7 +29,7 @@ export interface SkippedError {
   readonly time: number;
 }
 
-const MOST_ROWS = 500;
+const MOST_ROWS = 250;
 /** Elements of a row that take about as long as all else that is done for it. */
 const ELEMENTS = 2048;
 const PERIOD_MS = 1000;

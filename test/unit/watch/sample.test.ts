@@ -44,17 +44,17 @@ describe('a sampler', () => {
   it('looks at all rows while there are not too many, and then at about as many as it may', () => {
     const looked = seconds(
       new RequestSampler(),
-      [450, 500, 25_000, 25_000, 25_000, 1500, 250, 250, 250],
+      [225, 250, 12_500, 12_500, 12_500, 750, 125, 125, 125],
     );
     const counts = looked.map(({ length }) => length);
-    expect(counts.slice(0, 2)).toEqual([450, 500]);
+    expect(counts.slice(0, 2)).toEqual([225, 250]);
     // A rise that nobody knew of costs some more.
-    expect(counts[2]).toBeLessThan(2000);
+    expect(counts[2]).toBeLessThan(1000);
     for (const steady of [counts[3]!, counts[4]!]) {
-      expect(steady).toBeGreaterThan(250);
-      expect(steady).toBeLessThanOrEqual(550);
+      expect(steady).toBeGreaterThan(125);
+      expect(steady).toBeLessThanOrEqual(275);
     }
-    expect(counts.at(-1)).toBe(250);
+    expect(counts.at(-1)).toBe(125);
     for (const weight of looked[4]!.slice(10)) expect(Math.abs(weight - 50)).toBeLessThan(3);
   });
 
@@ -110,7 +110,7 @@ describe('a sampler', () => {
     expect(new Set(weights)).toEqual(new Set([4]));
     expect(Math.abs(weights.length - 5000)).toBeLessThan(250);
     const [, , third] = seconds(new RequestSampler({}, 4), [5000, 5000, 5000]);
-    expect(third!.length).toBeLessThanOrEqual(140);
+    expect(third!.length).toBeLessThanOrEqual(70);
   });
 
   it.each([

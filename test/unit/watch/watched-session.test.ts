@@ -52,6 +52,7 @@ function profile(): ReferenceProfile {
 const options = (): Parameters<typeof watch>[1] => ({
   model: 'digits',
   version: '7',
+  sample: 1,
   features: { maxElements: 8 },
   profile: profile(),
   labels: { path: join(folder, 'labels.jsonl') },
