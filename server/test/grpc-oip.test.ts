@@ -304,6 +304,8 @@ describe('what there is', () => {
     const config = inside(await answered('ModelConfig', [[1, 'rows']]), 1);
     expect(texts(config[8])).toEqual(['identity_float32.onnx']);
     expect(inside(config, 5)[2]).toEqual([11n]);
+    // Of what is loaded by a program: all.
+    expect(Object.keys(inside(config, 3))).toEqual(['2']);
   });
 
   it('counts requests', async () => {

@@ -106,3 +106,17 @@ it.each([undefined, 'normal', 'low'] as const)(
     }
   },
 );
+
+it.each([
+  [undefined, { latest: { num_versions: 1 } }],
+  [{ latest: { count: 2 } }, { latest: { num_versions: 2 } }],
+  [{ all: {} }, { all: {} }],
+  [
+    { specific: { versions: [1, '123456789012345678'] } },
+    { specific: { versions: [1, '123456789012345678'] } },
+  ],
+])('tells which versions are served: %j', async (versionPolicy, told) => {
+  await started({ ...(versionPolicy && { versionPolicy }) }, { 'model.onnx': adds(1) });
+  const config = json(await call(port, '/v2/models/model/config'));
+  expect(config).toMatchObject({ version_policy: told });
+});

@@ -116,6 +116,7 @@ describe('what is right', () => {
       status: 200,
       body: {
         name: 'add',
+        version_policy: { all: {} },
         max_batch_size: 0,
         input: [{ name: 'a', data_type: 'TYPE_FP32', dims: [4] }, {}],
       },

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 
+import type { VersionPolicy } from './version-policy';
+
 /** How far numbers may be apart: by no more than `absolute + relative × |expected|`. */
 export interface Tolerance {
   readonly absolute?: number;
@@ -41,6 +43,8 @@ export interface Traffic {
   readonly disabled?: readonly string[];
   /** None of the model's versions is served. */
   readonly unloaded?: boolean;
+  /** Which of the versions that are there are loaded besides those that are named here; all unless given. */
+  readonly policy?: VersionPolicy;
 }
 
 export const NO_TRAFFIC: Traffic = {};

@@ -266,7 +266,7 @@ export class FolderWatch implements VersionSource {
       const settings = modelSettings(name, folder, this.#layers);
       this.#settings.set(name, settings);
       this.#problems.delete(name);
-      await this.#book.setBase(name, settings.traffic);
+      await this.#book.setBase(name, { ...settings.traffic, policy: this.#policyOf(settings) });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       if (this.#problems.get(name) === message) return;
@@ -278,12 +278,16 @@ export class FolderWatch implements VersionSource {
     }
   }
 
+  #policyOf({ described, versions }: ModelSettings): VersionPolicy {
+    const isSaid = described['versionPolicy']?.from !== 'default';
+    return isSaid ? versions : (this.#options.versions ?? versions);
+  }
+
   /** The highest first, so that it has the requests as soon as can be. */
   #wanted(name: string, versions: readonly VersionFolder[]): VersionFolder[] {
     const settings = this.#settings.get(name);
     if (settings === undefined) return [];
-    const isSaid = settings.described['versionPolicy']?.from !== 'default';
-    const policy = isSaid ? settings.versions : (this.#options.versions ?? settings.versions);
+    const policy = this.#policyOf(settings);
     const loadable = versions.filter((each) => this.#isLoadable(each));
     const wanted = wantedVersions(
       loadable.map(({ version }) => version),

@@ -29,6 +29,7 @@ export function overlaid(base: Traffic, changes: TrafficChanges): Traffic {
     ...(shadow !== undefined && { shadow }),
     ...(disabled.length > 0 && { disabled }),
     ...(unloaded && { unloaded }),
+    ...(base.policy !== undefined && { policy: base.policy }),
   };
 }
 

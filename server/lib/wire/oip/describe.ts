@@ -5,6 +5,8 @@ import {
   wireShape,
   type ServedModel,
   type Signature,
+  type Traffic,
+  type VersionPolicy,
   type VersionState,
   type VersionStatus,
 } from '../../models';
@@ -35,7 +37,7 @@ const tensorMetadata = (value: TensorValueMetadata): object => ({
 });
 
 /** `GET /v2/models/{model}/config`: what of Triton's configuration there is. */
-export function modelConfig(model: ServedModel): object {
+export function modelConfig(model: ServedModel, { policy = 'all' }: Traffic): object {
   const signature: Signature = model.signature();
   const values = (list: readonly TensorValueMetadata[]) =>
     list.map((value) => ({
@@ -47,7 +49,7 @@ export function modelConfig(model: ServedModel): object {
     name: model.name,
     platform: platformOf(model),
     backend: model.session.engine,
-    version_policy: { latest: { num_versions: 1 } },
+    version_policy: versionPolicy(policy),
     // Dimensions are told in full, the batch's included.
     max_batch_size: 0,
     input: values(signature.inputs),
@@ -56,6 +58,17 @@ export function modelConfig(model: ServedModel): object {
     default_model_filename: model.file.replace(/^.*[\\/]/, ''),
     parameters: {},
   };
+}
+
+/** In Triton's form. */
+function versionPolicy(policy: VersionPolicy): object {
+  if (policy === 'all') return { all: {} };
+  if ('latest' in policy) return { latest: { num_versions: policy.latest } };
+  // As protobuf has int64 in JSON, where a number of it is not exact.
+  const numbers = policy.map((version) =>
+    Number.isSafeInteger(Number(version)) ? Number(version) : version,
+  );
+  return { specific: { versions: numbers } };
 }
 
 function configType({ type }: TensorValueMetadata): string {

@@ -98,7 +98,10 @@ export function openInference(context: WireContext): Protocol {
         beforeBody: inTime(models),
       },
       get(`${model}/ready$`, modelReady),
-      get(`${model}/config$`, (request) => jsonAnswer(modelConfig(find(request)))),
+      get(`${model}/config$`, (request) => {
+        const found = find(request);
+        return jsonAnswer(modelConfig(found, models.traffic(found.name)));
+      }),
       // Before the model that would be called so.
       get('^/v2/models/stats$', statistics),
       get(`${model}/stats$`, statistics),

@@ -1,6 +1,12 @@
 import type { TensorValueMetadata } from 'onlite';
 
-import { wireShape, type Duration, type ServedModel, type VersionStatus } from '../../../models';
+import {
+  wireShape,
+  type Duration,
+  type ServedModel,
+  type Traffic,
+  type VersionStatus,
+} from '../../../models';
 import { ProtobufWriter } from '../../protobuf/writer';
 import { datatypeOf } from '../datatypes';
 import { indexEntry, modelStatistics, platformOf } from '../describe';
@@ -52,7 +58,7 @@ const configTypes: Readonly<Record<string, number>> = {
 const KIND_CPU = 2;
 
 /** ModelConfigResponse: what of Triton's configuration there is, as over REST. */
-export function printConfig(model: ServedModel): Buffer {
+export function printConfig(model: ServedModel, { policy = 'all' }: Traffic): Buffer {
   const { inputs, outputs } = model.signature();
   const { engine, concurrency } = model.session;
   const writer = new ProtobufWriter();
@@ -72,7 +78,13 @@ export function printConfig(model: ServedModel): Buffer {
   return writer
     .message(1, (config) => {
       config.string(1, model.name).string(2, platformOf(model)).string(17, engine);
-      config.message(3, (policy) => policy.message(1, (latest) => latest.integer(1, 1)));
+      config.message(3, (choice) => {
+        if (policy === 'all') choice.message(2, () => undefined);
+        else if ('latest' in policy)
+          choice.message(1, (latest) => latest.integer(1, policy.latest));
+        else
+          choice.message(3, (specific) => specific.integers(1, BigInt64Array.from(policy, BigInt)));
+      });
       tensors(config, 5, 4, inputs);
       tensors(config, 6, 3, outputs);
       config.message(7, (group) => {

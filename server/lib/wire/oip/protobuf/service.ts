@@ -67,7 +67,7 @@ export function inferenceService(context: WireContext): RpcService {
         printServer(context.version, EXTENSIONS),
       ),
       ModelMetadata: ofModel((model) => printMetadata(model, models.versions(model.name))),
-      ModelConfig: ofModel(printConfig),
+      ModelConfig: ofModel((model) => printConfig(model, models.traffic(model.name))),
       ModelInfer: rpcMethod(toInfer, readModelInfer, infer),
       ModelStatistics: rpcMethod(ofNamed, nameAndVersion, ({ name, version }, call) => {
         if (version !== '') return printStatistics([find(name, version)]);
