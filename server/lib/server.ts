@@ -40,6 +40,7 @@ import {
   checkConfigured,
   readState,
   type FolderOptions,
+  type ManagedModel,
 } from './rollout';
 import type { ConfigSource, Reloaded, ServerOptions } from './server-options';
 import { statusPages } from './status/pages';
@@ -60,6 +61,7 @@ interface ThreadOf {
   readonly watches: Watches;
   readonly label: TakeLabels;
   readonly watched: () => Promise<WatchOverview>;
+  readonly managed: () => Promise<readonly ManagedModel[]>;
   /** What requests are counted in. */
   readonly counts: SharedArrayBuffer;
   readonly bodies: SharedArrayBuffer;
@@ -159,7 +161,8 @@ export class ModelServer implements AsyncDisposable {
     const measured = { models, counts, version: ONLITE_VERSION, watched };
     const metrics = metricsPages(measured, metricsNames);
     const threads = of?.threads ?? workers;
-    this.#statusPages = statusPages({ ...measured, manager: this.manager, threads });
+    const managed = of?.managed ?? (() => this.manager.list());
+    this.#statusPages = statusPages({ ...measured, managed, threads });
     this.#settings = {
       routes: new RouteTable(protocols(this.#context)),
       maxBodyBytes,
@@ -188,6 +191,7 @@ export class ModelServer implements AsyncDisposable {
       models: this.models,
       control: this.#context.control,
       watches,
+      managed: () => this.manager.list(),
       counts: memory,
       log,
       audit,

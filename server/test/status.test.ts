@@ -41,6 +41,13 @@ describe('/status', () => {
         models: [{ name: 'rows', versions: [{ version: '1', state: 'AVAILABLE' }] }],
       });
     }
+    // Of a model of which nothing is loaded all threads know that it could be.
+    await open.server.manager.unload('rows');
+    for (let turn = 0; turn < 8; turn++) {
+      expect(json(await call(open.port, '/status.json'))).toMatchObject({
+        models: [{ name: 'rows', versions: [{ version: '1', state: 'UNLOADED' }] }],
+      });
+    }
     await open.server.close();
   });
 

@@ -12,13 +12,14 @@ import {
   type LatencyValues,
   type ServedModel,
 } from '../models';
-import type { ManagedModel, ModelManager } from '../rollout';
+import type { ManagedModel } from '../rollout';
 import type { WatchOverview } from '../watch/local-watches';
 import { historyOf, watchedVersion } from './watched';
 
 /** What the status page is about. */
 export interface Reported extends Measured {
-  readonly manager: ModelManager;
+  /** All models, those of which nothing is loaded too. */
+  readonly managed: () => readonly ManagedModel[] | Promise<readonly ManagedModel[]>;
   /** Threads that answer requests. */
   readonly threads: number;
 }
@@ -27,7 +28,8 @@ const TOTAL = REQUEST_PHASES.indexOf('total');
 
 /** What `/status.json` has, of models that its reader may see. */
 export function statusDocument(
-  { models, manager, counts, version, threads }: Reported,
+  { models, counts, version, threads }: Reported,
+  managed: readonly ManagedModel[],
   watched: WatchOverview | undefined,
   allows: (model: string) => boolean,
 ): object {
@@ -56,8 +58,7 @@ export function statusDocument(
     answers: PROTOCOLS.flatMap((protocol, index) =>
       OUTCOMES.map((outcome) => ({ protocol, outcome, count: counts.count(index, outcome) })),
     ).filter(({ count }) => count > 0),
-    models: manager
-      .list()
+    models: managed
       .filter(({ name }) => allows(name))
       .map((model) => ({
         name: model.name,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { allows, type Grant } from '../access';
 import { packageFolder } from '../package-folder';
+import type { ManagedModel } from '../rollout';
 import type { WatchOverview } from '../watch/local-watches';
 import { statusDocument, type Reported } from './document';
 
@@ -96,15 +97,18 @@ export const statusPages = (reported: Reported): Map<string, StatusPage> =>
         answer: (request, response, grant) => {
           const seen = (model: string): boolean =>
             grant === undefined || allows(grant, 'monitor', model);
-          const tell = (watched?: WatchOverview): void => {
+          const tell = (managed: readonly ManagedModel[], watched?: WatchOverview): void => {
             answer(request, response, () => ({
               type: 'application/json',
-              body: JSON.stringify(statusDocument(reported, watched, seen)),
+              body: JSON.stringify(statusDocument(reported, managed, watched, seen)),
             }));
           };
+          const managed = reported.managed();
           const watched = reported.watched();
-          if (watched !== undefined) return watched.then(tell);
-          tell();
+          if (managed instanceof Promise || watched !== undefined) {
+            return Promise.all([managed, watched]).then((known) => tell(...known));
+          }
+          tell(managed);
           return undefined;
         },
       },

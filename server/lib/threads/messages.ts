@@ -102,7 +102,9 @@ export type Question =
     }
   | { readonly kind: 'label'; readonly name: string; readonly labels: readonly Label[] }
   /** How what is watched does. */
-  | { readonly kind: 'watched' };
+  | { readonly kind: 'watched' }
+  /** Which models there are, those of which nothing is loaded too. */
+  | { readonly kind: 'managed' };
 
 /** The answer to a question. */
 export interface Answered {

@@ -12,6 +12,7 @@ import {
   type Traffic,
   type VersionStatus,
 } from '../models';
+import type { ManagedModel } from '../rollout';
 import type { LocalWatches } from '../watch/local-watches';
 import type { ModelControl } from '../wire/route';
 import type {
@@ -36,6 +37,7 @@ export interface PoolSettings {
   readonly models: ModelRepository;
   readonly control: ModelControl | undefined;
   readonly watches: LocalWatches;
+  readonly managed: () => readonly ManagedModel[];
   readonly counts: SharedArrayBuffer;
   readonly log: ServerLog | undefined;
   readonly audit: Audit | undefined;
@@ -210,7 +212,7 @@ export class ThreadPool implements RepositoryMirror {
   }
 
   #do(question: Question): unknown {
-    const { control, watches } = this.#settings;
+    const { control, watches, managed } = this.#settings;
     switch (question.kind) {
       case 'load':
       case 'unload':
@@ -224,6 +226,8 @@ export class ThreadPool implements RepositoryMirror {
         return watches.label(question.name, question.labels);
       case 'watched':
         return watches.overview() ?? { states: [], points: [], marks: [] };
+      case 'managed':
+        return managed();
     }
   }
 

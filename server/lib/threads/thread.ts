@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { ModelError, type ModelErrorKind } from '../models';
+import type { ManagedModel } from '../rollout';
 import { RemoteWatches } from '../watch/remote-watches';
 import type { Labelled, WatchOverview } from '../watch/local-watches';
 import type { AuditEntry } from '../logs/audit';
@@ -61,6 +62,7 @@ const server = ModelServer.ofThread(
     watches: new RemoteWatches(async (name, version, told, buffers) => {
       await ask({ kind: 'record', name, version, told }, buffers);
     }, threads),
+    managed: async () => (await ask({ kind: 'managed' })) as ManagedModel[],
     watched: async () => (await ask({ kind: 'watched' })) as WatchOverview,
     label: async (name, labels) => (await ask({ kind: 'label', name, labels })) as Labelled,
   },
