@@ -5,7 +5,8 @@
 // usage: convert.mjs [--torch] [--python PYTHON] [--only WORDS] [sklearn|tensorflow|onnx2tf|torch…]: by default
 // without torch; --only: cases whose 'source → target' has these words
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -31,7 +32,7 @@ const { values: chosen, positionals } = parseArgs({
 });
 
 const trust = { trust: true };
-/** Source, target, options; and the code and words of a conversion that is refused. */
+/** Source, target, options (with `quantize` those of the command); and the code and words of a conversion that is refused. */
 const CASES = {
   sklearn: [
     ['forest.skops', 'forest.onnx', trust],
@@ -46,6 +47,7 @@ const CASES = {
     ['cnn.keras', 'cnn.onnx'],
     ['cnn.h5', 'cnn-h5.tflite'],
     ['cnn.keras', 'cnn-16.tflite', { float16: true }],
+    ['cnn.keras', 'cnn-int8.tflite', { quantize: 'static', data: 'images.npz' }],
     ['two.keras', 'two.tflite'],
     ['two.keras', 'two.onnx'],
     ['signatures', 'signatures.tflite'],
@@ -113,7 +115,7 @@ async function ensure(source) {
       await ensure(before[0]);
       const options = { ...before[2], consent };
       await convertModel(join(models, before[0]), join(models, source), options);
-    } else if (cases.some(([from]) => from === source)) {
+    } else if (cases.some(([from, , options]) => [from, options?.data].includes(source))) {
       runOrThrow(await pythonOf(environment), [join(here, 'convert.py'), environment, models]);
     }
   }
@@ -130,6 +132,31 @@ async function refused([source, target, options, code, words]) {
     throw new Error(`expected ${code} ${words}, got ${error?.code}: ${error?.message}`);
   }
   return error.message;
+}
+
+/** By the command, which hands what it has converted to `onlite quantize`. */
+async function quantized([source, target, { quantize, data, python }]) {
+  await ensure(data);
+  const file = join(written, target);
+  const args = ['convert', join(models, source), file, '--quantize', quantize];
+  args.push('--data', join(models, data), '--yes', '--json', '--force');
+  if (python !== undefined) args.push('--python', python);
+  const main = join(here, '../../dist/cli/main.js');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    encoding: 'utf8',
+  });
+  // 3: so small a network is no quicker in int8, which the guard says and --force overrules.
+  if (status !== 0 && status !== 3) throw new Error(`exit code ${status}: ${stderr}${stdout}`);
+  const { check, target: float, quantized: found } = JSON.parse(stdout);
+  if (!check.holds || check.samples !== 100) throw new Error(`the check: ${JSON.stringify(check)}`);
+  const { calibration, heldOut } = found.samples;
+  if (calibration + heldOut !== 100) throw new Error(`samples: ${JSON.stringify(found.samples)}`);
+  const { size } = statSync(file);
+  if (size >= float.bytes) throw new Error(`${size} bytes of ${float.bytes}`);
+  if (!readFileSync(file).includes('onlite.conversion')) throw new Error('it does not say of what');
+  const session = await InferenceSession.create(file);
+  await session.release();
+  return `${size} bytes of ${float.bytes}, ${check.samples} samples`;
 }
 
 async function converted([source, target, options = {}]) {
@@ -168,7 +195,8 @@ for (const [environment, cases] of Object.entries(CASES)) {
     const start = performance.now();
     try {
       await ensure(source);
-      const found = await (one.length > 3 ? refused(one) : converted(one));
+      const how = one.length > 3 ? refused : one[2]?.quantize ? quantized : converted;
+      const found = await how(one);
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       console.log(`ok ${source} → ${target} (${seconds} s): ${found}`);
       passed++;

@@ -56,6 +56,7 @@ def sklearn(path):
 
 def tensorflow(path):
     import keras
+    import numpy
     import tensorflow as tf
 
     keras.utils.set_random_seed(1)
@@ -72,6 +73,8 @@ def tensorflow(path):
     )
     cnn.save(path("cnn.keras"))
     cnn.save(path("cnn.h5"))
+    images = tf.random.stateless_uniform((100, 8, 8, 1), [1, 3])
+    numpy.savez(path("images.npz"), image=images)
     image, extra = keras.Input((8, 8, 1), name="image"), keras.Input((3,), name="extra")
     joined = layers.Concatenate()([layers.Flatten()(image), extra])
     scores = layers.Dense(5, activation="softmax", name="scores")(joined)
