@@ -14,7 +14,7 @@ import type { Admit } from './admission';
 import { HttpRequest, deadlineOf } from './http-request';
 import { lingerAfter } from './linger';
 import type { RouteTable } from './paths';
-import { ClientGone, announcedBody, readBody, type AnnouncedBody } from './read-body';
+import { ClientGone, announcedBody, readBody, throwAway, type AnnouncedBody } from './read-body';
 import { refusedWith } from './refusals';
 import { send } from './send';
 import { together } from './together';
@@ -94,9 +94,9 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       }
       const failure = failureOf(error);
       if (failure.internal !== undefined) settings.onError(failure.internal);
-      // What is left of the body would be taken for the next request, unless Node throws it away.
-      const isLeft = mayLeave && error instanceof Overloaded;
-      if (!request.complete && !isLeft) {
+      // What is left of the body would be taken for the next request.
+      if (mayLeave && error instanceof Overloaded) throwAway(request, isOwner);
+      else if (!request.complete) {
         response.setHeader('Connection', 'close');
         lingerAfter(request);
       }
@@ -203,7 +203,7 @@ function changeOf({ method, path, found }: HttpRequest): Change {
 /** Of what a client has written, in a line of the log. */
 const MOST_LETTERS = 200;
 
-/** A body of so many bytes costs less to throw away, as Node does, than another connection would. */
+/** A body of so many bytes costs less to throw away than another connection would. */
 const LEFT_UNREAD = 1 << 20;
 
 /** Bodies that are large, or may turn out to be. */

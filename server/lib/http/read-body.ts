@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 import type { BodyShare } from '../body-budget';
+import { releaseParts } from '../memory-pool';
 import { RequestError } from '../wire/errors';
 import { Body } from '../wire/request';
 import { Gathering } from '../wire/gathering';
@@ -100,6 +101,17 @@ export function readBody(
   };
   request.on('error', gone);
   request.on('close', gone);
+}
+
+/**
+ * Reads a body that nobody wants, so that the connection goes on.
+ *
+ * @param isOwner - nobody else reads the request: its memory is given back at once, as the garbage collector would late
+ */
+export function throwAway(request: IncomingMessage, isOwner: boolean): void {
+  request.on('data', (chunk: Buffer) => {
+    if (isOwner) releaseParts([chunk]);
+  });
 }
 
 /** Where the JSON part of a body with binary tensors ends. */
