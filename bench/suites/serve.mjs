@@ -196,7 +196,10 @@ export async function run(context) {
     await mobileNet(context, load);
     await twoThreads(context, load);
     const { add } = models();
-    await watched(context, load, { add }, (server) => addLoad(server));
+    await watched(context, load, add, ({ port }, name) => ({
+      ...addLoad({ port }),
+      request: binaryRequest(name, floatInputs({ a: [4], b: [4] })),
+    }));
   } finally {
     load.end();
   }
