@@ -47,7 +47,7 @@ export interface AlertRule {
   readonly above?: number;
   /** Of `stabilityIndex`, `missing` and `outOfRange`: the one feature, or `prediction`. Default: all. */
   readonly feature?: string;
-  /** With fewer rows, or requests of `errorShare`, there is no alert. Default 100. */
+  /** With fewer rows, or requests of `errorShare`, an alert stays as it is. Default 100. */
   readonly minRows?: number;
 }
 
@@ -118,8 +118,13 @@ function measure({ measure: name, feature }: AlertRule, source: AlertSource): Me
   return values.length === 0 ? NOTHING : { value: Math.max(...values), rows: drift.rows };
 }
 
-function isActive({ below, above, minRows = MIN_ROWS }: AlertRule, { value, rows }: Measured) {
-  if (value === null || rows < minRows) return false;
+/** Too few rows to tell by say nothing: it stays as it is. */
+function isActive(
+  { below, above, minRows = MIN_ROWS }: AlertRule,
+  { value, rows }: Measured,
+  before: boolean,
+): boolean {
+  if (value === null || rows < minRows) return before;
   return below === undefined ? value > (above ?? Infinity) : value < below;
 }
 
@@ -154,7 +159,7 @@ export class Alerts {
     const changed: AlertState[] = [];
     this.#states = this.#states.map((before) => {
       const measured = measure(before.rule, source);
-      const now = isActive(before.rule, measured);
+      const now = isActive(before.rule, measured, before.isActive);
       if (now === before.isActive) return { ...before, ...measured };
       const state = { ...before, ...measured, isActive: now, since: Date.now() };
       changed.push(state);

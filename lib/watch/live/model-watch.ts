@@ -20,6 +20,7 @@ import { RotatedFile, type RotationOptions } from '../log/rotated-file';
 import { readProfile, requireProfile, type ReferenceProfile } from '../profile/reference-profile';
 import {
   FeatureReader,
+  MOST_ROWS_READ,
   rowCount,
   rowOf,
   type FeatureOptions,
@@ -33,6 +34,7 @@ import {
 import type { Prediction, Row, RowTensors } from '../rows/row';
 import { LeftOut } from '../sample/left-out';
 import {
+  costOf,
   RequestSampler,
   type SampleOptions,
   type SkippedRequests,
@@ -147,16 +149,19 @@ function timeOf({ time = Date.now() }: StartedRequest): number {
   throw invalidArgument('time', 'milliseconds since 1970', time);
 }
 
-/** Rows of one request that are read while others wait: each becomes an object or more. */
-const MOST_ROWS = 10_000;
-
 /** @throws OnliteError ERR_UNSUPPORTED */
 function requireFewRows(rows: number): true {
-  if (rows <= MOST_ROWS) return true;
+  if (rows <= MOST_ROWS_READ) return true;
   throw new OnliteError(
     'ERR_UNSUPPORTED',
-    `inputs: ${rows} rows, and of more than ${MOST_ROWS} none is looked at`,
+    `inputs: ${rows} rows, and of more than ${MOST_ROWS_READ} none is looked at`,
   );
+}
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT for what nothing can stand for */
+function weightOf({ weight = 1 }: StartedRequest): number {
+  if (weight === 0 || (Number.isFinite(weight) && weight >= 1)) return weight;
+  throw invalidArgument('weight', '0, or how many requests it is one of', weight);
 }
 
 /** What is known of a request that is looked at when it has ended. */
@@ -270,8 +275,11 @@ export class ModelWatch {
    * @returns what is to be told how it ended
    */
   start(request: StartedRequest): EndRequest {
-    const weight = request.weight ?? this.#sampler.next();
     const isOwn = request.weight === undefined;
+    const weight = isOwn
+      ? this.#sampler.next(request.time)
+      : this.#guarded(() => weightOf(request));
+    if (weight === undefined) return () => undefined;
     if (weight === 0) {
       return ({ outputs, error }) => {
         this.#sampler.passed(request.requestId, outputs ? undefined : (error ?? UNKNOWN));
@@ -285,11 +293,12 @@ export class ModelWatch {
     const table = this.#guarded(() => this.#features.table(request.inputs)) ?? NOTHING;
     const event = this.#events && this.#guarded(() => this.#sendRequest(request));
     if (event === undefined) this.#events?.pass();
+    const cost = isOwn ? costOf(request.inputs) : 0;
     const begin = performance.now();
     return (end) => {
       const latencyMs = end.latencyMs ?? performance.now() - begin;
       this.#guarded(() => this.#end(request, { weight, table, latencyMs }, end));
-      if (isOwn) this.#sampler.looked(request.inputs, end.outputs, request.time);
+      if (isOwn) this.#sampler.count(Math.max(cost, costOf({}, end.outputs)));
       if (event === undefined) return;
       const { version = this.#version } = request;
       this.#events?.response(event, { name: this.model, version }, end, Date.now());

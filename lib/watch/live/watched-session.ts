@@ -35,28 +35,30 @@ export class WatchedSession {
   async run(feeds: Feeds, options: WatchedRunOptions = {}): Promise<RunResult> {
     const { requestId, ...runOptions } = options;
     const end = this.#start(feeds, requestId, options.signature);
+    let outputs: RunResult;
     try {
-      const outputs = await this.session.run(feeds, runOptions);
-      end({ outputs });
-      return outputs;
+      outputs = await this.session.run(feeds, runOptions);
     } catch (error) {
       end({ error });
       throw error;
     }
+    end({ outputs });
+    return outputs;
   }
 
   /** `session.runSync` */
   runSync(feeds: Feeds, options: WatchedRunOptions = {}): RunResult {
     const { requestId, ...runOptions } = options;
     const end = this.#start(feeds, requestId, options.signature);
+    let outputs: RunResult;
     try {
-      const outputs = this.session.runSync(feeds, runOptions);
-      end({ outputs });
-      return outputs;
+      outputs = this.session.runSync(feeds, runOptions);
     } catch (error) {
       end({ error });
       throw error;
     }
+    end({ outputs });
+    return outputs;
   }
 
   /** Tells the true label of a run that had a `requestId`; whether it was still waited for. */

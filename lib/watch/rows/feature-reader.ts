@@ -47,6 +47,9 @@ const areEqual = (a: readonly number[], b: readonly number[]): boolean => {
   return true;
 };
 
+/** Rows of one request that are read while others wait: each becomes an object or more. */
+export const MOST_ROWS_READ = 10_000;
+
 /** How many rows the tensors have: the first dimension that all but scalars share, else one. */
 export function rowCount(tensors: RowTensors): number {
   let first: number | undefined;

@@ -1,5 +1,6 @@
 import { requireCount } from '../../checks';
 import { invalidArgument } from '../../errors';
+import { MOST_ROWS_READ, rowCount } from '../rows/feature-reader';
 import type { RowTensors } from '../rows/row';
 import { digestOf } from './left-out';
 
@@ -39,10 +40,11 @@ const MOST_WAITING = 4096;
 
 /**
  * Chooses the requests that are looked at: one of each so many in a row, its stride, each of them with the
- * same probability (stratified sampling). A stride is concluded from what there was before it began,
- * never from its own requests, so that sums over the chosen ones, each times what it stands for, have the
- * expectation of the sums over all (Horvitz and Thompson, A generalization of sampling without replacement
- * from a finite universe, 1952).
+ * same probability (stratified sampling). How long strides are is found each second from the one before,
+ * and what has begun of one ends with its second: neither depends on which one of its requests is
+ * chosen, so that sums over the chosen ones, each times what it stands for, have the expectation of the
+ * sums over all (Horvitz and Thompson, A generalization of sampling without replacement from a finite
+ * universe, 1952).
  */
 export class RequestSampler {
   readonly #share: number;
@@ -52,9 +54,12 @@ export class RequestSampler {
   /** Requests of this stride that are to come, and how many of them are when one is chosen. */
   #left = 0;
   #chosen = 0;
-  /** Rows that were looked at in this period, and how many they stand for. */
+  /** Requests of this period, those of them that were looked at, and the rows of those. */
+  #asked = 0;
+  #looks = 0;
   #looked = 0;
-  #estimated = 0;
+  /** Rows of a request, in the last period of which one was looked at. */
+  #rows = 1;
   /** With more of them the stride grows before the period is over. */
   #allowed: number;
   #since: number | undefined;
@@ -68,7 +73,7 @@ export class RequestSampler {
    * @throws OnliteError ERR_INVALID_ARGUMENT
    */
   constructor({ sample, maxRowsPerSecond }: SampleOptions = {}, samplers = 1) {
-    if (sample !== undefined && !(sample >= 0 && sample <= 1)) {
+    if (sample !== undefined && !(typeof sample === 'number' && sample >= 0 && sample <= 1)) {
       throw invalidArgument('sample', 'a share from 0 to 1', sample);
     }
     if (maxRowsPerSecond !== undefined) requireCount(maxRowsPerSecond, 'maxRowsPerSecond');
@@ -78,9 +83,14 @@ export class RequestSampler {
     this.#allowed = this.#limit;
   }
 
-  /** How many requests the next one stands for; 0 for one that is not looked at. */
-  next(): number {
+  /**
+   * How many requests the next one stands for; 0 for one that is not looked at.
+   *
+   * @param time - milliseconds since 1970; what is recorded later has its own
+   */
+  next(time = Date.now()): number {
     if (this.#share < 1 && Math.random() >= this.#share) return 0;
+    if (this.#limit !== Infinity) this.#pass(Number.isFinite(time) ? time : Date.now());
     if (this.#left === 0) {
       this.#stride = this.#nextStride;
       this.#left = this.#stride;
@@ -89,30 +99,34 @@ export class RequestSampler {
     return this.#left-- === this.#chosen ? this.#stride / this.#share : 0;
   }
 
-  /**
-   * One that was chosen is looked at: what that costs counts.
-   *
-   * @param now - milliseconds since 1970; what is recorded later has its own
-   */
-  looked(inputs: RowTensors, outputs?: RowTensors, now = Date.now()): void {
-    if (this.#limit === Infinity) return;
-    const rows = costOf(inputs, outputs);
-    this.#looked += rows;
-    this.#estimated += rows * this.#stride;
+  /** Another request has come. */
+  #pass(now: number): void {
     const elapsed = now - (this.#since ??= now);
-    if (elapsed < 0) this.#since = now;
-    else if (elapsed >= PERIOD_MS) {
-      const perSecond = (this.#estimated * 1000) / elapsed;
-      this.#nextStride = Math.min(Math.max(1, Math.ceil(perSecond / this.#limit)), MOST_STRIDE);
+    if (elapsed >= PERIOD_MS || elapsed < 0) {
+      if (this.#looks > 0) this.#rows = this.#looked / this.#looks;
+      const perSecond = (this.#asked * this.#rows * 1000) / Math.max(elapsed, PERIOD_MS);
+      const stride = Math.max(1, Math.ceil(perSecond / this.#limit));
+      this.#nextStride = Math.min(stride, MOST_STRIDE);
       this.#since = now;
-      this.#looked = 0;
-      this.#estimated = 0;
+      this.#asked = this.#looks = this.#looked = this.#left = 0;
       this.#allowed = this.#limit;
-    } else if (this.#looked > this.#allowed) {
-      // Many more than in the second before: those that are looked at grow with their logarithm.
-      this.#nextStride = Math.min(2 * this.#nextStride, MOST_STRIDE);
-      this.#allowed = this.#looked + this.#limit / 4;
     }
+    this.#asked++;
+  }
+
+  /** One that was chosen is looked at: what that costs counts. Throws for nothing. */
+  looked(inputs: RowTensors, outputs?: RowTensors): void {
+    this.count(costOf(inputs, outputs));
+  }
+
+  /** One that was chosen is looked at, which costs as much as so many rows. @internal */
+  count(rows: number): void {
+    this.#looks++;
+    this.#looked += rows;
+    if (this.#looked <= this.#allowed) return;
+    // Many more than in the second before: those that are looked at grow with their logarithm.
+    this.#nextStride = Math.min(2 * this.#nextStride, MOST_STRIDE);
+    this.#allowed = this.#looked + this.#limit / 4;
   }
 
   /** One that was not chosen has ended. */
@@ -148,17 +162,20 @@ export class RequestSampler {
   }
 }
 
-/** Rows, or as many as the elements take the time of. */
-function costOf(inputs: RowTensors, outputs: RowTensors = {}): number {
-  let [rows, elements] = [1, 0];
-  for (const tensors of [inputs, outputs]) {
-    for (const tensor of Object.values(tensors)) {
-      // What is no tensor is nothing that is read.
-      const { dims, data } = (tensor as Partial<typeof tensor> | null) ?? {};
-      if (!Array.isArray(dims) || typeof data?.length !== 'number') continue;
-      if (tensors === inputs) rows = Math.max(rows, Number(dims[0] ?? 1));
-      elements += data.length;
+/**
+ * Rows, or as many as the elements take the time of. What cannot be read costs as little as a row, as
+ * does what has so many rows that none of them is.
+ */
+export function costOf(inputs: RowTensors, outputs: RowTensors = {}): number {
+  try {
+    const rows = rowCount(inputs);
+    if (rows > MOST_ROWS_READ) return 1;
+    let elements = 0;
+    for (const tensors of [inputs, outputs]) {
+      for (const { data } of Object.values(tensors)) elements += data.length;
     }
+    return Math.max(rows, Math.ceil(elements / ELEMENTS)) || 1;
+  } catch {
+    return 1;
   }
-  return Math.max(rows, Math.ceil(elements / ELEMENTS));
 }

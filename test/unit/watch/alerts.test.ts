@@ -35,6 +35,19 @@ const look = async (watch: ModelWatch): Promise<Record<string, boolean>> => {
 };
 
 describe('alerts', () => {
+  it('stay as they are while there are too few rows to tell by', async () => {
+    const watch = await open({ wrong: { measure: 'accuracy', below: 0.8, minRows: 5 } });
+    for (let turn = 0; turn < 10; turn++) record(watch, turn, 5);
+    expect(await look(watch)).toEqual({ wrong: true });
+    // One that stands for very many leaves few that are as probable as it is.
+    const inputs = { x: { type: 'float32' as const, dims: [1, 1], data: [1] } };
+    const outputs = { y: { type: 'int64' as const, dims: [1], data: [1] } };
+    watch.record({ inputs, outputs, requestId: 'heavy', weight: 1e6 });
+    watch.label('heavy', 1);
+    expect(await look(watch)).toEqual({ wrong: true });
+    expect(told).toHaveLength(1);
+  });
+
   it('become active and end with what they look at, and tell of that once', async () => {
     const watch = await open({
       accuracy: { measure: 'accuracy', below: 0.8, minRows: 5 },

@@ -52,6 +52,21 @@ function profile(): ReferenceProfile {
 }
 
 describe('a request', () => {
+  it('of no outputs, or one that cannot be one of so many, is counted and throws nothing', async () => {
+    for (const sample of [1, undefined]) {
+      const model = await ModelWatch.open({ model: 'm', ...(sample !== undefined && { sample }) });
+      const inputs = { x: tensor('float32', [1, 1], new Float32Array(1)) };
+      model.record({ inputs, outputs: null as never });
+      for (const weight of [NaN, -1, 0.5, Infinity, 'x', 2n] as number[]) {
+        model.record({ inputs, outputs: inputs, weight });
+      }
+      model.record({ inputs, outputs: inputs, time: 5n as never });
+      model.record({ inputs, outputs: inputs, weight: 2 });
+      expect(model.report()).toMatchObject({ unread: 8, requests: 3, outputs: { rows: 2 } });
+      expect(model.report().lastFailure).toMatch(/^time: expected/);
+    }
+  });
+
   it('is not read where it has so many rows that others would wait for it', async () => {
     const model = await opened();
     const all = (rows: number): RowTensors => ({

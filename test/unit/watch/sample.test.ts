@@ -1,7 +1,13 @@
 // Which requests are looked at, and that what is concluded from them is right for all.
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { ModelWatch, Profiler, RequestSampler, type RowTensors } from '../../../lib/watch';
+import {
+  ModelWatch,
+  Profiler,
+  RequestSampler,
+  type RowTensors,
+  type SampleOptions,
+} from '../../../lib/watch';
 import { digestOf, LeftOut } from '../../../lib/watch/sample/left-out';
 import { uniform } from '../../../lib/watch/sample/uniform';
 
@@ -30,11 +36,10 @@ function seconds(sampler: RequestSampler, rates: readonly number[], rows = 1): n
   return rates.map((rate, second) => {
     const weights: number[] = [];
     for (let index = 0; index < rate; index++) {
-      const weight = sampler.next();
+      const weight = sampler.next(start + 1000 * (second + index / rate));
       if (weight === 0) continue;
       weights.push(weight);
-      const inputs = { x: tensor(new Array<number>(rows).fill(0), 1) };
-      sampler.looked(inputs, undefined, start + 1000 * (second + index / rate));
+      sampler.looked({ x: tensor(new Array<number>(rows).fill(0), 1) });
     }
     return weights;
   });
@@ -62,12 +67,12 @@ describe('a sampler', () => {
     const sampler = new RequestSampler({ maxRowsPerSecond: 10 });
     const inputs = { x: tensor([1], 1) };
     for (let minute = 100; minute > 0; minute--) {
-      expect(sampler.next()).toBe(1);
-      sampler.looked(inputs, undefined, minute * 60_000);
+      expect(sampler.next(minute * 60_000)).toBe(1);
+      sampler.looked(inputs);
     }
     for (let minute = 0; minute < 100; minute++) {
-      expect(sampler.next()).toBe(1);
-      sampler.looked(inputs, undefined, minute * 60_000);
+      expect(sampler.next(minute * 60_000)).toBe(1);
+      sampler.looked(inputs);
     }
   });
 
@@ -79,9 +84,9 @@ describe('a sampler', () => {
     const image = { x: tensor(new Array<number>(150_528).fill(0)) };
     let looked = 0;
     for (let index = 0; index < 100; index++) {
-      if (sampler.next() === 0) continue;
+      if (sampler.next(start + index * 100) === 0) continue;
       looked++;
-      sampler.looked(image, image, start + index * 100);
+      sampler.looked(image, image);
     }
     // 147 rows of 2,048 elements: one in a second and a half.
     expect(looked).toBeLessThan(20);
@@ -92,15 +97,52 @@ describe('a sampler', () => {
     const sampler = new RequestSampler({ maxRowsPerSecond: 100 });
     seconds(sampler, [1000, 1000]);
     // No time passes any more: the stride stays.
-    const stride = Array.from({ length: 100 }, () => sampler.next()).reduce((a, b) =>
-      Math.max(a, b),
-    );
+    const now = Date.now() + 1500;
+    const next = (): number => sampler.next(now);
+    const stride = Array.from({ length: 100 }, next).reduce((a, b) => Math.max(a, b));
     expect(stride).toBeGreaterThan(8);
-    while (sampler.next() === 0);
+    while (next() === 0);
     const places = new Array<number>(stride).fill(0);
-    for (let at = 0; at < 1000 * stride; at++) if (sampler.next() > 0) places[at % stride]!++;
+    for (let at = 0; at < 1000 * stride; at++) if (next() > 0) places[at % stride]!++;
     expect(places.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(999);
     for (const count of places) expect(Math.abs(count - 1000 / stride)).toBeLessThan(45);
+  });
+
+  it('forgets one large request with the second that it came in', () => {
+    const start = Date.now();
+    const small = { x: tensor([1], 1) };
+    for (const rows of [9000, 1_000_000]) {
+      const sampler = new RequestSampler();
+      const large = {
+        x: { type: 'float64' as const, dims: [rows, 1], data: new Float64Array(rows) },
+      };
+      let unseen = 0;
+      for (let index = 0; index < 400; index++) {
+        const weight = sampler.next(start + index * 10);
+        if (weight > 0) sampler.looked(index === 50 ? large : small);
+        else unseen++;
+        if (index >= 200) expect(weight).toBe(1);
+      }
+      expect(unseen).toBeLessThan(150);
+    }
+  });
+
+  it('takes no time for nothing, and tensors that cannot be read for one row', () => {
+    const sampler = new RequestSampler({ maxRowsPerSecond: 100 });
+    for (const time of [NaN, Infinity, 5n, null, 'x'] as unknown as number[]) {
+      for (let index = 0; index < 3; index++) {
+        expect(sampler.next(time)).toBe(1);
+        sampler.looked(null as never, null as never);
+      }
+    }
+    const disposed = {
+      get data(): never {
+        throw new Error('disposed');
+      },
+      type: 'float64' as const,
+      dims: [1],
+    };
+    expect(() => sampler.looked({ x: disposed })).not.toThrow();
   });
 
   it('takes a share, with what it stands for, and divides its rows among several', () => {
@@ -116,10 +158,12 @@ describe('a sampler', () => {
   it.each([
     [{ sample: 2 }, 'sample'],
     [{ sample: NaN }, 'sample'],
+    [{ sample: '0.5' }, 'sample'],
+    [{ sample: null }, 'sample'],
     [{ maxRowsPerSecond: 0 }, 'maxRowsPerSecond'],
     [{ maxRowsPerSecond: 0.5 }, 'maxRowsPerSecond'],
   ])('refuses %j', (options, path) => {
-    expect(() => new RequestSampler(options)).toThrow(`${path}: expected`);
+    expect(() => new RequestSampler(options as SampleOptions)).toThrow(`${path}: expected`);
   });
 
   it('bounds what it remembers of those that pass', () => {

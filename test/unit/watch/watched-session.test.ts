@@ -74,6 +74,19 @@ async function ask(
 }
 
 describe('a watched session', () => {
+  it('answers where its inputs are disposed as soon as a run has begun', async () => {
+    for (const sample of [undefined, 1]) {
+      const { sample: _, ...rest } = options();
+      const watched = await watch(session, { ...rest, ...(sample !== undefined && { sample }) });
+      const given = feeds(300);
+      const running = watched.run(given, { requestId: 'a' });
+      given[input]!.dispose();
+      await expect(running).resolves.toBeDefined();
+      expect(watched.watch.report()).toMatchObject({ requests: 1, rows: 1, unread: 0, errors: [] });
+      await watched.watch.close();
+    }
+  });
+
   it('knows how good the model is once labels have come, also over a restart', async () => {
     const first = await watch(session, options());
     await ask(first, 300, 450);
