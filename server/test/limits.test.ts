@@ -78,6 +78,23 @@ describe('a connection', () => {
     expect(new Set(await Promise.all(silent))).toEqual(new Set(['']));
   });
 
+  it('that was refused is closed, though its client leaves its own side open', async () => {
+    await start({ timeouts: { headersMs: 300, requestMs: 600 }, maxConnections: 3 });
+    const texts = ['POST /v2 HTT', 'nonsense\r\n\r\n', `${post}\r\n{"inputs"`];
+    const silent = texts.map((text) => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      open.push(socket);
+      socket.on('error', () => undefined);
+      socket.write(text);
+      return new Promise((resolve) => socket.resume().once('end', resolve));
+    });
+    await Promise.all(silent);
+    // All places are theirs until they are closed.
+    let reply: Awaited<ReturnType<typeof call>> | undefined;
+    while (reply === undefined) reply = await call(port, '/v2/health/live').catch(() => undefined);
+    expect(reply.status).toBe(200);
+  });
+
   it('with more than 16 KiB of header fields is told so', async () => {
     await start({});
     const { all } = say(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`);

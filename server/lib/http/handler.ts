@@ -95,7 +95,8 @@ export function createHandler(settings: HandlerSettings): HttpHandler {
       const failure = failureOf(error);
       if (failure.internal !== undefined) settings.onError(failure.internal);
       // What is left of the body would be taken for the next request.
-      if (mayLeave && error instanceof Overloaded) throwAway(request, isOwner);
+      const isKept = mayLeave && response.shouldKeepAlive && !settings.isClosing();
+      if (isKept && error instanceof Overloaded) throwAway(request, isOwner);
       else if (!request.complete) {
         response.setHeader('Connection', 'close');
         lingerAfter(request);

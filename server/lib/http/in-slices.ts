@@ -5,22 +5,33 @@ const SLICE_MS = 2;
 export class InSlices<Item> {
   readonly #act: (item: Item) => void;
   #waiting: Item[] = [];
+  #isPlanned = false;
 
+  /** @param act - does not throw */
   constructor(act: (item: Item) => void) {
     this.#act = act;
   }
 
   add(item: Item): void {
-    if (this.#waiting.push(item) === 1) setImmediate(() => this.#slice());
+    this.#waiting.push(item);
+    this.#plan();
+  }
+
+  #plan(): void {
+    if (this.#isPlanned || this.#waiting.length === 0) return;
+    this.#isPlanned = true;
+    setImmediate(() => {
+      this.#isPlanned = false;
+      this.#slice();
+      this.#plan();
+    });
   }
 
   #slice(): void {
     const until = performance.now() + SLICE_MS;
     let done = 0;
-    do {
-      this.#act(this.#waiting[done++] as Item);
-    } while (done < this.#waiting.length && performance.now() < until);
+    do this.#act(this.#waiting[done++] as Item);
+    while (done < this.#waiting.length && performance.now() < until);
     this.#waiting = this.#waiting.slice(done);
-    if (this.#waiting.length > 0) setImmediate(() => this.#slice());
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 /** What a client has for reading its answer and ending what it sends. */
-const LINGER_MS = 1000;
+export const LINGER_MS = 1000;
 
 /**
  * Keeps the connection of a request open for a moment after its answer though the body was not read to its end, and

@@ -23,6 +23,8 @@ export class ClientRoom {
   frameBytes = DEFAULT_FRAME;
   /** When data was sent last, or was not held up. */
   lastData = Date.now();
+  /** Updates of windows that what was sent may be answered with: for each frame one of its stream and one of all. */
+  expectedUpdates = 0;
   readonly #blocked = new Set<Http2Stream>();
   #hasGrown = false;
   #isUnchecked = false;

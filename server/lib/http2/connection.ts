@@ -324,8 +324,9 @@ export class Http2Connection implements FrameHandler {
         // The client opens no more streams: it hangs up itself when it has the answers.
         return;
       case Frame.windowUpdate:
-        // Room for what nobody sends; what is sent makes the count begin anew.
-        this.#countIdleFrame();
+        // Beyond what was sent it is room for nothing.
+        if (this.client.expectedUpdates > 0) this.client.expectedUpdates -= 1;
+        else this.#countIdleFrame();
         this.#takeWindowUpdate(stream, payload);
         return;
       default:

@@ -173,6 +173,7 @@ export class Http2Stream {
   #frame({ parts }: Outgoing, size: number): void {
     const { client, output } = this.#connection;
     client.lastData = Date.now();
+    client.expectedUpdates += 2;
     output.frame(size, Frame.data, 0, this.id);
     this.granted -= size;
     client.window -= size;
