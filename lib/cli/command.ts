@@ -24,6 +24,8 @@ export interface Command {
   /** The usage line's tail, e.g. `MODEL [options]`. */
   readonly usage: string;
   readonly options: NonNullable<ParseArgsConfig['options']>;
+  /** How many of its positionals are files that are only read; the others are written. Default: all. */
+  readonly reads?: number;
   run(args: ParsedArguments): Promise<CommandResult>;
 }
 

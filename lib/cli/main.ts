@@ -214,9 +214,21 @@ function report(error: unknown, json: boolean, command: Command | undefined): nu
   return isUsage ? 2 : 1;
 }
 
-/** With the files of models that are named by their address in an MLflow registry, for all commands alike. */
-async function fromRegistry(parsed: ParsedArguments): Promise<ParsedArguments> {
-  const isAddress = (text: string): boolean => text.startsWith('models:/');
+const isAddress = (text: string): boolean => text.startsWith('models:/');
+
+/**
+ * With the files of models that are named by their address in an MLflow registry, for all commands alike.
+ *
+ * @throws UsageError for one that would be written: those files are what the registry has
+ */
+async function fromRegistry(
+  { reads = Infinity }: Command,
+  parsed: ParsedArguments,
+): Promise<ParsedArguments> {
+  const written = parsed.positionals.slice(reads).find(isAddress);
+  if (written !== undefined) {
+    throw new UsageError(`expected a file that can be written, got '${printable(written)}'`);
+  }
   if (!parsed.positionals.some(isAddress)) return parsed;
   const { resolveModel } = await import('../watch/index.js');
   const positionals: string[] = [];
@@ -263,7 +275,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${bold(usageLine(command))}\n\n${command.help}\n`);
       return 0;
     }
-    const result = await command.run(await fromRegistry(parsed));
+    const result = await command.run(await fromRegistry(command, parsed));
     process.stdout.write(json ? `${toJson(result.json)}\n` : `${result.text().trimEnd()}\n`);
     return result.exitCode ?? 0;
   } catch (error) {

@@ -45,6 +45,16 @@ describe('onlite', () => {
     expect(onlite(['info', 'none.onnx'], { ONLITE_DEBUG: '1' }).stderr).toContain('    at ');
   });
 
+  it.each([
+    ['optimize', model('add4.onnx'), 'models:/sum@champion'],
+    ['encrypt', 'models:/sum/1', 'models:/sum/1', '--key-env', 'KEY'],
+    ['sign', 'models:/sum/1', '--key', 'owner.pem'],
+  ])('writes nothing into what it keeps of a registry: %s', (...args) => {
+    const { status, stderr } = onlite(args);
+    expect(status).toBe(2);
+    expect(stderr).toContain('expected a file that can be written, got');
+  });
+
   it('says once why a file cannot be read', () => {
     const { stderr } = onlite(['info', 'none.onnx']);
     expect(stderr.match(/ENOENT/g)).toHaveLength(1);

@@ -107,6 +107,7 @@ export const convert: Command = {
   name: 'convert',
   summary: 'make an ONNX or TensorFlow Lite model of one of another framework',
   usage: 'SOURCE [TARGET] [options]',
+  reads: 1,
   help: [
     'Converts SOURCE to TARGET, whose extension (.onnx or .tflite) says what it becomes, runs both on',
     'the same inputs and writes TARGET where their outputs agree:',

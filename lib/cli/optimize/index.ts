@@ -111,6 +111,7 @@ export const optimize: Command = {
   name: 'optimize',
   summary: 'make an ONNX model simpler: fewer nodes, no more bytes, the same values',
   usage: 'IN OUT [options]',
+  reads: 1,
   help: [
     'Folds constants, shape arithmetic, BatchNormalization and padding, takes out what does nothing or',
     'is computed twice, and writes the simplest model that gives what the original gives. Inputs,',

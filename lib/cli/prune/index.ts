@@ -69,6 +69,7 @@ export const prune: Command = {
   name: 'prune',
   summary: 'remove channels of a model, or have its weights be zero or few',
   usage: 'IN OUT --sparsity S --data D [options]',
+  reads: 1,
   help: [
     'Makes the model simpler, takes away what matters least, and gives each layer the mean and the',
     'deviation that it had on the samples. The result is measured against the original on samples',

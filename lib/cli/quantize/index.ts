@@ -94,6 +94,7 @@ export const quantize: Command = {
   name: 'quantize',
   summary: 'make a model smaller and quicker, and say whether to ship it',
   usage: 'IN OUT --data D [options]',
+  reads: 1,
   help: [
     'Makes an ONNX model simpler and quantises it in the ways that can pay, or a TensorFlow Lite model',
     'as it is. Each candidate is measured against the float model on samples that calibration has not',

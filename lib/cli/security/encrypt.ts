@@ -37,6 +37,7 @@ export const encrypt: Command = {
   name: 'encrypt',
   summary: 'encrypt a model with AES-256-GCM',
   usage: 'IN OUT (--key-file FILE | --key-env NAME | --key-command CMD) [options]',
+  reads: 1,
   help: [
     'Encrypts a model, which may be compressed, for sessions that are given the key (option decrypt):',
     'these have the plain model in memory alone. External data of an ONNX model is taken into OUT.',
@@ -65,6 +66,7 @@ export const decrypt: Command = {
   name: 'decrypt',
   summary: 'write what is in an encrypted model as plain text',
   usage: 'IN OUT (--key-file FILE | --key-env NAME | --key-command CMD) [options]',
+  reads: 1,
   help: [
     'Writes the model in an encrypted file. OUT is there when all of IN was found to be undamaged.',
     'A session, onlite run and onlite info read the encrypted file itself, given its key.',

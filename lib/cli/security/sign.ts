@@ -41,6 +41,8 @@ export const sign: Command = {
   name: 'sign',
   summary: 'sign models with a key, as OpenSSF model signing does',
   usage: 'MODEL|DIR… --key KEY.pem [options]',
+  // A signature is written beside it.
+  reads: 0,
   help: [
     'Signs a file, or a folder with all files in it, which external data needs. The signature is a',
     "sigstore bundle that PyPI's `model_signing verify key` verifies, too. Keys are made by",
