@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createSocketServer, type AddressInfo, type Socket } from 'node:net';
 
 import { HTTP, type CloudEvent } from 'cloudevents';
 import { ModelWatch, type PayloadEventOptions } from 'onlite/watch';
@@ -121,6 +121,25 @@ describe('payload events', () => {
       unread: 2,
       events: { dropped: dropped + 4 },
       errors: [{ kind: 'ERR_BUSY', count: 1 }],
+    });
+  });
+
+  it('hold nobody up who closes, where their collector says nothing', async () => {
+    const sockets: Socket[] = [];
+    const silent = createSocketServer((socket) => sockets.push(socket.on('error', () => socket)));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    closing.push(() => {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    });
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+    const watch = await open({ url, timeoutMs: 3_600_000 });
+    for (let request = 0; request < 10; request++) watch.record({ inputs: { x }, outputs: { y } });
+    await watch.close();
+    expect(watch.report().events).toEqual({
+      sent: 0,
+      dropped: 20,
+      failure: 'closed before it was taken',
     });
   });
 

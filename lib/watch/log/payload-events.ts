@@ -44,6 +44,9 @@ const RESPONSE = 'org.kubeflow.serving.inference.response';
 /** Events that are on their way at a time. */
 const AT_A_TIME = 4;
 
+/** How long closing waits for those that are on their way or wait, in milliseconds. */
+const CLOSING_MS = 2000;
+
 /** The Open Inference Protocol's names of element types. */
 const DATATYPES: Readonly<Record<string, string>> = {
   float32: 'FP32',
@@ -83,7 +86,8 @@ export class PayloadEvents {
   readonly #timeoutMs: number;
   #waiting: PayloadEvent[] = [];
   #bytes = 0;
-  readonly #underWay = new Set<Promise<void>>();
+  /** Each with what ends it. */
+  readonly #underWay = new Map<Promise<void>, AbortController>();
   #sent = 0;
   #dropped = 0;
   #failure: string | undefined;
@@ -199,16 +203,22 @@ export class PayloadEvents {
     while (this.#underWay.size < AT_A_TIME) {
       const event = this.#waiting.shift();
       if (event === undefined) return;
-      const posted: Promise<void> = this.#post(event).finally(() => {
+      // One for each: what ends them all would keep each that ever was.
+      const ending = new AbortController();
+      const posted: Promise<void> = this.#post(event, ending).finally(() => {
         this.#underWay.delete(posted);
         this.#bytes -= event.body.length;
         this.#send();
       });
-      this.#underWay.add(posted);
+      this.#underWay.set(posted, ending);
     }
   }
 
-  async #post({ id, type, time, body }: PayloadEvent): Promise<void> {
+  async #post({ id, type, time, body }: PayloadEvent, ending: AbortController): Promise<void> {
+    const late = setTimeout(() => {
+      ending.abort(new Error(`not taken within ${this.#timeoutMs} ms`));
+    }, this.#timeoutMs);
+    late.unref();
     try {
       const response = await fetch(this.#url, {
         method: 'POST',
@@ -221,13 +231,15 @@ export class PayloadEvents {
         },
         body,
         redirect: 'error',
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal: ending.signal,
       });
       await response.body?.cancel();
       if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
       this.#sent += 1;
     } catch (error) {
       this.#lose(error);
+    } finally {
+      clearTimeout(late);
     }
   }
 
@@ -239,11 +251,24 @@ export class PayloadEvents {
 
   /** Settles when all events so far were sent or dropped. */
   async flush(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.race(this.#underWay);
+    while (this.#underWay.size > 0) await Promise.race(this.#underWay.keys());
   }
 
+  /** Gives what waits and is on its way two seconds; what was not taken by then is dropped. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    const late = setTimeout(() => {
+      this.#giveUp();
+    }, CLOSING_MS);
     await this.flush();
+    clearTimeout(late);
+  }
+
+  #giveUp(): void {
+    for (const { body } of this.#waiting) this.#bytes -= body.length;
+    this.#dropped += this.#waiting.length;
+    this.#waiting = [];
+    const why = new Error('closed before it was taken');
+    for (const ending of this.#underWay.values()) ending.abort(why);
   }
 }
