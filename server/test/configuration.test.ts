@@ -163,6 +163,21 @@ describe('--print-config', () => {
     });
   });
 
+  it('says nothing that is secret of the events', () => {
+    const events = {
+      url: 'https://user:a-secret@collector/path',
+      headers: { Authorization: 'Bearer a-secret' },
+    };
+    const file = configured({ defaults: { watch: { events } } });
+    const { stdout, status } = run('--config', file, '--print-config');
+    expect(status).toBe(0);
+    expect(stdout).not.toContain('secret');
+    const shown = { url: 'https://…@collector/path', headers: { Authorization: '…' } };
+    expect(JSON.parse(stdout)).toMatchObject({
+      models: { sum: { watch: { value: { events: shown }, from: 'server file' } } },
+    });
+  });
+
   it('fails where the configuration is wrong', () => {
     const { status, stderr } = run('--config', configured({ workers: 0 }), '--print-config');
     expect({ status, stderr }).toEqual({

@@ -156,12 +156,35 @@ describe('payload events', () => {
     [{ url: 'http://a', mode: 'some' }, /events\.mode/],
     [{ url: 'http://a', maxWaiting: 0 }, /events\.maxWaiting/],
     [{ url: 'http://a', maxWaitingBytes: -1 }, /events\.maxWaitingBytes/],
-    [{ url: 'http://a', namespace: 'a\r\nb' }, /Ce-Namespace/],
-    [{ url: 'http://a', headers: { 'X-A': 'ü' } }, /X-A/],
+    [{ url: 'http://a', namespace: 'a\r\nb' }, /events\.namespace/],
+    [{ url: 'http://a', headers: { 'X-A': 'ü-secret' } }, /events\.headers\.X-A/],
+    [{ url: 'http://a', headers: { 'X-A': 5 } }, /events\.headers\.X-A: .*got 5/],
+    [{ url: 'http://a', headers: { 'X A': 'a-secret' } }, /events\.headers\.X A/],
+    [{ url: 'http://a', headers: { '': 'a-secret' } }, /events\.headers\./],
+    [{ url: 'http://a', headers: { connection: 'a-secret' } }, /events\.headers\.connection/],
+    [{ url: 'http://a', headers: 5 }, /events\.headers: .*got 5/],
+    [{ url: 'http://a', headers: ['a'] }, /events\.headers/],
+    [{ url: 'http://user:a-secret@a/' }, /events\.url: .*http:\/\/…@a/],
+    [{ url: 'ftp://user:a-secret@a/' }, /events\.url/],
+    [{ url: 'http://user:a-secret@' }, /events\.url/],
+    [{ url: 5 }, /events\.url/],
   ])('say what is wrong with %o', async (options, message) => {
     await expect(open(options as PayloadEventOptions)).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
       message: expect.stringMatching(message) as unknown,
     });
+    await expect(open(options as PayloadEventOptions)).rejects.not.toMatchObject({
+      message: expect.stringContaining('secret') as unknown,
+    });
+  });
+
+  it('have the headers that are given, but their own ones as they are', async () => {
+    const { url, events } = await sink();
+    const headers = { Authorization: 'Bearer a', 'content-type': 'text/plain', 'Ce-Id': 'mine' };
+    const watch = await open({ url, mode: 'request', headers });
+    watch.record({ requestId: 'one', inputs: { x }, outputs: { y } });
+    await watch.flush();
+    expect(watch.report().events).toEqual({ sent: 1, dropped: 0 });
+    expect(events).toMatchObject([{ id: 'one', datacontenttype: 'application/json' }]);
   });
 });

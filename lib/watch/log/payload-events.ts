@@ -6,7 +6,7 @@ import { tensorsOf, type RowTensors } from '../rows/row';
 
 /** How KServe's payload logger is imitated. */
 export interface PayloadEventOptions {
-  /** Where events are posted, `http:` or `https:`. */
+  /** Where events are posted, `http:` or `https:`, without a password: `headers` have what is secret. */
   readonly url: string;
   /** Which of them. Default `all`. */
   readonly mode?: 'all' | 'request' | 'response';
@@ -57,6 +57,9 @@ const DATATYPES: Readonly<Record<string, string>> = {
   string: 'BYTES',
 };
 
+/** Stands for what is secret. */
+const HIDDEN = '…';
+
 const datatypeOf = (type: string): string => DATATYPES[type] ?? type.toUpperCase();
 
 interface PayloadEvent {
@@ -69,6 +72,52 @@ interface PayloadEvent {
 const printed = (_key: string, value: unknown): unknown =>
   typeof value === 'bigint' ? Number(value) : value;
 
+/** @throws OnliteError ERR_INVALID_ARGUMENT, without what may be secret of it */
+function requireUrl(url: unknown): void {
+  const expected = 'a URL of http: or https:';
+  if (typeof url !== 'string' || !URL.canParse(url)) {
+    const isSecret = typeof url === 'string' && url.includes('@');
+    throw invalidArgument('events.url', expected, isSecret ? HIDDEN : url);
+  }
+  const { protocol, host, username, password } = new URL(url);
+  if (username !== '' || password !== '') {
+    // fetch would refuse it at each event, and say it whole.
+    const got = `${protocol}//${HIDDEN}@${host}`;
+    throw invalidArgument('events.url', `${expected} without a user; events.headers have it`, got);
+  }
+  if (!/^https?:$/.test(protocol)) throw invalidArgument('events.url', expected, url);
+}
+
+/** What HTTP has a form for. */
+const isPrintable = (value: unknown): value is string =>
+  typeof value === 'string' && /^[\x20-\x7e]*$/.test(value);
+
+/** Those of the connection, which fetch refuses, or says itself. */
+const OF_THE_CONNECTION =
+  /^(?:connection|content-length|expect|keep-alive|transfer-encoding|upgrade)$/i;
+
+/** @throws OnliteError ERR_INVALID_ARGUMENT for those that would fail each event, without their values */
+function headersOf(given: unknown = {}): Headers {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw invalidArgument('events.headers', 'an object of names and values', given);
+  }
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(given as Record<string, unknown>)) {
+    const path = `events.headers.${name}`;
+    if (!isPrintable(value)) {
+      const got = typeof value === 'string' ? HIDDEN : value;
+      throw invalidArgument(path, 'printable ASCII', got);
+    }
+    try {
+      if (OF_THE_CONNECTION.test(name)) throw new TypeError();
+      headers.set(name, value);
+    } catch {
+      throw invalidArgument(path, 'a name of a header that can be sent', name);
+    }
+  }
+  return headers;
+}
+
 /**
  * Sends what a model is asked and what it answers as KServe's payload logger does: CloudEvents 1.0 in
  * binary mode over HTTP, each with a body of the Open Inference Protocol in JSON. Nobody waits for
@@ -79,7 +128,7 @@ const printed = (_key: string, value: unknown): unknown =>
 export class PayloadEvents {
   readonly #url: string;
   readonly #wants: ReadonlySet<string>;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #headers: Headers;
   readonly #maxElements: number;
   readonly #maxWaiting: number;
   readonly #maxWaitingBytes: number;
@@ -97,9 +146,7 @@ export class PayloadEvents {
   constructor(model: string, options: PayloadEventOptions) {
     const { url, mode = 'all', maxElements = 10_000, maxWaiting = 100 } = options;
     const { timeoutMs = 10_000, maxWaitingBytes = 16 << 20 } = options;
-    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-      throw invalidArgument('events.url', 'a URL of http: or https:', url);
-    }
+    requireUrl(url);
     if (!['all', 'request', 'response'].includes(mode)) {
       throw invalidArgument('events.mode', 'all, request or response', mode);
     }
@@ -112,20 +159,18 @@ export class PayloadEvents {
       ...(mode === 'response' ? [] : [REQUEST]),
       ...(mode === 'request' ? [] : [RESPONSE]),
     ]);
-    this.#headers = {
-      ...options.headers,
-      'Content-Type': 'application/json',
-      'Ce-Specversion': '1.0',
-      'Ce-Source': options.source ?? 'http://localhost/',
-      'Ce-Inferenceservicename': options.inferenceService ?? model,
-      'Ce-Namespace': options.namespace ?? 'default',
-      'Ce-Component': options.component ?? 'predictor',
-      'Ce-Endpoint': options.endpoint ?? 'default',
-    };
-    for (const [name, value] of Object.entries(this.#headers)) {
-      // What HTTP has no form for would fail each event.
-      if (typeof value === 'string' && /^[\x20-\x7e]*$/.test(value)) continue;
-      throw invalidArgument(`events: ${name}`, 'printable ASCII', value);
+    this.#headers = headersOf(options.headers);
+    this.#headers.set('Content-Type', 'application/json');
+    this.#headers.set('Ce-Specversion', '1.0');
+    const { source = 'http://localhost/', inferenceService = model } = options;
+    const { namespace = 'default', component = 'predictor', endpoint = 'default' } = options;
+    const attributes = { source, inferenceService, namespace, component, endpoint };
+    for (const [name, value] of Object.entries(attributes)) {
+      if (!isPrintable(value)) throw invalidArgument(`events.${name}`, 'printable ASCII', value);
+      this.#headers.set(
+        name === 'inferenceService' ? 'Ce-Inferenceservicename' : `Ce-${name}`,
+        value,
+      );
     }
     this.#maxElements = maxElements;
     this.#maxWaiting = maxWaiting;
@@ -220,15 +265,14 @@ export class PayloadEvents {
     }, this.#timeoutMs);
     late.unref();
     try {
+      const headers = new Headers(this.#headers);
+      // KServe percent-encodes nothing; CloudEvents' binding of HTTP does what is not printable.
+      headers.set('Ce-Id', id.replace(/[^\x21-\x7e]|[%"]/gu, encodeURIComponent));
+      headers.set('Ce-Type', type);
+      headers.set('Ce-Time', time);
       const response = await fetch(this.#url, {
         method: 'POST',
-        headers: {
-          ...this.#headers,
-          // KServe percent-encodes nothing; CloudEvents' binding of HTTP does what is not printable.
-          'Ce-Id': id.replace(/[^\x21-\x7e]|[%"]/gu, encodeURIComponent),
-          'Ce-Type': type,
-          'Ce-Time': time,
-        },
+        headers,
         body,
         redirect: 'error',
         signal: ending.signal,

@@ -1,3 +1,4 @@
+import type { WatchConfig } from '../models';
 import type { ModelConfig } from './model-config';
 
 /** Where a setting comes from, the weakest first. */
@@ -40,7 +41,24 @@ export function merged<Config extends object>(layers: readonly Layer<Config>[]):
   return held as Config;
 }
 
-/** The same with where each comes from. */
+/** What is printed for what is secret. */
+const HIDDEN = '…';
+
+/** How a model is watched, without the values of its events' headers and its URL's password. */
+function withoutSecrets(watch: unknown): unknown {
+  const { events } = (watch ?? {}) as WatchConfig;
+  if (events === undefined) return watch;
+  const { url, headers } = events;
+  const names = Object.keys(headers ?? {});
+  const shown = {
+    ...events,
+    url: url.replace(/(?<=\/\/)[^/?#]*(?=@)/, HIDDEN),
+    ...(headers && { headers: Object.fromEntries(names.map((name) => [name, HIDDEN])) }),
+  };
+  return { ...(watch as WatchConfig), events: shown };
+}
+
+/** The same with where each comes from, and without what is secret. */
 export function described<Config extends object>(
   layers: readonly Layer<Config>[],
 ): Record<string, Effective> {
@@ -49,7 +67,7 @@ export function described<Config extends object>(
     for (const [key, value] of Object.entries(config as Record<string, unknown>)) {
       if (key === '$schema' || value === undefined) continue;
       found[key] = {
-        value: over(key, found[key]?.value, value),
+        value: over(key, found[key]?.value, key === 'watch' ? withoutSecrets(value) : value),
         from,
         ...(file !== undefined && { file }),
       };
