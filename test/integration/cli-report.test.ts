@@ -116,11 +116,33 @@ describe('onlite report', () => {
     expect(readFileSync(page, 'utf8')).not.toMatch(/<script|https?:|<failed>/);
   });
 
+  it('counts each row of a sample as often as its weight says', () => {
+    const logs = join(folder, 'sampled.jsonl');
+    const sampled = join(folder, 'sampled.html');
+    const line = (index: number): string =>
+      JSON.stringify({
+        time: new Date(history.start + index * 1000).toISOString(),
+        ...{ model: 'm', version: '1', features: {}, weight: 1 / 0.03 },
+        ...(index % 5 === 0 && { error: 'ERR_RUN_FAILED' }),
+      });
+    writeFileSync(logs, Array.from({ length: 100 }, (_, index) => line(index)).join('\n'));
+    const { stdout } = onlite(['report', logs, '--output', sampled, '--json']);
+    const { rows, errors, modelVersions } = JSON.parse(stdout) as Report;
+    expect(rows).toBeCloseTo(100 / 0.03, 6);
+    expect(errors[0]!.count / rows).toBeCloseTo(0.2, 9);
+    expect(modelVersions[0]!.rows).toBeCloseTo(rows, 6);
+    const html = readFileSync(sampled, 'utf8');
+    expect(html).toMatch(/<b>3,333<\/b>/);
+    expect(html).toMatch(/<b>20 %<\/b><small>667 of 1 kinds/);
+    expect(html).not.toMatch(/\d\.\d{6}[^"]*<\/(?:td|title|b|small)>/);
+    expect(onlite(['report', logs]).stdout).toMatch(/rows +3,333, [^]*3,333 +667[^]*FAILED +667 /);
+  });
+
   it('prints the same as text, without labels and a profile too', () => {
     const { status, stdout, stderr } = onlite(['report', history.logs]);
     expect(status, stderr).toBe(0);
     expect(stdout).toMatch(/ERR_TIMEOUT +24 +2026-11-26 10:00 UTC/);
-    expect(stdout).toMatch(/rows +1440, 2026-11-26 08:00 UTC to 2026-11-26 19:59 UTC/);
+    expect(stdout).toMatch(/rows +1,440, 2026-11-26 08:00 UTC to 2026-11-26 19:59 UTC/);
     expect(stdout).not.toContain('Drift');
   });
 

@@ -4,12 +4,15 @@ import { dash, legend, marker, MAX_SERIES, seriesClass } from '../bench/report/s
 import { at, html, type Markup } from '../report/markup';
 import { dataTable } from '../report/table';
 import type { ReportDocument, Span } from './document';
-import { figure, percent, when } from './text';
+import { count, figure, percent, when } from './text';
 
 const HEIGHT = 210;
 const BOTTOM = HEIGHT - PLOT.bottom;
 /** From here on a feature has drifted, as evidently has it. */
 const DRIFTED = 0.1;
+
+/** A count of rows, whole unless there are few. */
+const amount = (rows: number): string => (rows < 10 ? figure(rows) : count(rows));
 
 /** One value for each span; undefined where there is none. */
 interface Series {
@@ -32,11 +35,11 @@ export function timeAxis({ spans, spanMs }: ReportDocument): TimeAxis {
 function ticks({ spans, spanMs }: ReportDocument, x: TimeAxis): Markup {
   const from = spans[0]?.time ?? 0;
   const to = (spans.at(-1)?.time ?? 0) + spanMs;
-  const count = Math.max(1, Math.round((to - from) / spanMs));
-  const step = Math.max(1, Math.ceil(count / 6));
+  const steps = Math.max(1, Math.round((to - from) / spanMs));
+  const step = Math.max(1, Math.ceil(steps / 6));
   const marks: Markup[] = [];
   let day = '';
-  for (let index = 0; index < count; index += step) {
+  for (let index = 0; index < steps; index += step) {
     const time = from + index * spanMs;
     const iso = new Date(time).toISOString();
     const clock = iso.slice(11, spanMs < 60_000 ? 19 : 16);
@@ -163,13 +166,13 @@ const greatest = (values: readonly (number | undefined)[]): number =>
   values.reduce<number>((most, value) => Math.max(most, value ?? 0), 0);
 
 const errorsOf = ({ errors }: Span): number =>
-  Object.values(errors).reduce((sum, count) => sum + count, 0);
+  Object.values(errors).reduce((sum, times) => sum + times, 0);
 
 function requestChart(document: ReportDocument, x: TimeAxis): Chart {
   const { spans } = document;
   const series: Series[] = [
-    { name: 'requests', values: spans.map(({ rows }) => rows), words: String },
-    { name: 'errors', values: spans.map(errorsOf), words: String },
+    { name: 'requests', values: spans.map(({ rows }) => rows), words: amount },
+    { name: 'errors', values: spans.map(errorsOf), words: amount },
   ];
   return lineChart(
     {
@@ -178,7 +181,7 @@ function requestChart(document: ReportDocument, x: TimeAxis): Chart {
       caption: 'Rows that the model was asked about, and those that failed, in each span of time.',
       series,
       axis: 'rows',
-      format: String,
+      format: amount,
       scale: linearScale(greatest(spans.map(({ rows }) => rows)), range),
     },
     document,
@@ -192,7 +195,7 @@ function errorChart(document: ReportDocument, x: TimeAxis): Chart[] {
   const series = errors.map(({ kind }): Series => ({
     name: kind,
     values: spans.map((span) => span.errors[kind] ?? 0),
-    words: String,
+    words: amount,
   }));
   return [
     lineChart(
@@ -202,7 +205,7 @@ function errorChart(document: ReportDocument, x: TimeAxis): Chart[] {
         caption: 'Errors of each kind in each span of time.',
         series,
         axis: 'errors',
-        format: String,
+        format: amount,
         scale: linearScale(greatest(series.flatMap(({ values }) => values)), range),
       },
       document,

@@ -55,6 +55,7 @@ export interface ReportDocument extends DocumentHead<'onlite-report'> {
   readonly model: string;
   readonly from: number;
   readonly to: number;
+  /** Each as many as its weight says, as are all rows and errors below. */
   readonly rows: number;
   /** Lines that are no rows. */
   readonly unread: number;

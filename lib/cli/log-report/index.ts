@@ -25,6 +25,7 @@ interface Extent {
   readonly model: string;
   readonly from: number;
   readonly to: number;
+  /** Each as many as its weight says. */
   readonly rows: number;
   readonly unread: number;
 }
@@ -46,14 +47,19 @@ async function forRows(
   return unread;
 }
 
-async function extentOf(files: readonly string[], model: string | undefined): Promise<Extent> {
+/** What there is, and how many lines have it. */
+async function extentOf(
+  files: readonly string[],
+  model: string | undefined,
+): Promise<readonly [extent: Extent, lines: number]> {
   const models = new Set<string>();
-  let [from, to, rows] = [Infinity, -Infinity, 0];
+  let [from, to, rows, lines] = [Infinity, -Infinity, 0, 0];
   const unread = await forRows(files, model, (row) => {
     models.add(row.model);
     from = Math.min(from, row.time);
     to = Math.max(to, row.time);
-    rows++;
+    rows += row.weight;
+    lines++;
   });
   const [name, second] = models;
   if (name === undefined) {
@@ -63,7 +69,7 @@ async function extentOf(files: readonly string[], model: string | undefined): Pr
   if (second !== undefined) {
     throw invalid(`--model: the logs are of ${[...models].join(', ')}; which one?`);
   }
-  return { model: name, from, to, rows, unread };
+  return [{ model: name, from, to, rows, unread }, lines];
 }
 
 async function makeReport(command: ReportCommand): Promise<ReportDocument> {
@@ -71,7 +77,7 @@ async function makeReport(command: ReportCommand): Promise<ReportDocument> {
   const files = await logFiles(command.logs);
   const line = new ProgressLine(process.stderr);
   try {
-    const extent = await extentOf(files, command.model);
+    const [extent, lines] = await extentOf(files, command.model);
     const history = new History(extent, {
       minRows: command.minRows,
       ...(command.profile === undefined ? {} : { profile: await readProfile(command.profile) }),
@@ -80,7 +86,7 @@ async function makeReport(command: ReportCommand): Promise<ReportDocument> {
     let done = 0;
     await forRows(files, extent.model, (row) => {
       history.add(row);
-      if (++done % 1000 === 0) line.show(`${grouped(done)} of ${grouped(extent.rows)} rows`);
+      if (++done % 1000 === 0) line.show(`${grouped(done)} of ${grouped(lines)} lines`);
     });
     return { ...head, files, ...extent, ...history.result() };
   } finally {

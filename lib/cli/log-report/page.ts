@@ -6,6 +6,7 @@ import { dataTable } from '../report/table';
 import { chartsOf } from './charts';
 import type { ReportDocument } from './document';
 import {
+  count,
   driftCells,
   errorCells,
   percent,
@@ -20,21 +21,21 @@ const tile = (name: string, value: string, detail: string): Markup =>
 
 /** The figures to see first. */
 function tiles({ rows, errors, modelVersions, labelled, drift, from, to }: ReportDocument): Markup {
-  const failed = errors.reduce((sum, { count }) => sum + count, 0);
+  const failed = errors.reduce((sum, error) => sum + error.count, 0);
   const last = modelVersions.filter(({ quality }) => quality).at(-1);
   const { name, value } = qualityText(last?.quality);
   const [short = ''] = value.split(' (');
   const drifted = drift?.features.filter((feature) => feature.drifted) ?? [];
   return html`<ul class="tiles">
-    ${tile('rows', String(rows), `${when(from)} to ${when(to)}`)}
-    ${tile('errors', percent(rows === 0 ? 0 : failed / rows), `${failed} of ${errors.length} kinds`)}
-    ${last && tile(name, short, `version ${last.version}; ${labelled} labelled rows in all`)}
+    ${tile('rows', count(rows), `${when(from)} to ${when(to)}`)}
+    ${tile('errors', percent(rows === 0 ? 0 : failed / rows), `${count(failed)} of ${errors.length} kinds`)}
+    ${last && tile(name, short, `version ${last.version}; ${count(labelled)} labelled rows in all`)}
     ${
       drift &&
       tile(
         'drifted features',
         `${drifted.length} of ${drift.features.length}`,
-        `last ${drift.rows} rows`,
+        `last ${count(drift.rows)} rows`,
       )
     }
   </ul>`;

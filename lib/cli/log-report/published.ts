@@ -33,7 +33,7 @@ export function publishedRuns(document: ReportDocument): PublishedRun[] {
         model,
         versions: modelVersions.map(({ version }) => version).join(','),
         spanMs,
-        rows,
+        rows: Math.round(rows),
         labelled,
       }),
       metrics: spans.flatMap(spanMetrics),

@@ -1,10 +1,12 @@
 import type { LiveQuality } from '../../watch/accuracy/live-quality';
-import { section, table } from '../output';
+import { grouped, section, table } from '../output';
 import { moment } from '../report/markup';
 import type { ReportDocument } from './document';
 
 export const figure = (value: number): string => String(Number(value.toPrecision(4)));
 export const percent = (share: number): string => `${Number((share * 100).toPrecision(4))} %`;
+/** Rows of a sample have weights, and need not be whole together. */
+export const count = (rows: number): string => grouped(Math.round(rows));
 export const when = (time: number): string => moment(new Date(time).toISOString());
 
 /** How right a version was, with the interval. */
@@ -35,8 +37,8 @@ export function versionCells({ modelVersions }: ReportDocument): Cells {
       version,
       when(from),
       when(to),
-      String(rows),
-      String(errors),
+      count(rows),
+      count(errors),
       qualityText(quality).value,
     ]),
   };
@@ -45,12 +47,12 @@ export function versionCells({ modelVersions }: ReportDocument): Cells {
 export function errorCells({ errors }: ReportDocument): Cells {
   return {
     header: ['error', 'times', 'first seen', 'last seen', 'example'],
-    rows: errors.map(({ kind, count, firstSeen, lastSeen, example, unusual = [] }) => {
+    rows: errors.map(({ kind, count: times, firstSeen, lastSeen, example, unusual = [] }) => {
       const names = unusual.map(({ name, deviations }) => `${name} (${figure(deviations)} σ)`);
       const about = [example.requestId ?? '', `version ${example.version}`, ...names];
       return [
         kind,
-        String(count),
+        count(times),
         when(firstSeen),
         when(lastSeen),
         about.filter((words) => words !== '').join(', '),
@@ -92,9 +94,9 @@ export function renderText(document: ReportDocument): string {
   const { model, rows, from, to, unread, labelled } = document;
   const facts = [
     ['model', model],
-    ['rows', `${rows}, ${when(from)} to ${when(to)}`],
-    ['labelled', String(labelled)],
-    ...(unread > 0 ? [['lines that are no rows', String(unread)]] : []),
+    ['rows', `${count(rows)}, ${when(from)} to ${when(to)}`],
+    ['labelled', count(labelled)],
+    ...(unread > 0 ? [['lines that are no rows', count(unread)]] : []),
   ];
   const versions = versionCells(document);
   const errors = errorCells(document);
