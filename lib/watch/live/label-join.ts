@@ -53,25 +53,64 @@ const MOST_SCORES = 8 << 20;
 /** So many lines are not waited with for others. */
 const ENOUGH_LINES = 1000;
 
+/** Of text that is made and written at once. */
+const CHUNK_LENGTH = 1 << 20;
+
+type Classes = NonNullable<Prediction['classes']>;
+
+/** With `true` for the classes of the line of classes before; old journals have them in each line. */
+type WrittenPrediction = Omit<Prediction, 'classes'> & { readonly classes?: Classes | true };
+
 type Entry =
-  | readonly ['p', string, string, number, Prediction, number?]
+  | readonly ['c', Classes]
+  | readonly ['p', string, string, number, WrittenPrediction, number?]
   | readonly ['l', string, number | string];
 
-function entryOf({ requestId, version, time, prediction, weight = 1 }: JoinedRow): Entry {
-  return weight === 1
-    ? ['p', requestId, version, time, prediction]
-    : ['p', requestId, version, time, prediction, weight];
+type Waiting = JoinedRow | (Entry & { readonly 0: 'l' });
+
+const areEqual = (a: Classes, b: Classes): boolean =>
+  a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
+
+/** Text of about so many lines as fit in a chunk; each has the classes that its rows need. */
+function* chunksOf(items: Iterable<Waiting>): Generator<string> {
+  let text = '';
+  let written: Classes | undefined;
+  const add = (entry: Entry): void => {
+    text += `${JSON.stringify(entry)}\n`;
+  };
+  for (const item of items) {
+    if (!('requestId' in item)) add(item);
+    else {
+      const { requestId, version, time, prediction, weight = 1 } = item;
+      const { classes } = prediction;
+      if (classes !== undefined && (written === undefined || !areEqual(classes, written))) {
+        add(['c', classes]);
+        written = classes;
+      }
+      const row = classes === undefined ? prediction : { ...prediction, classes: true as const };
+      if (weight === 1) add(['p', requestId, version, time, row]);
+      else add(['p', requestId, version, time, row, weight]);
+    }
+    if (text.length < CHUNK_LENGTH) continue;
+    yield text;
+    text = '';
+    written = undefined;
+  }
+  if (text !== '') yield text;
 }
 
+const areClasses = (value: unknown): value is Classes =>
+  Array.isArray(value) && value.every((each) => ['number', 'string'].includes(typeof each));
+
 function isEntry(value: unknown): value is Entry {
-  if (!Array.isArray(value) || typeof value[1] !== 'string') return false;
+  if (!Array.isArray(value)) return false;
+  if (value[0] === 'c') return areClasses(value[1]);
+  if (typeof value[1] !== 'string') return false;
   if (value[0] === 'l') return ['number', 'string'].includes(typeof value[2]);
-  const { value: predicted, scores, classes } = (value[4] ?? {}) as Partial<Prediction>;
+  const { value: predicted, scores, classes } = (value[4] ?? {}) as Partial<WrittenPrediction>;
   const areScores = Array.isArray(scores) && scores.every((score) => typeof score === 'number');
   if (scores !== undefined && !areScores) return false;
-  const areClasses =
-    Array.isArray(classes) && classes.every((each) => ['number', 'string'].includes(typeof each));
-  if (classes !== undefined && !areClasses) return false;
+  if (classes !== undefined && classes !== true && !areClasses(classes)) return false;
   if (value[5] !== undefined && !(typeof value[5] === 'number' && value[5] >= 1)) return false;
   return (
     value[0] === 'p' &&
@@ -83,8 +122,8 @@ function isEntry(value: unknown): value is Entry {
 
 /**
  * Brings labels, which come later, together with the predictions that they belong to, by the
- * request's id. The journal has a line for each prediction and each label; it is written anew with
- * what still waits when most of it is history.
+ * request's id. The journal has a line for each prediction and each label, and one of their classes
+ * before those that have others; it is written anew with what still waits when most of it is history.
  */
 export class LabelJoin {
   readonly #path: string | undefined;
@@ -105,7 +144,9 @@ export class LabelJoin {
   /** A journal with more lines is written anew. */
   #longest = 0;
   #isCut = false;
-  #waiting: string[] = [];
+  /** The last ones: rows of the same classes share them. */
+  #classes: Classes | undefined;
+  #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
   readonly #pause = new Pause();
   #file: FileHandle | null = null;
@@ -168,8 +209,7 @@ export class LabelJoin {
   }
 
   predicted(row: JoinedRow): void {
-    this.#remember(row);
-    this.#write(entryOf(row));
+    this.#write(this.#remember(row));
   }
 
   /**
@@ -200,12 +240,25 @@ export class LabelJoin {
     this.#file = null;
   }
 
-  #remember(row: JoinedRow): void {
+  #remember(given: JoinedRow): JoinedRow {
+    const row = this.#sharing(given);
     // An id that is used again begins anew, at the end of the line.
     this.#forget(row.requestId);
     this.#pending.set(row.requestId, row);
     this.#scores += row.prediction.scores?.length ?? 0;
     this.#expire(row.time);
+    return row;
+  }
+
+  /** The row, with the classes of the one before where they are equal. */
+  #sharing(row: JoinedRow): JoinedRow {
+    const { classes } = row.prediction;
+    if (classes === undefined || classes === this.#classes) return row;
+    if (this.#classes === undefined || !areEqual(classes, this.#classes)) {
+      this.#classes = classes;
+      return row;
+    }
+    return { ...row, prediction: { ...row.prediction, classes: this.#classes } };
   }
 
   #expire(now: number): void {
@@ -262,14 +315,27 @@ export class LabelJoin {
       // The last line of a process that was killed may be cut.
     }
     if (!isEntry(entry)) {
-      if (line !== '') this.#lost++;
+      if (line === '') return;
+      this.#lost++;
+      // It may have been of the classes of those that follow.
+      this.#classes = undefined;
+      return;
+    }
+    if (entry[0] === 'c') {
+      if (!this.#classes || !areEqual(entry[1], this.#classes)) this.#classes = entry[1];
       return;
     }
     if (entry[0] === 'l') {
       this.#settle(entry[1], entry[2]);
       return;
     }
-    const [, requestId, version, time, prediction, weight] = entry;
+    const [, requestId, version, time, { classes, ...rest }, weight] = entry;
+    const own = classes === true ? this.#classes : classes;
+    if (classes !== undefined && own === undefined) {
+      this.#lost++;
+      return;
+    }
+    const prediction: Prediction = { ...rest, ...(own && { classes: own }) };
     this.#remember({
       ...{ requestId, version, time, prediction },
       ...(weight !== undefined && { weight }),
@@ -279,11 +345,14 @@ export class LabelJoin {
   /** The journal with what waits and nothing else, in the place of the old one at once. */
   async #rewrite(path: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
-    const lines = [...this.#pending.values()].map((row) => JSON.stringify(entryOf(row)));
     const temporary = `${path}.new`;
     const file = await open(temporary, 'w', 0o640);
+    let lines: number;
     try {
-      await file.appendFile(lines.map((line) => `${line}\n`).join(''));
+      // As it is now: what comes while it is written waits for its own turn.
+      const rows = [...this.#pending.values()];
+      lines = rows.length;
+      for (const text of chunksOf(rows)) await file.appendFile(text);
       await rename(temporary, path);
     } catch (error) {
       await file.close().catch(() => undefined);
@@ -292,8 +361,8 @@ export class LabelJoin {
     }
     await this.#file?.close();
     this.#file = file;
-    this.#lines = lines.length;
-    this.#longest = 3 * lines.length + 10_000;
+    this.#lines = lines;
+    this.#longest = 3 * lines + 10_000;
   }
 
   /** What cannot be written anew now is tried again when it is twice as long. */
@@ -303,11 +372,11 @@ export class LabelJoin {
     });
   }
 
-  #write(entry: Entry): void {
+  #write(item: Waiting): void {
     if (this.#path === undefined) return;
     // A disk that does not keep up costs the restart, not the memory.
     if (this.#waiting.length >= this.#maxPending) this.#lost++;
-    else this.#waiting.push(JSON.stringify(entry));
+    else this.#waiting.push(item);
     this.#writing ??= this.#drain(this.#path);
     if (this.#waiting.length >= ENOUGH_LINES) this.#pause.end();
   }
@@ -318,10 +387,11 @@ export class LabelJoin {
       const lines = this.#waiting;
       this.#waiting = [];
       try {
-        // An empty line ends the one that a full disk has cut.
-        const text = lines.map((line) => `${line}\n`).join('');
-        await this.#file?.appendFile(this.#isCut ? `\n${text}` : text);
-        this.#isCut = false;
+        for (const text of chunksOf(lines)) {
+          // An empty line ends the one that a full disk has cut.
+          await this.#file?.appendFile(this.#isCut ? `\n${text}` : text);
+          this.#isCut = false;
+        }
         this.#lines += lines.length;
       } catch {
         this.#isCut = true;

@@ -1,10 +1,10 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { LabelJoin } from '../../../lib/watch/live/label-join';
+import { LabelJoin, type JoinedRow } from '../../../lib/watch/live/label-join';
 
 let folder = '';
 beforeEach(() => {
@@ -129,4 +129,55 @@ it('forgets the oldest first, where ids leave, come again and fill the room many
     expect(labels.counts).toMatchObject({ pending: expected.size, expired });
   }
   await labels.close();
+});
+
+const named = (requestId: string, names: string[], time = 1000) => ({
+  ...row(requestId, time),
+  prediction: { value: names[0]!, scores: [0.9, 0.1], classes: [...names] },
+});
+
+it('writes the classes of many rows once, and shares them after a restart', async () => {
+  const path = join(folder, 'labels', 'journal.jsonl');
+  const [before] = await opened();
+  const names = Array.from({ length: 500 }, (_, index) => `class ${index} of many`);
+  for (let index = 0; index < 200; index++) before.predicted(named(`a${index}`, names));
+  before.predicted(named('other', ['x', 'y']));
+  before.predicted(row('none'));
+  await before.close();
+  const count = (): number => readFileSync(path, 'utf8').split('class 499 of many').length - 1;
+  expect(count()).toBe(1);
+  const found: JoinedRow[] = [];
+  const after = await LabelJoin.open({ path }, (joined) => found.push(joined));
+  expect(count()).toBe(1);
+  for (const id of ['a0', 'a199', 'other', 'none']) after.label(id, 1);
+  expect(after.counts).toMatchObject({ pending: 198, joined: 4, lost: 0 });
+  const [first, last, other, none] = found.map(({ prediction }) => prediction.classes);
+  expect(first).toEqual(names);
+  expect(last).toBe(first);
+  expect([other, none]).toEqual([['x', 'y'], undefined]);
+  await after.close();
+});
+
+it('reads journals that have classes in each line, and none of rows whose line of classes is lost', async () => {
+  const path = join(folder, 'journal.jsonl');
+  const line = (id: string, classes: unknown): string =>
+    JSON.stringify(['p', id, '1', 1, { value: 'x', classes }]);
+  const lines = [
+    ...[line('a', ['x', 'y']), line('b', ['x', 'y'])],
+    ...[line('c', true), '["c",["v"', line('d', true), '["c",["v",5]]', line('e', true)],
+  ];
+  writeFileSync(path, lines.join('\n'));
+  const found: JoinedRow[] = [];
+  const journal = await LabelJoin.open({ path }, (joined) => found.push(joined));
+  for (const id of ['a', 'b', 'c', 'd', 'e']) journal.label(id, 'x');
+  expect(journal.counts).toMatchObject({ joined: 4, unmatched: 1, lost: 2 });
+  const classes = found.map(({ prediction }) => prediction.classes);
+  expect(classes).toEqual([
+    ['x', 'y'],
+    ['x', 'y'],
+    ['x', 'y'],
+    ['v', 5],
+  ]);
+  expect(classes[1]).toBe(classes[0]);
+  await journal.close();
 });
