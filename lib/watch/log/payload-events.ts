@@ -4,7 +4,7 @@ import { requireCount } from '../../checks';
 import { invalidArgument } from '../../errors';
 import { tensorsOf, type RowTensors } from '../rows/row';
 
-/** How KServe's payload logger is imitated. */
+/** How KServe's payload logger is imitated, of the requests that are looked at: of all with `sample: 1`. */
 export interface PayloadEventOptions {
   /** Where events are posted, `http:` or `https:`, without a password: `headers` have what is secret. */
   readonly url: string;
