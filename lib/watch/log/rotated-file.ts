@@ -114,11 +114,11 @@ export class RotatedFile {
       await this.#pause.wait();
       const lines = this.#waiting;
       this.#waiting = [];
+      const before = this.#written;
       try {
         await this.#write(lines);
-        this.#written += lines.length;
       } catch (error) {
-        this.#dropped += lines.length;
+        this.#dropped += lines.length - (this.#written - before);
         this.#failure = error as Error;
         await this.#file?.close().catch(() => undefined);
         this.#file = null;
@@ -128,15 +128,25 @@ export class RotatedFile {
     this.#draining = null;
   }
 
+  /** What fits in the file, then the rest in others. A line that is longer than a file has its own. */
   async #write(lines: readonly string[]): Promise<void> {
-    const bytes = Buffer.from(`${lines.join('\n')}\n`);
-    this.#file ??= await this.#open();
-    if (this.#bytes > 0 && this.#bytes + bytes.byteLength > this.#maxBytes) {
-      await this.#rotate();
-      this.#file = await this.#open();
+    for (let from = 0; from < lines.length;) {
+      this.#file ??= await this.#open();
+      let [to, bytes] = [from, this.#bytes];
+      for (; to < lines.length; to++) {
+        const more = Buffer.byteLength(lines[to] ?? '') + 1;
+        if (bytes > 0 && bytes + more > this.#maxBytes) break;
+        bytes += more;
+      }
+      if (to === from) {
+        await this.#rotate();
+        continue;
+      }
+      await this.#file.appendFile(`${lines.slice(from, to).join('\n')}\n`);
+      this.#bytes = bytes;
+      this.#written += to - from;
+      from = to;
     }
-    await this.#file.appendFile(bytes);
-    this.#bytes += bytes.byteLength;
   }
 
   async #open(): Promise<FileHandle> {
@@ -147,7 +157,10 @@ export class RotatedFile {
       // A process that was killed, or a full disk, may have left a line without its end.
       const last = Buffer.alloc(1);
       const { bytesRead } = await file.read(last, 0, 1, Math.max(0, this.#bytes - 1));
-      if (bytesRead === 1 && last.toString() !== '\n') await file.appendFile('\n');
+      if (bytesRead === 1 && last.toString() !== '\n') {
+        await file.appendFile('\n');
+        this.#bytes++;
+      }
     } catch (error) {
       await file.close();
       throw error;

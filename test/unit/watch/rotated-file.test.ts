@@ -31,6 +31,23 @@ it('writes lines in their order, in files of bounded size and number', async () 
   expect(found).toEqual(Array.from({ length: found.length }, (_, i) => 500 - found.length + i));
 });
 
+it('splits what is written together, and gives a line that is too long its own file', async () => {
+  writeFileSync(join(folder, 'log.jsonl'), 'cut');
+  const file = new RotatedFile(join(folder, 'log.jsonl'), { maxBytes: 100, maxFiles: 1000 });
+  const lines = Array.from({ length: 300 }, (_, index) => `line ${index} ü`);
+  lines[150] = 'x'.repeat(500);
+  for (const line of lines) file.append(line);
+  await file.close();
+  expect([file.written, file.dropped]).toEqual([300, 0]);
+  const names = readdirSync(folder).filter((name) => name !== 'log.jsonl');
+  const count = (name: string): number => Number(/-(\d+)\.jsonl$/.exec(name)![1]);
+  names.sort((a, b) => count(a) - count(b)).push('log.jsonl');
+  const texts = names.map((name) => readFileSync(join(folder, name), 'utf8'));
+  expect(texts.join('')).toBe(['cut', ...lines, ''].join('\n'));
+  const long = texts.filter((text) => Buffer.byteLength(text) > 100);
+  expect(long).toEqual([`${lines[150]}\n`]);
+});
+
 it('drops and counts what finds no room, and goes on', async () => {
   const file = new RotatedFile(join(folder, 'log.jsonl'), { maxWaitingBytes: 100 });
   for (let index = 0; index < 50; index++) file.append('0123456789');
