@@ -1,6 +1,8 @@
 // Models that are named by their address in an MLflow registry. test/differential/mlflow.mjs asks a real one.
+import { writeFileSync } from 'node:fs';
 import { createServer as createHttp, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 
 import { createServer, type FolderChange, type ModelServer } from '@onlite/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -71,6 +73,55 @@ describe('a model of a registry', () => {
     await expect(server.reload()).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
     expect(changes).toMatchObject([{ name: 'sum', version: '3', event: 'failed' }]);
     expect(await answered(port, 'sum')).toBe(1);
+  });
+
+  it('keeps versions that are pinned or labelled until they are named no more', async () => {
+    const { manager } = server;
+    await server.configure({ server: { models: { sum: { path: 'models:/sum@champion' } } } });
+    const { port } = await server.listen(0);
+    await manager.pin('sum', '1');
+    await manager.label('sum', { stable: '1' });
+    champion = '2';
+    await server.reload();
+    expect(await servedVersion(port)).toEqual(['2', '1']);
+    expect(await answered(port, 'sum')).toBe(1);
+    await manager.unpin('sum');
+    expect(await answered(port, 'sum')).toBe(2);
+    expect(await answered(port, 'sum/labels/stable')).toBe(1);
+    await manager.label('sum', { stable: null });
+    expect(await servedVersion(port)).toEqual(['2']);
+  });
+
+  it('stays where the version in its place is disabled, until that is served', async () => {
+    await server.configure({ server: { models: { sum: { path: 'models:/sum@champion' } } } });
+    const { port } = await server.listen(0);
+    champion = '2';
+    await server.reload();
+    await server.manager.unload('sum', '2');
+    changes = [];
+    champion = '1';
+    await server.reload();
+    champion = '2';
+    await server.reload();
+    expect(await answered(port, 'sum')).toBe(1);
+    expect(changes).toEqual([{ name: 'sum', version: '1', event: 'loaded' }]);
+    await server.manager.load('sum', '2');
+    expect(await servedVersion(port)).toEqual(['2']);
+    expect(await answered(port, 'sum')).toBe(2);
+  });
+
+  it('leaves the versions alone that a program has loaded', async () => {
+    const file = join(temporaryFolder(), 'model.onnx');
+    writeFileSync(file, adds(7));
+    await server.load({ name: 'sum', version: '7', file });
+    await server.configure({ server: { models: { sum: { path: 'models:/sum@champion' } } } });
+    const { port } = await server.listen(0);
+    champion = '2';
+    await server.reload();
+    expect(await servedVersion(port)).toEqual(['7', '2']);
+    await server.configure({ server: { models: { sum: { path: file } } } });
+    expect(await servedVersion(port)).toEqual(['7', '1']);
+    expect(await answered(port, 'sum')).toBe(7);
   });
 
   it('of a number that was fetched before needs no registry', async () => {

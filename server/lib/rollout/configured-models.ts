@@ -32,8 +32,8 @@ const LEAST_ASK_MS = 10_000;
 export class ConfiguredModels {
   readonly #settings: ConfiguredSettings;
   readonly #folders = new Map<string, FolderWatch>();
-  /** What files were loaded as. */
-  readonly #files = new Map<string, string>();
+  /** What files were loaded as, and in which state they and their settings were. */
+  readonly #files = new Map<string, { readonly version: string; readonly state: string }>();
   #wanted: Wanted = { folders: new Map(), files: new Map() };
   /** Folders that are named no more, of models that are still to be loaded from elsewhere. */
   #left: FolderWatch[] = [];
@@ -132,21 +132,26 @@ export class ConfiguredModels {
     const state = JSON.stringify([file, settings.fingerprint]);
     const { book, files, onChange } = this.#settings;
     await book.setBase(name, settings.traffic);
-    if (this.#files.get(name) === state) return;
+    const before = this.#files.get(name);
+    files.dropReplaced(name);
+    if (before?.state === state) return;
     const { session } = settings;
     const serving = settings.servingOf(dirname(file));
     const source = { name, version, file, session, serving };
-    const isFirst = !this.#files.has(name);
+    const isFirst = before === undefined;
+    let isLoaded: boolean;
     try {
-      await files.addIfWanted({ source, prepare: preparation(settings, undefined) });
+      isLoaded = await files.addIfWanted({ source, prepare: preparation(settings, undefined) });
     } catch (error) {
       // Where there is no old one, nothing goes on.
       if (!isFirst) onChange({ name, version, event: 'failed', error });
       throw error;
     }
-    files.keepOnly(name, version);
-    this.#files.set(name, state);
-    if (!isFirst && isInRegistry(path)) onChange({ name, version, event: 'loaded' });
+    if (before !== undefined && before.version !== version) {
+      files.replace(name, before.version, version);
+    }
+    this.#files.set(name, { version, state });
+    if (!isFirst && isLoaded && isInRegistry(path)) onChange({ name, version, event: 'loaded' });
   }
 
   async #leave(wanted: Wanted): Promise<void> {

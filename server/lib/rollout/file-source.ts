@@ -1,4 +1,5 @@
 import {
+  namedVersions,
   wantedVersions,
   type ModelRepository,
   type ModelSource,
@@ -16,6 +17,8 @@ export interface SourceFile {
 interface KnownFile extends SourceFile {
   /** What was last loaded of it. */
   model: ServedModel | undefined;
+  /** The version that is served in its place, once it is loaded and nobody names this one. */
+  replacedBy?: string;
 }
 
 /** Versions that are a file each, which the program or the configuration names. */
@@ -46,12 +49,19 @@ export class FileSource implements VersionSource {
     this.#know({ ...file, model });
   }
 
-  /** Loads a file if requests may be sent to it; else it is loaded once they may. @throws as `add` */
-  async addIfWanted(file: SourceFile): Promise<void> {
+  /**
+   * Loads a file if requests may be sent to it; else it is loaded once they may.
+   *
+   * @returns whether it is loaded
+   * @throws as `add`
+   */
+  async addIfWanted(file: SourceFile): Promise<boolean> {
     const { name, version } = file.source;
     const traffic = this.#models.traffic(name);
-    if (wantedVersions([version], 'all', traffic).has(version)) await this.add(file);
+    const isWanted = wantedVersions([version], 'all', traffic).has(version);
+    if (isWanted) await this.add(file);
     else this.#know({ ...file, model: this.#find(name, version)?.model });
+    return isWanted;
   }
 
   #find(name: string, version: string): KnownFile | undefined {
@@ -71,12 +81,34 @@ export class FileSource implements VersionSource {
     await Promise.all(files.map((file) => this.#unload(file)));
   }
 
-  /** Unloads all of a model but one version: not waited for, as requests under way have their own time. */
-  keepOnly(name: string, version: string): void {
+  /**
+   * Serves a version in place of another: that one goes once this one is loaded, and neither a pin, a label,
+   * a canary nor a shadow names it any more.
+   */
+  replace(name: string, version: string, by: string): void {
+    for (const file of this.#files.get(name) ?? []) {
+      const isIt = file.source.version === version || file.replacedBy === version;
+      if (isIt && file.source.version !== by) file.replacedBy = by;
+    }
+    this.dropReplaced(name);
+  }
+
+  /** Unloads what was replaced and need not stay: not waited for, as requests under way have their own time. */
+  dropReplaced(name: string): void {
+    const named = namedVersions(this.#models.traffic(name));
+    const loaded = this.#loaded();
+    const isDropped = ({ source, replacedBy }: KnownFile): boolean => {
+      if (replacedBy === undefined || named.has(source.version)) return false;
+      return loaded.has(keyOf({ name, version: replacedBy })) || !loaded.has(keyOf(source));
+    };
     const files = this.#files.get(name) ?? [];
-    const isKept = ({ source }: KnownFile): boolean => source.version === version;
-    this.#files.set(name, files.filter(isKept));
-    for (const file of files) if (!isKept(file)) void this.#unload(file);
+    const dropped = files.filter(isDropped);
+    if (dropped.length === 0) return;
+    this.#files.set(
+      name,
+      files.filter((file) => !dropped.includes(file)),
+    );
+    for (const file of dropped) void this.#unload(file);
   }
 
   async #load(file: KnownFile): Promise<void> {
@@ -104,6 +136,7 @@ export class FileSource implements VersionSource {
   }
 
   async settle(name: string): Promise<void> {
+    this.dropReplaced(name);
     const files = this.#files.get(name) ?? [];
     const versions = files.map(({ source }) => source.version);
     const wanted = wantedVersions(versions, 'all', this.#models.traffic(name));
@@ -118,6 +151,7 @@ export class FileSource implements VersionSource {
       // Not waited for: requests under way have their own time.
       void this.#unload(file);
     }
+    this.dropReplaced(name);
   }
 }
 
