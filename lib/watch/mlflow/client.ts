@@ -46,6 +46,8 @@ export interface MlflowFile {
   readonly file_size?: number;
 }
 
+type Answer = Readonly<Record<string, unknown>>;
+
 /** What `runs/log-batch` takes at most, of metrics and of parameters. */
 const MOST_METRICS = 1000;
 const MOST_PARAMETERS = 100;
@@ -99,24 +101,27 @@ export class MlflowClient {
   }
 
   async modelVersionByAlias(name: string, alias: string): Promise<MlflowModelVersion> {
-    const found = await this.#get('registered-models/alias', { name, alias });
-    return (found as { model_version: MlflowModelVersion }).model_version;
+    const { model_version: found } = await this.#get('registered-models/alias', { name, alias });
+    if (isVersion(found)) return found;
+    throw unexpected(`models:/${name}@${alias}`, 'a version of a model', found);
   }
 
   /** The version with the greatest number. */
   async latestModelVersion(name: string): Promise<MlflowModelVersion> {
     const filter = `name='${name.replaceAll("'", "''")}'`;
     const query = { filter, order_by: 'version_number DESC', max_results: '1' };
-    const found = await this.#get('model-versions/search', query);
-    const [latest] = (found as { model_versions?: MlflowModelVersion[] }).model_versions ?? [];
+    const { model_versions: found = [] } = await this.#get('model-versions/search', query);
+    const [latest] = listOf(isVersion, found, `models:/${name}`);
     if (latest) return latest;
     throw new OnliteError('ERR_MODEL_NOT_FOUND', `models:/${name}: no version is registered`);
   }
 
   /** Where a version's files are, as an address of artefacts. */
   async downloadUri(name: string, version: string): Promise<string> {
-    const found = await this.#get('model-versions/get-download-uri', { name, version });
-    return (found as { artifact_uri: string }).artifact_uri;
+    const query = { name, version };
+    const { artifact_uri: uri } = await this.#get('model-versions/get-download-uri', query);
+    if (typeof uri === 'string') return uri;
+    throw unexpected(`models:/${name}/${version}`, 'an address of artefacts', uri);
   }
 
   /** Begins a run in an experiment, which is made if it is not there. */
@@ -124,13 +129,16 @@ export class MlflowClient {
     experiment: string,
     { name, tags = {} }: { readonly name?: string; readonly tags?: Record<string, string> } = {},
   ): Promise<MlflowRun> {
-    const { run } = (await this.#post('runs/create', {
+    const { run } = await this.#post('runs/create', {
       experiment_id: await this.#experiment(experiment),
       start_time: Date.now(),
       ...(name === undefined ? {} : { run_name: name }),
       tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
-    })) as { run: { info: { run_id: string; artifact_uri: string } } };
-    return { runId: run.info.run_id, artifactUri: run.info.artifact_uri };
+    });
+    const info = isObject(run) && isObject(run['info']) ? run['info'] : {};
+    const { run_id: runId, artifact_uri: artifactUri } = info;
+    if (typeof runId === 'string' && typeof artifactUri === 'string') return { runId, artifactUri };
+    throw unexpected('runs/create', 'a run', run);
   }
 
   /** Metrics that are not finite are left out: JSON has none. */
@@ -178,9 +186,8 @@ export class MlflowClient {
   async listArtifacts(artifactUri: string, below = ''): Promise<readonly MlflowFile[]> {
     const url = new URL(this.#artifactUrl('mlflow-artifacts:/', ''));
     url.searchParams.set('path', joined(artifactPath(artifactUri), below));
-    const response = await this.#send('GET', url.href);
-    const { files = [] } = (await response.json()) as { files?: MlflowFile[] };
-    return files;
+    const { files = [] } = await this.#ask('GET', url.href);
+    return listOf(isFile, files, artifactUri);
   }
 
   /** Writes one artefact into a file that is not there yet. */
@@ -209,21 +216,36 @@ export class MlflowClient {
       if (error instanceof OnliteError && error.code === 'ERR_MODEL_NOT_FOUND') return undefined;
       throw error;
     });
-    const made = found ?? { experiment: await this.#post('experiments/create', { name }) };
-    return (made as { experiment: { experiment_id: string } }).experiment.experiment_id;
+    const made = found?.['experiment'] ?? (await this.#post('experiments/create', { name }));
+    if (isObject(made) && typeof made['experiment_id'] === 'string') return made['experiment_id'];
+    throw unexpected(`the experiment ${name}`, 'its number', made);
   }
 
-  async #get(path: string, query: Record<string, string>): Promise<unknown> {
+  async #get(path: string, query: Record<string, string>): Promise<Answer> {
     const url = `${this.trackingUri}/api/2.0/mlflow/${path}?${new URLSearchParams(query).toString()}`;
-    return (await this.#send('GET', url)).json();
+    return this.#ask('GET', url);
   }
 
-  async #post(path: string, body: object): Promise<unknown> {
-    const response = await this.#send('POST', `${this.trackingUri}/api/2.0/mlflow/${path}`, {
+  async #post(path: string, body: object): Promise<Answer> {
+    return this.#ask('POST', `${this.trackingUri}/api/2.0/mlflow/${path}`, {
       body: JSON.stringify(body),
       headers: { 'content-type': 'application/json' },
     });
-    return response.json();
+  }
+
+  async #ask(
+    method: string,
+    url: string,
+    request: { headers?: Record<string, string>; body?: string } = {},
+  ): Promise<Answer> {
+    const response = await this.#send(method, url, request);
+    const what = `${method} ${new URL(url).pathname}`;
+    const text = await response.text().catch((error: unknown) => {
+      throw this.#failure(what, error);
+    });
+    const value = parsed(text);
+    if (isObject(value)) return value;
+    throw unexpected(what, 'an object in JSON', value ?? text.slice(0, 200));
   }
 
   async #send(
@@ -276,13 +298,41 @@ export class MlflowClient {
   }
 }
 
-function messageOf(words: string): string {
+const isObject = (value: unknown): value is Answer =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isVersion = (value: unknown): value is MlflowModelVersion =>
+  isObject(value) && 'version' in value;
+
+const isFile = (value: unknown): value is MlflowFile =>
+  isObject(value) && typeof value['path'] === 'string';
+
+function listOf<Value>(
+  isIt: (value: unknown) => value is Value,
+  values: unknown,
+  what: string,
+): readonly Value[] {
+  if (Array.isArray(values) && values.every(isIt)) return values;
+  throw unexpected(what, 'a list', values);
+}
+
+/** That a server says something else than MLflow does. */
+export function unexpected(what: string, expected: string, got: unknown): OnliteError {
+  const shown = got === undefined ? 'nothing' : JSON.stringify(got).slice(0, 200);
+  return new OnliteError('ERR_RUN_FAILED', `MLflow ${what}: expected ${expected}, got ${shown}`);
+}
+
+function parsed(text: string): unknown {
   try {
-    const { message } = JSON.parse(words) as { message?: unknown };
-    return typeof message === 'string' ? message : words;
+    return JSON.parse(text) as unknown;
   } catch {
-    return words;
+    return undefined;
   }
+}
+
+function messageOf(words: string): string {
+  const value = parsed(words);
+  return isObject(value) && typeof value['message'] === 'string' ? value['message'] : words;
 }
 
 const joined = (...parts: string[]): string => parts.filter((part) => part !== '').join('/');

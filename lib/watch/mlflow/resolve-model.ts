@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 
 import { dataFolder } from '../../engine/runtime/installed-providers';
 import { OnliteError, invalidArgument } from '../../errors';
-import { MlflowClient, type MlflowOptions } from './client';
+import { MlflowClient, unexpected, type MlflowOptions } from './client';
 
 export interface ResolveModelOptions extends MlflowOptions {
   /** Where models are kept, so that each version is fetched once. Default: below the user's data. */
@@ -47,7 +47,10 @@ async function versionOf(
     alias === undefined
       ? await client.latestModelVersion(name)
       : await client.modelVersionByAlias(name, alias);
-  return found.version;
+  // Paths and addresses are made of it.
+  const number = String(found.version);
+  if (/^\d{1,18}$/.test(number)) return number;
+  throw unexpected(`models:/${name}`, "a version's number", found.version);
 }
 
 /** More files than a model has, and deeper than it has folders. */

@@ -63,7 +63,11 @@ async function withKey({ keyFile, ...redact }: Redact): Promise<RedactionOptions
   throw new OnliteError('ERR_INVALID_ARGUMENT', `watch.log.redact.keyFile: ${keyFile} is empty`);
 }
 
-/** A folder of its own for each version; names have no slashes, nor do they begin with a dot. */
+/** The name of a folder that is one below another, whatever the text is. */
+const folderName = (text: string): string =>
+  encodeURIComponent(text).replace(/^\.+$/, (dots) => dots.replaceAll('.', '%2E'));
+
+/** A folder of its own for each version. */
 async function optionsOf(
   name: string,
   version: string,
@@ -71,7 +75,7 @@ async function optionsOf(
 ): Promise<WatchOptions> {
   const { log, labels, sample: _share, maxRowsPerSecond: _most, ...rest } = config;
   const file = (folder: string, each: string): string =>
-    join(folder, encodeURIComponent(name), version, each);
+    join(folder, folderName(name), folderName(version), each);
   const { folder, ...join_ } = labels ?? {};
   return {
     ...rest,

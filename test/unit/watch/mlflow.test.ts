@@ -65,6 +65,43 @@ describe('models of a registry', () => {
     },
   );
 
+  it.each([
+    ['../../outside', 'outside'],
+    ['..', '..'],
+    ['1/2', '1/2'],
+    [{}, '{}'],
+    [-1, '-1'],
+    [null, 'null'],
+    [undefined, '{"name":"m"}'],
+  ])('refuses the version %j that a server says, and says it', async (version, shown) => {
+    const trackingUri = await serve((_request, response) => {
+      response.end(JSON.stringify({ model_version: { name: 'm', version } }));
+    });
+    await expect(resolveModel('models:/m@best', { trackingUri, folder })).rejects.toMatchObject({
+      code: 'ERR_RUN_FAILED',
+      message: expect.stringContaining(shown) as string,
+    });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.each(['', 'no JSON', 'null', '[]', '7', '{"model_version":7}', '{"model_versions":[null]}'])(
+    'tells of a server that answers %j',
+    async (answer) => {
+      const trackingUri = await serve((_request, response) => void response.end(answer));
+      const asked = [
+        resolveModel('models:/m@best', { trackingUri, folder }),
+        resolveModel('models:/m/1', { trackingUri, folder }),
+        new MlflowClient({ trackingUri }).startRun('x'),
+      ];
+      for (const each of await Promise.allSettled(asked)) {
+        expect(each).toMatchObject({ status: 'rejected', reason: { code: 'ERR_RUN_FAILED' } });
+      }
+      const latest = resolveModel('models:/m/latest', { trackingUri, folder });
+      const code = answer === '{"model_version":7}' ? 'ERR_MODEL_NOT_FOUND' : 'ERR_RUN_FAILED';
+      await expect(latest).rejects.toMatchObject({ code });
+    },
+  );
+
   it('gives up folders without an end, and models of other flavours', async () => {
     await expect(resolve(await withFiles({ path: 'a', is_dir: true }))).rejects.toThrow('levels');
     close();
