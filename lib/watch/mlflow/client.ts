@@ -6,7 +6,10 @@ import { abortError } from '../../abort';
 import { OnliteError, invalidArgument } from '../../errors';
 
 export interface MlflowOptions {
-  /** Where the tracking server is, `http:` or `https:`. Default: MLFLOW_TRACKING_URI. */
+  /**
+   * Where the tracking server is, `http:` or `https:`, with a user and password where it wants them and
+   * there is no token. Default: MLFLOW_TRACKING_URI.
+   */
   readonly trackingUri?: string;
   /** A bearer token. Default: MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD. */
   readonly token?: string;
@@ -58,22 +61,45 @@ function environment(name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
-function authorization(token = environment('MLFLOW_TRACKING_TOKEN')): string | undefined {
+const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('base64')}`;
+
+/** @param own - user and password of the address, which go before those of the environment */
+function authorization(
+  own: string | undefined,
+  token = environment('MLFLOW_TRACKING_TOKEN'),
+): string | undefined {
   if (token !== undefined) return `Bearer ${token}`;
+  if (own !== undefined) return basic(own);
   const user = environment('MLFLOW_TRACKING_USERNAME');
   if (user === undefined) return undefined;
-  const pair = `${user}:${environment('MLFLOW_TRACKING_PASSWORD') ?? ''}`;
-  return `Basic ${Buffer.from(pair).toString('base64')}`;
+  return basic(`${user}:${environment('MLFLOW_TRACKING_PASSWORD') ?? ''}`);
 }
 
-/** @throws OnliteError ERR_INVALID_ARGUMENT */
-function baseOf(uri: string | undefined): string {
+/**
+ * The address without its user and password, which no message is to show, and `user:password`.
+ *
+ * @throws OnliteError ERR_INVALID_ARGUMENT
+ */
+function addressOf(uri: unknown): { base: string; pair: string | undefined } {
   const path = 'trackingUri';
   if (uri === undefined) throw invalidArgument(path, 'an address, or MLFLOW_TRACKING_URI', uri);
+  const shown = typeof uri === 'string' ? uri.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@') : uri;
   const isWeb = typeof uri === 'string' && /^https?:\/\//.test(uri) && URL.canParse(uri);
-  if (!isWeb) throw invalidArgument(path, 'an address of http: or https:', uri);
-  return uri.replace(/\/+$/, '');
+  if (!isWeb) throw invalidArgument(path, 'an address of http: or https:', shown);
+  const url = new URL(uri);
+  const { username, password } = url;
+  if (username === '' && password === '') return { base: trimmed(uri), pair: undefined };
+  url.username = '';
+  url.password = '';
+  try {
+    const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    return { base: trimmed(url.href), pair };
+  } catch {
+    throw invalidArgument(path, 'user and password in percent-encoding', shown);
+  }
 }
+
+const trimmed = (address: string): string => address.replace(/\/+$/, '');
 
 /** A name as MLflow allows it: letters, digits, `_`, `-`, `.`, spaces and slashes. */
 export const mlflowKey = (name: string): string => name.replace(/[^\w\-./ ]/g, '_').slice(0, 250);
@@ -86,6 +112,7 @@ export const mlflowKey = (name: string): string => name.replace(/[^\w\-./ ]/g, '
  *   with its own words; ERR_MODEL_NOT_FOUND for what it does not have; ERR_TIMEOUT; ERR_CANCELLED.
  */
 export class MlflowClient {
+  /** Without user and password. */
   readonly trackingUri: string;
   readonly #authorization: string | undefined;
   readonly #timeoutMs: number;
@@ -93,8 +120,9 @@ export class MlflowClient {
 
   /** @throws OnliteError ERR_INVALID_ARGUMENT for no address, or one that is not http: or https: */
   constructor(options: MlflowOptions = {}) {
-    this.trackingUri = baseOf(options.trackingUri ?? environment('MLFLOW_TRACKING_URI'));
-    this.#authorization = authorization(options.token);
+    const { base, pair } = addressOf(options.trackingUri ?? environment('MLFLOW_TRACKING_URI'));
+    this.trackingUri = base;
+    this.#authorization = authorization(pair, options.token);
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     if (!(this.#timeoutMs > 0)) throw invalidArgument('timeoutMs', 'milliseconds', this.#timeoutMs);
     this.#signal = options.signal;

@@ -124,6 +124,30 @@ describe('a client', () => {
     expect(() => new MlflowClient(options)).toThrow('trackingUri');
   });
 
+  it('takes user and password from the address, and shows them nowhere', async () => {
+    let authorization: string | undefined;
+    const address = await serve((request, response) => {
+      ({ authorization } = request.headers);
+      response.end('{}');
+    });
+    const trackingUri = address.replace('//', '//me%40home:S3cret%3A@') + '/';
+    const client = new MlflowClient({ trackingUri });
+    expect(client.trackingUri).toBe(address);
+    await expect(client.latestModelVersion('m')).rejects.toMatchObject({
+      code: 'ERR_MODEL_NOT_FOUND',
+    });
+    expect(authorization).toBe(`Basic ${Buffer.from('me@home:S3cret:').toString('base64')}`);
+    const withToken = new MlflowClient({ trackingUri, token: 'mine' });
+    await expect(withToken.latestModelVersion('m')).rejects.toThrow('no version');
+    expect(authorization).toBe('Bearer mine');
+    close();
+    await expect(client.latestModelVersion('m')).rejects.toThrow(`${address} does not answer`);
+    for (const wrong of ['ftp://me:S3cret@host', 'me:S3cret@host', 'http://%zz:S3cret@host']) {
+      const make = (): unknown => new MlflowClient({ trackingUri: wrong });
+      expect(make).toThrow(/^(?!.*S3cret).*trackingUri/);
+    }
+  });
+
   it('says what a server says, and that there is none', async () => {
     const trackingUri = await serve((_request, response) => {
       response.writeHead(403, { 'content-type': 'application/json' });
