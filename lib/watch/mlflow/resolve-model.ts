@@ -48,9 +48,10 @@ async function versionOf(
       ? await client.latestModelVersion(name)
       : await client.modelVersionByAlias(name, alias);
   // Paths and addresses are made of it.
-  const number = String(found.version);
+  const told: unknown = found.version;
+  const number = String(told);
   if (/^\d{1,18}$/.test(number)) return number;
-  throw unexpected(`models:/${name}`, "a version's number", found.version);
+  throw unexpected(`models:/${name}`, "a version's number", told);
 }
 
 /** More files than a model has, and deeper than it has folders. */
