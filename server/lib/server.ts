@@ -446,6 +446,7 @@ export class ModelServer implements AsyncDisposable {
   }
 
   async #endChanges(): Promise<void> {
+    this.#configured.endAsking();
     await this.#reloading;
     await this.manager.idle();
     await Promise.all([...this.#folders.map((folder) => folder.stop()), this.#configured.stop()]);

@@ -18,7 +18,7 @@ export const mayMove = (address: string): boolean => !/\/\d+$/.test(address);
  *
  * @throws OnliteError as `resolveModel` of onlite/watch, which is loaded where there is such a model
  */
-export async function fromRegistry(address: string): Promise<ResolvedModel> {
+export async function fromRegistry(address: string, signal: AbortSignal): Promise<ResolvedModel> {
   const { resolveModel } = await import('onlite/watch');
-  return resolveModel(address);
+  return resolveModel(address, { signal });
 }

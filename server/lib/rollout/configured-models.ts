@@ -1,8 +1,14 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { modelSettings, type EffectiveConfig, type ModelLayers } from '../config';
+import {
+  modelSettings,
+  type EffectiveConfig,
+  type ModelLayers,
+  type ModelSettings,
+} from '../config';
 import { fromRegistry, isInRegistry, mayMove, type ModelRepository } from '../models';
+import { BackOff } from './back-off';
 import type { FileSource } from './file-source';
 import { FolderWatch, type FolderChange, type FolderOptions } from './folder-watch';
 import { preparation } from './prepare';
@@ -22,6 +28,17 @@ interface Wanted {
   readonly files: ReadonlyMap<string, string>;
 }
 
+/** A file that is to be served. */
+interface ToLoad {
+  readonly name: string;
+  /** As the configuration names it. */
+  readonly path: string;
+  readonly file: string;
+  readonly version: string;
+  readonly settings: ModelSettings;
+  readonly state: string;
+}
+
 /** The version of a model that is a file. */
 const ONLY_VERSION = '1';
 
@@ -39,8 +56,13 @@ export class ConfiguredModels {
   #left: FolderWatch[] = [];
   /** What was last wrong with models of registries. */
   readonly #refused = new Map<string, string>();
+  readonly #backOff = new BackOff();
   #timer: NodeJS.Timeout | undefined;
   #asking: Promise<void> | undefined;
+  /** Ends what registries are asked now and then. */
+  #asks = new AbortController();
+  /** Ends what they are asked for a configuration. */
+  readonly #stopped = new AbortController();
 
   constructor(settings: ConfiguredSettings) {
     this.#settings = settings;
@@ -57,9 +79,8 @@ export class ConfiguredModels {
    */
   async follow(config: EffectiveConfig): Promise<void> {
     const { onChange } = this.#settings;
-    clearInterval(this.#timer);
-    await this.#asking;
     const wanted = wantedOf(config, { onChange, onLook: () => this.#release() });
+    await this.#endAsking();
     const failures: unknown[] = [];
     const attempt = (work: () => Promise<void>) =>
       work().catch((error: unknown) => void failures.push(error));
@@ -72,7 +93,7 @@ export class ConfiguredModels {
       );
     }
     for (const [name, path] of wanted.files) {
-      await attempt(() => this.#load(name, path, config.layers));
+      await attempt(() => this.#serve(name, path, config.layers));
     }
     await this.#leave(wanted);
     this.#askRegistries(config);
@@ -93,19 +114,20 @@ export class ConfiguredModels {
 
   /** Looks now and then what addresses that may move stand for. */
   #askRegistries({ server, layers }: EffectiveConfig): void {
+    // Another configuration may have come meanwhile.
+    clearInterval(this.#timer);
     const moving = [...this.#wanted.files].filter(
       ([, path]) => isInRegistry(path) && mayMove(path),
     );
     const pollMs = server.pollSeconds * 1000;
-    if (moving.length === 0 || pollMs === 0) return;
+    if (moving.length === 0 || pollMs === 0 || this.#stopped.signal.aborted) return;
+    this.#asks = new AbortController();
+    const { signal } = this.#asks;
     const ask = async (): Promise<void> => {
       for (const [name, path] of moving) {
-        try {
-          await this.#load(name, path, layers);
-          this.#refused.delete(name);
-        } catch (error) {
-          this.#tellRefused(name, error);
-        }
+        if (signal.aborted) return;
+        // What is wrong was told of.
+        await this.#serve(name, path, layers, signal).catch(() => undefined);
       }
     };
     this.#timer = setInterval(
@@ -116,20 +138,71 @@ export class ConfiguredModels {
     ).unref();
   }
 
-  /** Once, as long as the same is wrong. */
-  #tellRefused(name: string, error: unknown): void {
+  /** After what is being loaded; what a registry has not answered yet is not waited for. */
+  async #endAsking(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#asks.abort();
+    await this.#asking;
+  }
+
+  /**
+   * Serves what a path stands for now, in place of what it stood for before.
+   *
+   * @param asks - ends it where it is asked for now and then: what failed is then tried again after longer
+   *   and longer times, and told of; by default it is tried at once, and thrown
+   */
+  async #serve(name: string, path: string, layers: ModelLayers, asks?: AbortSignal): Promise<void> {
+    const isTold = asks !== undefined || this.#files.has(name);
+    let file = path;
+    let version = ONLY_VERSION;
+    if (isInRegistry(path)) {
+      const signal = asks ?? this.#stopped.signal;
+      try {
+        ({ path: file, version } = await fromRegistry(path, signal));
+      } catch (error) {
+        if (!signal.aborted) this.#refuse(name, error, isTold);
+        throw error;
+      }
+      if (signal.aborted) return;
+      this.#refused.delete(name);
+    }
+    const settings = modelSettings(name, undefined, layers);
+    const state = JSON.stringify([file, settings.fingerprint]);
+    const key = keyOf(name, version);
+    if (asks !== undefined && !this.#backOff.mayTry(key, state)) return;
+    try {
+      await this.#load({ name, path, file, version, settings, state });
+      this.#backOff.forget(key);
+    } catch (error) {
+      const tries = this.#backOff.failed(key, state);
+      if (isTold && tries === 1) {
+        this.#settings.onChange({ name, version, event: 'failed', error });
+      }
+      throw error;
+    } finally {
+      await this.#forgetFailed((each) => each.startsWith(`${name}/`) && each !== key);
+    }
+  }
+
+  /** Tells what is wrong with a registry's answers once, as long as it is the same. */
+  #refuse(name: string, error: unknown, isTold: boolean): void {
     const text = String(error);
     if (this.#refused.get(name) === text) return;
     this.#refused.set(name, text);
-    this.#settings.onChange({ name, version: '', event: 'failed', error });
+    if (isTold) this.#settings.onChange({ name, version: '', event: 'failed', error });
   }
 
-  async #load(name: string, path: string, layers: ModelLayers): Promise<void> {
-    const { path: file, version } = isInRegistry(path)
-      ? await fromRegistry(path)
-      : { path, version: ONLY_VERSION };
-    const settings = modelSettings(name, undefined, layers);
-    const state = JSON.stringify([file, settings.fingerprint]);
+  /** What could not be loaded is told of as long as it should have been. */
+  async #forgetFailed(isIt: (key: string) => boolean): Promise<void> {
+    for (const key of this.#backOff.keys) {
+      if (!isIt(key)) continue;
+      this.#backOff.forget(key);
+      const [name = '', version = ''] = key.split('/');
+      await this.#settings.models.unload(name, version, null);
+    }
+  }
+
+  async #load({ name, path, file, version, settings, state }: ToLoad): Promise<void> {
     const { book, files, onChange } = this.#settings;
     await book.setBase(name, settings.traffic);
     const before = this.#files.get(name);
@@ -138,20 +211,15 @@ export class ConfiguredModels {
     const { session } = settings;
     const serving = settings.servingOf(dirname(file));
     const source = { name, version, file, session, serving };
-    const isFirst = before === undefined;
-    let isLoaded: boolean;
-    try {
-      isLoaded = await files.addIfWanted({ source, prepare: preparation(settings, undefined) });
-    } catch (error) {
-      // Where there is no old one, nothing goes on.
-      if (!isFirst) onChange({ name, version, event: 'failed', error });
-      throw error;
-    }
+    const prepare = preparation(settings, undefined);
+    const isLoaded = await files.addIfWanted({ source, prepare });
     if (before !== undefined && before.version !== version) {
       files.replace(name, before.version, version);
     }
     this.#files.set(name, { version, state });
-    if (!isFirst && isLoaded && isInRegistry(path)) onChange({ name, version, event: 'loaded' });
+    if (before !== undefined && isLoaded && isInRegistry(path)) {
+      onChange({ name, version, event: 'loaded' });
+    }
   }
 
   async #leave(wanted: Wanted): Promise<void> {
@@ -174,6 +242,11 @@ export class ConfiguredModels {
       // Not waited for: requests under way have their own time.
       void this.#settings.files.remove(name);
     }
+    const isWanted = (name: string): boolean => this.#wanted.files.has(name) || this.#awaits(name);
+    void this.#forgetFailed((key) => !isWanted(key.slice(0, key.indexOf('/'))));
+    for (const name of this.#refused.keys()) {
+      if (!this.#wanted.files.has(name)) this.#refused.delete(name);
+    }
   }
 
   /** Whether nothing of a model is loaded from where it is named now: from a folder not yet, or it failed. */
@@ -186,12 +259,20 @@ export class ConfiguredModels {
     });
   }
 
+  /** Waits for no registry any more, nor asks one again. */
+  endAsking(): void {
+    this.#stopped.abort();
+    this.#asks.abort();
+  }
+
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#asking;
+    this.endAsking();
+    await this.#endAsking();
     await Promise.all(this.folders.map((folder) => folder.stop()));
   }
 }
+
+const keyOf = (name: string, version: string): string => `${name}/${version}`;
 
 function wantedOf(
   { server, layers }: EffectiveConfig,
