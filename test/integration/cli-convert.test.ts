@@ -95,7 +95,7 @@ describe.runIf(hasPty)('a person at a terminal is asked for them', () => {
     ['an interruption', '\x03'],
   ])('and has %s to say: nothing is fetched', async (name, answer) => {
     const [shown, code] = await atTerminal(answer, nowhere(name));
-    expect(shown).toMatch(/76 MB of pinned wheels of 'sklearn' would be fetched once, into/);
+    expect(shown).toMatch(/\d+ MB of pinned wheels of 'sklearn' would be fetched once, into/);
     expect(shown).toContain(join(folder, name, 'converters'));
     expect(shown).toContain('onlite: ERR_RUNTIME_NOT_FOUND: ');
     expect(code).toBe(1);
