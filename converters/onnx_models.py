@@ -34,6 +34,18 @@ def inverse(axes):
     return [axes.index(axis) for axis in range(len(axes))]
 
 
+def name_kernels(model):
+    """Says how large the kernel of each convolution is, which ONNX lets its weights say; onnx2tf reads it."""
+    from onnx import helper
+
+    sizes = {weights.name: weights.dims[2:] for weights in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type not in ("Conv", "ConvTranspose") or node.input[1] not in sizes:
+            continue
+        if all(attribute.name != "kernel_shape" for attribute in node.attribute):
+            node.attribute.append(helper.make_attribute("kernel_shape", sizes[node.input[1]]))
+
+
 class Converter(TensorFlowConverter):
     def __init__(self, progress):
         super().__init__(progress)
@@ -107,6 +119,7 @@ class Converter(TensorFlowConverter):
         for index, name in enumerate(outputs):
             names.setdefault(name, f"onlite_output_{index}")
         rename_onnx(model, names)
+        name_kernels(model)
         self._nodes = {}
         for index, node in enumerate(model.graph.node):
             self._nodes[f"onlite_node_{index}"] = (node.op_type, node.name or node.output[0])
@@ -203,10 +216,14 @@ class Converter(TensorFlowConverter):
                 raise RuntimeError(f"onnx2tf: {error}") from error
             operator, name = self._nodes[error.onnx_op_name]
             words = str(error).strip().splitlines() or [type(error).__name__]
+            # Of an initializer's input there is a shape, too, in old models: it is closed.
+            dims = [dim for value in model.graph.input for dim in value.type.tensor_type.shape.dim]
+            is_open = any(not dim.HasField("dim_value") for dim in dims)
+            advice = "replace it in the model by others"
             raise Failure(
                 "operator",
                 f"onnx2tf cannot convert {operator} as it is used here: {words[0]}",
-                "give the sizes that are open with --shape, or replace it in the model by others",
+                f"give the sizes that are open with --shape, or {advice}" if is_open else advice,
                 operators=[operator],
                 layers=[name],
             ) from error

@@ -74,6 +74,8 @@ class Converter:
         }
 
     def _keras(self, source, options):
+        import zipfile
+
         import keras
 
         tf = self._tf
@@ -90,6 +92,10 @@ class Converter:
                     "give --trust if you know who has made it",
                 ) from error
             raise
+        except zipfile.BadZipFile as error:
+            raise Failure(
+                "source", f"the archive cannot be read: {error}", "export or download the model anew"
+            ) from error
         self._model = model
         if not getattr(model, "inputs", None):
             raise Failure(
