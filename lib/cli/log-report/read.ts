@@ -25,6 +25,9 @@ export interface LoggedRow {
 
 const isLog = (name: string): boolean => name.endsWith('.jsonl') || name.endsWith('.parquet');
 
+/** What onlite/watch has renamed: the time and a number. */
+const ROTATED = /(-\d{8}T\d{6}\.\d{3}Z-\d+)\.jsonl$/;
+
 /** The logs' files: those of a folder that end in `.jsonl` or `.parquet`, in the order of their names. */
 export async function logFiles(paths: readonly string[]): Promise<string[]> {
   const files: string[] = [];
@@ -32,7 +35,11 @@ export async function logFiles(paths: readonly string[]): Promise<string[]> {
     try {
       if (!(await stat(path)).isDirectory()) files.push(path);
       else {
-        const names = (await readdir(path)).filter(isLog).sort();
+        const all = new Set(await readdir(path));
+        // Of one that has become Parquet lines stay behind where the process was killed just then.
+        const isDouble = (name: string): boolean =>
+          ROTATED.test(name) && all.has(name.replace(ROTATED, '$1.parquet'));
+        const names = [...all].filter((name) => isLog(name) && !isDouble(name)).sort();
         files.push(...names.map((name) => join(path, name)));
       }
     } catch (cause) {
