@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
 import { requireCount } from '../../checks';
@@ -48,6 +48,7 @@ export class RotatedFile {
   #draining: Promise<void> | null = null;
   readonly #pause = new Pause();
   #isClosed = false;
+  #isTidy = false;
   #written = 0;
   #dropped = 0;
   #failure: Error | null = null;
@@ -151,6 +152,8 @@ export class RotatedFile {
 
   async #open(): Promise<FileHandle> {
     await mkdir(dirname(this.path), { recursive: true });
+    if (this.#archive && !this.#isTidy) await removeParts(this.path);
+    this.#isTidy = true;
     const file = await open(this.path, 'a+', 0o640);
     try {
       this.#bytes = (await file.stat()).size;
@@ -214,4 +217,20 @@ async function rotatedFiles(path: string): Promise<string[]> {
     .filter((name) => ROTATION.test(middle(name)))
     .sort((a, b) => middle(a).localeCompare(middle(b), 'en', { numeric: true }))
     .map((name) => join(dirname(path), name));
+}
+
+/** A part that nobody has written to for so long, in milliseconds, is of a process that was killed. */
+const ABANDONED_MS = 60_000;
+
+/** Removes what was to become an archived file of a log, and never will. */
+async function removeParts(path: string): Promise<void> {
+  const prefix = `${basename(path, extname(path))}-`;
+  const end = `${ARCHIVED}.part`;
+  for (const name of await readdir(dirname(path)).catch(() => [])) {
+    if (!name.startsWith(prefix) || !name.endsWith(end)) continue;
+    if (!ROTATION.test(name.slice(prefix.length, -end.length))) continue;
+    const part = join(dirname(path), name);
+    const { mtimeMs } = await stat(part).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs > ABANDONED_MS) await unlink(part).catch(() => undefined);
+  }
 }

@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -90,4 +98,15 @@ it('begins a line of its own where the last one was cut', async () => {
   await file.close();
   const lines = readFileSync(join(folder, 'log.jsonl'), 'utf8').split('\n');
   expect(lines).toEqual(['{"whole":1}', '{"cut":', '{"next":2}', '']);
+});
+
+it('removes what a killed process has left of an archived file, and nothing else', async () => {
+  const old = 'log-20261127T130000.123Z-0.parquet.part';
+  const kept = ['log-20261127T130000.123Z-1.parquet.part', 'log-x.parquet.part', 'log.jsonl'];
+  for (const name of [old, ...kept]) writeFileSync(join(folder, name), '');
+  for (const name of [old, kept[1]!]) utimesSync(join(folder, name), 1, 1);
+  const file = new RotatedFile(join(folder, 'log.jsonl'), {}, () => Promise.resolve());
+  file.append('line');
+  await file.close();
+  expect(readdirSync(folder).sort()).toEqual(kept.sort());
 });
