@@ -211,6 +211,18 @@ describe('a model of a registry', () => {
     expect(await answered(port, 'sum')).toBe(2);
   });
 
+  it.each(['sum', 'sum/x', 'sum/1/2', '..@c', 'sum@', ''])(
+    'is refused at models:/%s by the start, and by the check alike',
+    async (rest) => {
+      const path = `models:/${rest}`;
+      await expect(server.configure(named(path))).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+      });
+      await expect(server.reload()).rejects.toMatchObject({ problems: [{ file: path }] });
+      expect(asked).toBe(0);
+    },
+  );
+
   it('that nobody answers for is told of', async () => {
     vi.stubEnv('MLFLOW_TRACKING_URI', 'http://127.0.0.1:9');
     const configured = server.configure({

@@ -28,7 +28,8 @@ interface Reference {
 const EXPECTED = "'models:/NAME/VERSION', 'models:/NAME/latest' or 'models:/NAME@ALIAS'";
 
 function parse(uri: unknown): Reference {
-  const found = typeof uri === 'string' && /^models:\/([^/@]+)(?:\/([^/@]+)|@([^/@]+))$/.exec(uri);
+  const found =
+    typeof uri === 'string' && /^models:\/(?!\.+[/@])([^/@]+)(?:\/([^/@]+)|@([^/@]+))$/.exec(uri);
   if (!found) throw invalidArgument('uri', EXPECTED, uri);
   const [, name = '', version, alias] = found;
   if (alias !== undefined) return { name, alias };

@@ -24,7 +24,7 @@ export {
   type Watches,
 } from './recorder';
 export { PROTOCOLS, indexOfProtocol, type ProtocolName } from './protocols';
-export { fromRegistry, isInRegistry, mayMove, registeredName } from './registry';
+export { checkAddress, fromRegistry, isInRegistry, mayMove, registeredName } from './registry';
 export { type KeyReader } from './route';
 export {
   ModelRepository,

@@ -6,6 +6,16 @@ const SCHEME = 'models:/';
 /** Whether what is named as a model's place is its address in an MLflow registry. */
 export const isInRegistry = (path: string): boolean => path.startsWith(SCHEME);
 
+/** What `resolveModel` of onlite/watch takes; names are parts of paths, too. */
+const ADDRESS = /^models:\/(?!\.+[/@])[^/@]+(?:\/(?:\d+|latest)|@[^/@]+)$/;
+
+/** @throws Error for an address that no registry can have a model at, before one is asked */
+export function checkAddress(address: string): void {
+  if (ADDRESS.test(address)) return;
+  const expected = "'models:/NAME/VERSION', 'models:/NAME/latest' or 'models:/NAME@ALIAS'";
+  throw new Error(`expected ${expected}, got '${address}'`);
+}
+
 /** The name that an address has. */
 export const registeredName = (address: string): string =>
   /^[^/@]*/.exec(address.slice(SCHEME.length))?.[0] ?? '';

@@ -2,7 +2,13 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { ConfigError, modelSettings, type EffectiveConfig, type Problem } from '../config';
-import { isInRegistry, scanModels, scanVersions, type VersionFolder } from '../models';
+import {
+  checkAddress,
+  isInRegistry,
+  scanModels,
+  scanVersions,
+  type VersionFolder,
+} from '../models';
 import { readState } from './state-file';
 import { TESTS_FILE, checkTestsFile } from './test-vectors';
 
@@ -51,8 +57,10 @@ export function checkConfigured({ server, layers }: EffectiveConfig): readonly P
   for (const [name, { path }] of Object.entries(models)) {
     if (path === undefined) continue;
     attempt(path, () => {
-      if (isInRegistry(path)) modelSettings(name, undefined, layers);
-      else if (statSync(path).isDirectory()) checkModel(name, path, scanVersions(name, path));
+      if (isInRegistry(path)) {
+        checkAddress(path);
+        modelSettings(name, undefined, layers);
+      } else if (statSync(path).isDirectory()) checkModel(name, path, scanVersions(name, path));
       else modelSettings(name, undefined, layers).servingOf(dirname(path));
     });
   }

@@ -45,15 +45,21 @@ const resolve = (trackingUri: string): Promise<unknown> =>
   resolveModel('models:/m/1', { trackingUri, folder });
 
 describe('models of a registry', () => {
-  it.each(['models:/m', 'models:/m/Production', 'runs:/m/1', 'models:/m@', '', 7])(
-    'refuses the address %j',
-    async (uri) => {
-      const options = { trackingUri: 'http://127.0.0.1:9', folder };
-      await expect(resolveModel(uri as string, options)).rejects.toMatchObject({
-        code: 'ERR_INVALID_ARGUMENT',
-      });
-    },
-  );
+  it.each([
+    'models:/m',
+    'models:/m/Production',
+    'models:/m/1/2',
+    'models:/..@c',
+    'runs:/m/1',
+    'models:/m@',
+    '',
+    7,
+  ])('refuses the address %j', async (uri) => {
+    const options = { trackingUri: 'http://127.0.0.1:9', folder };
+    await expect(resolveModel(uri as string, options)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+    });
+  });
 
   it.each(['../evil.onnx', '/etc/evil.onnx', 'a/../../evil.onnx', 'a\\..\\evil.onnx', 'C:evil'])(
     'writes nothing outside its folder: %s',
