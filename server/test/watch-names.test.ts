@@ -1,5 +1,5 @@
-// Tensors that are called as what JavaScript's objects have already are recorded like others.
-import { writeFileSync } from 'node:fs';
+// Tensors and models that are called as what JavaScript's objects or folders have already are recorded like others.
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { createServer } from '@onlite/server';
 
 import { encodeOnnx, float32 } from '../../test/integration/onnx-encoder';
-import { call, post } from './support';
+import { call, fixture, post } from './support';
 import { temporaryFolder } from './versions-support';
 import { logged } from './watch-support';
 
@@ -42,3 +42,17 @@ it.each(process.platform === 'linux' ? [1, 3] : [1])(
     }
   },
 );
+
+it('a model that a program calls .. has its labels below their folder', async () => {
+  const labels = join(temporaryFolder(), 'above', 'labels');
+  const server = createServer();
+  const watch = { sample: 1, labels: { folder: labels } };
+  const file = fixture('identity_float32.onnx');
+  await server.load({ name: '..', version: '..', file, serving: { watch } });
+  await server.load({ name: 'a/b', version: '../c', file, serving: { watch } });
+  await server.close();
+  expect(readdirSync(join(labels, '..'))).toEqual(['labels']);
+  expect(readdirSync(labels).sort()).toEqual(['%2E%2E', 'a%2Fb']);
+  expect(readdirSync(join(labels, '%2E%2E'))).toEqual(['%2E%2E']);
+  expect(readdirSync(join(labels, 'a%2Fb'))).toEqual(['..%2Fc']);
+});
