@@ -40,6 +40,17 @@ class Failure(Exception):
         }
 
 
+def without_converter(program, names_by_operator, advice):
+    """The Failure of operators that a program does not convert, with the names of their nodes."""
+    return Failure(
+        "operator",
+        f"{program} has no converter for {', '.join(sorted(names_by_operator))}",
+        advice,
+        operators=names_by_operator,
+        layers=[name for names in names_by_operator.values() for name in names],
+    )
+
+
 def type_name(dtype):
     """onlite's name of a numpy dtype or a framework's."""
     name = getattr(dtype, "name", None) or str(dtype).rsplit(".", 1)[-1]

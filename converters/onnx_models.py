@@ -11,7 +11,7 @@ import os
 import sys
 import types
 
-from common import Failure, rename_onnx, serve, versions
+from common import Failure, rename_onnx, serve, versions, without_converter
 from tensorflow_models import Converter as TensorFlowConverter
 from tensorflow_models import Signature
 
@@ -139,13 +139,7 @@ class Converter(TensorFlowConverter):
 
         look(model.graph)
         if unknown:
-            raise Failure(
-                "operator",
-                f"onnx2tf has no converter for {', '.join(sorted(unknown))}",
-                "replace it in the model by others",
-                operators=unknown,
-                layers=[name for names in unknown.values() for name in names],
-            )
+            raise without_converter("onnx2tf", unknown, "replace it in the model by others")
 
     def _samples(self, session, options):
         """One for each input, by which layouts are told apart."""

@@ -15,6 +15,7 @@ from common import (
     save_samples,
     serve,
     versions,
+    without_converter,
 )
 
 # The newest that tf2onnx writes.
@@ -300,12 +301,10 @@ class Converter:
             if found:
                 unsupported.setdefault(found[2], []).append(found[1])
         if unsupported:
-            raise Failure(
-                "operator",
-                f"tf2onnx has no converter for {', '.join(sorted(unsupported))}",
+            raise without_converter(
+                "tf2onnx",
+                unsupported,
                 "replace it in the model by others, or convert to TensorFlow Lite",
-                operators=unsupported,
-                layers=[layer for layers in unsupported.values() for layer in layers],
             )
         return model
 

@@ -1,7 +1,14 @@
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 /** What a client has for reading its answer and ending what it sends. */
-export const LINGER_MS = 1000;
+const LINGER_MS = 1000;
+
+/** Closes a connection in a moment, whatever its client does: nobody else looks at it any more. */
+export function closeSoon(socket: Duplex): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+}
 
 /**
  * Keeps the connection of a request open for a moment after its answer though the body was not read to its end, and
@@ -13,10 +20,8 @@ export function lingerAfter(request: IncomingMessage): void {
   // What Node ends a connection with whose answer was the last.
   socket.destroySoon = () => {
     socket.end();
-    const close = (): void => void socket.destroy();
-    const timer = setTimeout(close, LINGER_MS);
-    socket.once('close', () => clearTimeout(timer));
-    request.once('end', close);
+    closeSoon(socket);
+    request.once('end', () => socket.destroy());
     request.resume();
   };
 }

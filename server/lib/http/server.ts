@@ -4,7 +4,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { HttpHandler } from './handler';
-import { LINGER_MS } from './linger';
+import { closeSoon } from './linger';
 import { hasRequest, refuseRest } from './refusals';
 import { InSlices } from './in-slices';
 import { Members } from '../members';
@@ -119,9 +119,8 @@ function refuse(socket: Duplex, status: string, refused: Refused): void {
   const code = Number.parseInt(status);
   if (!refuseRest(socket, code)) refused(code);
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-  // Nobody else looks at it any more, and a client may leave its own side open.
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once('close', () => clearTimeout(timer));
+  // A client may leave its own side open.
+  closeSoon(socket);
 }
 
 /** Between two looks for connections that have become idle. */

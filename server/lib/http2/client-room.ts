@@ -1,3 +1,4 @@
+import { Members } from '../members';
 import {
   ConnectionError,
   DEFAULT_FRAME,
@@ -25,7 +26,7 @@ export class ClientRoom {
   lastData = Date.now();
   /** Updates of windows that what was sent may be answered with: for each frame one of its stream and one of all. */
   expectedUpdates = 0;
-  readonly #blocked = new Set<Http2Stream>();
+  readonly #blocked = new Members<Http2Stream>();
   #hasGrown = false;
   #isUnchecked = false;
 
@@ -96,7 +97,7 @@ export class ClientRoom {
 
   /** Has those send that wait: the connection's room or memory may have been what was missing. */
   unblock(): void {
-    for (const stream of [...this.#blocked]) {
+    for (const stream of this.#blocked) {
       this.#blocked.delete(stream);
       stream.send();
     }

@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 
+import { Members } from '../members';
 import {
   LAST_REQUEST_MS,
   connectionsOf,
@@ -33,7 +34,7 @@ const LOOK_MS = 10_000;
 /** A server of HTTP/2; without TLS for clients that know that it is one. */
 export class Http2Server {
   readonly #server: Server | TlsServer;
-  readonly #connections = new Set<Http2Connection>();
+  readonly #connections = new Members<Http2Connection>();
   readonly #sockets: Connections;
 
   constructor(

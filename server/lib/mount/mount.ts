@@ -4,6 +4,7 @@ import { OnliteError } from 'onlite';
 
 import type { HandlerSettings, HttpHandler } from '../http/handler';
 import { withoutQuery } from '../http/paths';
+import { Members } from '../members';
 import { unreadRequest } from './read-before';
 
 /** Where in a service the models are. */
@@ -25,7 +26,7 @@ interface PrefixedRequest extends IncomingMessage {
 export class Mount {
   readonly #settings: HandlerSettings;
   readonly #handler: HttpHandler;
-  readonly #underWay = new Set<ServerResponse>();
+  readonly #underWay = new Members<ServerResponse>();
   #isClosed = false;
   #onIdle: (() => void) | undefined;
 
